@@ -1,0 +1,56 @@
+# The verbs of a working day.  Runs under GNU make and BSD make alike; needs python3 (3.11 or newer)
+# with its headers and venv, and a C compiler.  Everything else is fetched into .venv.
+
+PYTHON = python3
+VENV = .venv
+PY = $(VENV)/bin/python
+BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
+
+.PHONY: all build run test long lint bench bench-full stress sdist clean
+
+all: build
+
+# Created once, again when the dependencies change.
+$(VENV)/.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check -U pip "setuptools>=77" "Cython>=3.1"
+	$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[test,lint,build]"
+	touch $(VENV)/.stamp
+
+# Compiles what changed; nothing to do costs about two seconds.
+build: $(VENV)/.stamp
+	@$(BUILD_EXT)
+
+# The store in the foreground, on ./run/.
+run: build
+	@exec $(VENV)/bin/xenstored --no-fork --rundir run --banner
+
+test: build
+	$(PY) -m pytest
+
+# Suites too slow for CI.
+long: build
+	$(PY) -m pytest --long
+
+lint: build
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: build
+	$(PY) -m tests.bench
+
+bench-full: build
+	$(PY) -m tests.bench --full
+
+# make stress STRESS_ARGS="--seconds 60 --clients 64 --socket PATH --plant"
+stress: build
+	$(PY) -m tests.stress $(STRESS_ARGS)
+
+sdist: build
+	$(PY) -m build
+
+clean:
+	rm -rf build dist run *.egg-info $(VENV)
+	find xenstore xend clients -name '*.so' -exec rm -f {} +
+	find cython -name '*.c' -exec rm -f {} +

@@ -1,0 +1,2 @@
+cdef class Named:
+    cdef bytes name
