@@ -1,2 +1,0 @@
-cdef class Named:
-    cdef bytes name
