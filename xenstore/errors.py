@@ -78,7 +78,11 @@ class EBUSY(XenstoreError):
 
 
 class EAGAIN(XenstoreError):
-    name, errno, meaning = "EAGAIN", _errno.EAGAIN, "the transaction conflicts with another change; start it again"
+    name, errno, meaning = (
+        "EAGAIN",
+        _errno.EAGAIN,
+        "the transaction conflicts with another change; start it again",
+    )
 
 
 class EISCONN(XenstoreError):

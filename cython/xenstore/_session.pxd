@@ -11,6 +11,7 @@ cdef class Session:
     cdef public object owner           # whoever moves this session's bytes (the pump's connection)
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
+    cdef bytes waiting
 
     cdef int consume(self, const char *data, Py_ssize_t size, int budget) except -1
     cdef int proceed(self, int budget) except -1

@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t
 
 
 cdef class Session:
-    cdef bytes waiting
+
 
     def __init__(self, Store store, int domid=0, bint privileged=True):
         self.store = store
