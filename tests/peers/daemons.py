@@ -44,6 +44,7 @@ class Daemon:
         name: "ours", "c" or "o".
         socket: what clients connect to.
         rundir: its run directory; standard error is in `rundir/stderr`.
+        guests: where the guests of Debian's daemons have their pages, see `ring.py`.
         pid: process id.
     """
 
@@ -51,6 +52,9 @@ class Daemon:
         self.name = name
         self.rundir = rundir
         self.socket = rundir / "socket"
+        self.guests = rundir / "guests"
+        self.guests.mkdir(exist_ok=True)
+        environment["XENSTORED_GUESTS"] = str(self.guests)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("XENSTORED_")}
         with open(rundir / "stderr", "ab") as errors:
             self._process = subprocess.Popen(
@@ -161,7 +165,7 @@ def start_o(rundir: Path, access_log: bool = False, **settings: object) -> Daemo
     path.write_text("".join(f"{key} = {value}\n" for key, value in config.items()))
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     log = [] if access_log else ["--no-access-log"]
-    daemon: list[str | Path] = [O_XENSTORED, "--no-domain-init", "--no-fork", "--config-file", path, *log]
+    daemon: list[str | Path] = [O_XENSTORED, "--no-fork", "--config-file", path, *log]
     command: list[str | Path] = [*unshare, "sh", "-c", _O_MOUNTS, "oxenstored", rundir, _preload(), *daemon]
     return Daemon("o", rundir, command)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import ROOT, Daemon, start_c, start_o
+from tests.peers.ring import Guest
 from tests.peers.wire import Message, Wire
 from xenstore.wire import MessageType
 
@@ -65,3 +66,21 @@ def is_running(pid: int) -> bool:
     # An orphan that nobody waits for stays a zombie where process 1 does not reap.
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], stdout=subprocess.PIPE, text=True).stdout
     return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.mark.parametrize("start", [start_c, start_o])
+def test_a_guest_has_a_ring(start: Callable[[Path], Daemon], tmp_path: Path) -> None:
+    with start(tmp_path) as daemon, Wire(daemon.socket) as dom0, Guest(daemon.guests, 7) as guest:
+        assert dom0.request(MessageType.INTRODUCE, b"7\0001\0009\0").payload == b"OK\0"
+        assert dom0.request(MessageType.MKDIR, b"/local/domain/7\0").payload == b"OK\0"
+        assert dom0.request(MessageType.SET_PERMS, b"/local/domain/7\0n7\0").payload == b"OK\0"
+        assert dom0.request(MessageType.WATCH, b"@releaseDomain\0gone\0").payload == b"OK\0"
+        for n in range(20):  # more than the ring holds at a time
+            value = bytes([n]) * 900
+            assert guest.request(MessageType.WRITE, b"data\0" + value).payload == b"OK\0"
+            assert guest.request(MessageType.READ, b"/local/domain/7/data\0").payload == value
+        assert guest.request(MessageType.WRITE, b"/tool/data\0x").payload == b"EACCES\0"
+        dom0.drain()
+        guest.die()
+        assert dom0.read().payload == b"@releaseDomain\0gone\0"
+        assert dom0.request(MessageType.IS_DOMAIN_INTRODUCED, b"7\0").payload == b"F\0"

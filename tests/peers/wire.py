@@ -1,10 +1,10 @@
-"""A blocking connection to a xenstored socket that hides nothing: every byte in, every message out."""
+"""A blocking client connection that hides nothing: every byte in, every message out."""
 
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from xenstore.wire import HEADER, HEADER_SIZE, MessageType, pack
 
@@ -37,35 +37,57 @@ def split_message(buffer: bytearray) -> Message | None:
     return Message(type_, req_id, tx_id, payload)
 
 
-class Wire:
-    """One client connection.
+class Connection(ABC):
+    """Messages over a stream of bytes.
 
-    `events` holds the watch events that arrived while a reply was awaited, oldest first.  A daemon that
-    does not answer within `timeout` seconds raises TimeoutError, one that hangs up raises Closed.
+    `events` holds the watch events that arrived while a reply was awaited, oldest first.
     """
 
-    def __init__(self, path: str | os.PathLike[str], timeout: float = ANSWER_SECONDS) -> None:
+    def __init__(self) -> None:
         self.events: deque[Message] = deque()
         self._input = bytearray()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout)
-        self._socket.connect(os.fspath(path))
 
+    @abstractmethod
     def send_bytes(self, data: bytes) -> None:
         """`data` as it is, a whole message or not."""
-        self._socket.sendall(data)
+
+    @abstractmethod
+    def receive_bytes(self) -> bytes:
+        """At least one byte, or b"" when the daemon has closed the connection.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connection."""
 
     def send(self, type: int, payload: bytes = b"", *, req_id: int = 0, tx_id: int = 0) -> None:
         """One message, without waiting for anything."""
-        self._socket.sendall(pack(type, payload, req_id=req_id, tx_id=tx_id))
+        self.send_bytes(pack(type, payload, req_id=req_id, tx_id=tx_id))
 
     def receive(self) -> Message:
         """The next message, whatever it is, also one that was put into `events` while waiting."""
-        return self.events.popleft() if self.events else self._read()
+        return self.events.popleft() if self.events else self.read()
+
+    def read(self) -> Message:
+        """The next message off the stream, whatever it is.
+
+        Raises:
+            Closed: the daemon hung up instead.
+            TimeoutError: nothing came in time.
+        """
+        while (message := split_message(self._input)) is None:
+            data = self.receive_bytes()
+            if not data:
+                raise Closed(f"connection closed by the daemon, {len(self._input)} bytes into a message")
+            self._input += data
+        return message
 
     def reply(self) -> Message:
         """The next message that is no watch event; those before it are appended to `events`."""
-        while (message := self._read()).type == MessageType.WATCH_EVENT:
+        while (message := self.read()).type == MessageType.WATCH_EVENT:
             self.events.append(message)
         return message
 
@@ -81,27 +103,34 @@ class Wire:
         self.events.clear()
         return events
 
-    def close(self) -> None:
-        self._socket.close()
-
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _read(self) -> Message:
-        return read_message(self._input, lambda: self._socket.recv(65536))
 
+class Wire(Connection):
+    """A client of the daemon's socket; `timeout` bounds every wait, in seconds."""
 
-def read_message(buffer: bytearray, more: Callable[[], bytes]) -> Message:
-    """The next message of `buffer`, which is filled from `more()` as long as it holds none."""
-    while (message := split_message(buffer)) is None:
+    def __init__(self, path: str | os.PathLike[str], timeout: float = ANSWER_SECONDS) -> None:
+        super().__init__()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
         try:
-            data = more()
+            self._socket.connect(os.fspath(path))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send_bytes(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def receive_bytes(self) -> bytes:
+        try:
+            return self._socket.recv(65536)
         except ConnectionError:
-            data = b""
-        if not data:
-            raise Closed(f"connection closed by the daemon, {len(buffer)} bytes into a message")
-        buffer += data
-    return message
+            return b""
+
+    def close(self) -> None:
+        self._socket.close()
