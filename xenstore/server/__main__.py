@@ -1,0 +1,5 @@
+import sys
+
+from xenstore.server.main import main
+
+sys.exit(main())

@@ -1,0 +1,154 @@
+"""xenstored: serves the store on its Unix socket until SIGTERM or SIGINT; SIGHUP reopens the trace file."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import trio
+
+from xenstore._pump import Pump, peer_uid
+from xenstore._session import Session, Store
+from xenstore.control import Control
+from xenstore.server import start
+from xenstore.server.drive import drive
+from xenstore.server.files import listening, pid_file
+from xenstore.server.options import Options, UsageError, parse, usage
+from xenstore.server.start import StartError, say
+from xenstore.server.trace import Trace
+
+#: Where dom0's kernel says by which event channel it is reached; absent without Xen.
+_XENSTORE_PORT = "/proc/xen/xsd_port" if sys.platform == "linux" else "/kern/xen/xsd_port"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status: 0, 1 if it could not start or failed, 2 for bad usage."""
+    start.open_standard_descriptors()
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except UsageError as error:
+        say(str(error))
+        return 2
+    if options.help:
+        print(usage())
+        return 0
+    for note in options.notes:
+        say(note)
+    if not options.foreground:
+        return _run(options, start.to_syslog, start.detach(print_pid=options.print_pid))
+    if options.print_pid:
+        print(os.getpid(), flush=True)
+    return _run(options, say, lambda failure: say(failure) if failure else None)
+
+
+def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
+    """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
+    server = _Server(options, log, lambda: report(None))
+    try:
+        server.run()
+    except StartError as error:
+        report(str(error))
+        return 1
+    except Exception as error:
+        line = start.internal_error(error)
+        log(line) if server.is_up else report(line)
+        return 1
+    return 0
+
+
+class _Server:
+    def __init__(self, options: Options, log: Callable[[str], object], on_up: Callable[[], object]) -> None:
+        self.options = options
+        self.log = log
+        self.on_up = on_up
+        self.is_up = False
+        self.users = {0, os.geteuid()}
+
+    def run(self) -> None:
+        start.raise_descriptor_limit()
+        self.store = Store(quotas=self.options.quotas, keep_orphans=self.options.keep_orphans)
+        self.store.log = self.log
+        self.trace = Trace(self.store, self.log, self.options.log_directory)
+        self.store.control = Control(self.store, self.trace, self.log)
+        self.pump = Pump(self.store, self.options.poller)
+        self.pump.log = self.log
+        try:
+            drive(self.pump, self.serve)
+        finally:
+            self.pump.close()
+            self.trace.off()
+
+    async def serve(self) -> None:
+        signals = trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        with signals as received, ExitStack() as stack:
+            self.bring_up(stack)
+            async for number in received:
+                if number != signal.SIGHUP:
+                    self.log(f"{signal.Signals(number).name}: stopping")
+                    break
+                self.reopen_trace()
+            start.notify_supervisor("STOPPING=1")
+
+    def bring_up(self, stack: ExitStack) -> None:
+        """Everything others can see, in the order in which it must appear; undone by the stack."""
+        if self.options.pid_file is not None:
+            stack.enter_context(pid_file(self.options.pid_file))
+        listener = stack.enter_context(listening(self.options.socket))
+        self.start_trace()
+        self.pump.listen(listener.fileno(), self.admit)
+        stack.callback(self.pump.forget, listener.fileno())
+        if os.path.exists(_XENSTORE_PORT):
+            self.log(
+                f"serving {self.options.socket} only: the rings of domains are not served by this version"
+            )
+        else:
+            self.log(f"serving {self.options.socket} only: no Xen here ({_XENSTORE_PORT} is missing)")
+        if self.options.banner:
+            print(_banner(self.options.socket), flush=True)
+        self.is_up = True
+        self.on_up()
+        start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
+
+    def start_trace(self) -> None:
+        for setting in self.options.trace_switches:
+            self.trace.switch(setting)
+        if self.options.trace_file is not None:
+            try:
+                self.trace.redirect(self.options.trace_file)
+            except OSError as error:
+                raise StartError(f"trace file {self.options.trace_file}: {error.strerror}") from error
+
+    def reopen_trace(self) -> None:
+        if self.trace.is_open:
+            try:
+                self.trace.on()
+            except OSError as error:
+                self.log(f"cannot reopen the trace file, keeping the old one: {error}")
+
+    def admit(self, fd: int) -> Session | None:
+        """The session of a client that may connect: root, or whoever runs this daemon."""
+        user = peer_uid(fd)
+        if user in self.users:
+            return self.store.connect()
+        self.log(f"a client of user {user} was turned away: only root and the daemon's own user may connect")
+        return None
+
+
+def _banner(path: str) -> str:
+    path = min(path, os.path.relpath(path), key=len)
+    programs = os.path.relpath(os.path.dirname(os.path.abspath(sys.argv[0])))
+    return f"""\
+xenstored serves {path}.  In another terminal:
+
+    export XENSTORED_PATH={os.path.abspath(path)}
+    {programs}/xenstore-write /local/domain/0/name Domain-0
+    {programs}/xenstore-ls
+    {programs}/xenstore-watch /local
+
+Xen's own programs work as well: XENSTORED_PATH={path} xenstore-ls.  Stop with Ctrl-C.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
