@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
-from xenstore._session import Session, Store
+from xenstore.store import Session, Store
 from xenstore.wire import MessageType
 
 #: The switches of --trace-control and `xenstore-control log`, with their state at start.  `obj` are CREATE
