@@ -468,7 +468,7 @@ cdef class Session(Subscriber):
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
         elif self.out_tail - self.out_head > OUTPUT_MAX:
-            self.store.report(
+            self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()
         return self.touch()
@@ -876,7 +876,7 @@ cdef class Store:
         session._restore(state)
         return session
 
-    def report(self, str line):
+    def say(self, str line):
         """Say one line to whoever runs this store."""
         if self.log is not None:
             self.log(line)
@@ -887,6 +887,11 @@ cdef class Store:
 
     def after_reply(self):
         """Called when the answer to an administrative request is queued; overridden."""
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self.sessions)
 
     # --- time --------------------------------------------------------------------------------------
 
