@@ -207,13 +207,7 @@ class Store(_session.Store):
 
     def maxima(self, reset: bool = False) -> dict[str, int]:
         """The largest values seen of any guest, by quota name, since the start or the last reset."""
-        for account in self.accounts:
-            if account.domid != 0:
-                self.accounts.note_maxima(account)
-        seen = dict(self.accounts.maxima)
-        if reset:
-            self.accounts.maxima.clear()
-        return seen
+        return self.accounts.maxima(reset)
 
     def _account(self, domid: int) -> Account:
         account = self.accounts.get(domid)
