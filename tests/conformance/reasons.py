@@ -1,0 +1,18 @@
+"""Why Debian's daemons differ from ours, where more than one row says so."""
+
+from tests.conformance.table import but
+from tests.conformance.words import E2BIG, EINVAL, ENOENT, ENOSYS, OK
+
+#: oxenstored 4.17 ends with request type 21.
+NO_DIRECTORY_PART = but("oxenstored has no DIRECTORY_PART", ENOSYS)
+O_MAXSIZE = but("oxenstored bounds values by quota-maxsize for dom0, too", E2BIG)
+O_NO_HIDING = but("oxenstored says ENOENT whatever the ancestors' permissions", ENOENT)
+C_LONG = but("4.17 holds sockets to the limit of guests", EINVAL)
+O_LONG = but("oxenstored holds sockets to quota-path-max, 1024", EINVAL)
+C_TAIL_WATCH = but("C ignores bytes after the token that no NUL ends", OK, events=["/u tok"])
+C_TAIL_UNWATCH = but("C ignores bytes after the token that no NUL ends", ENOENT)
+O_LAX_END = but("oxenstored looks at the first string only", OK)
+
+# Why a scenario is not played.
+C_CRASH = "4.17 aborts on some malformed requests with one path"
+O_EMPTY = "4.17 does not answer an empty payload in time"
