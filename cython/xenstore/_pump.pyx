@@ -222,6 +222,7 @@ cdef class Pump:
             self.tick()
         if self.store.now >= self.accept_again:
             self.resume_accepting()
+            self.busy = True
         self.dispatch(events, count, called)
         self.flush()
         for entry in called:
@@ -281,6 +282,9 @@ cdef class Pump:
         cdef Session session = connection.session
         cdef Py_ssize_t size
         cdef int executed
+        if session.closed:
+            self.settle(connection)
+            return 0
         if session.stalled:
             # Dropped only now: a client that waits for its replies never makes this necessary.
             self.watch(connection, connection.interest & ~POLLER_READ)

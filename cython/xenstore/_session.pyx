@@ -137,6 +137,7 @@ cdef class Session(Subscriber):
         self.actor.domid = domid
         self.actor.privileged = privileged
         self.actor.target = NO_DOMAIN
+        self.actor.any_domain = True
         self.features = 14
         store.sessions.add(self)
         if not privileged:
@@ -309,6 +310,7 @@ cdef class Session(Subscriber):
         self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory)
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
+        self.actor.any_domain = self.features & 8
         return 0
 
     cdef bytes perform_live(self, Request *request, Fault *fault):
@@ -468,7 +470,7 @@ cdef class Session(Subscriber):
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
         elif self.out_tail - self.out_head > OUTPUT_MAX:
-            self.store.report(
+            self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()
         return self.touch()
@@ -693,6 +695,7 @@ cdef class Session(Subscriber):
         """Decide anew whether requests may be executed; tells the driver when they may again."""
         cdef bint stalled = self.parked or self.out_tail - self.out_head >= OUTPUT_STALL
         if not self.privileged:
+            self.store.accounts.note(self.account)
             stalled = (
                 stalled
                 or not self.account.allows(Q_OUTSTANDING, self.account.outstanding + 1)
@@ -876,7 +879,7 @@ cdef class Store:
         session._restore(state)
         return session
 
-    def report(self, str line):
+    def say(self, str line):
         """Say one line to whoever runs this store."""
         if self.log is not None:
             self.log(line)
@@ -887,6 +890,11 @@ cdef class Store:
 
     def after_reply(self):
         """Called when the answer to an administrative request is queued; overridden."""
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self.sessions)
 
     # --- time --------------------------------------------------------------------------------------
 
@@ -960,6 +968,7 @@ cdef class Store:
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
+            self.accounts.note(account)
         ledger.clear()
         return 0
 
@@ -1034,15 +1043,19 @@ cdef class Store:
         cdef Place place = self.live.tree.find(name, len(name))
         cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
         cdef Watch watch
+        cdef Subscriber subscriber
         cdef bint exact
         for watch in self.watches.matching(specific, len(specific), True):
-            if not watch.subscriber.may_read(perms):
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.may_read(perms):
                 continue
             exact = PyBytes_GET_SIZE(watch.path) > len(name)
             if exact or watch.depth > 0:
-                watch.subscriber.event(watch, specific, len(specific))
+                subscriber.event(watch, specific, len(specific))
             elif generic:
-                watch.subscriber.event(watch, name, len(name))
+                subscriber.event(watch, name, len(name))
 
     def remove_node(self, bytes path):
         """Remove a node with its subtree, telling the watches, whoever owns it."""
@@ -1051,6 +1064,7 @@ cdef class Store:
         memset(&dom0, 0, sizeof(dom0))
         dom0.privileged = True
         dom0.target = NO_DOMAIN
+        dom0.any_domain = True
         request.op = RM
         request.path = path
         request.path_size = len(path)
