@@ -49,13 +49,14 @@ class SessionLine(Line):
 
 
 class SessionWorld(World):
-    """A store of its own for each scenario; `bytewise` feeds every request one byte at a time."""
+    """A store of its own for each scenario.
+
+    `alone`: there is no hypervisor; `bytewise`: every request is fed one byte at a time.
+    """
 
     def __init__(self, quotas: Mapping[str, int], alone: bool, bytewise: bool) -> None:
-        self.store = Store(quotas=quotas)
         self._hypervisor = Hypervisor()
-        if not alone:
-            self.store.hypervisor = self._hypervisor
+        self.store = Store(quotas=quotas, hypervisor=None if alone else self._hypervisor)
         self._bytewise = bytewise
         self._toolstack = self.store.connect()
         self._lines: list[SessionLine] = []
@@ -87,7 +88,7 @@ class SessionWorld(World):
 
     def wait(self, seconds: float) -> None:
         self.store.now += seconds
-        self.store.tick_()
+        self.store.run_due()
 
     def uses(self, domid: int) -> dict[str, int] | None:
         return self.store.usage(domid)

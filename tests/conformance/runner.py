@@ -176,7 +176,8 @@ class Play:
 
     def _heading(self, row: Row) -> str:
         number = self.rows_passed + 1
-        return f"{self._scenario.name}, row {number} ({row.where}): {row.why}\n  {row.who} sent   {show_sent(row)}"
+        place = f"{self._scenario.name}, row {number} ({row.where})"
+        return f"{place}: {row.why}\n  {row.who} sent   {show_sent(row)}"
 
 
 def _replies_due(reply: Reply) -> int:

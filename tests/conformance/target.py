@@ -18,11 +18,11 @@ from tests.peers.daemons import Daemon, start_c, start_o, start_ours
 
 #: What oxenstored calls the quotas it has.
 O_QUOTAS = {
-    "nodes": "quota_maxentity",
-    "watches": "quota_maxwatch",
-    "transactions": "quota_transaction",
-    "node-size": "quota_maxsize",
-    "path-max": "quota_path_max",
+    "nodes": "quota-maxentity",
+    "watches": "quota-maxwatch",
+    "transactions": "quota-transaction",
+    "node-size": "quota-maxsize",
+    "path-max": "quota-path-max",
 }
 #: C xenstored 4.17 has options of their own for these, and -Q for the rest.
 C_OPTIONS = {
@@ -110,7 +110,7 @@ class Target:
             case "c":
                 return start_c(rundir, *(word for quota in quotas.items() for word in _c_option(*quota)))
             case "o":
-                return start_o(rundir, **{O_QUOTAS[name]: value for name, value in quotas.items()})
+                return start_o(rundir, settings={O_QUOTAS[name]: value for name, value in quotas.items()})
         return start_ours(rundir, *(word for quota in quotas.items() for word in _our_option(*quota)))
 
 

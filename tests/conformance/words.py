@@ -179,8 +179,18 @@ CLOSED = Signal("the connection is closed")
 SILENCE = Signal("no answer yet")
 
 OK = b"OK\0"
-E2BIG, EACCES, EAGAIN, EBUSY, EEXIST, EINVAL = map(Error, ["E2BIG", "EACCES", "EAGAIN", "EBUSY", "EEXIST", "EINVAL"])
-EIO, ENOENT, ENOMEM, ENOSPC, ENOSYS, EPERM = map(Error, ["EIO", "ENOENT", "ENOMEM", "ENOSPC", "ENOSYS", "EPERM"])
+E2BIG = Error("E2BIG")
+EACCES = Error("EACCES")
+EAGAIN = Error("EAGAIN")
+EBUSY = Error("EBUSY")
+EEXIST = Error("EEXIST")
+EINVAL = Error("EINVAL")
+EIO = Error("EIO")
+ENOENT = Error("ENOENT")
+ENOMEM = Error("ENOMEM")
+ENOSPC = Error("ENOSPC")
+ENOSYS = Error("ENOSYS")
+EPERM = Error("EPERM")
 EQUOTA = Error("EQUOTA")  # oxenstored's alone
 
 Reply = bytes | Error | Like | Signal | tuple[Message, ...]
