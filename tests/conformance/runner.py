@@ -146,7 +146,8 @@ class Play:
         for message in messages:
             if message[:3] == frame[:3] and (match := re.fullmatch(like.pattern, message.payload, re.DOTALL)):
                 found = match.groupdict()
-                if all(self._variables.get(name, value) == value for name, value in found.items()):
+                fits = all(self._variables.get(name, value) == value for name, value in found.items())
+                if fits and self._variables.get(like.unlike) not in found.values():
                     self._variables |= found
                     return message
         return like

@@ -39,8 +39,8 @@ def _show_one(what: object) -> str:
             return f"error {_ascii(payload.rstrip(chr(0).encode()))}{_ids(req_id, tx_id)}"
         case Message(type, req_id, tx_id, payload):
             return f"{_type(type)} {_cut(payload)}{_ids(req_id, tx_id)}"
-        case Like(pattern):
-            return f"a reply like {pattern!r}"
+        case Like(pattern, unlike):
+            return f"a reply like {_cut(pattern)}" + (f", unlike the {unlike} before" if unlike else "")
         case Signal(name):
             return f"({name})"
     return repr(what)

@@ -162,10 +162,12 @@ class Error:
 class Like:
     """A payload that matches a pattern as a whole.
 
-    Named groups become the scenario's variables; a group whose variable has a value must equal it.
+    Named groups become the scenario's variables; a group whose variable has a value must equal it, and
+    none may equal the variable named by `unlike`.
     """
 
     pattern: bytes
+    unlike: str = ""
 
 
 @dataclass(frozen=True)
