@@ -1,7 +1,7 @@
 """Why Debian's daemons differ from ours, where more than one row says so."""
 
 from tests.conformance.table import but
-from tests.conformance.words import E2BIG, EACCES, names, EINVAL, ENOENT, ENOSYS, OK
+from tests.conformance.words import E2BIG, EACCES, EINVAL, ENOENT, ENOSYS, OK, names
 
 #: oxenstored 4.17 ends with request type 21.
 NO_DIRECTORY_PART = but("oxenstored has no DIRECTORY_PART", ENOSYS)

@@ -1,10 +1,29 @@
 """Messages: headers, lengths, pieces, and payloads that are not what the request needs."""
 
-from tests.conformance.table import act, do, node, scenario
 from tests.conformance.reasons import C_CRASH, C_TAIL_UNWATCH, C_TAIL_WATCH, O_EMPTY, O_LAX_END
-from tests.conformance.words import CLOSED, EINVAL, ENOENT, ENOSYS, HANG_UP, OK, Raw, SILENCE, begins, end, get_perms, names, raw, read, start, watch, write
+from tests.conformance.table import act, do, node, scenario
+from tests.conformance.words import (
+    CLOSED,
+    EINVAL,
+    ENOENT,
+    ENOSYS,
+    HANG_UP,
+    OK,
+    SILENCE,
+    Raw,
+    begins,
+    end,
+    get_perms,
+    names,
+    raw,
+    read,
+    start,
+    watch,
+    write,
+)
 from tests.peers.wire import Message
-from xenstore.wire import HEADER, MessageType as Type, pack
+from xenstore.wire import HEADER, TYPE_NAMES, pack
+from xenstore.wire import MessageType as Type
 
 PATH_REQUESTS = (Type.DIRECTORY, Type.READ, Type.GET_PERMS, Type.MKDIR, Type.RM)
 DOMID_REQUESTS = (Type.RELEASE, Type.RESUME, Type.IS_DOMAIN_INTRODUCED, Type.GET_DOMAIN_PATH)
@@ -169,7 +188,7 @@ SCENARIOS = [
     scenario(
         "no payload at all",
         *(
-            do("a", raw(type, b""), EINVAL, f"{type.name} needs one")
+            do("a", raw(type, b""), EINVAL, f"{TYPE_NAMES[type]} needs one")
             for type in (*PATH_REQUESTS, Type.WRITE, Type.SET_PERMS, Type.WATCH, Type.UNWATCH)
         ),
         do("a", start(), begins("T"), "a transaction"),
@@ -180,7 +199,7 @@ SCENARIOS = [
     ),
     *(
         scenario(
-            f"{type.name} wants one string",
+            f"{TYPE_NAMES[type]} wants one string",
             do("a", raw(type, b"/t"), EINVAL, "no NUL at its end"),
             do("a", raw(type, b"/t\0\0"), EINVAL, "one NUL too many"),
             do("a", raw(type, b"/t\0x"), EINVAL, "bytes after the NUL"),
@@ -272,7 +291,7 @@ SCENARIOS = [
     ),
     *(
         scenario(
-            f"{type.name} wants one number",
+            f"{TYPE_NAMES[type]} wants one number",
             do("a", raw(type, b"1"), EINVAL, "no NUL"),
             do("a", raw(type, b"1\0001\0"), EINVAL, "two strings"),
             do("a", raw(type, b"1\0x"), EINVAL, "bytes after the NUL"),
