@@ -89,6 +89,11 @@ def _chains(history: Sequence[Committed], replaced: _Replaced, final: Sequence[s
             if version in seen:
                 return [*problems, f"version {version} of account {account} follows itself"]
             seen.add(version)
+        problems += [
+            f"version {name} of account {account} follows none of its versions"
+            for number, name in sorted(written)
+            if number == account and name not in seen
+        ]
         if version != last:
             problems.append(
                 f"account {account} ended with version {last}; the last in its history is {version}"
