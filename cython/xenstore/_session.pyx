@@ -37,6 +37,7 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     HEADER_SIZE = 16
@@ -732,13 +733,14 @@ cdef class Session(Subscriber):
         cdef const char *p = data
         self.consume(p, len(data), 0x7FFFFFFF)
 
-    def take(self) -> bytes:
-        """All output queued so far, which counts as sent; waiting requests go on if that lifts a stall."""
+    def take(self, Py_ssize_t limit=PY_SSIZE_T_MAX) -> bytes:
+        """Output queued so far, at most `limit` bytes, which count as sent; requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
-        while self.out_tail > self.out_head:
-            output = self.out[self.out_head:self.out_tail]
+        while self.out_tail > self.out_head and limit > 0:
+            output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
             parts.append(output)
+            limit -= len(output)
             self.sent(len(output))
             if not self.stalled:
                 self.proceed(0x7FFFFFFF)
