@@ -65,6 +65,7 @@ cdef class Session(Subscriber):
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int reply(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
     cdef int refuse(self, uint32_t req_id, uint32_t tx_id, Fault fault) except -1
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
     cdef int update_stall(self) except -1

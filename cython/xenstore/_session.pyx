@@ -400,7 +400,7 @@ cdef class Session(Subscriber):
 
     def initial_event(self, Watch watch):
         """Tell a new watch's path once, whoever may read it: it tells the client nothing it did not say."""
-        self.event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path))
+        self.queue_event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path), True)
 
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Py_ssize_t path_end = string_end(payload, 0, size)
@@ -433,7 +433,11 @@ cdef class Session(Subscriber):
             self.discard(transaction, False)
 
     cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
-        """Queue a watch event unless the same one is still unsent, or does not fit a message (XSA-324)."""
+        """Queue the event of a change unless the same one is still unsent (XSA-326)."""
+        return self.queue_event(watch, path, size, False)
+
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1:
+        """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
         cdef Header *header
@@ -461,7 +465,7 @@ cdef class Session(Subscriber):
         p[total - 1] = 0
         if path[0] != c'@':
             hash = hash_name(p, total)
-            if self.is_pending(hash, p, total):
+            if not repeat and self.is_pending(hash, p, total):
                 return 0
             self.note_pending(hash, self.sent_bytes + (self.out_tail - self.out_head))
         if self.store.trace is not None:
