@@ -19,7 +19,7 @@ cdef class Session(Subscriber):
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
     cdef uint64_t sent_bytes           # stream position of out_head
-    cdef Py_ssize_t message_left       # bytes of the message at out_head that are still unsent; guests only
+    cdef Py_ssize_t message_left       # bytes of a message begun to be sent that are still unsent
     cdef char *waiting                 # input not executed yet is waiting[waiting_head:waiting_tail]
     cdef Py_ssize_t waiting_head, waiting_tail, waiting_size
     cdef uint64_t *pending             # hashes and stream positions of the watch events in out

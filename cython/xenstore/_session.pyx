@@ -661,8 +661,10 @@ cdef class Session(Subscriber):
 
     cdef int sent(self, Py_ssize_t size) except -1:
         """So many bytes of out were handed on."""
-        if not self.privileged:
+        if not self.privileged or size < self.out_tail - self.out_head:
             self.settle_sent(size)
+        else:
+            self.message_left = 0
         self.out_head += size
         self.sent_bytes += size
         if self.out_head == self.out_tail:
@@ -680,11 +682,13 @@ cdef class Session(Subscriber):
         return 0
 
     def settle_sent(self, Py_ssize_t size):
-        """Take the messages that end within the next bytes of out off a guest's account."""
+        """Note where the next bytes of out end within a message, and take them off a guest's account."""
+        cdef bint charged = not self.privileged and not self.closed
         cdef Py_ssize_t at = self.out_head
         cdef Py_ssize_t step
         cdef Header header
-        self.account.memory -= size
+        if charged:
+            self.account.memory -= size
         while size > 0:
             if self.message_left == 0:
                 memcpy(&header, self.out + at, HEADER_SIZE)
@@ -693,7 +697,7 @@ cdef class Session(Subscriber):
             at += step
             size -= step
             self.message_left -= step
-            if self.message_left == 0:
+            if charged and self.message_left == 0:
                 self.account.outstanding -= 1
 
     cdef int update_stall(self) except -1:
@@ -811,6 +815,7 @@ cdef class Session(Subscriber):
             memcpy(self.room(len(output)), p, len(output))
             self.out_tail += len(output)
             self.message_left = state["message_left"]
+            self.find_pending()
             if not self.privileged:
                 self.account.memory += len(output)
                 self.account.outstanding += self.count_messages()
@@ -832,6 +837,17 @@ cdef class Session(Subscriber):
             at += HEADER_SIZE + header.size
             count += 1
         return count
+
+    def find_pending(self):
+        """Remember the watch events in out, as if they had just been queued."""
+        cdef Py_ssize_t at = self.out_head + self.message_left
+        cdef Header *header
+        while at + HEADER_SIZE <= self.out_tail:
+            header = <Header *>(self.out + at)
+            if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
+                self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
+                                  self.sent_bytes + (at - self.out_head))
+            at += HEADER_SIZE + header.size
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""
