@@ -19,7 +19,7 @@ cdef class Session(Subscriber):
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
     cdef uint64_t sent_bytes           # stream position of out_head
-    cdef Py_ssize_t message_left       # bytes of the message at out_head that are still unsent; guests only
+    cdef Py_ssize_t message_left       # bytes of a message begun to be sent that are still unsent
     cdef char *waiting                 # input not executed yet is waiting[waiting_head:waiting_tail]
     cdef Py_ssize_t waiting_head, waiting_tail, waiting_size
     cdef uint64_t *pending             # hashes and stream positions of the watch events in out
@@ -64,6 +64,7 @@ cdef class Session(Subscriber):
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int reply(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
     cdef int refuse(self, uint32_t req_id, uint32_t tx_id, Fault fault) except -1
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
     cdef int update_stall(self) except -1

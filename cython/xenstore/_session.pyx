@@ -37,6 +37,7 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     HEADER_SIZE = 16
@@ -408,7 +409,7 @@ cdef class Session(Subscriber):
 
     def initial_event(self, Watch watch):
         """Tell a new watch's path once, whoever may read it: it tells the client nothing it did not say."""
-        self.event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path))
+        self.queue_event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path), True)
 
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Py_ssize_t path_end = string_end(payload, 0, size)
@@ -441,7 +442,11 @@ cdef class Session(Subscriber):
             self.discard(transaction, False)
 
     cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
-        """Queue a watch event unless the same one is still unsent, or does not fit a message (XSA-324)."""
+        """Queue the event of a change unless the same one is still unsent (XSA-326)."""
+        return self.queue_event(watch, path, size, False)
+
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1:
+        """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
         cdef Header *header
@@ -469,7 +474,7 @@ cdef class Session(Subscriber):
         p[total - 1] = 0
         if path[0] != c'@':
             hash = hash_name(p, total)
-            if self.is_pending(hash, p, total):
+            if not repeat and self.is_pending(hash, p, total):
                 return 0
             self.note_pending(hash, self.sent_bytes + (self.out_tail - self.out_head))
         if self.store.trace is not None:
@@ -663,8 +668,10 @@ cdef class Session(Subscriber):
 
     cdef int sent(self, Py_ssize_t size) except -1:
         """So many bytes of out were handed on."""
-        if not self.privileged:
+        if not self.privileged or size < self.out_tail - self.out_head:
             self.settle_sent(size)
+        else:
+            self.message_left = 0
         self.out_head += size
         self.sent_bytes += size
         if self.out_head == self.out_tail:
@@ -682,11 +689,13 @@ cdef class Session(Subscriber):
         return 0
 
     def settle_sent(self, Py_ssize_t size):
-        """Take the messages that end within the next bytes of out off a guest's account."""
+        """Note where the next bytes of out end within a message, and take them off a guest's account."""
+        cdef bint charged = not self.privileged and not self.closed
         cdef Py_ssize_t at = self.out_head
         cdef Py_ssize_t step
         cdef Header header
-        self.account.memory -= size
+        if charged:
+            self.account.memory -= size
         while size > 0:
             if self.message_left == 0:
                 memcpy(&header, self.out + at, HEADER_SIZE)
@@ -695,7 +704,7 @@ cdef class Session(Subscriber):
             at += step
             size -= step
             self.message_left -= step
-            if self.message_left == 0:
+            if charged and self.message_left == 0:
                 self.account.outstanding -= 1
 
     cdef int update_stall(self) except -1:
@@ -739,15 +748,21 @@ cdef class Session(Subscriber):
         cdef const char *p = data
         self.consume(p, len(data), 0x7FFFFFFF)
 
-    def take(self) -> bytes:
-        """All output queued so far, which counts as sent; waiting requests go on if that lifts a stall."""
+    def take(self, Py_ssize_t limit=PY_SSIZE_T_MAX) -> bytes:
+        """Output queued so far, at most `limit` bytes, which count as sent; requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
+<<<<<<< HEAD
         if not self.stalled:
             self.proceed(0x7FFFFFFF)
         while self.out_tail > self.out_head:
             output = self.out[self.out_head:self.out_tail]
+=======
+        while self.out_tail > self.out_head and limit > 0:
+            output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
+>>>>>>> model
             parts.append(output)
+            limit -= len(output)
             self.sent(len(output))
             if not self.stalled:
                 self.proceed(0x7FFFFFFF)
@@ -813,6 +828,7 @@ cdef class Session(Subscriber):
             memcpy(self.room(len(output)), p, len(output))
             self.out_tail += len(output)
             self.message_left = state["message_left"]
+            self.find_pending()
             if not self.privileged:
                 self.account.memory += len(output)
                 self.account.outstanding += self.count_messages()
@@ -832,6 +848,17 @@ cdef class Session(Subscriber):
             at += HEADER_SIZE + header.size
             count += 1
         return count
+
+    def find_pending(self):
+        """Remember the watch events in out, as if they had just been queued."""
+        cdef Py_ssize_t at = self.out_head + self.message_left
+        cdef Header *header
+        while at + HEADER_SIZE <= self.out_tail:
+            header = <Header *>(self.out + at)
+            if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
+                self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
+                                  self.sent_bytes + (at - self.out_head))
+            at += HEADER_SIZE + header.size
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""
