@@ -752,15 +752,10 @@ cdef class Session(Subscriber):
         """Output queued so far, at most `limit` bytes, which count as sent; requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
-<<<<<<< HEAD
         if not self.stalled:
             self.proceed(0x7FFFFFFF)
-        while self.out_tail > self.out_head:
-            output = self.out[self.out_head:self.out_tail]
-=======
         while self.out_tail > self.out_head and limit > 0:
             output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
->>>>>>> model
             parts.append(output)
             limit -= len(output)
             self.sent(len(output))
