@@ -2,9 +2,24 @@
 
 import re
 
-from tests.conformance.table import do, node, scenario
 from tests.conformance.reasons import NO_DIRECTORY_PART, O_NO_PARTS
-from tests.conformance.words import E2BIG, EACCES, EINVAL, ENOENT, Like, OK, begins, directory, directory_part, end, names, raw, start, write
+from tests.conformance.table import do, node, scenario
+from tests.conformance.words import (
+    E2BIG,
+    EACCES,
+    EINVAL,
+    ENOENT,
+    OK,
+    Like,
+    begins,
+    directory,
+    directory_part,
+    end,
+    names,
+    raw,
+    start,
+    write,
+)
 from xenstore.wire import MessageType as Type
 
 MANY = [f"{n:0>63}" for n in range(100)]  # 6400 bytes of listing, 64 each
@@ -18,7 +33,12 @@ def part(listing: bytes) -> Like:
 SCENARIOS = [
     scenario(
         "a directory that fits",
-        do("a", directory_part("/t", 0), part(names("a", "c", "b") + b"\0"), "all names, and an empty one at the end"),
+        do(
+            "a",
+            directory_part("/t", 0),
+            part(names("a", "c", "b") + b"\0"),
+            "all names, and an empty one at the end",
+        ),
         do("a", directory_part("/t", 2), part(names("c", "b") + b"\0"), "from an offset"),
         do("a", directory_part("/t", 4), part(names("b") + b"\0"), "the last one"),
         do("a", directory_part("/t", 6), part(b"\0"), "the end"),
@@ -37,9 +57,13 @@ SCENARIOS = [
     scenario(
         "the generation changes with the directory",
         do("a", directory_part("/t", 0), Like(rb"(?P<one>\d+)\0a\0\0"), "one generation"),
-        do("a", directory_part("/t", 0), Like(rb"(?P<one>\d+)\0a\0\0"), "is the same until something changes"),
+        do(
+            "a", directory_part("/t", 0), Like(rb"(?P<one>\d+)\0a\0\0"), "is the same until something changes"
+        ),
         do("a", write("/t/b"), OK, "a new child"),
-        do("a", directory_part("/t", 0), Like(rb"(?P<two>\d+)\0a\0b\0\0", unlike="one"), "another generation"),
+        do(
+            "a", directory_part("/t", 0), Like(rb"(?P<two>\d+)\0a\0b\0\0", unlike="one"), "another generation"
+        ),
         do("a", directory_part("/t", 0), Like(rb"(?P<two>\d+)\0a\0b\0\0"), "which is kept"),
         given=[node("/t/a")],
         not_on=O_NO_PARTS,

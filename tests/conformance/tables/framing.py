@@ -1,10 +1,29 @@
 """Messages: headers, lengths, pieces, and payloads that are not what the request needs."""
 
-from tests.conformance.table import act, do, node, scenario
 from tests.conformance.reasons import C_CRASH, C_TAIL_UNWATCH, C_TAIL_WATCH, O_EMPTY, O_LAX_END
-from tests.conformance.words import CLOSED, EINVAL, ENOENT, ENOSYS, HANG_UP, OK, Raw, SILENCE, begins, end, get_perms, names, raw, read, start, watch, write
+from tests.conformance.table import act, do, node, scenario
+from tests.conformance.words import (
+    CLOSED,
+    EINVAL,
+    ENOENT,
+    ENOSYS,
+    HANG_UP,
+    OK,
+    SILENCE,
+    Raw,
+    begins,
+    end,
+    get_perms,
+    names,
+    raw,
+    read,
+    start,
+    watch,
+    write,
+)
 from tests.peers.wire import Message
-from xenstore.wire import HEADER, MessageType as Type, pack
+from xenstore.wire import HEADER, pack
+from xenstore.wire import MessageType as Type
 
 PATH_REQUESTS = (Type.DIRECTORY, Type.READ, Type.GET_PERMS, Type.MKDIR, Type.RM)
 DOMID_REQUESTS = (Type.RELEASE, Type.RESUME, Type.IS_DOMAIN_INTRODUCED, Type.GET_DOMAIN_PATH)

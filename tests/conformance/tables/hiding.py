@@ -3,9 +3,21 @@
 The true error is told if the nearest ancestor that exists grants the right asked for, else EACCES.
 """
 
+from tests.conformance.reasons import O_NO_HIDING, O_NOT_OWNER, O_RM_MISSING
 from tests.conformance.table import do, home, node, scenario
-from tests.conformance.reasons import O_NOT_OWNER, O_NO_HIDING, O_RM_MISSING
-from tests.conformance.words import EACCES, EINVAL, ENOENT, OK, directory, get_perms, mkdir, read, rm, set_perms, write
+from tests.conformance.words import (
+    EACCES,
+    EINVAL,
+    ENOENT,
+    OK,
+    directory,
+    get_perms,
+    mkdir,
+    read,
+    rm,
+    set_perms,
+    write,
+)
 
 SCENARIOS = [
     scenario(

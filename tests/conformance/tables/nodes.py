@@ -1,8 +1,23 @@
 """Values, directories, creation and removal."""
 
-from tests.conformance.table import but, do, node, scenario
 from tests.conformance.reasons import NO_DIRECTORY_PART, O_MAXSIZE
-from tests.conformance.words import E2BIG, EINVAL, ENOENT, Like, OK, directory, directory_part, get_perms, mkdir, names, read, rm, set_perms, write
+from tests.conformance.table import but, do, node, scenario
+from tests.conformance.words import (
+    E2BIG,
+    EINVAL,
+    ENOENT,
+    OK,
+    Like,
+    directory,
+    directory_part,
+    get_perms,
+    mkdir,
+    names,
+    read,
+    rm,
+    set_perms,
+    write,
+)
 
 SCENARIOS = [
     scenario(

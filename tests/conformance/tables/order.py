@@ -1,7 +1,7 @@
 """The order of a directory: that of creation, on which toolstacks rely (next device = last listed + 1)."""
 
-from tests.conformance.table import but, do, node, scenario
 from tests.conformance.reasons import O_UNORDERED
+from tests.conformance.table import but, do, node, scenario
 from tests.conformance.words import OK, begins, directory, end, mkdir, names, rm, set_perms, start, write
 
 SCENARIOS = [
@@ -29,8 +29,13 @@ SCENARIOS = [
     ),
     scenario(
         "many children",
-        *(do("a", write(f"/t/child{n * 7919 % 300}"), OK, "in an order that no sorting gives") for n in range(300)),
-        do("a", directory("/t"), names(*(f"child{n * 7919 % 300}" for n in range(300))), "all in their order"),
+        *(
+            do("a", write(f"/t/child{n * 7919 % 300}"), OK, "in an order that no sorting gives")
+            for n in range(300)
+        ),
+        do(
+            "a", directory("/t"), names(*(f"child{n * 7919 % 300}" for n in range(300))), "all in their order"
+        ),
         *(do("a", rm(f"/t/child{n}"), OK, "every other one goes") for n in range(0, 300, 2)),
         do(
             "a",

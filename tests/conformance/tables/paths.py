@@ -1,8 +1,21 @@
 """What is a path, and what a relative one stands for."""
 
-from tests.conformance.table import do, home, scenario
 from tests.conformance.reasons import C_LONG, O_LONG, O_NO_HIDING
-from tests.conformance.words import EACCES, EINVAL, ENOENT, OK, directory, get_perms, mkdir, names, read, rm, watch, write
+from tests.conformance.table import do, home, scenario
+from tests.conformance.words import (
+    EACCES,
+    EINVAL,
+    ENOENT,
+    OK,
+    directory,
+    get_perms,
+    mkdir,
+    names,
+    read,
+    rm,
+    watch,
+    write,
+)
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@"
 REFUSED = [chr(code) for code in range(1, 127) if chr(code) not in ALLOWED + "/"]

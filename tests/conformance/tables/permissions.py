@@ -1,8 +1,35 @@
 """Who may do what: owner, entries, the first entry's right, targets, and what new nodes inherit."""
 
+from tests.conformance.reasons import (
+    C_OVERFLOW,
+    C_TAKES,
+    O_ANY_NUMBER,
+    O_ANY_OWNER,
+    O_EACCES,
+    O_MKDIR_ROOT,
+    O_NO_HIDING,
+    O_OWNER,
+    O_ROOT,
+)
 from tests.conformance.table import Row, but, do, node, scenario
-from tests.conformance.reasons import C_OVERFLOW, C_TAKES, O_ANY_NUMBER, O_ANY_OWNER, O_EACCES, O_MKDIR_ROOT, O_NO_HIDING, O_OWNER, O_ROOT
-from tests.conformance.words import EACCES, EINVAL, ENOENT, EPERM, OK, Reply, directory, get_perms, mkdir, names, raw, read, rm, set_perms, set_target, write
+from tests.conformance.words import (
+    EACCES,
+    EINVAL,
+    ENOENT,
+    EPERM,
+    OK,
+    Reply,
+    directory,
+    get_perms,
+    mkdir,
+    names,
+    raw,
+    read,
+    rm,
+    set_perms,
+    set_target,
+    write,
+)
 from xenstore.wire import MessageType as Type
 
 #: Rights of an entry: letter, may read, may write.
@@ -185,7 +212,9 @@ SCENARIOS = [
         do("d3", set_perms("/t/z", "b3"), OK, "the owner may"),
         do("d3", set_perms("/t/z", "b0"), EPERM, "but not give the node away (XSA-352)", o=O_EACCES),
         do("d3", set_perms("/t/z", "b5 b3"), EPERM, "nor to another domain", o=O_EACCES),
-        do("d3", set_perms("/t/z", "b9 b3"), ENOENT, "one that does not exist is found out first", o=O_EACCES),
+        do(
+            "d3", set_perms("/t/z", "b9 b3"), ENOENT, "one that does not exist is found out first", o=O_EACCES
+        ),
         do("a", get_perms("/t/z"), names("b3"), "it did not"),
         do("d3", set_perms("/t/missing", "b3"), EACCES, "a missing node below a closed one", o=O_NO_HIDING),
         given=[node("/t"), node("/t/x", perms="n0 b3"), node("/t/y"), node("/t/z", perms="n3")],
@@ -210,7 +239,13 @@ SCENARIOS = [
         do("d5", read("/t/z"), EACCES, "5 gets nothing of 3's"),
         do("d3", read("/t/z"), b"v", "which 3 keeps"),
         do("d3", write("/t/y/new"), OK, "what it creates"),
-        do("a", get_perms("/t/y/new"), names("n3", "r7"), "is its own", o=but("is the parent's owner's", names("n5", "r7"))),
+        do(
+            "a",
+            get_perms("/t/y/new"),
+            names("n3", "r7"),
+            "is its own",
+            o=but("is the parent's owner's", names("n5", "r7")),
+        ),
         given=[node("/t"), node("/t/x", "v", "n0 r5"), node("/t/y", "v", "n5"), node("/t/z", "v", "n3")],
     ),
     scenario(
