@@ -1032,35 +1032,44 @@ cdef class Store:
     cdef int fire_commit(self, Tree before, Log log) except -1:
         """Tell the watches what a commit changed: each path once, in the order of its first access.
 
-        Nodes that exist neither before nor after are not told of.
+        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
+        on a node are, parents first.
         """
         cdef Tree after = self.live.tree
-        cdef dict order = {}
+        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
         cdef Record *record
         cdef Py_ssize_t at = 0
         cdef bytes path
-        cdef int change
-        cdef Place old, new
-        cdef Perms perms
+        cdef Place old
         if self.watches.count == 0:
             return 0
         while at < log.used:
             record = <Record *>(log.data + at)
             path = (<char *>(record + 1))[:record.path_size]
-            order[path] = max(<int>order.get(path, 0), record.change)
+            if record.change != UNCHANGED or path not in order:
+                order[path] = record.change
+            if record.change == REMOVED:
+                old = before.find(path, len(path))
+                if old.node != NULL:
+                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get(name, UNCHANGED) == UNCHANGED:
+                            order[name] = (spot, node, parent)
             at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
         for path, change in order.items():
-            if change == UNCHANGED:
-                continue
-            old = before.find(path, len(path))
-            new = after.find(path, len(path))
-            if old.node == NULL and new.node == NULL:
-                continue
-            perms = None if old.node == NULL else before.current_perms(<Node>old.node)
-            if change == REMOVED and old.node != NULL:
-                self.watches.fire_below(after, path, len(path), <Node>old.node)
-            self.watches.fire(after, path, len(path), perms)
+            if type(change) is tuple:
+                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            elif change != UNCHANGED:
+                self.fire_committed(before, after, path)
         return 0
+
+    def fire_committed(self, Tree before, Tree after, bytes path):
+        """Tell of one path that a commit wrote, created or removed."""
+        cdef Place old = before.find(path, len(path))
+        cdef Place new = after.find(path, len(path))
+        if old.node != NULL:
+            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
+        elif new.node != NULL:
+            self.watches.fire(after, path, len(path), None)
 
     # --- domains: what xenstore.store needs ----------------------------------------------------------
 
