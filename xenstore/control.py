@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from xenstore._session import Session, Store
 from xenstore.errors import BY_NAME, EINVAL, EIO, XenstoreError
 from xenstore.limits import QUOTA_INDEX, QUOTAS
+from xenstore.store import Session, Store
 
 _OK = b"OK\0"
 _SOFT = "soft-"

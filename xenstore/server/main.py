@@ -9,7 +9,6 @@ from contextlib import ExitStack
 import trio
 
 from xenstore._pump import Pump, peer_uid
-from xenstore._session import Session, Store
 from xenstore.control import Control
 from xenstore.server import start
 from xenstore.server.drive import drive
@@ -17,6 +16,7 @@ from xenstore.server.files import listening, pid_file
 from xenstore.server.options import Options, UsageError, parse, usage
 from xenstore.server.start import StartError, say
 from xenstore.server.trace import Trace
+from xenstore.store import Session, Store
 
 #: Where dom0's kernel says by which event channel it is reached; absent without Xen.
 _XENSTORE_PORT = "/proc/xen/xsd_port" if sys.platform == "linux" else "/kern/xen/xsd_port"

@@ -1,0 +1,34 @@
+from libc.stdint cimport uint32_t
+
+cdef enum Quota:                    # indexes xenstore.limits.QUOTAS
+    Q_NODES
+    Q_WATCHES
+    Q_OUTSTANDING
+    Q_MEMORY
+    Q_SOFT_MEMORY
+    Q_TRANSACTIONS
+    Q_TRANSACTION_NODES
+    Q_NODE_PERMISSIONS
+    Q_PATH_MAX
+    Q_NODE_SIZE
+    QUOTA_COUNT
+
+
+cdef class Account:
+    cdef readonly int domid
+    cdef public long nodes, watches, outstanding, memory, transactions
+    cdef uint32_t quotas[QUOTA_COUNT]
+    cdef double credits, refilled   # write credits of a guest, and when they were last topped up
+
+    cdef bint allows(self, int quota, long value) noexcept
+    cdef long left(self, int quota, long used) noexcept
+
+
+cdef class Accounts:
+    cdef dict by_domid
+    cdef Account control            # dom0's
+    cdef uint32_t defaults[QUOTA_COUNT]
+    cdef Account largest            # the most that any guest held at a time
+
+    cdef Account of(self, int domid)
+    cdef int note(self, Account account) except -1

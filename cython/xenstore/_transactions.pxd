@@ -1,0 +1,41 @@
+from libc.stdint cimport uint32_t
+
+from xenstore._tree cimport Node, Tree
+from xenstore._view cimport Actor, Fault, Request, View
+
+
+cdef struct Record:                 # one operation in a transaction's log; path, rest and reply follow it
+    int op
+    Fault fault
+    int change
+    uint32_t path_size, rest_size, reply_size
+
+
+cdef class Log:
+    cdef char *data
+    cdef Py_ssize_t used, size
+
+    cdef int append(self, Request *request, Fault fault, int change, bytes reply) except -1
+
+
+cdef class Transaction:
+    cdef readonly uint32_t id
+    cdef readonly double since      # when its snapshot was taken
+    cdef bint admitted              # it has a place in the window of contended transactions
+    cdef readonly bint lost         # its snapshot was taken away: it will end with EAGAIN
+    cdef readonly bint doomed       # an operation exceeded a quota: it will end with ENOMEM
+    cdef readonly long operations
+    cdef View view                  # None until the first operation
+    cdef Log log
+    cdef Node base_root, base_specials
+    cdef long writes
+    cdef unsigned long long replaced_at_start
+    cdef set accessed               # paths, for the quota transaction-nodes; None where it does not bind
+
+    cdef bytes perform(self, Actor *who, Request *request, Fault *fault)
+    cdef Tree prepare(self, View live, Actor *who, Fault *fault)
+    cdef Tree replay(self, View live, Actor *who)
+    cdef int snapshot(self, View live, double now) except -1
+
+
+cdef Transaction start(uint32_t id, bint count_nodes)

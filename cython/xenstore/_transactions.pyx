@@ -1,0 +1,148 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Transactions: a private version of the tree, and the list of operations with their replies.
+
+The private version is forked from the live one at the first operation: what happens between the start and
+then cannot make a difference to anybody.
+
+At the end: without writes there is nothing to do.  If nobody changed the store since the fork, the
+private version becomes the store.  Otherwise the operations are executed again on a version forked from
+today's store; if each gives byte for byte the reply it gave before, that version becomes the store, else
+the answer is EAGAIN and nothing has happened.  So every transaction sees one snapshot and takes effect
+at one instant: strict serialisability, whatever the operations were about.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from libc.string cimport memcmp, memcpy
+
+from xenstore._view cimport F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, UNCHANGED, view_of
+
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(object) noexcept
+    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
+
+
+@cython.final
+@cython.no_gc
+cdef class Log:
+    """Operations and their replies, one after the other in one block of memory."""
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+    cdef int append(self, Request *request, Fault fault, int change, bytes reply) except -1:
+        cdef Record record
+        cdef Py_ssize_t reply_size = 0 if reply is None else PyBytes_GET_SIZE(reply)
+        cdef Py_ssize_t total = sizeof(Record) + request.path_size + request.rest_size + reply_size
+        cdef char *p
+        total = (total + 7) & ~7
+        if self.used + total > self.size:
+            p = <char *>PyMem_Realloc(self.data, (self.used + total) * 2)
+            if p == NULL:
+                raise MemoryError()
+            self.data = p
+            self.size = (self.used + total) * 2
+        record.op = request.op
+        record.fault = fault
+        record.change = change
+        record.path_size = <uint32_t>request.path_size
+        record.rest_size = <uint32_t>request.rest_size
+        record.reply_size = <uint32_t>reply_size
+        p = self.data + self.used
+        memcpy(p, &record, sizeof(Record))
+        p += sizeof(Record)
+        memcpy(p, request.path, request.path_size)
+        p += request.path_size
+        if request.rest_size:
+            memcpy(p, request.rest, request.rest_size)
+            p += request.rest_size
+        if reply_size:
+            memcpy(p, PyBytes_AS_STRING(reply), reply_size)
+        self.used += total
+        return 0
+
+
+cdef Transaction start(uint32_t id, bint count_nodes):
+    """A transaction without a snapshot yet."""
+    cdef Transaction transaction = Transaction.__new__(Transaction)
+    transaction.id = id
+    transaction.log = Log.__new__(Log)
+    if count_nodes:
+        transaction.accessed = set()
+    return transaction
+
+
+@cython.final
+cdef class Transaction:
+    """One open transaction of one session."""
+
+    cdef int snapshot(self, View live, double now) except -1:
+        """Fork the live version, letting go of an older fork; constant cost."""
+        self.since = now
+        self.base_root = live.tree.root
+        self.base_specials = live.tree.specials
+        self.view = view_of(live.tree.fork(), live.domains)
+        self.replaced_at_start = live.tree.history.replaced_bytes
+        return 0
+
+    cdef bytes perform(self, Actor *who, Request *request, Fault *fault):
+        """Execute a request inside; returns the reply's payload or None with the fault."""
+        cdef bytes reply = self.view.perform(who, request)
+        cdef bint is_write = request.op >= 11 and request.op <= 14
+        self.operations += 1
+        if reply is None and is_write and (self.view.fault == F_ENOSPC or self.view.fault == F_ENOMEM):
+            self.doomed = True
+        self.view.removed = None
+        fault[0] = self.view.fault
+        if is_write and self.view.change != UNCHANGED:
+            self.writes += 1
+        if not self.lost:
+            self.log.append(request, self.view.fault, self.view.change, reply)
+        return reply
+
+    cdef Tree prepare(self, View live, Actor *who, Fault *fault):
+        """The version that a commit would make the store; None: nothing to do, or the fault says why not."""
+        fault[0] = NO_FAULT
+        if self.doomed:
+            fault[0] = F_ENOMEM
+            return None
+        if self.lost:
+            fault[0] = F_EAGAIN
+            return None
+        if self.writes == 0:
+            return None
+        if self.base_root is live.tree.root and self.base_specials is live.tree.specials:
+            return self.view.tree
+        tree = self.replay(live, who)
+        if tree is None:
+            fault[0] = F_EAGAIN
+        return tree
+
+    cdef Tree replay(self, View live, Actor *who):
+        """A version forked from the live one with all operations done again; None when a reply differs."""
+        cdef View view = view_of(live.tree.fork(), live.domains)
+        cdef Request request
+        cdef Record *record
+        cdef bytes reply
+        cdef char *p
+        cdef Py_ssize_t at = 0
+        while at < self.log.used:
+            record = <Record *>(self.log.data + at)
+            p = <char *>(record + 1)
+            request.op = record.op
+            request.path = p
+            request.path_size = record.path_size
+            request.rest = p + record.path_size
+            request.rest_size = record.rest_size
+            reply = view.perform(who, &request)
+            view.removed = None
+            if view.fault != record.fault:
+                return None
+            if reply is not None and (
+                PyBytes_GET_SIZE(reply) != record.reply_size
+                or memcmp(PyBytes_AS_STRING(reply), request.rest + record.rest_size, record.reply_size) != 0
+            ):
+                return None
+            record.change = view.change
+            at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
+        return view.tree

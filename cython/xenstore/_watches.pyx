@@ -1,0 +1,322 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The index of watches by path component.
+
+Finding the watches that a change concerns costs the depth of its path plus the watches found, however
+many others there are.  Watches are told in the order in which they were registered.
+
+Who may hear of a change (XSA-115): who may read the node, or its parent, or could read the node before.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free
+from libc.string cimport memchr, memcpy
+
+from xenstore._names cimport bury, hash_name, in_order, insert, lookup, new_directory, remove as remove_name
+from xenstore._perms cimport NO_DOMAIN, READ, rights
+from xenstore._tree cimport Place, intern
+
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(object) noexcept
+    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
+    bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+
+
+cdef class Subscriber:
+    """Who is told of changes: a session."""
+
+    cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
+        """Queue the event of one of its watches for the changed path."""
+        return 0
+
+    cdef bint may_read(self, Perms perms) noexcept:
+        return self.privileged or rights(perms, self.domid, NO_DOMAIN) & READ
+
+
+@cython.final
+@cython.no_gc
+cdef class Watch:
+    """One registered watch, owned by its subscriber.
+
+    Outside the garbage collector, since there may be a hundred thousand.
+    """
+
+    def __init__(self, Subscriber subscriber, bytes path, bytes token, int depth, bint relative, int prefix):
+        self.subscriber = <PyObject *>subscriber
+        self.path = path
+        self.token = token
+        self.depth = depth
+        self.relative = relative
+        self.prefix = prefix
+
+
+@cython.final
+@cython.no_gc
+cdef class Spot(Named):
+    """A place in the index that is watched, or lies above one."""
+
+    def __dealloc__(self):
+        if self.children is not None:
+            bury(<PyObject *>self.children)
+
+
+cdef inline Py_ssize_t component_end(const char *path, Py_ssize_t start, Py_ssize_t size) noexcept:
+    cdef const char *end = <const char *>memchr(path + start, c'/', size - start)
+    return size if end == NULL else end - path
+
+
+cdef inline PyObject *child_spot(PyObject *spot, const char *name, Py_ssize_t size) noexcept:
+    if (<Spot>spot).children is None:
+        return NULL
+    return lookup((<Spot>spot).children, name, size, hash_name(name, size))
+
+
+cdef int levels(const char *path, Py_ssize_t start, Py_ssize_t size) noexcept:
+    """Components of path[start:], which begins with a slash or is empty."""
+    cdef int count = 0
+    cdef Py_ssize_t i
+    for i in range(start, size):
+        count += path[i] == c'/'
+    return count
+
+
+@cython.final
+cdef class WatchIndex:
+    """All watches of a store."""
+
+    def __cinit__(self):
+        self.root = Spot.__new__(Spot)
+        self.specials = Spot.__new__(Spot)
+
+    cdef Spot spot_at(self, const char *path, Py_ssize_t size):
+        """The spot of a path, made with all above it where missing."""
+        cdef Spot spot = self.specials if path[0] == c'@' else self.root
+        cdef Spot child
+        cdef PyObject *found
+        cdef Py_ssize_t start = 0 if path[0] == c'@' else 1
+        cdef Py_ssize_t stop
+        while start < size:
+            stop = component_end(path, start, size)
+            found = child_spot(<PyObject *>spot, path + start, stop - start)
+            if found != NULL:
+                child = <Spot>found
+            else:
+                child = Spot.__new__(Spot)
+                child.name = intern(PyBytes_FromStringAndSize(path + start, stop - start))
+                if spot.children is None:
+                    spot.children = new_directory(0)
+                insert(spot.children, child, hash_name(path + start, stop - start))
+            spot = child
+            start = stop + 1
+        return spot
+
+    cdef int add(self, Watch watch) except -1:
+        """Register a watch; the caller keeps it alive until `discard`."""
+        cdef Spot spot = self.spot_at(PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path))
+        self.numbers += 1
+        watch.number = self.numbers
+        watch.before = spot.last
+        watch.after = NULL
+        if spot.last == NULL:
+            spot.first = <PyObject *>watch
+        else:
+            (<Watch>spot.last).after = <PyObject *>watch
+        spot.last = <PyObject *>watch
+        watch.placed = True
+        self.count += 1
+        return 0
+
+    cdef int discard(self, Watch watch) except -1:
+        """Forget a watch, and the spots that only led to it.  Cost: the depth of its path."""
+        cdef const char *path = PyBytes_AS_STRING(watch.path)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(watch.path)
+        cdef Py_ssize_t start = 0 if path[0] == c'@' else 1
+        cdef Py_ssize_t stop, cut_start = 0, cut_stop = 0
+        cdef PyObject *spot = <PyObject *>(self.specials if path[0] == c'@' else self.root)
+        cdef PyObject *keeper = NULL    # the lowest spot that stays; what lies below it on the path goes
+        cdef PyObject *child
+        if not watch.placed:
+            return 0
+        watch.placed = False
+        self.count -= 1
+        while start < size:
+            stop = component_end(path, start, size)
+            child = child_spot(spot, path + start, stop - start)
+            if keeper == NULL or (<Spot>spot).first != NULL or (<Spot>spot).children.count > 1:
+                keeper = spot
+                cut_start = start
+                cut_stop = stop
+            spot = child
+            start = stop + 1
+        if watch.before == NULL:
+            (<Spot>spot).first = watch.after
+        else:
+            (<Watch>watch.before).after = watch.after
+        if watch.after == NULL:
+            (<Spot>spot).last = watch.before
+        else:
+            (<Watch>watch.after).before = watch.before
+        if keeper != NULL and (<Spot>spot).first == NULL and (<Spot>spot).children is None:
+            remove_name((<Spot>keeper).children, path + cut_start, cut_stop - cut_start,
+                        hash_name(path + cut_start, cut_stop - cut_start))
+            if (<Spot>keeper).children.count == 0:
+                (<Spot>keeper).children = None
+        return 0
+
+    cdef list matching(self, const char *path, Py_ssize_t size, bint any_depth):
+        """The watches set on a path or above it that reach down to it (or all), in order of registration."""
+        cdef list found = []
+        cdef PyObject *spot = <PyObject *>(self.specials if path[0] == c'@' else self.root)
+        cdef PyObject *watch
+        cdef Py_ssize_t start = 0 if path[0] == c'@' else 1
+        cdef Py_ssize_t stop = start
+        cdef int spots = 0
+        cdef bint more
+        while spot != NULL:
+            watch = (<Spot>spot).first
+            more = watch != NULL
+            while watch != NULL:
+                if any_depth or (<Watch>watch).depth < 0 or levels(path, stop if stop > 1 else 0, size) <= (<Watch>watch).depth \
+                        or (stop <= 1 and size == 1):
+                    found.append(<Watch>watch)
+                watch = (<Watch>watch).after
+            spots += more
+            if start >= size:
+                break
+            stop = component_end(path, start, size)
+            spot = child_spot(spot, path + start, stop - start)
+            start = stop + 1
+        if spots > 1:
+            found.sort(key=number_of)
+        return found
+
+    cdef int fire(self, Tree tree, const char *path, Py_ssize_t size, Perms old_perms) except -1:
+        """Tell the watches on a changed path and above it.
+
+        tree: the version after the change.  old_perms: the node's before it, where those count as well.
+        """
+        cdef list found
+        cdef Watch watch
+        cdef Subscriber subscriber
+        cdef Place place
+        cdef PyObject *parent = NULL
+        cdef bint looked = False
+        if self.count == 0:
+            return 0
+        found = self.matching(path, size, False)
+        for watch in found:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.privileged:
+                if not looked:
+                    place = tree.find(path, size)
+                    parent = tree.parent_of(path, size)
+                    looked = True
+                if not (
+                    (place.node != NULL and subscriber.may_read(tree.current_perms(<Node>place.node)))
+                    or (parent != NULL and subscriber.may_read(tree.current_perms(<Node>parent)))
+                    or (old_perms is not None and subscriber.may_read(old_perms))
+                ):
+                    continue
+            subscriber.event(watch, path, size)
+        return 0
+
+    cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1:
+        """Tell of a removed subtree: watches set exactly on nodes inside it, bottom up, then as `fire`."""
+        if self.count == 0:
+            return 0
+        self.fire_below(tree, path, size, removed)
+        return self.fire(tree, path, size, old_perms)
+
+    cdef int fire_below(self, Tree tree, const char *path, Py_ssize_t size, Node removed) except -1:
+        """Tell the watches set exactly on nodes below a removed one; post-order, children in list order."""
+        cdef bytes top = PyBytes_FromStringAndSize(path, size)
+        cdef Spot spot = self.root
+        cdef PyObject *found
+        cdef Py_ssize_t start = 1, stop
+        cdef list pending
+        if path[0] == c'@':
+            return 0
+        while start < size:
+            stop = component_end(path, start, size)
+            found = child_spot(<PyObject *>spot, path + start, stop - start)
+            if found == NULL:
+                return 0
+            spot = <Spot>found
+            start = stop + 1
+        if spot.children is None or removed.children is None:
+            return 0
+        pending = [(top, spot, removed, removed, False)]
+        while pending:
+            name, spot, node, parent, expanded = pending.pop()
+            if not expanded:
+                if node is not removed:
+                    pending.append((name, spot, node, parent, True))
+                push_common_children(pending, name, spot, node)
+            elif (<Spot>spot).first != NULL:
+                self.fire_exact(tree, name, spot, node, parent)
+        return 0
+
+    cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1:
+        cdef PyObject *at = spot.first
+        cdef list found = []
+        cdef Watch watch
+        cdef Subscriber subscriber
+        while at != NULL:
+            found.append(<Watch>at)
+            at = (<Watch>at).after
+        for watch in found:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if (
+                subscriber.privileged
+                or subscriber.may_read(tree.current_perms(node))
+                or subscriber.may_read(tree.current_perms(parent))
+            ):
+                subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+        return 0
+
+
+def number_of(Watch watch):
+    return watch.number
+
+
+cdef push_common_children(list pending, bytes path, Spot spot, Node node):
+    """Add the children that are both watched (or lead to watches) and nodes; the last listed first.
+
+    Walks the smaller of the two directories.
+    """
+    cdef PyObject **items
+    cdef PyObject *other
+    cdef Py_ssize_t i, count
+    cdef list common = []
+    cdef bytes name
+    if spot.children is None or node.children is None:
+        return
+    if spot.children.count < node.children.count:
+        items = in_order(spot.children)
+        count = spot.children.count
+        for i in range(count):
+            name = (<Named>items[i]).name
+            other = lookup(node.children, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
+                           hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
+            if other != NULL:
+                common.append(((<Node>other).number, <Spot>items[i], <Node>other))
+        common.sort(key=first_of)
+    else:
+        items = in_order(node.children)
+        count = node.children.count
+        for i in range(count):
+            name = (<Named>items[i]).name
+            other = lookup(spot.children, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
+                           hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
+            if other != NULL:
+                common.append(((<Named>items[i]).number, <Spot>other, <Node>items[i]))
+    PyMem_Free(items)
+    for number, child_of_spot, child in reversed(common):
+        pending.append((path + b"/" + (<Named>child).name, child_of_spot, child, node, False))
+
+
+def first_of(tuple entry):
+    return entry[0]

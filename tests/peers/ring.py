@@ -1,0 +1,93 @@
+"""A guest that talks to one of Debian's daemons through a shared page, as a real one would.
+
+The hypervisor's part, page and event channel, is played by files and sockets; see preload.c.
+Layout of the page: xen/include/public/io/xs_wire.h (struct xenstore_domain_interface).
+"""
+
+import mmap
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.peers.wire import ANSWER_SECONDS, Connection
+
+RING_SIZE = 1024
+PAGE_SIZE = 4096
+# Indices into the page as 32-bit words.
+REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, FEATURES, CONNECTION, ERROR = range(512, 519)
+
+PORT_OF_VIRQ = 1
+PORT_OF_DOMAIN = 16
+
+
+class Guest(Connection):
+    """Domain `domid`, alive from here on; its ring serves once someone INTRODUCEs the domain.
+
+    Attributes:
+        words: the shared page as 32-bit words.
+    """
+
+    def __init__(self, guests: Path, domid: int, timeout: float = ANSWER_SECONDS) -> None:
+        super().__init__()
+        self._guests = guests
+        self._domid = domid
+        self._files = guests / str(domid)
+        self._files.mkdir()
+        page = self._files / "page"
+        page.write_bytes(bytes(PAGE_SIZE))
+        with open(page, "r+b") as file:
+            self._page = mmap.mmap(file.fileno(), PAGE_SIZE)
+        self.words = memoryview(self._page).cast("I")
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._channel.settimeout(timeout)
+        self._channel.bind(str(self._files / "channel"))
+
+    def send_bytes(self, data: bytes) -> None:
+        """`data` through the ring, waiting for room where it is full."""
+        while data:
+            self._wait(lambda: self._room() > 0)
+            at = self.words[REQ_PROD] % RING_SIZE
+            size = min(len(data), self._room(), RING_SIZE - at)
+            self._page[at : at + size] = data[:size]
+            self.words[REQ_PROD] = (self.words[REQ_PROD] + size) & 0xFFFFFFFF
+            self._fire(PORT_OF_DOMAIN + self._domid)
+            data = data[size:]
+
+    def receive_bytes(self) -> bytes:
+        self._wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD])
+        at = self.words[RSP_CONS] % RING_SIZE
+        size = min((self.words[RSP_PROD] - self.words[RSP_CONS]) & 0xFFFFFFFF, RING_SIZE - at)
+        data = self._page[RING_SIZE + at : RING_SIZE + at + size]
+        self.words[RSP_CONS] = (self.words[RSP_CONS] + size) & 0xFFFFFFFF
+        self._fire(PORT_OF_DOMAIN + self._domid)
+        return data
+
+    def shut_down(self) -> None:
+        """The domain shuts down, and the hypervisor tells the daemon."""
+        (self._files / "shutdown").touch()
+        self._fire(PORT_OF_VIRQ)
+
+    def close(self) -> None:
+        """The domain dies without the hypervisor saying so."""
+        self._channel.close()
+        self.words.release()
+        self._page.close()
+        shutil.rmtree(self._files, ignore_errors=True)  # they are gone already after die()
+
+    def die(self) -> None:
+        """The domain dies, and the hypervisor tells the daemon."""
+        self.close()
+        self._fire(PORT_OF_VIRQ)
+
+    def _room(self) -> int:
+        return RING_SIZE - ((self.words[REQ_PROD] - self.words[REQ_CONS]) & 0xFFFFFFFF)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        """Until the daemon has made `condition` true; each of its notifications is a reason to look again."""
+        while not condition():
+            self._channel.recv(1)
+
+    def _fire(self, port: int) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+            daemon.sendto(port.to_bytes(4, "little"), str(self._guests / "channel"))

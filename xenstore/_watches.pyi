@@ -1,0 +1,7 @@
+class Subscriber:
+    domid: int
+    privileged: bool
+    closed: bool
+
+class WatchIndex:
+    count: int

@@ -1,0 +1,259 @@
+"""The store with its domains: what a daemon serves and tests talk to.
+
+`Store` adds to the compiled core the domains that are introduced, what their deaths leave to clean up,
+and the administrative requests (see `xenstore.administration`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from xenstore import _session, administration, errors
+from xenstore._accounts import Account
+from xenstore._session import Session
+from xenstore._view import Existence
+
+__all__ = ["Hypervisor", "NoHypervisor", "Session", "Store"]
+
+
+class Hypervisor(Protocol):
+    """What the store needs of the host it runs on."""
+
+    def exists(self, domid: int) -> bool:
+        """Whether a domain of that id is alive."""
+
+    def map(self, domid: int, gfn: int, port: int) -> None:
+        """Map a domain's ring page and bind its event channel.
+
+        Raises:
+            XenstoreError: with the errno to answer INTRODUCE with.
+        """
+
+    def unmap(self, domid: int) -> None:
+        """Undo `map`; nothing happens where nothing is mapped."""
+
+
+class NoHypervisor:
+    """A host without Xen: domain 0 is all there is."""
+
+    def exists(self, domid: int) -> bool:
+        return domid == 0
+
+    def map(self, domid: int, gfn: int, port: int) -> None:
+        raise errors.ENOENT(f"domain {domid}: this store runs without a hypervisor")
+
+    def unmap(self, domid: int) -> None:
+        pass
+
+
+class _Domains(Existence):
+    """Which domids the store may meet in permission lists."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    def knows(self, domid: int) -> bool:
+        return domid in self._store.introduced or self._store.hypervisor.exists(domid)
+
+
+class Store(_session.Store):
+    """A store, its sessions and the domains that are introduced to it.
+
+    Attributes:
+        introduced: sessions of the introduced domains, by domid.
+        hypervisor: the host.
+        log: called with one line about something an administrator should know, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        quotas: Mapping[str, int] | None = None,
+        keep_orphans: bool = False,
+        hypervisor: Hypervisor | None = None,
+    ) -> None:
+        self.introduced: dict[int, Session] = {}
+        self.hypervisor: Hypervisor = hypervisor or NoHypervisor()
+        self.keep_orphans = keep_orphans
+        self.features_ahead: dict[int, int] = {}
+        self._reported_shutdown: set[int] = set()
+        self._after_reply: list[Callable[[], None]] = []
+        super().__init__(quotas, _Domains(self))
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def administer(self, session: Session, type: int, payload: bytes) -> bytes:
+        return administration.answer(self, session, type, payload)
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Do something once the answer to the request being executed is queued."""
+        self._after_reply.append(action)
+
+    def after_reply(self) -> None:
+        while self._after_reply:
+            self._after_reply.pop(0)()
+
+    # --- domains ----------------------------------------------------------------------------------
+
+    def session_of(self, domid: int) -> Session | None:
+        """The session of an introduced domain."""
+        return self.introduced.get(domid)
+
+    def connect_domain(self, domid: int) -> Session:
+        """A session of a domain that is introduced herewith, without a ring."""
+        session = self.open_session(domid, domid == 0)
+        session.features = self.features_ahead.pop(domid, session.features)
+        self.introduced[domid] = session
+        self._reported_shutdown.discard(domid)
+        return session
+
+    def introduce(self, domid: int, gfn: int, port: int) -> None:
+        """Connect a domain's ring; a domain that is connected already starts anew, nobody is told.
+
+        Raises:
+            XenstoreError: the ring cannot be mapped.
+        """
+        self.hypervisor.map(domid, gfn, port)
+        old = self.introduced.get(domid)
+        if old is not None:
+            target, features = old.target, old.features
+            old.close()
+            session = self.connect_domain(domid)
+            session.target, session.features = target, features
+            return
+        self.connect_domain(domid)
+        self.event_special(b"@introduceDomain", domid, True)
+
+    def release(self, domid: int) -> None:
+        """Forget an introduced domain, as if it had died; @releaseDomain is told after the reply."""
+        self._remove_domain(domid)
+        self.later(lambda: self.event_special(b"@releaseDomain", domid, True))
+
+    def resume(self, domid: int) -> None:
+        """Let the next shutdown of a domain be told again."""
+        self._reported_shutdown.discard(domid)
+
+    def domain_shutdown(self, domid: int, *, generic: bool = True) -> None:
+        """The hypervisor says a domain has shut down or crashed: told once, until `resume`."""
+        if domid in self.introduced and domid not in self._reported_shutdown:
+            self._reported_shutdown.add(domid)
+            self.event_special(b"@releaseDomain", domid, generic)
+
+    def domain_died(self, domid: int, *, generic: bool = True) -> None:
+        """The hypervisor says a domain is gone: what it left is removed, and its death told."""
+        known = domid in self.introduced
+        self._remove_domain(domid)
+        if known:
+            self.event_special(b"@releaseDomain", domid, generic)
+
+    def _remove_domain(self, domid: int) -> None:
+        session = self.introduced.pop(domid, None)
+        if session is not None:
+            session.close()
+        for other in self.introduced.values():
+            if other.target == domid:
+                other.target = None
+        self._reported_shutdown.discard(domid)
+        self.hypervisor.unmap(domid)
+        self._remove_nodes(domid)
+        self.forget_domain(domid)
+
+    def _remove_nodes(self, domid: int) -> None:
+        """Remove what a domain owns, wherever it is; -K gives it to dom0 instead (XSA-419)."""
+        home = b"/local/domain/%d" % domid
+        if not self.keep_orphans and self.owner_of(home) == domid:
+            self.remove_node(home)
+        for special in (b"@introduceDomain", b"@releaseDomain"):
+            if self.owner_of(special) == domid:
+                self.give_to(special, 0)
+        account = self.accounts.get(domid)
+        while account is not None and account.nodes > 0:
+            for path in self.owned_paths(domid):
+                if self.keep_orphans:
+                    self.give_to(path, 0)
+                else:
+                    self.remove_node(path)
+
+    # --- quotas and figures -----------------------------------------------------------------------
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """The quotas that domains start with, by name."""
+        return self.accounts.quota_values()
+
+    def set_quota(self, name: str, value: int, domid: int | None = None) -> None:
+        """Change a quota for domains to come, or one domain's.
+
+        Raises:
+            EINVAL: unknown name or bad value.
+            ENOENT: unknown domain.
+        """
+        self.accounts.set_quota(name, value, domid)
+
+    def domain_quotas(self, domid: int) -> dict[str, int]:
+        """One domain's quotas by name.
+
+        Raises:
+            ENOENT: no such domain is known.
+        """
+        return self._account(domid).quota_values()
+
+    def usage(self, domid: int) -> dict[str, int]:
+        """What a domain holds, by quota name: nodes, watches, outstanding, memory, transactions.
+
+        Raises:
+            ENOENT: no such domain is known.
+        """
+        return self._account(domid).usage()
+
+    def maxima(self, reset: bool = False) -> dict[str, int]:
+        """The largest values seen of any guest, by quota name, since the start or the last reset."""
+        return self.accounts.maxima(reset)
+
+    def _account(self, domid: int) -> Account:
+        account = self.accounts.get(domid)
+        if account is None:
+            raise errors.ENOENT(f"domain {domid} is not known to this store")
+        return account
+
+    def report(self) -> str:
+        """What the store holds, a line for each figure and each domain; ends in a newline."""
+        lines = [
+            f"watches {self.watches.count}",
+            f"open transactions {self.open_transactions}",
+            f"sessions {self.session_count}, introduced domains {len(self.introduced)}",
+        ]
+        for account in self.accounts:
+            lines.append(
+                f"domain {account.domid}: "
+                + ", ".join(f"{name} {value}" for name, value in account.usage().items())
+            )
+        return "\n".join(lines) + "\n"
+
+    # --- consistency ------------------------------------------------------------------------------
+
+    def check(self) -> list[str]:
+        """Count everything anew and compare with the accounts; returns a line for each difference.
+
+        Cost: all nodes and watches.
+        """
+        problems = []
+        counted = self.recount()
+        for account in self.accounts:
+            nodes, size = counted.pop(account.domid, (0, 0))
+            held = self.held_by(account.domid)
+            expected = {
+                "nodes": nodes,
+                "watches": held["watches"],
+                "transactions": held["transactions"],
+                "outstanding": held["outstanding"],
+                "memory": size + held["bytes"],
+            }
+            problems += [
+                f"domain {account.domid}: {name} is booked as {value}, counted {expected[name]}"
+                for name, value in account.usage().items()
+                if value != expected[name]
+            ]
+        problems += [
+            f"domain {domid} owns {nodes} nodes but has no account" for domid, (nodes, _) in counted.items()
+        ]
+        return problems
