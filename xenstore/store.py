@@ -205,21 +205,29 @@ class Store(_session.Store):
         """
         return self._account(domid).usage()
 
-    def maxima(self, *, reset: bool = False) -> dict[str, int]:
+    def maxima(self, reset: bool = False) -> dict[str, int]:
         """The largest values seen of any guest, by quota name, since the start or the last reset."""
-        for account in self.accounts:
-            if account.domid != 0:
-                self.accounts.note_maxima(account)
-        seen = dict(self.accounts.maxima)
-        if reset:
-            self.accounts.maxima.clear()
-        return seen
+        return self.accounts.maxima(reset)
 
     def _account(self, domid: int) -> Account:
         account = self.accounts.get(domid)
         if account is None:
             raise errors.ENOENT(f"domain {domid} is not known to this store")
         return account
+
+    def report(self) -> str:
+        """What the store holds, a line for each figure and each domain; ends in a newline."""
+        lines = [
+            f"watches {self.watches.count}",
+            f"open transactions {self.open_transactions}",
+            f"sessions {self.session_count}, introduced domains {len(self.introduced)}",
+        ]
+        for account in self.accounts:
+            lines.append(
+                f"domain {account.domid}: "
+                + ", ".join(f"{name} {value}" for name, value in account.usage().items())
+            )
+        return "\n".join(lines) + "\n"
 
     # --- consistency ------------------------------------------------------------------------------
 

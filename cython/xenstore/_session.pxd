@@ -30,8 +30,7 @@ cdef class Session(Subscriber):
     cdef dict watches                  # (path NUL token): Watch, in order of registration
     cdef dict transactions             # id: Transaction
     cdef uint32_t last_tx_id
-    cdef uint32_t parked_request       # request id of a TRANSACTION_START that waits for admission
-    cdef bint parked
+    cdef Transaction parked            # the transaction whose first operation waits in the input for admission
     cdef bint more_input               # a further request follows the one being executed
 
     # what the driver calls
@@ -55,7 +54,7 @@ cdef class Session(Subscriber):
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int drop_watch(self, Watch watch) except -1
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1
-    cdef int begin(self, uint32_t req_id) except -1
+    cdef bint must_wait(self, Transaction transaction) except -1
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int commit(self, Transaction transaction) except -1
     cdef int discard(self, Transaction transaction, bint conflict) except -1

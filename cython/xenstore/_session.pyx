@@ -137,6 +137,7 @@ cdef class Session(Subscriber):
         self.actor.domid = domid
         self.actor.privileged = privileged
         self.actor.target = NO_DOMAIN
+        self.actor.any_domain = True
         self.features = 14
         store.sessions.add(self)
         if not privileged:
@@ -212,9 +213,11 @@ cdef class Session(Subscriber):
                 break
             if size - at < HEADER_SIZE + <Py_ssize_t>header.size:
                 break
+            self.more_input = size > at + HEADER_SIZE + <Py_ssize_t>header.size
+            self.execute(header.type, header.req_id, header.tx_id, data + at + HEADER_SIZE, header.size)
+            if self.parked is not None:
+                break                       # the request stays in the input until it is admitted
             at += HEADER_SIZE + header.size
-            self.more_input = size > at
-            self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
             budget[0] -= 1
             if not self.privileged:
                 self.update_stall()
@@ -225,6 +228,10 @@ cdef class Session(Subscriber):
     cdef int execute(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef int kind = kinds[type] if type < TYPES else 0
         cdef Transaction transaction = None
+        if tx_id and kind & NODE:
+            transaction = self.transactions.get(tx_id)
+            if transaction is not None and transaction.view is None and self.must_wait(transaction):
+                return 0
         if self.store.trace is not None:
             self.store.trace("IN", self, type, payload[:size])
         if not kind & KNOWN:
@@ -232,8 +239,7 @@ cdef class Session(Subscriber):
         if kind & PRIVILEGED and not self.privileged:
             return self.refuse(req_id, tx_id, F_EACCES)
         if tx_id and not kind & ANY_TRANSACTION:
-            transaction = self.transactions.get(tx_id)
-            if transaction is None:
+            if transaction is None and tx_id not in self.transactions:
                 return self.refuse(req_id, tx_id, F_ENOENT)
         if kind & NODE:
             return self.node_request(type, req_id, tx_id, transaction, payload, size)
@@ -309,6 +315,7 @@ cdef class Session(Subscriber):
         self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory)
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
+        self.actor.any_domain = self.features & 8
         return 0
 
     cdef bytes perform_live(self, Request *request, Fault *fault):
@@ -327,6 +334,10 @@ cdef class Session(Subscriber):
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault):
         cdef Py_ssize_t before = transaction.log.used
         cdef bytes reply
+        if transaction.view is None:
+            transaction.snapshot(self.store.live, self.store.now)
+            if self.privileged and not transaction.admitted:
+                self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
             self.prepare_actor(True)
             transaction.accessed.add(request.path[:request.path_size])
@@ -468,7 +479,7 @@ cdef class Session(Subscriber):
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
         elif self.out_tail - self.out_head > OUTPUT_MAX:
-            self.store.report(
+            self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()
         return self.touch()
@@ -518,37 +529,35 @@ cdef class Session(Subscriber):
     # --- transactions ------------------------------------------------------------------------------
 
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1:
+        cdef Transaction transaction
         if tx_id:
             return self.refuse(req_id, tx_id, F_EBUSY if tx_id in self.transactions else F_ENOENT)
         if not self.privileged:
             if not self.account.allows(Q_TRANSACTIONS, len(self.transactions) + 1):
                 return self.refuse(req_id, tx_id, F_ENOSPC)
-        elif not self.transactions and not self.more_input and self.store.admission.full():
-            # Only where nothing else on this connection would have to wait with it.
-            self.store.admission.wait(self, self.store.now)
-            self.parked = True
-            self.parked_request = req_id
-            self.stalled = True
-            return 0
-        return self.begin(req_id)
-
-    cdef int begin(self, uint32_t req_id) except -1:
-        """Open a transaction and answer with its id."""
-        cdef Transaction transaction
-        cdef bytes text
         self.last_tx_id = self.last_tx_id + 1 if self.last_tx_id < 0x7FFFFFFF else 1
         while self.last_tx_id in self.transactions:
             self.last_tx_id += 1
-        transaction = start(self.store.live, self.last_tx_id, self.store.now, not self.privileged)
+        transaction = start(self.last_tx_id, not self.privileged)
         self.transactions[self.last_tx_id] = transaction
         self.store.open_transactions += 1
-        if self.privileged:
-            self.store.admission.begin(transaction, self.store.now)
-        else:
+        if not self.privileged:
             self.account.transactions += 1
             self.store.guest_transactions.add(transaction)
-        text = b"%d\0" % self.last_tx_id
-        return self.reply(TRANSACTION_START, req_id, 0, text)
+        return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
+
+    cdef bint must_wait(self, Transaction transaction) except -1:
+        """Whether the first operation of a transaction has to wait for admission; it then stays in the input.
+
+        Only where nothing else on this connection would have to wait with it, and never a guest.
+        """
+        if not self.privileged or transaction.admitted or self.more_input or len(self.transactions) > 1 \
+                or not self.store.admission.full():
+            return False
+        self.store.admission.wait(self, self.store.now)
+        self.parked = transaction
+        self.stalled = True
+        return True
 
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
@@ -691,8 +700,9 @@ cdef class Session(Subscriber):
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked or self.out_tail - self.out_head >= OUTPUT_STALL
+        cdef bint stalled = self.parked is not None or self.out_tail - self.out_head >= OUTPUT_STALL
         if not self.privileged:
+            self.store.accounts.note(self.account)
             stalled = (
                 stalled
                 or not self.account.allows(Q_OUTSTANDING, self.account.outstanding + 1)
@@ -733,6 +743,8 @@ cdef class Session(Subscriber):
         """All output queued so far, which counts as sent; waiting requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
+        if not self.stalled:
+            self.proceed(0x7FFFFFFF)
         while self.out_tail > self.out_head:
             output = self.out[self.out_head:self.out_tail]
             parts.append(output)
@@ -747,7 +759,7 @@ cdef class Session(Subscriber):
         Keys: domid, privileged, target, features, input (not executed yet), output (unsent), message_left (bytes of
         a message begun to be sent, 0: none), sent_bytes (position in the output stream), watches (path as
         registered, token, depth or -1; in order), last_tx_id, transactions (ids of the open ones, which end with
-        EAGAIN after a restore), parked (request id of a TRANSACTION_START not answered yet, or None).
+        EAGAIN after a restore).
         """
         return {
             "domid": self.domid,
@@ -765,7 +777,6 @@ cdef class Session(Subscriber):
             ],
             "last_tx_id": self.last_tx_id,
             "transactions": list(self.transactions),
-            "parked": self.parked_request if self.parked else None,
         }
 
     def _restore(self, state):
@@ -789,7 +800,7 @@ cdef class Session(Subscriber):
             self.account.watches += 1
             self.account.memory += size + len(token)
         for tx_id in state["transactions"]:
-            transaction = start(self.store.live, tx_id, self.store.now, not self.privileged)
+            transaction = start(tx_id, not self.privileged)
             transaction.lost = True
             self.transactions[tx_id] = transaction
             self.store.open_transactions += 1
@@ -810,8 +821,6 @@ cdef class Session(Subscriber):
             p = state["input"]
             self.keep(p, len(state["input"]))
             self.touch()
-        if state["parked"] is not None:
-            self.begin(state["parked"])
 
     def count_messages(self) -> int:
         """How many messages lie in out, one begun to be sent included."""
@@ -876,7 +885,7 @@ cdef class Store:
         session._restore(state)
         return session
 
-    def report(self, str line):
+    def say(self, str line):
         """Say one line to whoever runs this store."""
         if self.log is not None:
             self.log(line)
@@ -887,6 +896,11 @@ cdef class Store:
 
     def after_reply(self):
         """Called when the answer to an administrative request is queued; overridden."""
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self.sessions)
 
     # --- time --------------------------------------------------------------------------------------
 
@@ -933,8 +947,9 @@ cdef class Store:
             session = self.admission.next(self.now)
             if session is None:
                 return 0
-            session.parked = False
-            session.begin(session.parked_request)
+            self.admission.begin(session.parked, self.now)
+            session.parked.admitted = True
+            session.parked = None
             session.update_stall()
 
     cdef int bound_snapshots(self) except -1:
@@ -943,10 +958,12 @@ cdef class Store:
         cdef unsigned long long pinned
         for item in list(self.guest_transactions):
             transaction = item
+            if transaction.view is None:
+                continue
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned > PINNED_MAX or (pinned and self.now - transaction.started > PINNED_SECONDS):
+            if pinned > PINNED_MAX or (pinned and self.now - transaction.since > PINNED_SECONDS):
                 transaction.lost = True
-                transaction.renew(self.live)
+                transaction.snapshot(self.live, self.now)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------
@@ -960,6 +977,7 @@ cdef class Store:
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
+            self.accounts.note(account)
         ledger.clear()
         return 0
 
@@ -1034,15 +1052,19 @@ cdef class Store:
         cdef Place place = self.live.tree.find(name, len(name))
         cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
         cdef Watch watch
+        cdef Subscriber subscriber
         cdef bint exact
         for watch in self.watches.matching(specific, len(specific), True):
-            if not watch.subscriber.may_read(perms):
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.may_read(perms):
                 continue
             exact = PyBytes_GET_SIZE(watch.path) > len(name)
             if exact or watch.depth > 0:
-                watch.subscriber.event(watch, specific, len(specific))
+                subscriber.event(watch, specific, len(specific))
             elif generic:
-                watch.subscriber.event(watch, name, len(name))
+                subscriber.event(watch, name, len(name))
 
     def remove_node(self, bytes path):
         """Remove a node with its subtree, telling the watches, whoever owns it."""
@@ -1051,6 +1073,7 @@ cdef class Store:
         memset(&dom0, 0, sizeof(dom0))
         dom0.privileged = True
         dom0.target = NO_DOMAIN
+        dom0.any_domain = True
         request.op = RM
         request.path = path
         request.path_size = len(path)

@@ -15,7 +15,7 @@ cdef class Subscriber:
 
 
 cdef class Watch:
-    cdef Subscriber subscriber
+    cdef PyObject *subscriber       # borrowed: who registered it, alive while the watch is placed
     cdef readonly bytes path        # absolute
     cdef readonly bytes token
     cdef readonly int depth         # levels below the path that are watched; -1: all

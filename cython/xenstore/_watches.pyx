@@ -33,11 +33,15 @@ cdef class Subscriber:
 
 
 @cython.final
+@cython.no_gc
 cdef class Watch:
-    """One registered watch."""
+    """One registered watch, owned by its subscriber.
+
+    Outside the garbage collector, since there may be a hundred thousand.
+    """
 
     def __init__(self, Subscriber subscriber, bytes path, bytes token, int depth, bint relative, int prefix):
-        self.subscriber = subscriber
+        self.subscriber = <PyObject *>subscriber
         self.path = path
         self.token = token
         self.depth = depth
@@ -192,6 +196,7 @@ cdef class WatchIndex:
         """
         cdef list found
         cdef Watch watch
+        cdef Subscriber subscriber
         cdef Place place
         cdef PyObject *parent = NULL
         cdef bint looked = False
@@ -199,19 +204,21 @@ cdef class WatchIndex:
             return 0
         found = self.matching(path, size, False)
         for watch in found:
-            if not watch.subscriber.privileged:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.privileged:
                 if not looked:
                     place = tree.find(path, size)
                     parent = tree.parent_of(path, size)
                     looked = True
                 if not (
-                    (place.node != NULL and watch.subscriber.may_read(tree.current_perms(<Node>place.node)))
-                    or (parent != NULL and watch.subscriber.may_read(tree.current_perms(<Node>parent)))
-                    or (old_perms is not None and watch.subscriber.may_read(old_perms))
+                    (place.node != NULL and subscriber.may_read(tree.current_perms(<Node>place.node)))
+                    or (parent != NULL and subscriber.may_read(tree.current_perms(<Node>parent)))
+                    or (old_perms is not None and subscriber.may_read(old_perms))
                 ):
                     continue
-            if watch.placed:
-                watch.subscriber.event(watch, path, size)
+            subscriber.event(watch, path, size)
         return 0
 
     cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1:
@@ -254,16 +261,20 @@ cdef class WatchIndex:
         cdef PyObject *at = spot.first
         cdef list found = []
         cdef Watch watch
+        cdef Subscriber subscriber
         while at != NULL:
             found.append(<Watch>at)
             at = (<Watch>at).after
         for watch in found:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
             if (
-                watch.subscriber.privileged
-                or watch.subscriber.may_read(tree.current_perms(node))
-                or watch.subscriber.may_read(tree.current_perms(parent))
+                subscriber.privileged
+                or subscriber.may_read(tree.current_perms(node))
+                or subscriber.may_read(tree.current_perms(parent))
             ):
-                watch.subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+                subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
         return 0
 
 

@@ -1,0 +1,76 @@
+"""The servers that are compared, each started fresh for a run, and the cores they and their load run on."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench.programs import program
+from tests.bench.workloads import Workload
+from tests.peers.daemons import C_XENSTORED, O_XENSTORED, Daemon, start_c, start_o, start_ours
+
+OURS, NULL = "ours", "null"
+#: oxenstored is clearly slower with its access log, which Debian's start script leaves on: both count.
+PEERS = ("c", "o", "o-nolog")
+NAMES = {
+    "ours": "xenstored of this project",
+    "c": "C xenstored 4.17",
+    "o": "oxenstored 4.17, access log on",
+    "o-nolog": "oxenstored 4.17, access log off",
+    "null": "null server",
+}
+
+SERVER_CORE, LOAD_CORE = 0, 1
+
+
+def missing() -> dict[str, str]:
+    """Peers that cannot run here, each with what to install."""
+    absent: dict[str, str] = {}
+    if not C_XENSTORED.exists():
+        absent["c"] = f"{C_XENSTORED} is not there: install Debian's xen-utils-4.17"
+    if not O_XENSTORED.exists() or not shutil.which("unshare"):
+        reason = f"{O_XENSTORED} or unshare is not there: install Debian's xen-utils-4.17 and util-linux"
+        absent["o"] = absent["o-nolog"] = reason
+    return absent
+
+
+def start(name: str, rundir: Path, workload: Workload) -> Daemon:
+    """One of NAMES, running and answering on `rundir`, pinned where the system allows it."""
+    starters: dict[str, Callable[[], Daemon]] = {
+        "ours": lambda: start_ours(rundir),
+        "c": lambda: start_c(rundir),
+        "o": lambda: start_o(rundir, access_log=True),
+        "o-nolog": lambda: start_o(rundir, access_log=False),
+        "null": lambda: start_null(rundir, workload),
+    }
+    with on_core(SERVER_CORE):
+        return starters[name]()
+
+
+def start_null(rundir: Path, workload: Workload) -> Daemon:
+    """The null server, with the replies that the workload expects."""
+    rundir.mkdir(parents=True, exist_ok=True)
+    listing = sum(len(str(i)) + 1 for i in range(workload.number("children", 10)))
+    fan_out = ["fanout"] if workload.kind == "fanout" else []
+    command = [str(program("null")), str(rundir / "socket"), str(min(listing, 4096)), *fan_out]
+    return Daemon(NULL, rundir, command)
+
+
+def can_pin() -> bool:
+    """Whether server and load generator can be kept on cores of their own here."""
+    return hasattr(os, "sched_setaffinity") and {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started inside inherits this core; nothing happens where pinning is not possible."""
+    if not can_pin():
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,172 @@
+"""What is measured, as data: every workload with its name, and the load generator's words for it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table.
+
+    Attributes:
+        name: what the row, the targets and --only call it.
+        arguments: for the load generator, less the socket and what the runner adds.
+        figure: the one figure that speaks for the row.
+        quick: part of the default subset.
+        null: fixed replies satisfy it, so that the null server can run it.
+    """
+
+    name: str
+    arguments: str
+    figure: str = "ops_per_s"
+    quick: bool = False
+    null: bool = True
+
+    @property
+    def kind(self) -> str:
+        return self.arguments.split()[0]
+
+    def number(self, name: str, default: int) -> int:
+        """The value of a NAME=NUMBER argument."""
+        pairs = dict(pair.split("=") for pair in self.arguments.split()[1:])
+        return int(pairs.get(name, default))
+
+
+def _clients(count: int) -> str:
+    return f"{count} client" if count == 1 else f"{count} clients"
+
+
+def _deep(connections: int, depth: int) -> str:
+    return f"{connections} connection{'' if connections == 1 else 's'} {depth} deep"
+
+
+def _closed_loop() -> list[Workload]:
+    return [
+        Workload(f"{kind}, {_clients(n)}", f"{kind} clients={n}", quick=n < 512 or kind == "read")
+        for kind in ("read", "write")
+        for n in (1, 8, 64, 512)
+    ]
+
+
+def _pipelined() -> list[Workload]:
+    quick = {("read", 1, 16), ("read", 1, 64), ("write", 1, 64), ("read", 8, 64), ("write", 8, 64)}
+    return [
+        Workload(f"{kind}, {_deep(n, d)}", f"{kind} clients={n} depth={d}", quick=(kind, n, d) in quick)
+        for kind in ("read", "write")
+        for n in (1, 8, 64)
+        for d in (16, 64)
+    ]
+
+
+def _directories() -> list[Workload]:
+    return [
+        Workload(
+            f"directory of {children:,}, {_clients(n)}",
+            f"directory clients={n} children={children}",
+            quick=(children, n) in {(10, 8), (1000, 64)},
+        )
+        for children, n in ((10, 1), (10, 8), (10, 64), (1000, 1), (1000, 8), (1000, 64))
+    ]
+
+
+def _transactions() -> list[Workload]:
+    disjoint = [
+        Workload(f"disjoint transactions, {_clients(n)}", f"transaction clients={n}", quick=True)
+        for n in (1, 8, 64)
+    ]
+    one_key = [
+        Workload(
+            f"transactions on one key, {_clients(n)}",
+            f"transaction shared=1 clients={n}",
+            quick=n == 8,
+            null=False,
+        )
+        for n in (1, 8, 64)
+    ]
+    counter = [
+        Workload(f"counter, {_clients(n)}", f"counter clients={n}", quick=n in (8, 64), null=False)
+        for n in (1, 2, 8, 64)
+    ]
+    return disjoint + one_key + counter
+
+
+def _watches() -> list[Workload]:
+    fan_out = [Workload(f"fan-out to {n:,}", f"fanout clients={n}", quick=n == 100) for n in (10, 100, 1000)]
+    beside = [
+        Workload(f"write beside {n:,} watches", f"write clients=8 watches={n}", quick=n in (0, 100_000))
+        for n in (0, 1_000, 10_000, 100_000)
+    ]
+    closing = Workload(
+        "close 100 connections with 100,000 watches",
+        "close watches=100000",
+        "close_ms",
+        quick=True,
+        null=False,
+    )
+    return [*fan_out, *beside, closing]
+
+
+def _crowds() -> list[Workload]:
+    return [
+        Workload("read, 8 clients beside 5,000 idle", "read clients=8 idle=5000", quick=True),
+        Workload("read, 1 client beside 8 writers 64 deep", "read clients=1 beside=8", "p50_us", quick=True),
+        Workload("read, 63 clients", "read clients=63"),
+        Workload("read, 63 clients beside 1 writer 64 deep", "read clients=63 beside=1"),
+        Workload("read, 8 clients beside 1,000 unread events", "read clients=8 deaf=1000"),
+    ]
+
+
+def _sizes() -> list[Workload]:
+    nodes = [
+        Workload(
+            f"{kind} at {n:,} nodes",
+            f"{kind} clients=8 nodes={n}",
+            quick=(kind, n) in {("write", 1_000), ("write", 100_000)},
+        )
+        for kind in ("read", "write", "create")
+        for n in (1_000, 10_000, 100_000, 1_000_000)
+    ]
+    wide = [
+        Workload(f"create beside {n:,} siblings", f"create children={n}", "p50_us", null=False)
+        for n in (100, 10_000, 100_000)
+    ]
+    removal = [
+        Workload("remove 10,000 siblings", "wide children=10000", "remove_ms", null=False),
+        Workload("remove 100,000 siblings", "wide children=100000", "remove_ms", null=False),
+        Workload("remove a subtree of 10,000", "subtree children=10000", "remove_ms", quick=True, null=False),
+        Workload(
+            "remove a subtree of 10,000 under 10,000 watches",
+            "subtree children=10000 watches=10000",
+            "remove_ms",
+            null=False,
+        ),
+    ]
+    return nodes + wide + removal
+
+
+def _memory() -> list[Workload]:
+    return [
+        Workload("resident memory, empty", "hold", "rss_mb", quick=True, null=False),
+        Workload("memory of a watch", "hold watches=100000", "bytes_each", null=False),
+        Workload("memory of a node", "hold nodes=1000000", "bytes_each", null=False),
+    ]
+
+
+WORKLOADS: tuple[Workload, ...] = (
+    *_closed_loop(),
+    *_pipelined(),
+    *_directories(),
+    *_transactions(),
+    *_watches(),
+    *_crowds(),
+    *_sizes(),
+    *_memory(),
+)
+BY_NAME: dict[str, Workload] = {workload.name: workload for workload in WORKLOADS}
+
+#: The row that compares starting programs; it needs no server under load (see cold.py).
+COLD_START = "cold start of xenstore-read"
+
+
+def figure_name(row: str) -> str:
+    """The figure that speaks for a row of the table."""
+    return "ms" if row == COLD_START else BY_NAME[row].figure
