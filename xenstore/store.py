@@ -162,9 +162,9 @@ class Store(_session.Store):
         home = b"/local/domain/%d" % domid
         if not self.keep_orphans and self.owner_of(home) == domid:
             self.remove_node(home)
-        for special in (b"@introduceDomain", b"@releaseDomain"):
-            if self.owner_of(special) == domid:
-                self.give_to(special, 0)
+        for lasting in (b"/", b"@introduceDomain", b"@releaseDomain"):
+            if self.owner_of(lasting) == domid:
+                self.give_to(lasting, 0)
         account = self.accounts.get(domid)
         while account is not None and account.nodes > 0:
             for path in self.owned_paths(domid):
