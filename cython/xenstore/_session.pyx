@@ -1113,8 +1113,7 @@ cdef class Store:
 
     def forget_domain(self, int domid):
         """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
-        self.live.tree.history.generation += 1
-        self.live.tree.history.deaths[domid] = self.live.tree.history.generation
+        self.live.tree.note_death(domid)
         self.accounts.forget(domid)
 
     def recount(self) -> dict:

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Transactions: a private version of the tree, and the list of operations with their replies.
 
-At the end: without writes there is nothing to do.  If nobody changed the store since the start, the
-private version becomes the store.  Otherwise the operations are executed again on a version forked from
+At the end: without writes there is nothing to do.  If nobody changed the store since the start, and no
+domain died, the private version becomes the store.  Otherwise the operations are executed again on a version forked from
 today's store; if each gives byte for byte the reply it gave before, that version becomes the store, else
 the answer is EAGAIN and nothing has happened.  So every transaction sees one snapshot and takes effect
 at one instant: strict serialisability, whatever the operations were about.
@@ -109,7 +109,11 @@ cdef class Transaction:
             return None
         if self.writes == 0:
             return None
-        if self.base_root is live.tree.root and self.base_specials is live.tree.specials:
+        if (
+            self.base_root is live.tree.root
+            and self.base_specials is live.tree.specials
+            and self.view.tree.deaths is live.tree.deaths
+        ):
             return self.view.tree
         tree = self.replay(live, who)
         if tree is None:
