@@ -566,6 +566,8 @@ cdef class Session(Subscriber):
             return self.refuse(req_id, tx_id, F_EINVAL)
         if payload[0] == c'T':
             fault = self.commit(transaction)
+            if self.closed:
+                return 0            # cut off for the events of its own commit
         self.discard(transaction, fault == F_EAGAIN)
         if fault != NO_FAULT:
             self.refuse(req_id, tx_id, <Fault>fault)
