@@ -5,7 +5,7 @@ and the administrative requests (see `xenstore.administration`).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from xenstore import _session, administration, errors
 from xenstore._accounts import Account
@@ -104,6 +104,13 @@ class Store(_session.Store):
         session.features = self.features_ahead.pop(domid, session.features)
         self.introduced[domid] = session
         self._reported_shutdown.discard(domid)
+        return session
+
+    def restore(self, state: Mapping[str, Any]) -> Session:
+        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
+        session = super().restore(state)
+        if not session.privileged:
+            self.introduced[session.domid] = session
         return session
 
     def introduce(self, domid: int, gfn: int, port: int) -> None:
