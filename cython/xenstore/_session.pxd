@@ -59,6 +59,7 @@ cdef class Session(Subscriber):
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int commit(self, Transaction transaction) except -1
     cdef int discard(self, Transaction transaction, bint conflict) except -1
+    cdef int lose(self, Transaction transaction) except -1
     cdef int administer(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
     cdef char *room(self, Py_ssize_t size) except NULL
     cdef int touch(self) except -1
@@ -84,7 +85,7 @@ cdef class Store:
     cdef set sessions
     cdef set guests                    # the unprivileged sessions among them
     cdef readonly long open_transactions
-    cdef set guest_transactions        # those whose snapshots are bounded
+    cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
 
     # what the driver calls
     cdef double deadline(self) except? -2

@@ -25,7 +25,7 @@ from xenstore._perms cimport NO_DOMAIN, READ, Entry, Perms, entries, rights, wit
 from xenstore._transactions cimport Record, start
 from xenstore._tree cimport Place, fresh_tree
 from xenstore._view cimport (
-    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOSPC,
+    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC,
     F_ENOSYS, FAULT_TEXT, FAULTS, GET_PERMS, MKDIR, NO_FAULT, OK, PAYLOAD_MAX, READ_NODE, REMOVED, RESET_WATCHES, RM,
     SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, WATCH_EVENT, WRITE_NODE, Existence,
     view_of,
@@ -332,14 +332,26 @@ cdef class Session(Subscriber):
         cdef bytes reply
         if not self.privileged:
             self.prepare_actor(True)
-            transaction.accessed.add(request.path[:request.path_size])
+            if not transaction.lost:
+                transaction.accessed.add(request.path[:request.path_size])
             if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed)):
                 transaction.doomed = True
                 fault[0] = F_ENOSPC
                 return None
-        reply = transaction.perform(&self.actor, request, fault)
+        reply = transaction.perform(self.store.live, &self.actor, request, fault)
         self.account.memory += transaction.log.used - before
+        if not self.privileged and not transaction.lost and not self.account.allows(Q_MEMORY, self.account.memory):
+            # A guest over its memory is not served, so it could never end the transaction to free this.
+            transaction.doomed = True
+            self.lose(transaction)
+            fault[0] = F_ENOMEM
+            return None
         return reply
+
+    cdef int lose(self, Transaction transaction) except -1:
+        """Let go of all that a transaction holds; it will fail."""
+        self.account.memory -= transaction.log.used
+        return transaction.lose(self.store.live)
 
     def spend_credit(self):
         """Charge a guest's write while others' transactions are open (XSA-206); in debt, it is not read on."""
@@ -553,7 +565,7 @@ cdef class Session(Subscriber):
             self.store.admission.begin(transaction, self.store.now)
         else:
             self.account.transactions += 1
-            self.store.guest_transactions.add(transaction)
+            self.store.guest_transactions[transaction] = self
         text = b"%d\0" % self.last_tx_id
         return self.reply(TRANSACTION_START, req_id, 0, text)
 
@@ -604,7 +616,7 @@ cdef class Session(Subscriber):
             self.store.admission.end(transaction, conflict)
         else:
             self.account.transactions -= 1
-            self.store.guest_transactions.discard(transaction)
+            self.store.guest_transactions.pop(transaction, None)
         return 0
 
     # --- output ------------------------------------------------------------------------------------
@@ -810,7 +822,7 @@ cdef class Session(Subscriber):
             self.store.open_transactions += 1
             if not self.privileged:
                 self.account.transactions += 1
-                self.store.guest_transactions.add(transaction)
+                self.store.guest_transactions[transaction] = self
         output = state["output"]
         if output:
             p = output
@@ -879,7 +891,7 @@ cdef class Store:
         self.touched = []
         self.sessions = set()
         self.guests = set()
-        self.guest_transactions = set()
+        self.guest_transactions = {}
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
@@ -972,13 +984,12 @@ cdef class Store:
     cdef int bound_snapshots(self) except -1:
         """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
         cdef Transaction transaction
+        cdef Session session
         cdef unsigned long long pinned
-        for item in list(self.guest_transactions):
-            transaction = item
+        for transaction, session in self.guest_transactions.items():
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
             if pinned > PINNED_MAX or (pinned and self.now - transaction.started > PINNED_SECONDS):
-                transaction.lost = True
-                transaction.renew(self.live)
+                session.lose(transaction)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------

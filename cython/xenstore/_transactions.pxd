@@ -31,9 +31,10 @@ cdef class Transaction:
     cdef unsigned long long replaced_at_start
     cdef set accessed               # paths, for the quota transaction-nodes; None where it does not bind
 
-    cdef bytes perform(self, Actor *who, Request *request, Fault *fault)
+    cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault)
     cdef Tree prepare(self, View live, Actor *who, Fault *fault)
     cdef Tree replay(self, View live, Actor *who)
+    cdef int lose(self, View live) except -1
     cdef int renew(self, View live) except -1
 
 

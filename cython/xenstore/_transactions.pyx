@@ -83,7 +83,16 @@ cdef class Transaction:
         self.replaced_at_start = live.tree.history.replaced_bytes
         return 0
 
-    cdef bytes perform(self, Actor *who, Request *request, Fault *fault):
+    cdef int lose(self, View live) except -1:
+        """Let go of snapshot, private version and log: this transaction will fail, and holds nothing from now on."""
+        self.lost = True
+        self.log = Log.__new__(Log)
+        if self.accessed is not None:
+            self.accessed.clear()
+        self.renew(live)
+        return 0
+
+    cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault):
         """Execute a request inside; returns the reply's payload or None with the fault."""
         cdef bytes reply = self.view.perform(who, request)
         cdef bint is_write = request.op >= 11 and request.op <= 14
@@ -92,10 +101,12 @@ cdef class Transaction:
             self.doomed = True
         self.view.removed = None
         fault[0] = self.view.fault
-        if is_write and self.view.change != UNCHANGED:
-            self.writes += 1
-        if not self.lost:
-            self.log.append(request, self.view.fault, self.view.change, reply)
+        if self.lost:
+            if self.view.change != UNCHANGED:
+                self.renew(live)
+            return reply
+        self.writes += self.view.change != UNCHANGED
+        self.log.append(request, self.view.fault, self.view.change, reply)
         return reply
 
     cdef Tree prepare(self, View live, Actor *who, Fault *fault):
