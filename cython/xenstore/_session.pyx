@@ -558,7 +558,7 @@ cdef class Session(Subscriber):
         self.last_tx_id = self.last_tx_id + 1 if self.last_tx_id < 0x7FFFFFFF else 1
         while self.last_tx_id in self.transactions:
             self.last_tx_id += 1
-        transaction = start(self.store.live, self.last_tx_id, self.store.now, not self.privileged)
+        transaction = start(self.store.live, self.last_tx_id, not self.privileged)
         self.transactions[self.last_tx_id] = transaction
         self.store.open_transactions += 1
         if self.privileged:
@@ -816,7 +816,7 @@ cdef class Session(Subscriber):
             self.account.watches += 1
             self.account.memory += size + len(token)
         for tx_id in state["transactions"]:
-            transaction = start(self.store.live, tx_id, self.store.now, not self.privileged)
+            transaction = start(self.store.live, tx_id, not self.privileged)
             transaction.lost = True
             self.transactions[tx_id] = transaction
             self.store.open_transactions += 1
@@ -988,15 +988,20 @@ cdef class Store:
         cdef unsigned long long pinned
         for transaction, session in self.guest_transactions.items():
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned > PINNED_MAX or (pinned and self.now - transaction.started > PINNED_SECONDS):
+            if pinned == 0:
+                continue
+            if transaction.pinned_since < 0:
+                transaction.pinned_since = self.now
+            if pinned > PINNED_MAX or self.now - transaction.pinned_since > PINNED_SECONDS:
                 session.lose(transaction)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------
 
     cdef int settle(self) except -1:
-        """Book what the live tree's ledger says on the owners' accounts."""
-        cdef Ledger ledger = self.live.tree.ledger
+        """Book what was done to the live tree: on the owners' accounts, and as replaced."""
+        cdef Tree tree = self.live.tree
+        cdef Ledger ledger = tree.ledger
         cdef Account account
         cdef int i
         for i in range(ledger.used):
@@ -1005,6 +1010,8 @@ cdef class Store:
             account.memory += ledger.rows[i].size
             self.accounts.note(account)
         ledger.clear()
+        tree.history.replaced_bytes += tree.replaced_bytes
+        tree.replaced_bytes = 0
         return 0
 
     def within_node_quotas(self, Ledger ledger):

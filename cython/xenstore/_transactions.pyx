@@ -59,11 +59,10 @@ cdef class Log:
         return 0
 
 
-cdef Transaction start(View live, uint32_t id, double now, bint count_nodes):
+cdef Transaction start(View live, uint32_t id, bint count_nodes):
     """A transaction on a snapshot of the live version; constant cost."""
     cdef Transaction transaction = Transaction.__new__(Transaction)
     transaction.id = id
-    transaction.started = now
     transaction.log = Log.__new__(Log)
     if count_nodes:
         transaction.accessed = set()
@@ -81,6 +80,7 @@ cdef class Transaction:
         self.base_specials = live.tree.specials
         self.view = view_of(live.tree.fork(), live.domains)
         self.replaced_at_start = live.tree.history.replaced_bytes
+        self.pinned_since = -1
         return 0
 
     cdef int lose(self, View live) except -1:

@@ -18,7 +18,7 @@ cdef class History:
     cdef uint64_t generation        # last ones given out
     cdef uint64_t number
     cdef uint64_t epoch
-    cdef uint64_t replaced_bytes    # of nodes copied or removed since the start: what snapshots may pin
+    cdef uint64_t replaced_bytes    # of nodes that live versions copied or removed: what snapshots may pin
 
 
 cdef struct Place:
@@ -33,6 +33,7 @@ cdef class Tree:
     cdef Node root
     cdef Node specials              # holds @introduceDomain and @releaseDomain; not a node of its own
     cdef uint64_t epoch
+    cdef uint64_t replaced_bytes    # of nodes copied or removed in this version, not added to the history's yet
     cdef dict deaths                # domid: generation at which a domain of that id last died; never changed in place
 
     cdef Place find(self, const char *path, Py_ssize_t size) noexcept

@@ -180,7 +180,7 @@ cdef class Tree:
         copy.value = node.value
         copy.perms = node.perms
         copy.children = node.children
-        self.history.replaced_bytes += NODE_BYTES + PyBytes_GET_SIZE(node.value)
+        self.replaced_bytes += NODE_BYTES + PyBytes_GET_SIZE(node.value)
         return copy
 
     cdef Node own_child(self, Node node, const char *name, Py_ssize_t size):
@@ -322,7 +322,7 @@ cdef class Tree:
                 self.ledger.add(entries((<Node>now.node).perms)[0].domid, sign,
                                 sign * (node_size(<Node>now.node) + now.path_size))
                 if sign < 0:
-                    self.history.replaced_bytes += NODE_BYTES
+                    self.replaced_bytes += NODE_BYTES
                 children = (<Node>now.node).children
                 if children is None:
                     continue
