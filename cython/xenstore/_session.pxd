@@ -2,6 +2,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from xenstore._accounts cimport Account, Accounts
 from xenstore._admission cimport Admission
+from xenstore._ledger cimport Ledger
 from xenstore._transactions cimport Log, Transaction
 from xenstore._tree cimport Node, Tree
 from xenstore._view cimport Actor, Fault, Request, View
@@ -48,7 +49,8 @@ cdef class Session(Subscriber):
                           const char *payload, Py_ssize_t size) except -1
     cdef Fault locate(self, uint32_t type, const char *payload, Py_ssize_t size, Request *request) noexcept
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
-    cdef int prepare_actor(self, bint inside) except -1
+    cdef int prepare_actor(self, Transaction transaction) except -1
+    cdef int prepare_replay(self, Transaction transaction) except -1
     cdef bytes perform_live(self, Request *request, Fault *fault)
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault)
     cdef int add_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
@@ -57,7 +59,7 @@ cdef class Session(Subscriber):
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1
     cdef int begin(self, uint32_t req_id) except -1
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
-    cdef int commit(self, Transaction transaction) except -1
+    cdef Fault commit(self, Transaction transaction) except *
     cdef int discard(self, Transaction transaction, bint conflict) except -1
     cdef int lose(self, Transaction transaction) except -1
     cdef int administer(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
@@ -92,6 +94,7 @@ cdef class Store:
     cdef int tick(self) except -1
 
     cdef int settle(self) except -1
+    cdef bint within_node_quotas(self, Ledger ledger) except -1
     cdef int changed(self, Request *request) except -1
     cdef int fire_commit(self, Tree before, Log log) except -1
     cdef int admit(self) except -1

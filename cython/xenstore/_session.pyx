@@ -305,20 +305,36 @@ cdef class Session(Subscriber):
             return -1
         return size
 
-    cdef int prepare_actor(self, bint inside) except -1:
-        """Bring a guest's bounds up to date for the next request; inside: the node count is checked at commit."""
-        self.actor.nodes_left = -1 if inside else self.account.left(Q_NODES, self.account.nodes)
-        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory)
+    cdef int prepare_actor(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the next request.
+
+        Nodes are counted when a transaction commits; until then its private version may hold as many new ones
+        as the domain may own (XSA-326).
+        """
+        cdef Row held
+        held.nodes = self.account.nodes
+        held.size = 0
+        if transaction is not None:
+            held = transaction.view.tree.ledger.of(self.domid)
+        self.actor.nodes_left = self.account.left(Q_NODES, max(0, held.nodes))
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory + max(0, held.size))
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
         self.actor.any_domain = self.features & 8
+        return 0
+
+    cdef int prepare_replay(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the replay of a transaction, after which its log is gone."""
+        self.prepare_actor(None)
+        self.actor.nodes_left = -1
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory - transaction.log.used)
         return 0
 
     cdef bytes perform_live(self, Request *request, Fault *fault):
         cdef View live = self.store.live
         cdef bytes reply
         if not self.privileged:
-            self.prepare_actor(False)
+            self.prepare_actor(None)
             if kinds[request.op] & WRITES:
                 self.spend_credit()
         reply = live.perform(&self.actor, request)
@@ -331,7 +347,7 @@ cdef class Session(Subscriber):
         cdef Py_ssize_t before = transaction.log.used
         cdef bytes reply
         if not self.privileged:
-            self.prepare_actor(True)
+            self.prepare_actor(transaction)
             if not transaction.lost:
                 transaction.accessed.add(request.path[:request.path_size])
             if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed)):
@@ -400,6 +416,9 @@ cdef class Session(Subscriber):
             return self.refuse(req_id, tx_id, F_EEXIST)
         if not self.privileged and not self.account.allows(Q_WATCHES, self.account.watches + 1):
             return self.refuse(req_id, tx_id, F_ENOSPC)
+        if not self.privileged and not self.account.allows(
+                Q_MEMORY, self.account.memory + path_size + token_end - path_end - 1):
+            return self.refuse(req_id, tx_id, F_ENOMEM)
         watch = Watch(self, path[:path_size], payload[path_end + 1:token_end], depth,
                       payload[0] != c'/' and payload[0] != c'@', path_size - path_end)
         self.watches[key] = watch
@@ -571,7 +590,7 @@ cdef class Session(Subscriber):
 
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
-        cdef int fault = NO_FAULT
+        cdef Fault fault = NO_FAULT
         if transaction is None:
             return self.refuse(req_id, tx_id, F_ENOENT)
         if size != 2 or payload[1] != 0 or (payload[0] != c'T' and payload[0] != c'F'):
@@ -582,26 +601,30 @@ cdef class Session(Subscriber):
                 return 0            # cut off for the events of its own commit
         self.discard(transaction, fault == F_EAGAIN)
         if fault != NO_FAULT:
-            self.refuse(req_id, tx_id, <Fault>fault)
+            self.refuse(req_id, tx_id, fault)
         else:
             self.reply(TRANSACTION_END, req_id, tx_id, OK)
         return self.store.admit()
 
-    cdef int commit(self, Transaction transaction) except -1:
+    cdef Fault commit(self, Transaction transaction) except *:
         """Make a transaction's changes the store's; returns the fault, if any."""
         cdef View live = self.store.live
         cdef Fault fault
         cdef Tree before
         cdef Tree after
         if not self.privileged:
-            self.prepare_actor(True)
+            self.prepare_replay(transaction)
             if transaction.writes:
                 self.spend_credit()
         after = transaction.prepare(live, &self.actor, &fault)
         if after is None:
             return fault
-        if not self.privileged and not self.store.within_node_quotas(after.ledger):
-            return F_ENOSPC
+        if not self.privileged:
+            if not self.store.within_node_quotas(after.ledger):
+                return F_ENOSPC
+            if not self.account.allows(
+                    Q_MEMORY, self.account.memory - transaction.log.used + after.ledger.of(self.domid).size):
+                return F_ENOMEM
         before = live.tree
         live.tree = after
         self.store.settle()
@@ -1014,7 +1037,7 @@ cdef class Store:
         tree.replaced_bytes = 0
         return 0
 
-    def within_node_quotas(self, Ledger ledger):
+    cdef bint within_node_quotas(self, Ledger ledger) except -1:
         """Whether no guest owns more nodes than it may once these changes are made."""
         cdef Account account
         cdef int i
