@@ -71,6 +71,7 @@ cdef class Session(Subscriber):
     cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
+    cdef int renew_pending(self) except -1
     cdef int update_stall(self) except -1
 
 

@@ -530,27 +530,36 @@ cdef class Session(Subscriber):
 
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1:
         """Remember an event by hash and stream position (kept plus one; zero marks a free place)."""
-        cdef uint64_t *old = self.pending
-        cdef int i, old_size = self.pending_size
+        cdef int i
         if self.pending_used * 2 >= self.pending_size:
-            self.pending_size = 8 if old_size == 0 else old_size * 2
-            self.pending = <uint64_t *>PyMem_Malloc(self.pending_size * 2 * sizeof(uint64_t))
-            if self.pending == NULL:
-                self.pending = old
-                self.pending_size = old_size
-                raise MemoryError()
-            memset(self.pending, 0, self.pending_size * 2 * sizeof(uint64_t))
-            self.pending_used = 0
-            for i in range(old_size):
-                if old[2 * i + 1] and old[2 * i + 1] - 1 >= self.sent_bytes:
-                    self.note_pending(old[2 * i], old[2 * i + 1] - 1)
-            PyMem_Free(old)
+            self.renew_pending()
         i = hash & (self.pending_size - 1)
         while self.pending[2 * i + 1]:
             i = (i + 1) & (self.pending_size - 1)
         self.pending[2 * i] = hash
         self.pending[2 * i + 1] = position + 1
         self.pending_used += 1
+        return 0
+
+    cdef int renew_pending(self) except -1:
+        """Drop the events that were sent, and make room for as many again as there still are."""
+        cdef uint64_t *old = self.pending
+        cdef int i, unsent = 0, old_size = self.pending_size, size = 8
+        for i in range(old_size):
+            unsent += old[2 * i + 1] > self.sent_bytes
+        while size < unsent * 4:
+            size *= 2
+        self.pending = <uint64_t *>PyMem_Malloc(size * 2 * sizeof(uint64_t))
+        if self.pending == NULL:
+            self.pending = old
+            raise MemoryError()
+        memset(self.pending, 0, size * 2 * sizeof(uint64_t))
+        self.pending_size = size
+        self.pending_used = 0
+        for i in range(old_size):
+            if old[2 * i + 1] > self.sent_bytes:
+                self.note_pending(old[2 * i], old[2 * i + 1] - 1)
+        PyMem_Free(old)
         return 0
 
     # --- transactions ------------------------------------------------------------------------------
