@@ -15,6 +15,21 @@ def churn(client: Client, count: int, value: bytes = VALUE) -> None:
         client.write(b"/churn/%d" % number, value)
 
 
+def read_often(client: Client, tx: int) -> None:
+    for _ in range(100):
+        client.read(b"v", tx)
+
+
+def watch_often(client: Client) -> None:
+    for number in range(100):
+        client.watch(b"x", b"%01000d" % number)
+
+
+def write_deep_paths(client: Client, tx: int) -> None:
+    for number in range(10):
+        client.write(b"%d" % number + b"/a" * 150, b"", tx)
+
+
 def prepare(world: World) -> tuple[Client, int]:
     """A guest's transaction that has written and read, and nodes for `churn` to replace."""
     churn(world.dom0, 2 * PINNED_MAX_BYTES // len(VALUE))
@@ -127,8 +142,7 @@ def test_a_transaction_over_the_memory_quota_is_doomed_and_the_guest_goes_on(com
     tx = guest.start()
     guest.write(b"w", b"", tx)
     with pytest.raises(errors.ENOMEM):
-        for _ in range(100):
-            guest.read(b"v", tx)
+        read_often(guest, tx)
     assert guest.read(b"v") == VALUE
     if commit:
         with pytest.raises(errors.ENOMEM):
@@ -145,8 +159,7 @@ def test_a_doomed_transaction_holds_nothing_more() -> None:
     guest.write(b"v", VALUE)
     tx = guest.start()
     with pytest.raises(errors.ENOMEM):
-        for _ in range(100):
-            guest.read(b"v", tx)
+        read_often(guest, tx)
     before = world.store.usage(5)
     for number in range(100):
         guest.write(b"n%d" % number, VALUE, tx)
@@ -186,9 +199,7 @@ def test_nodes_over_the_memory_quota_are_refused_and_the_guest_goes_on(inside: b
     guest = world.guest(5)
     tx = guest.start() if inside else 0
     with pytest.raises(errors.ENOMEM):
-        for number in range(10):
-            guest.write(b"%d" % number + b"/a" * 150, b"", tx)
-        guest.end(tx)
+        write_deep_paths(guest, tx)
     assert guest.read(b"/local/domain/5") == b""
     assert world.store.usage(5)["memory"] <= 60_000
 
@@ -197,7 +208,6 @@ def test_watches_over_the_memory_quota_are_refused_and_the_guest_goes_on() -> No
     world = World({"memory": 20_000})
     guest = world.guest(5)
     with pytest.raises(errors.ENOMEM):
-        for number in range(100):
-            guest.watch(b"x", b"%01000d" % number)
+        watch_often(guest)
     guest.unwatch(b"x", b"%01000d" % 0)
     assert world.store.check() == []
