@@ -187,30 +187,27 @@ def test_the_poll_poller_serves_as_host_and_not_as_task() -> None:
 
 
 def test_an_error_in_the_host_loop_cancels_main_and_is_raised(pump: Pump) -> None:
-    """An error of a signal's handler, which runs where the signal finds the main thread: in the wait."""
-    unwound = []
-    ready = threading.Event()
+    """As of a signal's handler, which runs where the signal finds the main thread: in the wait."""
 
-    def send_signal() -> None:
-        ready.wait()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    class PlantedError(BaseException):
+        pass
 
-    def handler(number: int, frame: object) -> None:
-        raise ZeroDivisionError("planted")
+    def fail() -> None:
+        pump.forget(reader)
+        raise PlantedError
 
     async def main() -> None:
         try:
-            ready.set()
+            os.write(writer, b"x")
             await trio.sleep_forever()
         finally:
             unwound.append(True)
 
-    before = signal.signal(signal.SIGUSR1, handler)
-    thread = threading.Thread(target=send_signal)
-    thread.start()
-    with pytest.raises(ZeroDivisionError, match="planted"):
+    unwound: list[bool] = []
+    reader, writer = os.pipe()
+    pump.on_readable(reader, fail)
+    with pytest.raises(PlantedError):
         drive(pump, main)
-    thread.join()
-    signal.signal(signal.SIGUSR1, before)
+    os.close(reader)
+    os.close(writer)
     assert unwound == [True]
-    trio.run(trio.sleep, 0)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xenstore.store import Session, Store
 from xenstore.server.trace import Trace
+from xenstore.store import Session, Store
 from xenstore.wire import MessageType
 
 

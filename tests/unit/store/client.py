@@ -23,6 +23,9 @@ class Hypervisor:
             raise errors.ENOENT(f"domain {domid} does not exist")
         self.mapped.add(domid)
 
+    def serve(self, session: Session) -> None:
+        pass
+
     def unmap(self, domid: int) -> None:
         self.mapped.discard(domid)
 
