@@ -98,6 +98,7 @@ class TrioLink(Link):
         """The attempt's result, tried again after each EAGAIN, within `seconds`."""
 
         async def attempts(progress: Progress) -> T:
+            progress.awaited = lambda: "a transaction to commit"
             pauses = conflict_pauses(self.random)
             while True:
                 try:
