@@ -207,6 +207,8 @@ class TrioLink(Link):
             await self._to_send.wait()
             self._to_send = trio.Event()
             data = bytes(self.connection.outgoing)
+            if not data:
+                continue
             # Counted before it is sent: a stream does not say how much of it went out before it failed.
             self.connection.sent(len(data))
             try:

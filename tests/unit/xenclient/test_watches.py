@@ -193,6 +193,19 @@ def test_closing_ends_the_iteration(play: Play) -> None:
     play(scenario)
 
 
+def test_waiting_for_nothing_is_an_error(play: Play) -> None:
+    async def scenario(store: FakeStore, client: Any) -> None:
+        async with client() as c, c.watch("/a") as watch:
+            await watch.next()
+            await watch.remove("/a")
+            with pytest.raises(ClientError, match="nothing is watched"):
+                await watch.next()
+            with pytest.raises(ClientError, match="nothing is watched"):
+                await c.watch("/b").next()
+
+    play(scenario)
+
+
 def test_reset_watches_ends_all(play: Play) -> None:
     async def scenario(store: FakeStore, client: Any) -> None:
         async with client() as c, c.watch("/a") as first, c.watch("/b") as second:
