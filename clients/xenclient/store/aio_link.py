@@ -134,7 +134,7 @@ class TrioLink(Link):
             await trio.sleep(item.seconds)
             return b""
         while True:
-            progress.awaited = lambda: f"a connection (for {item})"
+            progress.awaited = lambda: f"xenstored to come back ({self.connection.lost}), for {item}"
             connection = await self._connected()
             answered = trio.Event()
             call = connection.call(item, answered.set)
@@ -148,7 +148,7 @@ class TrioLink(Link):
                 raise
             if not call.lost:
                 return call.result()
-            call.check_repeatable(connection.lost)
+            call.check_repeatable(f"{connection.lost} ({self.where})")
 
     async def _connected(self) -> Connection:
         """The connection, once there is one again."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xenclient.store.core import Connection, Request
+from xenclient.store.core import ANSWER_MAX_BYTES, Connection, Request
 from xenclient.store.errors import ConnectionLost
 from xenstore.errors import E2BIG, EAGAIN, EINVAL, ENOENT
 from xenstore.wire import HEADER, MessageType, pack
@@ -93,7 +93,7 @@ def test_an_unknown_errno_is_einval_and_named() -> None:
 NONSENSE = [
     (pack(MessageType.READ, b"", req_id=9), "answers no request"),
     (pack(MessageType.WRITE, b"OK\0", req_id=1), "answers no request"),
-    (HEADER.pack(MessageType.READ, 1, 0, 4097), "4097 bytes"),
+    (HEADER.pack(MessageType.READ, 1, 0, ANSWER_MAX_BYTES + 1), "1048577 bytes"),
 ]
 
 
