@@ -35,6 +35,8 @@ SILENT = but("4.17 has no event for permissions of @ names", others={})
 O_QUOTA = but("oxenstored says EQUOTA", EQUOTA)
 C_ONE_MORE_WATCH = but("4.17 allows one more", OK, events=["b 4"])
 O_ONE_MORE_WATCH = but("oxenstored allows one more", OK, events=["b 4"])
+O_EINVAL = but("oxenstored says EINVAL", EINVAL)
+C_KEEPS_ENTRIES = but("4.17 keeps the entry but ignores it", names("n0", "r3"))
 
 # Why a scenario is not played.
 C_CRASH = "4.17 aborts on some malformed requests with one path"
