@@ -296,6 +296,9 @@ cdef class Pump:
             executed = session.consume(self.buffer, size, budget)
             if executed and not session.stalled and session.has_waiting():
                 self.enqueue(connection)
+            elif session.out_tail > session.out_head and not connection.interest & POLLER_WRITE:
+                # At once, not at the end of the turn: the client works while the others are served.
+                self.send_output(connection)
             return executed
         if size == 0 or (errno != EAGAIN and errno != EINTR):
             if size == 0 and session.out_tail > session.out_head:

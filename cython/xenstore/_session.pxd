@@ -19,7 +19,7 @@ cdef class Session(Subscriber):
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
     cdef uint64_t sent_bytes           # stream position of out_head
-    cdef Py_ssize_t message_left       # bytes of the message at out_head that are still unsent; guests only
+    cdef Py_ssize_t message_left       # bytes of a message begun to be sent that are still unsent
     cdef char *waiting                 # input not executed yet is waiting[waiting_head:waiting_tail]
     cdef Py_ssize_t waiting_head, waiting_tail, waiting_size
     cdef uint64_t *pending             # hashes and stream positions of the watch events in out
@@ -30,8 +30,7 @@ cdef class Session(Subscriber):
     cdef dict watches                  # (path NUL token): Watch, in order of registration
     cdef dict transactions             # id: Transaction
     cdef uint32_t last_tx_id
-    cdef uint32_t parked_request       # request id of a TRANSACTION_START that waits for admission
-    cdef bint parked
+    cdef Transaction parked            # the transaction whose first operation waits in the input for admission
     cdef bint more_input               # a further request follows the one being executed
 
     # what the driver calls
@@ -55,7 +54,7 @@ cdef class Session(Subscriber):
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int drop_watch(self, Watch watch) except -1
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1
-    cdef int begin(self, uint32_t req_id) except -1
+    cdef bint must_wait(self, Transaction transaction) except -1
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int commit(self, Transaction transaction) except -1
     cdef int discard(self, Transaction transaction, bint conflict) except -1
@@ -65,6 +64,7 @@ cdef class Session(Subscriber):
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int reply(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
     cdef int refuse(self, uint32_t req_id, uint32_t tx_id, Fault fault) except -1
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
     cdef int update_stall(self) except -1

@@ -37,6 +37,7 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     HEADER_SIZE = 16
@@ -213,9 +214,11 @@ cdef class Session(Subscriber):
                 break
             if size - at < HEADER_SIZE + <Py_ssize_t>header.size:
                 break
+            self.more_input = size > at + HEADER_SIZE + <Py_ssize_t>header.size
+            self.execute(header.type, header.req_id, header.tx_id, data + at + HEADER_SIZE, header.size)
+            if self.parked is not None:
+                break                       # the request stays in the input until it is admitted
             at += HEADER_SIZE + header.size
-            self.more_input = size > at
-            self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
             budget[0] -= 1
             if not self.privileged:
                 self.update_stall()
@@ -226,6 +229,10 @@ cdef class Session(Subscriber):
     cdef int execute(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef int kind = kinds[type] if type < TYPES else 0
         cdef Transaction transaction = None
+        if tx_id and kind & NODE:
+            transaction = self.transactions.get(tx_id)
+            if transaction is not None and transaction.view is None and self.must_wait(transaction):
+                return 0
         if self.store.trace is not None:
             self.store.trace("IN", self, type, payload[:size])
         if not kind & KNOWN:
@@ -233,8 +240,7 @@ cdef class Session(Subscriber):
         if kind & PRIVILEGED and not self.privileged:
             return self.refuse(req_id, tx_id, F_EACCES)
         if tx_id and not kind & ANY_TRANSACTION:
-            transaction = self.transactions.get(tx_id)
-            if transaction is None:
+            if transaction is None and tx_id not in self.transactions:
                 return self.refuse(req_id, tx_id, F_ENOENT)
         if kind & NODE:
             return self.node_request(type, req_id, tx_id, transaction, payload, size)
@@ -329,6 +335,10 @@ cdef class Session(Subscriber):
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault):
         cdef Py_ssize_t before = transaction.log.used
         cdef bytes reply
+        if transaction.view is None:
+            transaction.snapshot(self.store.live, self.store.now)
+            if self.privileged and not transaction.admitted:
+                self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
             self.prepare_actor(True)
             transaction.accessed.add(request.path[:request.path_size])
@@ -399,7 +409,7 @@ cdef class Session(Subscriber):
 
     def initial_event(self, Watch watch):
         """Tell a new watch's path once, whoever may read it: it tells the client nothing it did not say."""
-        self.event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path))
+        self.queue_event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path), True)
 
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Py_ssize_t path_end = string_end(payload, 0, size)
@@ -432,7 +442,11 @@ cdef class Session(Subscriber):
             self.discard(transaction, False)
 
     cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
-        """Queue a watch event unless the same one is still unsent, or does not fit a message (XSA-324)."""
+        """Queue the event of a change unless the same one is still unsent (XSA-326)."""
+        return self.queue_event(watch, path, size, False)
+
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1:
+        """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
         cdef Header *header
@@ -460,7 +474,7 @@ cdef class Session(Subscriber):
         p[total - 1] = 0
         if path[0] != c'@':
             hash = hash_name(p, total)
-            if self.is_pending(hash, p, total):
+            if not repeat and self.is_pending(hash, p, total):
                 return 0
             self.note_pending(hash, self.sent_bytes + (self.out_tail - self.out_head))
         if self.store.trace is not None:
@@ -520,37 +534,35 @@ cdef class Session(Subscriber):
     # --- transactions ------------------------------------------------------------------------------
 
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1:
+        cdef Transaction transaction
         if tx_id:
             return self.refuse(req_id, tx_id, F_EBUSY if tx_id in self.transactions else F_ENOENT)
         if not self.privileged:
             if not self.account.allows(Q_TRANSACTIONS, len(self.transactions) + 1):
                 return self.refuse(req_id, tx_id, F_ENOSPC)
-        elif not self.transactions and not self.more_input and self.store.admission.full():
-            # Only where nothing else on this connection would have to wait with it.
-            self.store.admission.wait(self, self.store.now)
-            self.parked = True
-            self.parked_request = req_id
-            self.stalled = True
-            return 0
-        return self.begin(req_id)
-
-    cdef int begin(self, uint32_t req_id) except -1:
-        """Open a transaction and answer with its id."""
-        cdef Transaction transaction
-        cdef bytes text
         self.last_tx_id = self.last_tx_id + 1 if self.last_tx_id < 0x7FFFFFFF else 1
         while self.last_tx_id in self.transactions:
             self.last_tx_id += 1
-        transaction = start(self.store.live, self.last_tx_id, self.store.now, not self.privileged)
+        transaction = start(self.last_tx_id, not self.privileged)
         self.transactions[self.last_tx_id] = transaction
         self.store.open_transactions += 1
-        if self.privileged:
-            self.store.admission.begin(transaction, self.store.now)
-        else:
+        if not self.privileged:
             self.account.transactions += 1
             self.store.guest_transactions.add(transaction)
-        text = b"%d\0" % self.last_tx_id
-        return self.reply(TRANSACTION_START, req_id, 0, text)
+        return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
+
+    cdef bint must_wait(self, Transaction transaction) except -1:
+        """Whether the first operation of a transaction has to wait for admission; it then stays in the input.
+
+        Only where nothing else on this connection would have to wait with it, and never a guest.
+        """
+        if not self.privileged or transaction.admitted or self.more_input or len(self.transactions) > 1 \
+                or not self.store.admission.full():
+            return False
+        self.store.admission.wait(self, self.store.now)
+        self.parked = transaction
+        self.stalled = True
+        return True
 
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
@@ -656,8 +668,10 @@ cdef class Session(Subscriber):
 
     cdef int sent(self, Py_ssize_t size) except -1:
         """So many bytes of out were handed on."""
-        if not self.privileged:
+        if not self.privileged or size < self.out_tail - self.out_head:
             self.settle_sent(size)
+        else:
+            self.message_left = 0
         self.out_head += size
         self.sent_bytes += size
         if self.out_head == self.out_tail:
@@ -675,11 +689,13 @@ cdef class Session(Subscriber):
         return 0
 
     def settle_sent(self, Py_ssize_t size):
-        """Take the messages that end within the next bytes of out off a guest's account."""
+        """Note where the next bytes of out end within a message, and take them off a guest's account."""
+        cdef bint charged = not self.privileged and not self.closed
         cdef Py_ssize_t at = self.out_head
         cdef Py_ssize_t step
         cdef Header header
-        self.account.memory -= size
+        if charged:
+            self.account.memory -= size
         while size > 0:
             if self.message_left == 0:
                 memcpy(&header, self.out + at, HEADER_SIZE)
@@ -688,12 +704,12 @@ cdef class Session(Subscriber):
             at += step
             size -= step
             self.message_left -= step
-            if self.message_left == 0:
+            if charged and self.message_left == 0:
                 self.account.outstanding -= 1
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked or self.out_tail - self.out_head >= OUTPUT_STALL
+        cdef bint stalled = self.parked is not None or self.out_tail - self.out_head >= OUTPUT_STALL
         if not self.privileged:
             self.store.accounts.note(self.account)
             stalled = (
@@ -732,13 +748,16 @@ cdef class Session(Subscriber):
         cdef const char *p = data
         self.consume(p, len(data), 0x7FFFFFFF)
 
-    def take(self) -> bytes:
-        """All output queued so far, which counts as sent; waiting requests go on if that lifts a stall."""
+    def take(self, Py_ssize_t limit=PY_SSIZE_T_MAX) -> bytes:
+        """Output queued so far, at most `limit` bytes, which count as sent; requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
-        while self.out_tail > self.out_head:
-            output = self.out[self.out_head:self.out_tail]
+        if not self.stalled:
+            self.proceed(0x7FFFFFFF)
+        while self.out_tail > self.out_head and limit > 0:
+            output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
             parts.append(output)
+            limit -= len(output)
             self.sent(len(output))
             if not self.stalled:
                 self.proceed(0x7FFFFFFF)
@@ -750,7 +769,7 @@ cdef class Session(Subscriber):
         Keys: domid, privileged, target, features, input (not executed yet), output (unsent), message_left (bytes of
         a message begun to be sent, 0: none), sent_bytes (position in the output stream), watches (path as
         registered, token, depth or -1; in order), last_tx_id, transactions (ids of the open ones, which end with
-        EAGAIN after a restore), parked (request id of a TRANSACTION_START not answered yet, or None).
+        EAGAIN after a restore).
         """
         return {
             "domid": self.domid,
@@ -768,7 +787,6 @@ cdef class Session(Subscriber):
             ],
             "last_tx_id": self.last_tx_id,
             "transactions": list(self.transactions),
-            "parked": self.parked_request if self.parked else None,
         }
 
     def _restore(self, state):
@@ -792,7 +810,7 @@ cdef class Session(Subscriber):
             self.account.watches += 1
             self.account.memory += size + len(token)
         for tx_id in state["transactions"]:
-            transaction = start(self.store.live, tx_id, self.store.now, not self.privileged)
+            transaction = start(tx_id, not self.privileged)
             transaction.lost = True
             self.transactions[tx_id] = transaction
             self.store.open_transactions += 1
@@ -805,6 +823,7 @@ cdef class Session(Subscriber):
             memcpy(self.room(len(output)), p, len(output))
             self.out_tail += len(output)
             self.message_left = state["message_left"]
+            self.find_pending()
             if not self.privileged:
                 self.account.memory += len(output)
                 self.account.outstanding += self.count_messages()
@@ -813,8 +832,6 @@ cdef class Session(Subscriber):
             p = state["input"]
             self.keep(p, len(state["input"]))
             self.touch()
-        if state["parked"] is not None:
-            self.begin(state["parked"])
 
     def count_messages(self) -> int:
         """How many messages lie in out, one begun to be sent included."""
@@ -826,6 +843,17 @@ cdef class Session(Subscriber):
             at += HEADER_SIZE + header.size
             count += 1
         return count
+
+    def find_pending(self):
+        """Remember the watch events in out, as if they had just been queued."""
+        cdef Py_ssize_t at = self.out_head + self.message_left
+        cdef Header *header
+        while at + HEADER_SIZE <= self.out_tail:
+            header = <Header *>(self.out + at)
+            if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
+                self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
+                                  self.sent_bytes + (at - self.out_head))
+            at += HEADER_SIZE + header.size
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""
@@ -941,8 +969,9 @@ cdef class Store:
             session = self.admission.next(self.now)
             if session is None:
                 return 0
-            session.parked = False
-            session.begin(session.parked_request)
+            self.admission.begin(session.parked, self.now)
+            session.parked.admitted = True
+            session.parked = None
             session.update_stall()
 
     cdef int bound_snapshots(self) except -1:
@@ -951,10 +980,12 @@ cdef class Store:
         cdef unsigned long long pinned
         for item in list(self.guest_transactions):
             transaction = item
+            if transaction.view is None:
+                continue
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned > PINNED_MAX or (pinned and self.now - transaction.started > PINNED_SECONDS):
+            if pinned > PINNED_MAX or (pinned and self.now - transaction.since > PINNED_SECONDS):
                 transaction.lost = True
-                transaction.renew(self.live)
+                transaction.snapshot(self.live, self.now)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------
@@ -1001,35 +1032,44 @@ cdef class Store:
     cdef int fire_commit(self, Tree before, Log log) except -1:
         """Tell the watches what a commit changed: each path once, in the order of its first access.
 
-        Nodes that exist neither before nor after are not told of.
+        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
+        on a node are, parents first.
         """
         cdef Tree after = self.live.tree
-        cdef dict order = {}
+        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
         cdef Record *record
         cdef Py_ssize_t at = 0
         cdef bytes path
-        cdef int change
-        cdef Place old, new
-        cdef Perms perms
+        cdef Place old
         if self.watches.count == 0:
             return 0
         while at < log.used:
             record = <Record *>(log.data + at)
             path = (<char *>(record + 1))[:record.path_size]
-            order[path] = max(<int>order.get(path, 0), record.change)
+            if record.change != UNCHANGED or path not in order:
+                order[path] = record.change
+            if record.change == REMOVED:
+                old = before.find(path, len(path))
+                if old.node != NULL:
+                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get(name, UNCHANGED) == UNCHANGED:
+                            order[name] = (spot, node, parent)
             at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
         for path, change in order.items():
-            if change == UNCHANGED:
-                continue
-            old = before.find(path, len(path))
-            new = after.find(path, len(path))
-            if old.node == NULL and new.node == NULL:
-                continue
-            perms = None if old.node == NULL else before.current_perms(<Node>old.node)
-            if change == REMOVED and old.node != NULL:
-                self.watches.fire_below(after, path, len(path), <Node>old.node)
-            self.watches.fire(after, path, len(path), perms)
+            if type(change) is tuple:
+                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            elif change != UNCHANGED:
+                self.fire_committed(before, after, path)
         return 0
+
+    def fire_committed(self, Tree before, Tree after, bytes path):
+        """Tell of one path that a commit wrote, created or removed."""
+        cdef Place old = before.find(path, len(path))
+        cdef Place new = after.find(path, len(path))
+        if old.node != NULL:
+            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
+        elif new.node != NULL:
+            self.watches.fire(after, path, len(path), None)
 
     # --- domains: what xenstore.store needs ----------------------------------------------------------
 

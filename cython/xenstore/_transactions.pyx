@@ -1,7 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Transactions: a private version of the tree, and the list of operations with their replies.
 
-At the end: without writes there is nothing to do.  If nobody changed the store since the start, the
+The private version is forked from the live one at the first operation: what happens between the start and
+then cannot make a difference to anybody.
+
+At the end: without writes there is nothing to do.  If nobody changed the store since the fork, the
 private version becomes the store.  Otherwise the operations are executed again on a version forked from
 today's store; if each gives byte for byte the reply it gave before, that version becomes the store, else
 the answer is EAGAIN and nothing has happened.  So every transaction sees one snapshot and takes effect
@@ -59,15 +62,13 @@ cdef class Log:
         return 0
 
 
-cdef Transaction start(View live, uint32_t id, double now, bint count_nodes):
-    """A transaction on a snapshot of the live version; constant cost."""
+cdef Transaction start(uint32_t id, bint count_nodes):
+    """A transaction without a snapshot yet."""
     cdef Transaction transaction = Transaction.__new__(Transaction)
     transaction.id = id
-    transaction.started = now
     transaction.log = Log.__new__(Log)
     if count_nodes:
         transaction.accessed = set()
-    transaction.renew(live)
     return transaction
 
 
@@ -75,8 +76,9 @@ cdef Transaction start(View live, uint32_t id, double now, bint count_nodes):
 cdef class Transaction:
     """One open transaction of one session."""
 
-    cdef int renew(self, View live) except -1:
-        """Take a new snapshot, letting the one before go."""
+    cdef int snapshot(self, View live, double now) except -1:
+        """Fork the live version, letting go of an older fork; constant cost."""
+        self.since = now
         self.base_root = live.tree.root
         self.base_specials = live.tree.specials
         self.view = view_of(live.tree.fork(), live.domains)

@@ -14,11 +14,9 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from tests.bench import cold, report, servers
-from tests.bench.chart import chart
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
 from tests.bench.targets import GOALS, Targets
@@ -116,14 +114,10 @@ def main(words: list[str]) -> int:
         print(
             "not pinned: server and load generator share cores here, which makes the figures worse and uneven"
         )
-    began = time.monotonic()
+    began, origin = time.monotonic(), report.Origin.of(shlex.join(["python", "-m", "tests.bench", *words]))
     results = run(chosen, present(chosen.against))
-    command = shlex.join(["python", "-m", "tests.bench", *words])
-    date = datetime.now().strftime("%Y-%m-%d %H:%M")
-    files = report.write(results, GOALS[chosen.goal], command, date, BUILD)
-    picture = BUILD / "results.svg"
-    picture.write_text(chart(results, GOALS[chosen.goal]))
-    print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in [*files, picture])}")
+    files = report.write(results, GOALS[chosen.goal], origin, BUILD)
+    print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in files)}")
     wrong = [name for name, m in results.items() if servers.OURS in m and m[servers.OURS].failed]
     if wrong:
         print(f"our xenstored failed in: {', '.join(wrong)}", file=sys.stderr)

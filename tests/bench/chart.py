@@ -3,10 +3,10 @@
 import re
 
 from tests.bench.picture import Canvas, bars, lines
-from tests.bench.report import figure_name
 from tests.bench.servers import NAMES
 from tests.bench.table import Results, against_peer, figure_of
 from tests.bench.targets import MORE_IS_BETTER, Targets
+from tests.bench.workloads import figure_name
 
 _BESIDE_WATCHES = re.compile(r"write beside ([\d,]+) watches")
 _AT_NODES = re.compile(r"(read|write|create) at ([\d,]+) nodes")

@@ -4,8 +4,12 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Self
 
+from tests.bench.chart import chart
 from tests.bench.measure import Measured
 from tests.bench.servers import NAMES, OURS, PEERS, can_pin
 from tests.bench.table import (
@@ -20,14 +24,10 @@ from tests.bench.table import (
     short,
 )
 from tests.bench.targets import Targets
-from tests.bench.workloads import BY_NAME, COLD_START
+from tests.bench.workloads import figure_name
 
 COLUMNS = ("ours", "c", "o", "o-nolog", "null")
 _LINE = "{:<48} {:<10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}  {}"
-
-
-def figure_name(row: str) -> str:
-    return "ms" if row == COLD_START else BY_NAME[row].figure
 
 
 def heading() -> str:
@@ -54,20 +54,41 @@ def _verdict_text(verdicts: list[Verdict]) -> str:
     return "; ".join(str(verdict) for verdict in verdicts)
 
 
-def machine() -> dict[str, str | int | float]:
-    """What the figures depend on besides the programs."""
-    return {
-        "cores": os.cpu_count() or 0,
-        "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load_average_at_start": round(os.getloadavg()[0], 2),
-        "server_and_load_on_cores_of_their_own": int(can_pin()),
-    }
+@dataclass(frozen=True)
+class Origin:
+    """What made the figures: they depend on the machine, and on what else it did."""
+
+    command: str
+    date: str
+    machine: str
+    cores: int
+    load_before: float
+    pinned: bool
+
+    @classmethod
+    def of(cls, command: str) -> Self:
+        """Taken before the first run."""
+        return cls(
+            command,
+            datetime.now().strftime("%Y-%m-%d %H:%M"),
+            f"{platform.platform(terse=True)} {platform.machine()}, Python {platform.python_version()}",
+            os.cpu_count() or 0,
+            round(os.getloadavg()[0], 2),
+            can_pin(),
+        )
+
+    def __str__(self) -> str:
+        cores = "server and load on cores of their own" if self.pinned else "nothing pinned"
+        return (
+            f"`{self.command}`, {self.date}: {self.machine}, {self.cores} cores ({cores}), "
+            f"load before {self.load_before}."
+        )
 
 
 _MARKDOWN_HEADER = (
     "workload", "figure", *COLUMNS, "of the better peer", "of null", "CPU µs/op: ours, peer",
-    "p50 µs: ours, peer", "p99 µs: ours, peer", "EAGAIN: ours, peer", "MB: ours, peer", "target",
+    "p50 µs: ours, peer", "p99 µs: ours, peer", "EAGAIN: ours, peer", "MB: ours, peer",
+    "our server busy", "target",
 )  # fmt: skip
 
 
@@ -84,16 +105,16 @@ def _markdown_row(name: str, results: Results, targets: Targets) -> list[str]:
     return [
         name, figure, *(cell(measured, server, figure) for server in COLUMNS),
         short(against_peer(measured, figure)), short(against_null(measured)),
-        *(_pair(measured, pair) for pair in pairs), _verdict_text(verdicts),
+        *(_pair(measured, pair) for pair in pairs), short(figure_of(measured, OURS, "server_busy")),
+        _verdict_text(verdicts),
     ]  # fmt: skip
 
 
-def markdown(results: Results, targets: Targets, command: str, date: str) -> str:
+def markdown(results: Results, targets: Targets, origin: Origin) -> str:
     """The whole table, with what made it."""
     rows = [list(_MARKDOWN_HEADER), ["---"] * len(_MARKDOWN_HEADER)]
     rows += [_markdown_row(name, results, targets) for name in results]
-    facts = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in machine().items())
-    lines = [f"`{command}`, {date}; {facts}.", ""]
+    lines = [str(origin), ""]
     lines += [f"- {name}: {NAMES[name]}" for name in COLUMNS]
     lines += ["", "A peer's figure in a pair is the best of " + ", ".join(PEERS) + ".", ""]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
@@ -102,7 +123,7 @@ def markdown(results: Results, targets: Targets, command: str, date: str) -> str
     return "\n".join(lines) + "\n"
 
 
-def as_json(results: Results, targets: Targets, command: str, date: str) -> str:
+def as_json(results: Results, targets: Targets, origin: Origin) -> str:
     """Everything measured: medians, every run, verdicts."""
     rows = {
         name: {
@@ -118,15 +139,16 @@ def as_json(results: Results, targets: Targets, command: str, date: str) -> str:
         }
         for name, measured in results.items()
     }
-    return json.dumps({"command": command, "date": date, "machine": machine(), "rows": rows}, indent=1)
+    return json.dumps(asdict(origin) | {"rows": rows}, indent=1)
 
 
-def write(results: Results, targets: Targets, command: str, date: str, folder: Path) -> list[Path]:
-    """results.md and results.json in `folder`."""
+def write(results: Results, targets: Targets, origin: Origin, folder: Path) -> list[Path]:
+    """Writes results.md, results.json and results.svg into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "results.md": markdown(results, targets, command, date),
-        "results.json": as_json(results, targets, command, date),
+        "results.md": markdown(results, targets, origin),
+        "results.json": as_json(results, targets, origin),
+        "results.svg": chart(results, targets),
     }
     for name, text in texts.items():
         (folder / name).write_text(text)

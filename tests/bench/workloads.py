@@ -165,3 +165,8 @@ BY_NAME: dict[str, Workload] = {workload.name: workload for workload in WORKLOAD
 
 #: The row that compares starting programs; it needs no server under load (see cold.py).
 COLD_START = "cold start of xenstore-read"
+
+
+def figure_name(row: str) -> str:
+    """The figure that speaks for a row of the table."""
+    return "ms" if row == COLD_START else BY_NAME[row].figure

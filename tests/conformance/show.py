@@ -3,6 +3,7 @@
 from tests.conformance.table import Row
 from tests.conformance.words import Action, Like, Raw, Signal
 from tests.peers.wire import Message
+from xenstore.wire import TYPE_NAMES
 from xenstore.wire import MessageType as Type
 
 #: Longer payloads are cut in the middle.
@@ -51,10 +52,7 @@ def _ids(req_id: int, tx_id: int) -> str:
 
 
 def _type(number: int) -> str:
-    try:
-        return Type(number).name
-    except ValueError:
-        return f"type {number}"
+    return TYPE_NAMES.get(number, f"type {number}")
 
 
 def _ascii(data: bytes) -> str:

@@ -172,6 +172,7 @@ static void print_results(const struct group *group, const struct group *beside,
     print_number("p99_us", histogram_quantile(&group->latency, 0.99) / 1e3);
     print_number("max_us", (double)group->latency.max / 1e3);
     print_number("cpu_us_per_op", all > 0 ? (double)cpu_ns / 1e3 / all : 0);
+    print_number("server_busy", (double)cpu_ns / (double)ns);
     print_number("eagain", (double)group->eagain);
     print_number("eagain_share", group->eagain > 0 ? (double)group->eagain / (units + (double)group->eagain) : 0);
     print_number("beside_ops_per_s", (double)beside->units / seconds);

@@ -119,5 +119,6 @@ void fan_out(void)
     print_number("p99_us", histogram_quantile(&latency, 0.99) / 1e3);
     print_number("max_us", (double)latency.max / 1e3);
     print_number("cpu_us_per_op", events > 0 ? (double)cpu / 1e3 / events : 0);
+    print_number("server_busy", (double)cpu / 1e9 / seconds);
     check_background();
 }

@@ -22,7 +22,7 @@ from tests.conformance.words import (
     write,
 )
 from tests.peers.wire import Message
-from xenstore.wire import HEADER, pack
+from xenstore.wire import HEADER, TYPE_NAMES, pack
 from xenstore.wire import MessageType as Type
 
 PATH_REQUESTS = (Type.DIRECTORY, Type.READ, Type.GET_PERMS, Type.MKDIR, Type.RM)
@@ -188,7 +188,7 @@ SCENARIOS = [
     scenario(
         "no payload at all",
         *(
-            do("a", raw(type, b""), EINVAL, f"{type.name} needs one")
+            do("a", raw(type, b""), EINVAL, f"{TYPE_NAMES[type]} needs one")
             for type in (*PATH_REQUESTS, Type.WRITE, Type.SET_PERMS, Type.WATCH, Type.UNWATCH)
         ),
         do("a", start(), begins("T"), "a transaction"),
@@ -199,7 +199,7 @@ SCENARIOS = [
     ),
     *(
         scenario(
-            f"{type.name} wants one string",
+            f"{TYPE_NAMES[type]} wants one string",
             do("a", raw(type, b"/t"), EINVAL, "no NUL at its end"),
             do("a", raw(type, b"/t\0\0"), EINVAL, "one NUL too many"),
             do("a", raw(type, b"/t\0x"), EINVAL, "bytes after the NUL"),
@@ -291,7 +291,7 @@ SCENARIOS = [
     ),
     *(
         scenario(
-            f"{type.name} wants one number",
+            f"{TYPE_NAMES[type]} wants one number",
             do("a", raw(type, b"1"), EINVAL, "no NUL"),
             do("a", raw(type, b"1\0001\0"), EINVAL, "two strings"),
             do("a", raw(type, b"1\0x"), EINVAL, "bytes after the NUL"),

@@ -1,11 +1,16 @@
+import os
 import resource
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.unit.server import bsd_build
+from tests.unit.server.program import Place
 from xenstore import _pump
 from xenstore._pump import Pump
 from xenstore._session import Store
@@ -49,3 +54,13 @@ def many_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)  # other users come in, and pytest's own directories keep them out
+        place = Place(Path(directory))
+        yield place
+        for pid in place.pids:
+            os.kill(pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ from xenstore._pump import Pump
 from xenstore._session import Session
 from xenstore.wire import MessageType
 
-READ = MessageType.READ.value
+READ = MessageType.READ
 #: What the pump promises: requests of others between a client's request and its reply (a turn and its rest).
 FOREIGN_REQUESTS_MAX = 160
 

@@ -1,0 +1,162 @@
+"""From medians to verdicts, and the reports made of them."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.bench import report, targets
+from tests.bench.__main__ import choose, main
+from tests.bench.measure import Measured
+from tests.bench.table import against_peer, better_peer, cell, judge, short
+from tests.bench.targets import GOALS, Target, at_most, cpu, flat, null, peer
+from tests.bench.workloads import BY_NAME, COLD_START, WORKLOADS
+
+
+def runs(*values: float, figure: str = "ops_per_s") -> Measured:
+    return Measured([{figure: value, "p50_us": 1e6 / value} for value in values])
+
+
+RESULTS = {
+    "write beside 0 watches": {
+        "ours": runs(90, 120, 110),
+        "c": runs(100, 50, 60),
+        "o": runs(40),
+        "o-nolog": runs(70, 80, 10),
+        "null": runs(200),
+    },
+    "write beside 100,000 watches": {"ours": runs(100), "c": Measured(problem="too slow")},
+    "close 100 connections with 100,000 watches": {
+        "ours": runs(5, figure="close_ms"),
+        "c": runs(8, figure="close_ms"),
+        "o": runs(2, figure="close_ms"),
+    },
+    "read, 1 client": {"ours": Measured(problem="died", failed=True), "c": runs(1)},
+}
+BESIDE_NONE, BESIDE_MANY, CLOSE, DEAD = RESULTS
+
+
+def test_medians_of_alternating_runs() -> None:
+    assert runs(90, 120, 110).medians["ops_per_s"] == 110
+    assert Measured(problem="too slow").medians == {}
+
+
+def test_the_better_peer_is_the_one_with_the_better_figure() -> None:
+    assert better_peer(RESULTS[BESIDE_NONE], "ops_per_s") == ("o-nolog", 70)
+    assert better_peer(RESULTS[CLOSE], "close_ms") == ("o", 2)
+    assert better_peer(RESULTS[BESIDE_MANY], "ops_per_s") is None
+
+
+@pytest.mark.parametrize(
+    ("row", "target", "value", "met"),
+    [
+        (BESIDE_NONE, peer(1.5), 110 / 70, True),
+        (BESIDE_NONE, peer(1.6), 110 / 70, False),
+        (BESIDE_NONE, null(0.5), 0.55, True),
+        (BESIDE_NONE, null(0.6), 0.55, False),
+        (BESIDE_MANY, flat(1.5, BESIDE_NONE), 100 / 110, True),
+        (BESIDE_MANY, flat(1.05, BESIDE_NONE), 100 / 110, False),
+        (BESIDE_MANY, flat(1.2, BESIDE_NONE, "p50_us"), 1.1, True),
+        (BESIDE_MANY, peer(1), None, None),
+        (BESIDE_NONE, flat(1.5, "write beside 1,000 watches"), None, None),
+        (BESIDE_NONE, cpu(0.5), None, None),
+        (CLOSE, peer(3, "close_ms"), 2.5, True),
+        (CLOSE, peer(2, "close_ms"), 2.5, False),
+        (CLOSE, at_most("close_ms", 5), 5, True),
+        (CLOSE, at_most("close_ms", 4), 5, False),
+        (DEAD, peer(0.9), None, None),
+    ],
+)
+def test_verdicts(row: str, target: Target, value: float | None, met: bool | None) -> None:
+    verdict = judge(target, row, RESULTS)
+    assert verdict.value == pytest.approx(value)
+    assert verdict.met is met
+
+
+def test_ratio_without_ours_is_none() -> None:
+    assert against_peer(RESULTS[DEAD], "ops_per_s") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.8512, "0.851"),
+        (12.34, "12.3"),
+        (999.4, "999"),
+        (1234, "1234"),
+        (12_345, "12.3k"),
+        (167_000, "167k"),
+        (4_700_000, "4.7M"),
+        (999_900, "1M"),
+    ],
+)
+def test_numbers_in_narrow_columns(value: float | None, text: str) -> None:
+    assert short(value) == text
+
+
+def test_cells_say_why_there_is_no_number() -> None:
+    assert cell(RESULTS[BESIDE_MANY], "c", "ops_per_s") == "gave up"
+    assert cell(RESULTS[DEAD], "ours", "ops_per_s") == "failed"
+    assert cell(RESULTS[BESIDE_MANY], "o", "ops_per_s") == "-"
+
+
+def test_every_target_names_a_workload() -> None:
+    assert targets.unknown_rows() == set()
+
+
+def test_every_workload_has_a_name_of_its_own() -> None:
+    assert len(BY_NAME) == len(WORKLOADS)
+    assert COLD_START not in BY_NAME
+
+
+def test_targets_of_rows_compare_with_rows_of_the_same_subset() -> None:
+    quick = {workload.name for workload in choose(full=False, pattern=None)}
+    compared = {t.row for row in quick for t in GOALS["foundation"].get(row, ()) if t.row}
+    assert compared <= quick
+
+
+def test_reports(tmp_path: Path) -> None:
+    origin = report.Origin.of("python -m tests.bench")
+    files = report.write(RESULTS, GOALS["foundation"], origin, tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    assert "| write beside 0 watches | ops_per_s | 110 | 60 | 40 | 70 | 200 | 1.57 | 0.55 |" in text
+    assert "close 100 connections with 100,000 watches | close_ms | 5 | 8 | 2 |" in text
+    assert "read, 1 client, ours: died" in text
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert rows[BESIDE_MANY]["targets"][0]["met"] is True
+    assert rows[BESIDE_NONE]["servers"]["c"]["median"]["ops_per_s"] == 60
+    assert ElementTree.parse(tmp_path / "results.svg").getroot().tag.endswith("svg")
+    assert [file.name for file in files] == ["results.md", "results.json", "results.svg"]
+
+
+def test_a_line_of_the_terminal_has_every_column() -> None:
+    line = report.line(BESIDE_NONE, RESULTS, GOALS["foundation"])
+    assert line.split()[4:] == ["ops_per_s", "110", "60", "40", "70", "200", "1.57", "0.55", "-"]
+
+
+def test_selection() -> None:
+    assert {w.name for w in choose(False, "fan-out")} == {
+        "fan-out to 10",
+        "fan-out to 100",
+        "fan-out to 1,000",
+    }
+    assert {w.name for w in choose(False, "read, 8 clients")} == {
+        "read, 8 clients",
+        "read, 8 clients beside 5,000 idle",
+        "read, 8 clients beside 1,000 unread events",
+    }
+    assert {w.name for w in choose(False, "read, ? client*")} >= {"read, 1 client", "read, 8 clients"}
+    assert len(choose(False, None)) < len(choose(True, None)) == len(WORKLOADS)
+
+
+def test_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--against", "ours,d"])
+    assert "not d" in capsys.readouterr().err
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    assert "read, 1 client\n" in capsys.readouterr().out
