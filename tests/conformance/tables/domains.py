@@ -31,6 +31,7 @@ from tests.conformance.words import (
     watch,
     write,
 )
+from xenstore.wire import TYPE_NAMES
 from xenstore.wire import MessageType as Type
 
 SCENARIOS = [
@@ -298,7 +299,7 @@ SCENARIOS = [
     ),
     *(
         scenario(
-            f"{type.name} is dom0's",
+            f"{TYPE_NAMES[type]} is dom0's",
             do("d3", strings(type, *arguments), EACCES, "a domain may not"),
             do(
                 "d3",
