@@ -5,13 +5,12 @@ import os
 import pty
 import random
 import shlex
-import shutil
 import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xenstore._session import Session, Store
+from xenstore.store import Session, Store
 from xenstore.server.trace import Trace
 from xenstore.wire import MessageType
 
