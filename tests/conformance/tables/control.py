@@ -90,6 +90,16 @@ SCENARIOS = [
         },
     ),
     scenario(
+        "what a domain uses",
+        do(
+            "a",
+            control("quota", "0"),
+            Like(rb"Domain 0:\n([a-z-]+ *: +-?\d+( \(max +\d+\))?\n)+\x00"),
+            "a line for each kind",
+        ),
+        not_on={**IN_DAEMON, "o": "it tells in another form"},
+    ),
+    scenario(
         "log switches",
         do("a", control("log"), Like(rb"Log switch settings:\n(\w+ *: (on|off)\n)+\x00"), "all of them"),
         do("a", control("log", "on"), OK, "on"),
