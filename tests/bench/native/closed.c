@@ -1,6 +1,6 @@
 /*
  * Clients that each keep `depth` requests on the way: read, write, directory, create, transaction,
- * counter.  A client repeats a script of requests built beforehand.  What is counted and timed is a
+ * transfer, counter.  A client repeats a script of requests built beforehand.  What is counted and timed is a
  * unit: one request, or a whole transaction from its first start to its commit, retries included.
  */
 #include "closed.h"
@@ -17,6 +17,8 @@ static void send_next(struct client *c, int64_t now)
 
     if (r->flags & BEGINS && !c->retrying)
         c->began[c->sent % c->group->depth] = now;
+    if (r->flags & BEGINS)
+        c->unit = c->to_send;
     if (r->flags & INSIDE)
         memcpy(r->bytes + offsetof(struct header, tx_id), &c->tx_id, 4);
     if (r->flags & PUTS_NEXT) {
@@ -55,7 +57,7 @@ static void take_reply(struct client *c, const struct message *m, int64_t now)
         check_order(&c->connection, m);
         c->group->eagain++;
         c->retrying = 1;
-        c->to_send = c->to_answer = 0;
+        c->to_send = c->to_answer = c->unit;
         return;
     }
     check_reply(&c->connection, m, r->type, r->reply_len);
@@ -209,7 +211,7 @@ void closed_loop(void)
     int poller = poller_open();
     int64_t begin, cpu, end, cpu_end;
 
-    if (options.depth > 1 && (is_kind("create") || is_kind("transaction") || is_kind("counter")))
+    if (options.depth > 1 && !is_kind("read") && !is_kind("write") && !is_kind("directory"))
         fail("depth must be 1");
     prepare_background();
     prepare_nodes();
