@@ -28,6 +28,7 @@ cdef class Accounts:
     cdef dict by_domid
     cdef Account control            # dom0's
     cdef uint32_t defaults[QUOTA_COUNT]
-    cdef readonly dict maxima
+    cdef Account largest            # the most that any guest held at a time
 
     cdef Account of(self, int domid)
+    cdef int note(self, Account account) except -1

@@ -48,7 +48,7 @@ cdef class Accounts:
 
     def __init__(self, quotas=None):
         self.by_domid = {}
-        self.maxima = {}
+        self.largest = Account(-1)
         for index, quota in enumerate(QUOTAS):
             self.defaults[index] = quota.default
         for name, value in (quotas or {}).items():
@@ -111,8 +111,20 @@ cdef class Accounts:
             raise errors.ENOENT(f"no domain {domid} is known")
         account.quotas[<int>index] = value
 
-    def note_maxima(self, Account account):
-        """Remember the largest values seen (xenstore-control quota max)."""
-        for name, value in account.usage().items():
-            if value > self.maxima.get(name, 0):
-                self.maxima[name] = value
+    cdef int note(self, Account account) except -1:
+        """Remember the largest values seen of any guest (xenstore-control quota max)."""
+        cdef Account largest = self.largest
+        if account.domid != 0:
+            largest.nodes = max(largest.nodes, account.nodes)
+            largest.watches = max(largest.watches, account.watches)
+            largest.outstanding = max(largest.outstanding, account.outstanding)
+            largest.memory = max(largest.memory, account.memory)
+            largest.transactions = max(largest.transactions, account.transactions)
+        return 0
+
+    def maxima(self, bint reset) -> dict:
+        """The largest values seen of any guest, by quota name, since the start or the last reset."""
+        seen = self.largest.usage()
+        if reset:
+            self.largest = Account(-1)
+        return seen

@@ -222,6 +222,7 @@ cdef class Pump:
             self.tick()
         if self.store.now >= self.accept_again:
             self.resume_accepting()
+            self.busy = True
         self.dispatch(events, count, called)
         self.flush()
         for entry in called:
@@ -281,6 +282,9 @@ cdef class Pump:
         cdef Session session = connection.session
         cdef Py_ssize_t size
         cdef int executed
+        if session.closed:
+            self.settle(connection)
+            return 0
         if session.stalled:
             # Dropped only now: a client that waits for its replies never makes this necessary.
             self.watch(connection, connection.interest & ~POLLER_READ)
@@ -292,6 +296,9 @@ cdef class Pump:
             executed = session.consume(self.buffer, size, budget)
             if executed and not session.stalled and session.has_waiting():
                 self.enqueue(connection)
+            elif session.out_tail > session.out_head and not connection.interest & POLLER_WRITE:
+                # At once, not at the end of the turn: the client works while the others are served.
+                self.send_output(connection)
             return executed
         if size == 0 or (errno != EAGAIN and errno != EINTR):
             if size == 0 and session.out_tail > session.out_head:

@@ -25,7 +25,7 @@ from xenstore._perms cimport NO_DOMAIN, READ, Entry, Perms, entries, rights, wit
 from xenstore._transactions cimport Record, start
 from xenstore._tree cimport Place, fresh_tree
 from xenstore._view cimport (
-    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOSPC,
+    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC,
     F_ENOSYS, FAULT_TEXT, FAULTS, GET_PERMS, MKDIR, NO_FAULT, OK, PAYLOAD_MAX, READ_NODE, REMOVED, RESET_WATCHES, RM,
     SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, WATCH_EVENT, WRITE_NODE, Existence,
     view_of,
@@ -37,6 +37,7 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     HEADER_SIZE = 16
@@ -137,6 +138,7 @@ cdef class Session(Subscriber):
         self.actor.domid = domid
         self.actor.privileged = privileged
         self.actor.target = NO_DOMAIN
+        self.actor.any_domain = True
         self.features = 14
         store.sessions.add(self)
         if not privileged:
@@ -212,9 +214,11 @@ cdef class Session(Subscriber):
                 break
             if size - at < HEADER_SIZE + <Py_ssize_t>header.size:
                 break
+            self.more_input = size > at + HEADER_SIZE + <Py_ssize_t>header.size
+            self.execute(header.type, header.req_id, header.tx_id, data + at + HEADER_SIZE, header.size)
+            if self.parked is not None:
+                break                       # the request stays in the input until it is admitted
             at += HEADER_SIZE + header.size
-            self.more_input = size > at
-            self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
             budget[0] -= 1
             if not self.privileged:
                 self.update_stall()
@@ -225,6 +229,10 @@ cdef class Session(Subscriber):
     cdef int execute(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef int kind = kinds[type] if type < TYPES else 0
         cdef Transaction transaction = None
+        if tx_id and kind & NODE:
+            transaction = self.transactions.get(tx_id)
+            if transaction is not None and transaction.view is None and self.must_wait(transaction):
+                return 0
         if self.store.trace is not None:
             self.store.trace("IN", self, type, payload[:size])
         if not kind & KNOWN:
@@ -232,8 +240,7 @@ cdef class Session(Subscriber):
         if kind & PRIVILEGED and not self.privileged:
             return self.refuse(req_id, tx_id, F_EACCES)
         if tx_id and not kind & ANY_TRANSACTION:
-            transaction = self.transactions.get(tx_id)
-            if transaction is None:
+            if transaction is None and tx_id not in self.transactions:
                 return self.refuse(req_id, tx_id, F_ENOENT)
         if kind & NODE:
             return self.node_request(type, req_id, tx_id, transaction, payload, size)
@@ -303,19 +310,36 @@ cdef class Session(Subscriber):
             return -1
         return size
 
-    cdef int prepare_actor(self, bint inside) except -1:
-        """Bring a guest's bounds up to date for the next request; inside: the node count is checked at commit."""
-        self.actor.nodes_left = -1 if inside else self.account.left(Q_NODES, self.account.nodes)
-        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory)
+    cdef int prepare_actor(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the next request.
+
+        Nodes are counted when a transaction commits; until then its private version may hold as many new ones
+        as the domain may own (XSA-326).
+        """
+        cdef Row held
+        held.nodes = self.account.nodes
+        held.size = 0
+        if transaction is not None:
+            held = transaction.view.tree.ledger.of(self.domid)
+        self.actor.nodes_left = self.account.left(Q_NODES, max(0, held.nodes))
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory + max(0, held.size))
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
+        self.actor.any_domain = self.features & 8
+        return 0
+
+    cdef int prepare_replay(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the replay of a transaction, after which its log is gone."""
+        self.prepare_actor(None)
+        self.actor.nodes_left = -1
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory - transaction.log.used)
         return 0
 
     cdef bytes perform_live(self, Request *request, Fault *fault):
         cdef View live = self.store.live
         cdef bytes reply
         if not self.privileged:
-            self.prepare_actor(False)
+            self.prepare_actor(None)
             if kinds[request.op] & WRITES:
                 self.spend_credit()
         reply = live.perform(&self.actor, request)
@@ -327,16 +351,32 @@ cdef class Session(Subscriber):
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault):
         cdef Py_ssize_t before = transaction.log.used
         cdef bytes reply
+        if transaction.view is None:
+            transaction.snapshot(self.store.live)
+            if self.privileged and not transaction.admitted:
+                self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
-            self.prepare_actor(True)
-            transaction.accessed.add(request.path[:request.path_size])
+            self.prepare_actor(transaction)
+            if not transaction.lost:
+                transaction.accessed.add(request.path[:request.path_size])
             if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed)):
                 transaction.doomed = True
                 fault[0] = F_ENOSPC
                 return None
-        reply = transaction.perform(&self.actor, request, fault)
+        reply = transaction.perform(self.store.live, &self.actor, request, fault)
         self.account.memory += transaction.log.used - before
+        if not self.privileged and not transaction.lost and not self.account.allows(Q_MEMORY, self.account.memory):
+            # A guest over its memory is not served, so it could never end the transaction to free this.
+            transaction.doomed = True
+            self.lose(transaction)
+            fault[0] = F_ENOMEM
+            return None
         return reply
+
+    cdef int lose(self, Transaction transaction) except -1:
+        """Let go of all that a transaction holds; it will fail."""
+        self.account.memory -= transaction.log.used
+        return transaction.lose(self.store.live)
 
     def spend_credit(self):
         """Charge a guest's write while others' transactions are open (XSA-206); in debt, it is not read on."""
@@ -385,6 +425,9 @@ cdef class Session(Subscriber):
             return self.refuse(req_id, tx_id, F_EEXIST)
         if not self.privileged and not self.account.allows(Q_WATCHES, self.account.watches + 1):
             return self.refuse(req_id, tx_id, F_ENOSPC)
+        if not self.privileged and not self.account.allows(
+                Q_MEMORY, self.account.memory + path_size + token_end - path_end - 1):
+            return self.refuse(req_id, tx_id, F_ENOMEM)
         watch = Watch(self, path[:path_size], payload[path_end + 1:token_end], depth,
                       payload[0] != c'/' and payload[0] != c'@', path_size - path_end)
         self.watches[key] = watch
@@ -397,7 +440,7 @@ cdef class Session(Subscriber):
 
     def initial_event(self, Watch watch):
         """Tell a new watch's path once, whoever may read it: it tells the client nothing it did not say."""
-        self.event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path))
+        self.queue_event(watch, PyBytes_AS_STRING(watch.path), PyBytes_GET_SIZE(watch.path), True)
 
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Py_ssize_t path_end = string_end(payload, 0, size)
@@ -430,7 +473,11 @@ cdef class Session(Subscriber):
             self.discard(transaction, False)
 
     cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
-        """Queue a watch event unless the same one is still unsent, or does not fit a message (XSA-324)."""
+        """Queue the event of a change unless the same one is still unsent (XSA-326)."""
+        return self.queue_event(watch, path, size, False)
+
+    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1:
+        """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
         cdef Header *header
@@ -458,7 +505,7 @@ cdef class Session(Subscriber):
         p[total - 1] = 0
         if path[0] != c'@':
             hash = hash_name(p, total)
-            if self.is_pending(hash, p, total):
+            if not repeat and self.is_pending(hash, p, total):
                 return 0
             self.note_pending(hash, self.sent_bytes + (self.out_tail - self.out_head))
         if self.store.trace is not None:
@@ -468,7 +515,7 @@ cdef class Session(Subscriber):
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
         elif self.out_tail - self.out_head > OUTPUT_MAX:
-            self.store.report(
+            self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()
         return self.touch()
@@ -492,21 +539,9 @@ cdef class Session(Subscriber):
 
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1:
         """Remember an event by hash and stream position (kept plus one; zero marks a free place)."""
-        cdef uint64_t *old = self.pending
-        cdef int i, old_size = self.pending_size
+        cdef int i
         if self.pending_used * 2 >= self.pending_size:
-            self.pending_size = 8 if old_size == 0 else old_size * 2
-            self.pending = <uint64_t *>PyMem_Malloc(self.pending_size * 2 * sizeof(uint64_t))
-            if self.pending == NULL:
-                self.pending = old
-                self.pending_size = old_size
-                raise MemoryError()
-            memset(self.pending, 0, self.pending_size * 2 * sizeof(uint64_t))
-            self.pending_used = 0
-            for i in range(old_size):
-                if old[2 * i + 1] and old[2 * i + 1] - 1 >= self.sent_bytes:
-                    self.note_pending(old[2 * i], old[2 * i + 1] - 1)
-            PyMem_Free(old)
+            self.renew_pending()
         i = hash & (self.pending_size - 1)
         while self.pending[2 * i + 1]:
             i = (i + 1) & (self.pending_size - 1)
@@ -515,72 +550,97 @@ cdef class Session(Subscriber):
         self.pending_used += 1
         return 0
 
+    cdef int renew_pending(self) except -1:
+        """Drop the events that were sent, and make room for as many again as there still are."""
+        cdef uint64_t *old = self.pending
+        cdef int i, unsent = 0, old_size = self.pending_size, size = 8
+        for i in range(old_size):
+            unsent += old[2 * i + 1] > self.sent_bytes
+        while size < unsent * 4:
+            size *= 2
+        self.pending = <uint64_t *>PyMem_Malloc(size * 2 * sizeof(uint64_t))
+        if self.pending == NULL:
+            self.pending = old
+            raise MemoryError()
+        memset(self.pending, 0, size * 2 * sizeof(uint64_t))
+        self.pending_size = size
+        self.pending_used = 0
+        for i in range(old_size):
+            if old[2 * i + 1] > self.sent_bytes:
+                self.note_pending(old[2 * i], old[2 * i + 1] - 1)
+        PyMem_Free(old)
+        return 0
+
     # --- transactions ------------------------------------------------------------------------------
 
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1:
+        cdef Transaction transaction
         if tx_id:
             return self.refuse(req_id, tx_id, F_EBUSY if tx_id in self.transactions else F_ENOENT)
         if not self.privileged:
             if not self.account.allows(Q_TRANSACTIONS, len(self.transactions) + 1):
                 return self.refuse(req_id, tx_id, F_ENOSPC)
-        elif not self.transactions and not self.more_input and self.store.admission.full():
-            # Only where nothing else on this connection would have to wait with it.
-            self.store.admission.wait(self, self.store.now)
-            self.parked = True
-            self.parked_request = req_id
-            self.stalled = True
-            return 0
-        return self.begin(req_id)
-
-    cdef int begin(self, uint32_t req_id) except -1:
-        """Open a transaction and answer with its id."""
-        cdef Transaction transaction
-        cdef bytes text
         self.last_tx_id = self.last_tx_id + 1 if self.last_tx_id < 0x7FFFFFFF else 1
         while self.last_tx_id in self.transactions:
             self.last_tx_id += 1
-        transaction = start(self.store.live, self.last_tx_id, self.store.now, not self.privileged)
+        transaction = start(self.last_tx_id, not self.privileged)
         self.transactions[self.last_tx_id] = transaction
         self.store.open_transactions += 1
-        if self.privileged:
-            self.store.admission.begin(transaction, self.store.now)
-        else:
+        if not self.privileged:
             self.account.transactions += 1
-            self.store.guest_transactions.add(transaction)
-        text = b"%d\0" % self.last_tx_id
-        return self.reply(TRANSACTION_START, req_id, 0, text)
+            self.store.guest_transactions[transaction] = self
+        return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
+
+    cdef bint must_wait(self, Transaction transaction) except -1:
+        """Whether the first operation of a transaction has to wait for admission; it then stays in the input.
+
+        Only where nothing else on this connection would have to wait with it, and never a guest.
+        """
+        if not self.privileged or transaction.admitted or self.more_input or len(self.transactions) > 1 \
+                or not self.store.admission.full():
+            return False
+        self.store.admission.wait(self, self.store.now)
+        self.parked = transaction
+        self.stalled = True
+        return True
 
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
-        cdef int fault = NO_FAULT
+        cdef Fault fault = NO_FAULT
         if transaction is None:
             return self.refuse(req_id, tx_id, F_ENOENT)
         if size != 2 or payload[1] != 0 or (payload[0] != c'T' and payload[0] != c'F'):
             return self.refuse(req_id, tx_id, F_EINVAL)
         if payload[0] == c'T':
             fault = self.commit(transaction)
+            if self.closed:
+                return 0            # cut off for the events of its own commit
         self.discard(transaction, fault == F_EAGAIN)
         if fault != NO_FAULT:
-            self.refuse(req_id, tx_id, <Fault>fault)
+            self.refuse(req_id, tx_id, fault)
         else:
             self.reply(TRANSACTION_END, req_id, tx_id, OK)
         return self.store.admit()
 
-    cdef int commit(self, Transaction transaction) except -1:
+    cdef Fault commit(self, Transaction transaction) except *:
         """Make a transaction's changes the store's; returns the fault, if any."""
         cdef View live = self.store.live
         cdef Fault fault
         cdef Tree before
         cdef Tree after
         if not self.privileged:
-            self.prepare_actor(True)
+            self.prepare_replay(transaction)
             if transaction.writes:
                 self.spend_credit()
         after = transaction.prepare(live, &self.actor, &fault)
         if after is None:
             return fault
-        if not self.privileged and not self.store.within_node_quotas(after.ledger):
-            return F_ENOSPC
+        if not self.privileged:
+            if not self.store.within_node_quotas(after.ledger):
+                return F_ENOSPC
+            if not self.account.allows(
+                    Q_MEMORY, self.account.memory - transaction.log.used + after.ledger.of(self.domid).size):
+                return F_ENOMEM
         before = live.tree
         live.tree = after
         self.store.settle()
@@ -595,7 +655,7 @@ cdef class Session(Subscriber):
             self.store.admission.end(transaction, conflict)
         else:
             self.account.transactions -= 1
-            self.store.guest_transactions.discard(transaction)
+            self.store.guest_transactions.pop(transaction, None)
         return 0
 
     # --- output ------------------------------------------------------------------------------------
@@ -654,8 +714,10 @@ cdef class Session(Subscriber):
 
     cdef int sent(self, Py_ssize_t size) except -1:
         """So many bytes of out were handed on."""
-        if not self.privileged:
+        if not self.privileged or size < self.out_tail - self.out_head:
             self.settle_sent(size)
+        else:
+            self.message_left = 0
         self.out_head += size
         self.sent_bytes += size
         if self.out_head == self.out_tail:
@@ -673,11 +735,13 @@ cdef class Session(Subscriber):
         return 0
 
     def settle_sent(self, Py_ssize_t size):
-        """Take the messages that end within the next bytes of out off a guest's account."""
+        """Note where the next bytes of out end within a message, and take them off a guest's account."""
+        cdef bint charged = not self.privileged and not self.closed
         cdef Py_ssize_t at = self.out_head
         cdef Py_ssize_t step
         cdef Header header
-        self.account.memory -= size
+        if charged:
+            self.account.memory -= size
         while size > 0:
             if self.message_left == 0:
                 memcpy(&header, self.out + at, HEADER_SIZE)
@@ -686,13 +750,14 @@ cdef class Session(Subscriber):
             at += step
             size -= step
             self.message_left -= step
-            if self.message_left == 0:
+            if charged and self.message_left == 0:
                 self.account.outstanding -= 1
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked or self.out_tail - self.out_head >= OUTPUT_STALL
+        cdef bint stalled = self.parked is not None or self.out_tail - self.out_head >= OUTPUT_STALL
         if not self.privileged:
+            self.store.accounts.note(self.account)
             stalled = (
                 stalled
                 or not self.account.allows(Q_OUTSTANDING, self.account.outstanding + 1)
@@ -729,13 +794,16 @@ cdef class Session(Subscriber):
         cdef const char *p = data
         self.consume(p, len(data), 0x7FFFFFFF)
 
-    def take(self) -> bytes:
-        """All output queued so far, which counts as sent; waiting requests go on if that lifts a stall."""
+    def take(self, Py_ssize_t limit=PY_SSIZE_T_MAX) -> bytes:
+        """Output queued so far, at most `limit` bytes, which count as sent; requests go on if that lifts a stall."""
         cdef bytes output
         cdef list parts = []
-        while self.out_tail > self.out_head:
-            output = self.out[self.out_head:self.out_tail]
+        if not self.stalled:
+            self.proceed(0x7FFFFFFF)
+        while self.out_tail > self.out_head and limit > 0:
+            output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
             parts.append(output)
+            limit -= len(output)
             self.sent(len(output))
             if not self.stalled:
                 self.proceed(0x7FFFFFFF)
@@ -747,7 +815,7 @@ cdef class Session(Subscriber):
         Keys: domid, privileged, target, features, input (not executed yet), output (unsent), message_left (bytes of
         a message begun to be sent, 0: none), sent_bytes (position in the output stream), watches (path as
         registered, token, depth or -1; in order), last_tx_id, transactions (ids of the open ones, which end with
-        EAGAIN after a restore), parked (request id of a TRANSACTION_START not answered yet, or None).
+        EAGAIN after a restore).
         """
         return {
             "domid": self.domid,
@@ -765,7 +833,6 @@ cdef class Session(Subscriber):
             ],
             "last_tx_id": self.last_tx_id,
             "transactions": list(self.transactions),
-            "parked": self.parked_request if self.parked else None,
         }
 
     def _restore(self, state):
@@ -789,19 +856,20 @@ cdef class Session(Subscriber):
             self.account.watches += 1
             self.account.memory += size + len(token)
         for tx_id in state["transactions"]:
-            transaction = start(self.store.live, tx_id, self.store.now, not self.privileged)
+            transaction = start(tx_id, not self.privileged)
             transaction.lost = True
             self.transactions[tx_id] = transaction
             self.store.open_transactions += 1
             if not self.privileged:
                 self.account.transactions += 1
-                self.store.guest_transactions.add(transaction)
+                self.store.guest_transactions[transaction] = self
         output = state["output"]
         if output:
             p = output
             memcpy(self.room(len(output)), p, len(output))
             self.out_tail += len(output)
             self.message_left = state["message_left"]
+            self.find_pending()
             if not self.privileged:
                 self.account.memory += len(output)
                 self.account.outstanding += self.count_messages()
@@ -810,8 +878,6 @@ cdef class Session(Subscriber):
             p = state["input"]
             self.keep(p, len(state["input"]))
             self.touch()
-        if state["parked"] is not None:
-            self.begin(state["parked"])
 
     def count_messages(self) -> int:
         """How many messages lie in out, one begun to be sent included."""
@@ -823,6 +889,17 @@ cdef class Session(Subscriber):
             at += HEADER_SIZE + header.size
             count += 1
         return count
+
+    def find_pending(self):
+        """Remember the watch events in out, as if they had just been queued."""
+        cdef Py_ssize_t at = self.out_head + self.message_left
+        cdef Header *header
+        while at + HEADER_SIZE <= self.out_tail:
+            header = <Header *>(self.out + at)
+            if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
+                self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
+                                  self.sent_bytes + (at - self.out_head))
+            at += HEADER_SIZE + header.size
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""
@@ -852,7 +929,7 @@ cdef class Store:
         self.touched = []
         self.sessions = set()
         self.guests = set()
-        self.guest_transactions = set()
+        self.guest_transactions = {}
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
@@ -876,7 +953,7 @@ cdef class Store:
         session._restore(state)
         return session
 
-    def report(self, str line):
+    def say(self, str line):
         """Say one line to whoever runs this store."""
         if self.log is not None:
             self.log(line)
@@ -887,6 +964,11 @@ cdef class Store:
 
     def after_reply(self):
         """Called when the answer to an administrative request is queued; overridden."""
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self.sessions)
 
     # --- time --------------------------------------------------------------------------------------
 
@@ -933,37 +1015,47 @@ cdef class Store:
             session = self.admission.next(self.now)
             if session is None:
                 return 0
-            session.parked = False
-            session.begin(session.parked_request)
+            self.admission.begin(session.parked, self.now)
+            session.parked.admitted = True
+            session.parked = None
             session.update_stall()
 
     cdef int bound_snapshots(self) except -1:
         """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
         cdef Transaction transaction
+        cdef Session session
         cdef unsigned long long pinned
-        for item in list(self.guest_transactions):
-            transaction = item
+        for transaction, session in self.guest_transactions.items():
+            if transaction.view is None:
+                continue
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned > PINNED_MAX or (pinned and self.now - transaction.started > PINNED_SECONDS):
-                transaction.lost = True
-                transaction.renew(self.live)
+            if pinned == 0:
+                continue
+            if transaction.pinned_since < 0:
+                transaction.pinned_since = self.now
+            if pinned > PINNED_MAX or self.now - transaction.pinned_since > PINNED_SECONDS:
+                session.lose(transaction)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------
 
     cdef int settle(self) except -1:
-        """Book what the live tree's ledger says on the owners' accounts."""
-        cdef Ledger ledger = self.live.tree.ledger
+        """Book what was done to the live tree: on the owners' accounts, and as replaced."""
+        cdef Tree tree = self.live.tree
+        cdef Ledger ledger = tree.ledger
         cdef Account account
         cdef int i
         for i in range(ledger.used):
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
+            self.accounts.note(account)
         ledger.clear()
+        tree.history.replaced_bytes += tree.replaced_bytes
+        tree.replaced_bytes = 0
         return 0
 
-    def within_node_quotas(self, Ledger ledger):
+    cdef bint within_node_quotas(self, Ledger ledger) except -1:
         """Whether no guest owns more nodes than it may once these changes are made."""
         cdef Account account
         cdef int i
@@ -992,35 +1084,44 @@ cdef class Store:
     cdef int fire_commit(self, Tree before, Log log) except -1:
         """Tell the watches what a commit changed: each path once, in the order of its first access.
 
-        Nodes that exist neither before nor after are not told of.
+        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
+        on a node are, parents first.
         """
         cdef Tree after = self.live.tree
-        cdef dict order = {}
+        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
         cdef Record *record
         cdef Py_ssize_t at = 0
         cdef bytes path
-        cdef int change
-        cdef Place old, new
-        cdef Perms perms
+        cdef Place old
         if self.watches.count == 0:
             return 0
         while at < log.used:
             record = <Record *>(log.data + at)
             path = (<char *>(record + 1))[:record.path_size]
-            order[path] = max(<int>order.get(path, 0), record.change)
+            if record.change != UNCHANGED or path not in order:
+                order[path] = record.change
+            if record.change == REMOVED:
+                old = before.find(path, len(path))
+                if old.node != NULL:
+                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get(name, UNCHANGED) == UNCHANGED:
+                            order[name] = (spot, node, parent)
             at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
         for path, change in order.items():
-            if change == UNCHANGED:
-                continue
-            old = before.find(path, len(path))
-            new = after.find(path, len(path))
-            if old.node == NULL and new.node == NULL:
-                continue
-            perms = None if old.node == NULL else before.current_perms(<Node>old.node)
-            if change == REMOVED and old.node != NULL:
-                self.watches.fire_below(after, path, len(path), <Node>old.node)
-            self.watches.fire(after, path, len(path), perms)
+            if type(change) is tuple:
+                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            elif change != UNCHANGED:
+                self.fire_committed(before, after, path)
         return 0
+
+    def fire_committed(self, Tree before, Tree after, bytes path):
+        """Tell of one path that a commit wrote, created or removed."""
+        cdef Place old = before.find(path, len(path))
+        cdef Place new = after.find(path, len(path))
+        if old.node != NULL:
+            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
+        elif new.node != NULL:
+            self.watches.fire(after, path, len(path), None)
 
     # --- domains: what xenstore.store needs ----------------------------------------------------------
 
@@ -1034,15 +1135,19 @@ cdef class Store:
         cdef Place place = self.live.tree.find(name, len(name))
         cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
         cdef Watch watch
+        cdef Subscriber subscriber
         cdef bint exact
         for watch in self.watches.matching(specific, len(specific), True):
-            if not watch.subscriber.may_read(perms):
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.may_read(perms):
                 continue
             exact = PyBytes_GET_SIZE(watch.path) > len(name)
             if exact or watch.depth > 0:
-                watch.subscriber.event(watch, specific, len(specific))
+                subscriber.event(watch, specific, len(specific))
             elif generic:
-                watch.subscriber.event(watch, name, len(name))
+                subscriber.event(watch, name, len(name))
 
     def remove_node(self, bytes path):
         """Remove a node with its subtree, telling the watches, whoever owns it."""
@@ -1051,6 +1156,7 @@ cdef class Store:
         memset(&dom0, 0, sizeof(dom0))
         dom0.privileged = True
         dom0.target = NO_DOMAIN
+        dom0.any_domain = True
         request.op = RM
         request.path = path
         request.path_size = len(path)
@@ -1077,8 +1183,7 @@ cdef class Store:
 
     def forget_domain(self, int domid):
         """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
-        self.live.tree.history.generation += 1
-        self.live.tree.history.deaths[domid] = self.live.tree.history.generation
+        self.live.tree.note_death(domid)
         self.accounts.forget(domid)
 
     def recount(self) -> dict:

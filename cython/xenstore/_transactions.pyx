@@ -1,8 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Transactions: a private version of the tree, and the list of operations with their replies.
 
-At the end: without writes there is nothing to do.  If nobody changed the store since the start, the
-private version becomes the store.  Otherwise the operations are executed again on a version forked from
+The private version is forked from the live one at the first operation: what happens between the start and
+then cannot make a difference to anybody.
+
+At the end: without writes there is nothing to do.  If nobody changed the store since the fork, and no
+domain died, the private version becomes the store.  Otherwise the operations are executed again on a version forked from
 today's store; if each gives byte for byte the reply it gave before, that version becomes the store, else
 the answer is EAGAIN and nothing has happened.  So every transaction sees one snapshot and takes effect
 at one instant: strict serialisability, whatever the operations were about.
@@ -59,15 +62,13 @@ cdef class Log:
         return 0
 
 
-cdef Transaction start(View live, uint32_t id, double now, bint count_nodes):
-    """A transaction on a snapshot of the live version; constant cost."""
+cdef Transaction start(uint32_t id, bint count_nodes):
+    """A transaction without a snapshot yet."""
     cdef Transaction transaction = Transaction.__new__(Transaction)
     transaction.id = id
-    transaction.started = now
     transaction.log = Log.__new__(Log)
     if count_nodes:
         transaction.accessed = set()
-    transaction.renew(live)
     return transaction
 
 
@@ -75,15 +76,25 @@ cdef Transaction start(View live, uint32_t id, double now, bint count_nodes):
 cdef class Transaction:
     """One open transaction of one session."""
 
-    cdef int renew(self, View live) except -1:
-        """Take a new snapshot, letting the one before go."""
+    cdef int snapshot(self, View live) except -1:
+        """Fork the live version, letting go of an older fork; constant cost."""
         self.base_root = live.tree.root
         self.base_specials = live.tree.specials
         self.view = view_of(live.tree.fork(), live.domains)
         self.replaced_at_start = live.tree.history.replaced_bytes
+        self.pinned_since = -1
         return 0
 
-    cdef bytes perform(self, Actor *who, Request *request, Fault *fault):
+    cdef int lose(self, View live) except -1:
+        """Let go of snapshot, private version and log: this transaction will fail, and holds nothing from now on."""
+        self.lost = True
+        self.log = Log.__new__(Log)
+        if self.accessed is not None:
+            self.accessed.clear()
+        self.snapshot(live)
+        return 0
+
+    cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault):
         """Execute a request inside; returns the reply's payload or None with the fault."""
         cdef bytes reply = self.view.perform(who, request)
         cdef bint is_write = request.op >= 11 and request.op <= 14
@@ -92,10 +103,12 @@ cdef class Transaction:
             self.doomed = True
         self.view.removed = None
         fault[0] = self.view.fault
-        if is_write and self.view.change != UNCHANGED:
-            self.writes += 1
-        if not self.lost:
-            self.log.append(request, self.view.fault, self.view.change, reply)
+        if self.lost:
+            if self.view.change != UNCHANGED:
+                self.snapshot(live)
+            return reply
+        self.writes += self.view.change != UNCHANGED
+        self.log.append(request, self.view.fault, self.view.change, reply)
         return reply
 
     cdef Tree prepare(self, View live, Actor *who, Fault *fault):
@@ -109,7 +122,11 @@ cdef class Transaction:
             return None
         if self.writes == 0:
             return None
-        if self.base_root is live.tree.root and self.base_specials is live.tree.specials:
+        if (
+            self.base_root is live.tree.root
+            and self.base_specials is live.tree.specials
+            and self.view.tree.deaths is live.tree.deaths
+        ):
             return self.view.tree
         tree = self.replay(live, who)
         if tree is None:

@@ -55,6 +55,7 @@ cdef struct Actor:                  # on whose behalf a request is executed
     long bytes_left                 # how much memory it may still take; negative: any amount
     uint32_t node_size_max          # NO_LIMIT: none
     uint32_t perms_max
+    bint any_domain                 # whether DOMID_ANY in permissions means anything to it
 
 cdef struct Request:
     int op
@@ -86,7 +87,7 @@ cdef class View:
     cdef bint new_nodes_fit(self, Actor *who, Request *request, PyObject *nearest, Py_ssize_t start) except -1
     cdef bytes rm(self, Actor *who, Request *request)
     cdef bytes set_perms(self, Actor *who, Request *request)
-    cdef Perms flag_unknown(self, Perms perms)
+    cdef Perms flag_unknown(self, Actor *who, Perms perms)
     cdef bint fits(self, Actor *who, Node node, long more) except -1
 
 cdef bytes OK

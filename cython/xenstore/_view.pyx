@@ -12,7 +12,7 @@ cimport cython
 from libc.string cimport memchr
 
 from xenstore._names cimport listing_of
-from xenstore._perms cimport NO_DOMAIN, OWNER, READ, STALE, WRITE, Entry, entries, make_perms, parse_perms, rights
+from xenstore._perms cimport ANY_DOMAIN, NO_DOMAIN, OWNER, READ, STALE, WRITE, Entry, entries, make_perms, parse_perms, rights
 from xenstore._tree cimport Place, intern, node_size
 
 cdef extern from "Python.h":
@@ -119,6 +119,8 @@ cdef class View:
             if nul - p + 1 - offset >= room:
                 break
             end = nul - p + 1
+        if end == offset:
+            return self.fail(F_E2BIG)       # a name longer than a message
         return head + names[offset:end]
 
     # --- writing -----------------------------------------------------------------------------------
@@ -238,7 +240,7 @@ cdef class View:
         perms = parse_perms(request.rest, request.rest_size)
         if perms is None:
             return self.fail(F_EINVAL)
-        perms = self.flag_unknown(perms)
+        perms = self.flag_unknown(who, perms)
         if perms is None:
             return self.fail(F_ENOENT)
         place = self.tree.find(request.path, request.path_size)
@@ -257,7 +259,7 @@ cdef class View:
         self.change = CHANGED
         return OK
 
-    cdef Perms flag_unknown(self, Perms perms):
+    cdef Perms flag_unknown(self, Actor *who, Perms perms):
         """The list with entries of domains that do not exist flagged STALE; None when the owner does not exist."""
         cdef Entry *entry = entries(perms)
         cdef Entry *marked
@@ -265,7 +267,10 @@ cdef class View:
         cdef char *data
         cdef Py_ssize_t i
         for i in range(perms.count):
-            if entry[i].domid == 0 or entry[i].domid == 0x7FF5 or self.domains.knows(entry[i].domid):
+            if entry[i].domid == ANY_DOMAIN:
+                if who.any_domain:
+                    continue
+            elif entry[i].domid == 0 or self.domains.knows(entry[i].domid):
                 continue
             if i == 0:
                 return None

@@ -15,7 +15,7 @@ cdef class Subscriber:
 
 
 cdef class Watch:
-    cdef Subscriber subscriber
+    cdef PyObject *subscriber       # borrowed: who registered it, alive while the watch is placed
     cdef readonly bytes path        # absolute
     cdef readonly bytes token
     cdef readonly int depth         # levels below the path that are watched; -1: all
@@ -43,6 +43,6 @@ cdef class WatchIndex:
     cdef list matching(self, const char *path, Py_ssize_t size, bint any_depth)
     cdef int fire(self, Tree tree, const char *path, Py_ssize_t size, Perms old_perms) except -1
     cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1
-    cdef int fire_below(self, Tree tree, const char *path, Py_ssize_t size, Node removed) except -1
+    cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first)
     cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1
     cdef Spot spot_at(self, const char *path, Py_ssize_t size)

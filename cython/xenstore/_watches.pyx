@@ -33,11 +33,15 @@ cdef class Subscriber:
 
 
 @cython.final
+@cython.no_gc
 cdef class Watch:
-    """One registered watch."""
+    """One registered watch, owned by its subscriber.
+
+    Outside the garbage collector, since there may be a hundred thousand.
+    """
 
     def __init__(self, Subscriber subscriber, bytes path, bytes token, int depth, bint relative, int prefix):
-        self.subscriber = subscriber
+        self.subscriber = <PyObject *>subscriber
         self.path = path
         self.token = token
         self.depth = depth
@@ -192,6 +196,7 @@ cdef class WatchIndex:
         """
         cdef list found
         cdef Watch watch
+        cdef Subscriber subscriber
         cdef Place place
         cdef PyObject *parent = NULL
         cdef bint looked = False
@@ -199,71 +204,82 @@ cdef class WatchIndex:
             return 0
         found = self.matching(path, size, False)
         for watch in found:
-            if not watch.subscriber.privileged:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.privileged:
                 if not looked:
                     place = tree.find(path, size)
                     parent = tree.parent_of(path, size)
                     looked = True
                 if not (
-                    (place.node != NULL and watch.subscriber.may_read(tree.current_perms(<Node>place.node)))
-                    or (parent != NULL and watch.subscriber.may_read(tree.current_perms(<Node>parent)))
-                    or (old_perms is not None and watch.subscriber.may_read(old_perms))
+                    (place.node != NULL and subscriber.may_read(tree.current_perms(<Node>place.node)))
+                    or (parent != NULL and subscriber.may_read(tree.current_perms(<Node>parent)))
+                    or (old_perms is not None and subscriber.may_read(old_perms))
                 ):
                     continue
-            if watch.placed:
-                watch.subscriber.event(watch, path, size)
+            subscriber.event(watch, path, size)
         return 0
 
     cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1:
         """Tell of a removed subtree: watches set exactly on nodes inside it, bottom up, then as `fire`."""
         if self.count == 0:
             return 0
-        self.fire_below(tree, path, size, removed)
+        for name, spot, node, parent in self.below(path, size, removed, False):
+            self.fire_exact(tree, name, spot, node, parent)
         return self.fire(tree, path, size, old_perms)
 
-    cdef int fire_below(self, Tree tree, const char *path, Py_ssize_t size, Node removed) except -1:
-        """Tell the watches set exactly on nodes below a removed one; post-order, children in list order."""
-        cdef bytes top = PyBytes_FromStringAndSize(path, size)
+    cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first):
+        """The nodes below a removed one that have watches set exactly on them.
+
+        Returns (path, Spot, Node, parent Node) tuples: children before their parent, or the other way round, and
+        in the order of their listing.
+        """
         cdef Spot spot = self.root
         cdef PyObject *found
         cdef Py_ssize_t start = 1, stop
         cdef list pending
-        if path[0] == c'@':
-            return 0
+        cdef list watched = []
+        if path[0] == c'@' or removed.children is None:
+            return watched
         while start < size:
             stop = component_end(path, start, size)
             found = child_spot(<PyObject *>spot, path + start, stop - start)
             if found == NULL:
-                return 0
+                return watched
             spot = <Spot>found
             start = stop + 1
-        if spot.children is None or removed.children is None:
-            return 0
-        pending = [(top, spot, removed, removed, False)]
+        pending = [(PyBytes_FromStringAndSize(path, size), spot, removed, None, False)]
         while pending:
-            name, spot, node, parent, expanded = pending.pop()
+            entry = <tuple>pending.pop()
+            name, spot, node, parent, expanded = entry
+            if parent is not None and expanded != parents_first and spot.first != NULL:
+                watched.append((name, spot, node, parent))
             if not expanded:
-                if node is not removed:
+                if not parents_first:
                     pending.append((name, spot, node, parent, True))
                 push_common_children(pending, name, spot, node)
-            elif (<Spot>spot).first != NULL:
-                self.fire_exact(tree, name, spot, node, parent)
-        return 0
+        return watched
 
     cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1:
+        """Tell the watches set exactly on one node of a removed subtree."""
         cdef PyObject *at = spot.first
         cdef list found = []
         cdef Watch watch
+        cdef Subscriber subscriber
         while at != NULL:
             found.append(<Watch>at)
             at = (<Watch>at).after
         for watch in found:
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
             if (
-                watch.subscriber.privileged
-                or watch.subscriber.may_read(tree.current_perms(node))
-                or watch.subscriber.may_read(tree.current_perms(parent))
+                subscriber.privileged
+                or subscriber.may_read(tree.current_perms(node))
+                or subscriber.may_read(tree.current_perms(parent))
             ):
-                watch.subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+                subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
         return 0
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -147,20 +147,23 @@ export LD_PRELOAD="$2" && shift 2 && exec "$@"
 """
 
 
-def start_o(rundir: Path, access_log: bool = False, **settings: object) -> Daemon:
-    """Debian's oxenstored 4.17 on `rundir`; `settings` overrule oxenstored.conf (quota_maxentity=10 ...).
+def start_o(rundir: Path, access_log: bool = False, settings: Mapping[str, object] | None = None) -> Daemon:
+    """Debian's oxenstored 4.17 on `rundir`; `settings` overrule those of oxenstored.conf.
 
     It is clearly faster without its access log, which Debian's start script leaves on.
     """
     need(O_XENSTORED, Path("cc"), Path("unshare"))
     rundir.mkdir(parents=True, exist_ok=True)
     rundir = rundir.absolute()
-    config = _O_CONFIG | {key.replace("_", "-"): value for key, value in settings.items()}
-    config |= {
-        "pid-file": rundir / "pid",
-        "xenstored-log-file": rundir / "log",
-        "access-log-file": rundir / "access.log",
-    }
+    config = (
+        _O_CONFIG
+        | dict(settings or {})
+        | {
+            "pid-file": rundir / "pid",
+            "xenstored-log-file": rundir / "log",
+            "access-log-file": rundir / "access.log",
+        }
+    )
     path = rundir / "oxenstored.conf"
     path.write_text("".join(f"{key} = {value}\n" for key, value in config.items()))
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]

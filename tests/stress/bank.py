@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.peers.wire import ANSWER_SECONDS, Wire
 from xenstore.errors import from_wire
-from xenstore.wire import MessageType
+from xenstore.wire import TYPE_NAMES, MessageType
 
 OPENING_BALANCE = 1000
 FIRST_VERSION = "opening"
@@ -41,7 +41,7 @@ def account_path(root: str, account: int) -> bytes:
     return f"{root}/account/{account}".encode()
 
 
-def request(wire: Wire, type: MessageType, payload: bytes, tx_id: int = 0) -> bytes:
+def request(wire: Wire, type: int, payload: bytes, tx_id: int = 0) -> bytes:
     """The payload of the reply.
 
     Raises:
@@ -49,7 +49,7 @@ def request(wire: Wire, type: MessageType, payload: bytes, tx_id: int = 0) -> by
     """
     reply = wire.request(type, payload, tx_id=tx_id)
     if reply.type == MessageType.ERROR:
-        raise from_wire(reply.payload, f"{type.name} {payload[:60]!r}")
+        raise from_wire(reply.payload, f"{TYPE_NAMES[type]} {payload[:60]!r}")
     return reply.payload
 
 

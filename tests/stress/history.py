@@ -49,7 +49,7 @@ def check(history: Sequence[Committed], final: Sequence[str]) -> list[str]:
     """
     replaced, problems = _versions(history)
     problems += _chains(history, replaced, final)
-    return problems or _cycle(history, replaced)
+    return problems or _cycle(history, replaced) or _strays(history)
 
 
 #: Which transaction (its index) replaced a version of an account.
@@ -94,6 +94,16 @@ def _chains(history: Sequence[Committed], replaced: _Replaced, final: Sequence[s
                 f"account {account} ended with version {last}; the last in its history is {version}"
             )
     return problems
+
+
+def _strays(history: Sequence[Committed]) -> list[str]:
+    """Versions that replace themselves: they stand in nobody's way, and in no chain."""
+    return [
+        f"{this.name} read its own version of account {account}"
+        for this in history
+        for account in this.writes
+        if this.reads[account] == this.name
+    ]
 
 
 def _cycle(history: Sequence[Committed], replaced: _Replaced) -> list[str]:

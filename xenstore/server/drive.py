@@ -36,7 +36,10 @@ def drive(pump: Pump, main: Callable[[], Awaitable[T]], *, guest: bool = True) -
     Raises:
         ValueError: the task form was asked for with a poller that has no descriptor (poll).
     """
-    return _Guest(pump).run(main) if guest else trio.run(_beside, pump, main)
+    if guest:
+        return _Guest(pump).run(main)
+    pump.fileno()
+    return trio.run(_beside, pump, main)
 
 
 async def serve(pump: Pump) -> None:
@@ -56,10 +59,16 @@ async def serve(pump: Pump) -> None:
 
 
 async def _beside(pump: Pump, main: Callable[[], Awaitable[T]]) -> T:
+    failure = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve, pump)
-        result = await main()
+        try:
+            result = await main()
+        except BaseException as error:
+            failure = error  # raised below as it is, not in the nursery's group
         nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
     return result
 
 
@@ -93,7 +102,7 @@ class _Guest:
                 restrict_keyboard_interrupt_to_checkpoints=True,
             )
             while self.result is None:
-                self.pump.turn(0 if self.callbacks else None)
+                self.turn()
                 self.run_callbacks()
         finally:
             self.pump.forget(reader)
@@ -124,17 +133,20 @@ class _Guest:
         os.read(reader, 4096)
         self.woken = False
 
+    def turn(self) -> None:
+        try:
+            self.pump.turn(0 if self.callbacks else None)
+        except BaseException as error:
+            if self.failure is not None:
+                raise
+            # Let out here, it would leave trio's run half done, and this thread without trio for good.
+            self.failure = error
+            self.cancel()
+
     def run_callbacks(self) -> None:
-        """Runs those queued by now; what they queue in turn waits until clients had theirs."""
+        """Runs those queued by now; what they queue in turn waits until clients had theirs.
+
+        They are trio's own: tasks' errors stay inside, so one that escapes is the end of trio here.
+        """
         for _ in range(len(self.callbacks)):
-            callback = self.callbacks.popleft()
-            try:
-                callback()
-            except BaseException as error:
-                if self.failure is not None:
-                    raise
-                # Whoever lets this escape leaves the run half done, and the thread without trio for good.
-                # So trio is moved on once more, to cancel what runs and to end.
-                self.failure = error
-                self.cancel()
-                self.callbacks.append(callback)
+            self.callbacks.popleft()()

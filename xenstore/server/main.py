@@ -73,15 +73,13 @@ class _Server:
         self.store.control = Control(self.store, self.trace, self.log)
         self.pump = Pump(self.store, self.options.poller)
         self.pump.log = self.log
-        try:
-            drive(self.pump, self.serve)
-        finally:
-            self.pump.close()
-            self.trace.off()
+        with ExitStack() as stack:
+            stack.callback(self.trace.off)
+            stack.callback(self.pump.close)
+            drive(self.pump, lambda: self.serve(stack))
 
-    async def serve(self) -> None:
-        signals = trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        with signals as received, ExitStack() as stack:
+    async def serve(self, stack: ExitStack) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             self.bring_up(stack)
             async for number in received:
                 if number != signal.SIGHUP:

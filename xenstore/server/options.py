@@ -2,6 +2,7 @@
 
 import getopt
 import os
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -53,7 +54,7 @@ class _Option(NamedTuple):
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     """The options in `arguments` (without the program's name); raises UsageError."""
-    short = "".join(option.short + (":" if option.value else "") for option in _OPTIONS)
+    short = "".join(option.short + (":" if option.value else "") for option in _OPTIONS if option.short)
     long = [option.long + ("=" if option.value else "") for option in _OPTIONS]
     names = {f"-{option.short}": option for option in _OPTIONS if option.short}
     names.update({f"--{option.long}": option for option in _OPTIONS})
@@ -85,9 +86,9 @@ def usage() -> str:
     for option in _OPTIONS:
         short = f"-{option.short}, " if option.short else "    "
         left = f"  {short}--{option.long}{' ' + option.value if option.value else ''}"
-        lines.append(f"{left:<38}{option.help}" if len(left) < 37 else f"{left}\n{'':<38}{option.help}")
+        lines.append(f"{left:<36}{option.help}")
     names = ", ".join(quota.name for quota in QUOTAS if not quota.name.startswith(_SOFT))
-    lines.append(f"\nQuotas: {names}; soft: memory.  0 is unlimited.")
+    lines.append("\n" + textwrap.fill(f"Quotas (0 is unlimited): {names}.", 90, break_on_hyphens=False))
     on = ", ".join(switch for switch in SWITCHES if SWITCHES[switch])
     lines.append(f"Trace switches: {', '.join(SWITCHES)}; on at start: {on}.")
     lines.append("Socket: $XENSTORED_PATH, else $XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket.")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from xenstore.store import Session, Store
-from xenstore.wire import MessageType
+from xenstore.wire import TYPE_NAMES
 
 #: The switches of --trace-control and `xenstore-control log`, with their state at start.  `obj` are CREATE
 #: and DESTROY, `io` IN and OUT; the others are Xen's names for what this store has not got.
@@ -20,7 +20,6 @@ SWITCHES = {"obj": True, "io": True, "wrl": False, "acc": False, "tdb": False}
 
 _PRINTED = [chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}" for byte in range(256)]
 _PRINTED[0] = " "
-_NAMES = {message.value: message.name for message in MessageType}
 
 
 class Trace:
@@ -109,7 +108,7 @@ class Trace:
             if self._switches["obj"]:
                 self.write(f"{direction} {payload.decode('ascii', 'replace')} {id(session):#x}\n")
         elif self._switches["io"]:
-            name = _NAMES.get(type, str(type))
+            name = TYPE_NAMES.get(type, str(type))
             arguments = "".join([_PRINTED[byte] for byte in payload])
             stamp = time.strftime("%Y%m%d %H:%M:%S")
             self.write(f"{direction} {id(session):#x} {stamp} {name} ({arguments})\n")

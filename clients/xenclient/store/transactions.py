@@ -1,0 +1,134 @@
+"""Transactions as a client sees them: what was done in one, and doing it again when it conflicted.
+
+A `with` block cannot run its body twice.  So when the commit of a block is answered EAGAIN, what the body
+did is done again in a new transaction: if every answer is byte for byte what it was, the body would have
+done just the same, and that transaction is committed in its place (xenstored of C refuses many a commit
+that disturbs nobody, for instance whenever two add children to one directory).  If an answer differs the
+caller gets EAGAIN: only running the body again is right then, which `run_transaction` does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from xenclient.store.core import Pause, Request
+from xenclient.store.errors import ProtocolError
+from xenstore.errors import EAGAIN, XenstoreError
+from xenstore.wire import MessageType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from xenclient.store.core import Connection, Steps, T
+
+    Answer = bytes | str
+
+FIRST_PAUSE_SECONDS = 0.001
+LONGEST_PAUSE_SECONDS = 0.1
+
+
+def randomness() -> float:
+    """At least 0, below 1; `random` would double a command line's start-up time."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+def pauses(first: float, longest: float, random: Callable[[], float]) -> Iterator[float]:
+    """Seconds to wait after each failure: doubling up to `longest`, each shortened by up to half."""
+    seconds = first
+    while True:
+        yield seconds * (1 - random() / 2)
+        seconds = min(longest, seconds * 2)
+
+
+def conflict_pauses(random: Callable[[], float]) -> Iterator[Pause]:
+    """What to do after each EAGAIN, without end."""
+    waits = pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, random)
+    for conflicts, seconds in enumerate(waits, start=1):
+        yield Pause(seconds, f"a transaction to commit ({conflicts} conflicts)")
+
+
+class Recording:
+    """One transaction on the server, with all that was asked in it and answered."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._tx_id = 0
+        self._connection: Connection | None = None
+        self._open = False
+        self._done: list[tuple[Request, Answer]] = []
+
+    def begin(self) -> Steps[None]:
+        """Start it."""
+        request = Request(MessageType.TRANSACTION_START, b"\0")
+        answer = (yield request).rstrip(b"\0")
+        if not answer.isdigit() or int(answer) == 0:
+            raise ProtocolError(
+                f"TRANSACTION_START: expected a transaction id, the server answered {answer!r}"
+            )
+        self._tx_id = int(answer)
+        self._connection = request.connection
+        self._open = True
+
+    def inside(self, steps: Steps[T]) -> Steps[T]:
+        """The same operation inside this transaction."""
+        try:
+            item = next(steps)
+            while True:
+                assert isinstance(item, Request)
+                try:
+                    answer = yield self._inside(item)
+                except XenstoreError as error:
+                    self._done.append((item, error.name))
+                    item = steps.throw(error)
+                else:
+                    self._done.append((item, answer))
+                    item = steps.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def commit(self) -> Steps[None]:
+        """Make it happen, all at once.
+
+        Raises:
+            EAGAIN: it conflicts with what others did meanwhile, and nothing happened.
+            ConnectionLost: the connection was lost before the answer came.
+        """
+        for pause in conflict_pauses(self._random):
+            try:
+                yield from self._end(b"T\0")
+                return
+            except EAGAIN:
+                yield pause
+                yield from self._replay()
+
+    def abort(self) -> Request | None:
+        """What ends it without effect; the answer does not matter.  None when there is nothing to end."""
+        if not self._open or self._connection is None or self._connection.lost:
+            return None
+        return self._inside(Request(MessageType.TRANSACTION_END, b"F\0"))
+
+    def _replay(self) -> Steps[None]:
+        yield from self.begin()
+        for request, before in self._done:
+            answer: Answer
+            try:
+                answer = yield self._inside(request)
+            except XenstoreError as error:
+                answer = error.name
+            if answer != before:
+                yield from self._end(b"F\0")
+                raise EAGAIN(f"{request} answers differently now; run the whole transaction again")
+
+    def _end(self, how: bytes) -> Steps[None]:
+        try:
+            yield self._inside(Request(MessageType.TRANSACTION_END, how))
+        except XenstoreError:
+            self._open = False
+            raise
+        self._open = False
+
+    def _inside(self, request: Request) -> Request:
+        assert self._connection is not None
+        return request.inside(self._tx_id, self._connection)

@@ -1,0 +1,17 @@
+from xenstore._ring cimport Consumer, Page, Producer
+from xenstore._session cimport Carrier, Session
+
+
+cdef class Link(Carrier):
+    cdef readonly Session session
+    cdef readonly int domid
+    cdef readonly int error         # what the page's error field says: NO_ERROR or why the ring is ignored
+    cdef public int port            # the local event channel, for whoever dispatches events
+    cdef object notify              # callable(): tell the other side
+    cdef Page page
+    cdef Consumer requests
+    cdef Producer replies
+    cdef char buffer[1024]
+
+    cdef int give_up(self, int error) except -1
+    cdef int pass_output(self) except -1

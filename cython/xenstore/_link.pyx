@@ -1,0 +1,138 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The daemon's side of a domain's store ring: moves bytes between the shared page and a session.
+
+A domain that breaks the protocol is *ignored*: its session is closed, nothing of the page is read any more,
+and the reason stands in the page.  It stays introduced, so that its death is still announced (XSA-325).
+Source: xen/include/public/io/xs_wire.h, struct xenstore_domain_interface; docs/misc/xenstore-ring.txt.
+"""
+
+cimport cython
+
+from xenstore._ring cimport BAD_INDEX
+
+cdef enum:
+    RING_SIZE = 1024
+    REQUESTS = 0
+    REPLIES = 1024
+    REQ_CONS = 2048
+    REQ_PROD = 2052
+    RSP_CONS = 2056
+    RSP_PROD = 2060
+    SERVER_FEATURES = 2064
+    CONNECTION = 2068
+    ERROR = 2072
+
+cdef enum:
+    RECONNECT = 1                   # in CONNECTION: the guest asks to start anew
+
+NO_ERROR = 0
+ERROR_COMM = 1                      # event channel trouble
+ERROR_RINGIDX = 2
+ERROR_PROTO = 3
+
+
+@cython.final
+cdef class Link(Carrier):
+    """One domain's ring, and its session.
+
+    page: the shared page, 4096 writable bytes.  notify: called whenever the domain has something to look at.
+    """
+
+    def __init__(self, int domid, buffer, notify):
+        self.domid = domid
+        self.notify = notify
+        self.page = Page(buffer)
+        self.requests = Consumer(self.page, REQUESTS, RING_SIZE, REQ_PROD, REQ_CONS)
+        self.replies = Producer(self.page, REPLIES, RING_SIZE, RSP_PROD, RSP_CONS)
+
+    def attach(self, Session session not None) -> None:
+        """Serve a session over this ring, from where the indices in the page stand."""
+        self.detach()
+        self.session = session
+        session.owner = self
+        session.on_ring = True
+        self.page.store(SERVER_FEATURES, session.features)
+        self.page.store(ERROR, NO_ERROR)
+        self.error = NO_ERROR
+
+    def detach(self) -> None:
+        """Serve nobody; the page is left as it is."""
+        if self.session is not None:
+            self.session.owner = None
+            self.session = None
+
+    def restart(self) -> None:
+        """Empty both directions, as for a domain that is introduced, or asks to start anew; tells the domain."""
+        self.requests.restart()
+        self.replies.restart()
+        self.connected()
+
+    def connected(self) -> None:
+        """Show the domain that it is connected."""
+        self.page.store(CONNECTION, 0)
+        self.notify()
+
+    @property
+    def wants_reconnect(self) -> bool:
+        """Whether the domain asks to start anew: whoever introduced it closes its session and calls `restart`."""
+        return self.session is not None and not self.error and self.page.load(CONNECTION) == RECONNECT
+
+    def serve(self) -> bool:
+        """Take at most one ring of requests, execute them, give what output fits.
+
+        Returns whether more could be done at once.
+        """
+        cdef Session session = self.session
+        cdef Py_ssize_t count
+        if session is None or self.error:
+            return False
+        self.pass_output()
+        if not session.stalled:
+            session.proceed(RING_SIZE)
+        if not session.stalled and not session.closed and not session.has_waiting():
+            count = self.requests.copy(self.buffer, RING_SIZE)
+            if count == BAD_INDEX:
+                self.give_up(ERROR_RINGIDX)
+                return False
+            if count:
+                session.consume(self.buffer, count, RING_SIZE)
+                self.requests.advance(count)
+                self.notify()
+        if session.closed:
+            self.give_up(ERROR_PROTO)
+            return False
+        self.pass_output()
+        return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
+
+    cdef int settle(self) except -1:
+        return self.pass_output()
+
+    cdef int pass_output(self) except -1:
+        """Copy as much output into the page as fits; the domain's next event brings the rest."""
+        cdef Session session = self.session
+        cdef Py_ssize_t count
+        if session is None or self.error or session.out_tail == session.out_head:
+            return 0
+        count = self.replies.room()
+        if count == BAD_INDEX:
+            return self.give_up(ERROR_RINGIDX)
+        count = min(count, session.out_tail - session.out_head)
+        if count:
+            self.replies.place(session.out + session.out_head, count)
+            session.sent(count)
+            self.replies.advance(count)
+            self.notify()
+        return 0
+
+    cdef int give_up(self, int error) except -1:
+        """Ignore this domain from now on."""
+        self.error = error
+        self.session.close()
+        if self.session.features & 2:
+            self.page.store(ERROR, error)
+        self.session.store.say(
+            f"domain {self.domid}: its store ring breaks the protocol "
+            f"({'bad index' if error == ERROR_RINGIDX else 'payload longer than 4096 bytes'}); "
+            "it is ignored until it is introduced again or dies")
+        self.notify()
+        return 0
