@@ -6,9 +6,9 @@ import os
 import pytest
 
 from xenstore import errors
-from xenstore._session import Session, Store
 from xenstore.control import Control
 from xenstore.limits import QUOTAS
+from xenstore.store import Session, Store
 
 HARD = [quota.name for quota in QUOTAS if quota.name != "soft-memory"]
 

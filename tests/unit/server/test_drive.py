@@ -11,8 +11,8 @@ import trio
 
 from tests.unit.server.clients import Client, read_request
 from xenstore._pump import Pump
-from xenstore._session import Store
 from xenstore.server.drive import drive
+from xenstore.store import Store
 from xenstore.wire import MessageType
 
 
