@@ -11,8 +11,8 @@ import trio
 
 from tests.unit.server.clients import Client, read_request
 from xenstore._pump import Pump
-from xenstore._session import Store
 from xenstore.server.drive import drive
+from xenstore.store import Store
 from xenstore.wire import MessageType
 
 
@@ -186,28 +186,30 @@ def test_the_poll_poller_serves_as_host_and_not_as_task() -> None:
             drive(pump, main, guest=False)
 
 
-def test_an_error_in_the_host_loop_cancels_main_and_is_raised(pump: Pump) -> None:
-    """As of a signal's handler, which runs where the signal finds the main thread: in the wait."""
+class FailingPump(Pump):
+    """Raises what is planted, as a signal's handler does when it interrupts the wait."""
 
-    class PlantedError(BaseException):
-        pass
+    planted: BaseException | None = None
 
-    def fail() -> None:
-        pump.forget(reader)
-        raise PlantedError
+    def turn(self, timeout: float | None = None) -> bool:
+        if self.planted is not None:
+            planted, self.planted = self.planted, None
+            raise planted
+        return super().turn(timeout)
 
-    async def main() -> None:
-        try:
-            os.write(writer, b"x")
-            await trio.sleep_forever()
-        finally:
-            unwound.append(True)
 
-    unwound: list[bool] = []
-    reader, writer = os.pipe()
-    pump.on_readable(reader, fail)
-    with pytest.raises(PlantedError):
-        drive(pump, main)
-    os.close(reader)
-    os.close(writer)
+def test_an_error_in_the_host_loop_cancels_main_and_is_raised() -> None:
+    unwound = []
+    with closing(FailingPump(Store())) as pump:
+
+        async def main() -> None:
+            try:
+                pump.planted = ZeroDivisionError("planted")
+                await trio.sleep_forever()
+            finally:
+                unwound.append(True)
+
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            drive(pump, main)
     assert unwound == [True]
+    trio.run(trio.sleep, 0)
