@@ -114,10 +114,24 @@ class Pair:
 
     def compare(self, name: str, request: Request, replies: int) -> list[Message]:
         expected, got = (line.collect(replies, finished=True)[0] for line in self.lines[name])
-        if comparable(request, expected) != comparable(request, got):
+        ours = [
+            message for message in got if message in expected or not may_be_ours_alone(name, request, message)
+        ]
+        if comparable(request, expected) != comparable(request, ours):
             text = f"on {name}: C\n  {show(list(expected))}\nours\n  {show(list(got))}"
             pytest.fail("\n".join([*self.history[-12:], text]), pytrace=False)
         return got
+
+    def compare_accounts(self) -> None:
+        theirs, ours = ({domid: world.uses(domid) or {} for domid in DOMAINS} for world in self.worlds)
+        for domid in DOMAINS:
+            for kind in ("nodes", "watches", "transactions"):
+                assert ours[domid][kind] == theirs[domid][kind], f"domain {domid}: {kind}"
+
+
+def may_be_ours_alone(name: str, request: Request, message: Message) -> bool:
+    """Whether C may lack it: at a commit, it asks for the right to read a removed node's parent too late."""
+    return name.startswith("d") and request.type == Type.TRANSACTION_END and message.type == Type.WATCH_EVENT
 
 
 def comparable(request: Request, messages: list[Message]) -> list[Message]:
@@ -153,6 +167,9 @@ def play(daemon: Daemon, seed: int) -> None:
             pair.ask(who, reset_watches())
         else:
             pair.ask(who, dice.request())
+    if transaction:
+        pair.ask(transaction[0], end(commit=False), transaction[1])
+    pair.compare_accounts()
     for world in pair.worlds:
         assert world.finish() == []
 
