@@ -144,13 +144,14 @@ class Control:
         if option not in (None, "-r"):
             raise EINVAL(f"quota max {option}: only -r is known")
         seen = self._store.maxima(option == "-r")
-        return _text("Max. seen accounting values:\n", *[f"{name:<17}: {seen[name]:8}\n" for name in _hard()])
+        lines = [f"{name:<17}: {seen[name]:8}\n" for name in _hard() if name in seen]
+        return _text("Max. seen accounting values:\n", *lines)
 
     def _of_domain(self, domid: str) -> bytes:
         number = _number(domid)
         limits = self._store.domain_quotas(number)
         used = self._store.usage(number)
-        lines = [f"{name:<17}: {used[name]:8} (max {limits[name]:8})\n" for name in _hard()]
+        lines = [f"{name:<17}: {used[name]:8} (max {limits[name]:8})\n" for name in _hard() if name in used]
         return _text(f"Domain {number}:\n", *lines)
 
     def _help(self) -> bytes:

@@ -2,7 +2,7 @@
 
     IN 0x7f12a0c3e590 20261122 16:38:10 WATCH (memory/target FFFFFFFF82BB1520 )
     OUT 0x7f12a0c3e590 20261122 16:38:10 WATCH (OK )
-    CREATE watch 0x7f12a0c3e590
+    CREATE connection 0x7f12a0c3e590
 
 The number names the connection.  NULs are shown as blanks, other unprintable bytes as octal escapes.
 """
@@ -106,7 +106,7 @@ class Trace:
     def _message(self, direction: str, session: Session, type: int, payload: bytes) -> None:
         if direction not in ("IN", "OUT"):
             if self._switches["obj"]:
-                self.write(f"{direction} {payload.decode('ascii', 'replace')} {id(session):#x}\n")
+                self.write(f"{direction} connection {id(session):#x}\n")
         elif self._switches["io"]:
             name = TYPE_NAMES.get(type, str(type))
             arguments = "".join([_PRINTED[byte] for byte in payload])

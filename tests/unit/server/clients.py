@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from xenstore._pump import Pump
-from xenstore._session import Session
+from xenstore.store import Session
 from xenstore.wire import HEADER, HEADER_SIZE, MessageType, pack
 
 

@@ -13,7 +13,7 @@ from tests.unit.server import bsd_build
 from tests.unit.server.program import Place
 from xenstore import _pump
 from xenstore._pump import Pump
-from xenstore._session import Store
+from xenstore.store import Store
 
 MakePump = Callable[[], Pump]
 

@@ -6,11 +6,13 @@ import os
 import pytest
 
 from xenstore import errors
-from xenstore._session import Session, Store
 from xenstore.control import Control
 from xenstore.limits import QUOTAS
+from xenstore.store import Session, Store
 
 HARD = [quota.name for quota in QUOTAS if quota.name != "soft-memory"]
+#: What a domain holds, and not what bounds a single node, path or transaction.
+HELD = ["nodes", "watches", "outstanding", "memory", "transactions"]
 
 
 class FakeStore:
@@ -31,11 +33,11 @@ class FakeStore:
         return self.quotas
 
     def usage(self, domid: int) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.quotas)}
+        return {name: number for number, name in enumerate(HELD)}
 
     def maxima(self, reset: bool = False) -> dict[str, int]:
         self.resets += reset
-        return {name: 10 + number for number, name in enumerate(self.quotas)}
+        return {name: 10 + number for number, name in enumerate(HELD)}
 
     def report(self) -> str:
         return "nodes: 5\n"
@@ -154,7 +156,7 @@ def test_quota_of_a_domain(desk: Desk) -> None:
     lines = desk.ask("quota 3").decode().split("\n")
     assert lines[0] == "Domain 3:"
     assert lines[1] == "nodes            :        0 (max     1000)"
-    assert [line.split(":")[0].strip() for line in lines[1:-1]] == HARD
+    assert [line.split(":")[0].strip() for line in lines[1:-1]] == HELD
     with pytest.raises(errors.ENOENT):
         desk.ask("quota 4")
 

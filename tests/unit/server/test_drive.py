@@ -11,8 +11,8 @@ import trio
 
 from tests.unit.server.clients import Client, read_request
 from xenstore._pump import Pump
-from xenstore._session import Store
 from xenstore.server.drive import drive
+from xenstore.store import Store
 from xenstore.wire import MessageType
 
 
@@ -186,31 +186,30 @@ def test_the_poll_poller_serves_as_host_and_not_as_task() -> None:
             drive(pump, main, guest=False)
 
 
-def test_an_error_in_the_host_loop_cancels_main_and_is_raised(pump: Pump) -> None:
-    """An error of a signal's handler, which runs where the signal finds the main thread: in the wait."""
+class FailingPump(Pump):
+    """Raises what is planted, as a signal's handler does when it interrupts the wait."""
+
+    planted: BaseException | None = None
+
+    def turn(self, timeout: float | None = None) -> bool:
+        if self.planted is not None:
+            planted, self.planted = self.planted, None
+            raise planted
+        return super().turn(timeout)
+
+
+def test_an_error_in_the_host_loop_cancels_main_and_is_raised() -> None:
     unwound = []
-    ready = threading.Event()
+    with closing(FailingPump(Store())) as pump:
 
-    def send_signal() -> None:
-        ready.wait()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        async def main() -> None:
+            try:
+                pump.planted = ZeroDivisionError("planted")
+                await trio.sleep_forever()
+            finally:
+                unwound.append(True)
 
-    def handler(number: int, frame: object) -> None:
-        raise ZeroDivisionError("planted")
-
-    async def main() -> None:
-        try:
-            ready.set()
-            await trio.sleep_forever()
-        finally:
-            unwound.append(True)
-
-    before = signal.signal(signal.SIGUSR1, handler)
-    thread = threading.Thread(target=send_signal)
-    thread.start()
-    with pytest.raises(ZeroDivisionError, match="planted"):
-        drive(pump, main)
-    thread.join()
-    signal.signal(signal.SIGUSR1, before)
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            drive(pump, main)
     assert unwound == [True]
     trio.run(trio.sleep, 0)

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.server import bsd_build
 from xenstore import _pump
 from xenstore._pump import Pump
-from xenstore._session import Store
+from xenstore.store import Store
 
 
 def test_pollers_by_name() -> None:
@@ -64,7 +64,7 @@ _CLOSED_LOOP = """
     import os, socket
     from tests.unit.server.clients import Client, read_request
     from xenstore._pump import Pump
-    from xenstore._session import Store
+    from xenstore.store import Store
     pump = Pump(Store())
     client = Client(pump)
     request = read_request()

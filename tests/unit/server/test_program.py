@@ -222,6 +222,16 @@ def test_control_reaches_the_trace_and_the_quotas(place: Place) -> None:
     assert place.ask(pack(MessageType.CONTROL, b"nonsense\0")) == (MessageType.ERROR, b"EINVAL\0")
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["check", "log", "memreport /dev/null", "print x", "quota", "quota 0", "quota max", "quota-soft"],
+)
+def test_each_command_is_answered(place: Place, command: str) -> None:
+    place.start()
+    payload = b"".join(word.encode() + b"\0" for word in command.split())
+    assert place.ask(pack(MessageType.CONTROL, payload))[0] == MessageType.CONTROL
+
+
 @pytest.mark.parametrize("poller", ["epoll", "kqueue", "poll"])
 def test_it_runs_on_each_poller(place: Place, poller: str) -> None:
     if poller not in pollers():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.server.clients import Client, read_request, settle
 from xenstore._pump import Pump
-from xenstore._session import Session
+from xenstore.store import Session
 from xenstore.wire import HEADER, MessageType
 
 READ = MessageType.READ

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.server.clients import Client, listen, read_request, settle
 from xenstore._pump import Pump
-from xenstore._session import Session
+from xenstore.store import Session
 from xenstore.wire import MessageType
 
 READ = MessageType.READ

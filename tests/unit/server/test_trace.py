@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xenstore.store import Session, Store
 from xenstore.server.trace import Trace
+from xenstore.store import Session, Store
 from xenstore.wire import MessageType
 
 
@@ -48,7 +48,7 @@ def test_off_the_store_does_not_know_it(traced: Traced, tmp_path: Path) -> None:
 
 def test_the_lines(traced: Traced, tmp_path: Path) -> None:
     traced.trace.redirect(str(tmp_path / "t"))
-    traced.message("CREATE", MessageType.WATCH, b"watch")
+    traced.message("CREATE", 0, b"")
     traced.message("IN", MessageType.WATCH, b"memory/target\0FFFF\0")
     traced.message("OUT", MessageType.WATCH, b"OK\0")
     traced.message("IN", 99, b"\x1b[2J\n\xff\\")
@@ -56,7 +56,7 @@ def test_the_lines(traced: Traced, tmp_path: Path) -> None:
     stamp = r"\d{8} \d\d:\d\d:\d\d"
     pattern = (
         r"\n\*\*\*\n"
-        rf"CREATE watch {number}\n"
+        rf"CREATE connection {number}\n"
         rf"IN {number} {stamp} WATCH \(memory/target FFFF \)\n"
         rf"OUT {number} {stamp} WATCH \(OK \)\n"
         rf"IN {number} {stamp} 99 \(\\033\[2J\\012\\377\\\)\n"
