@@ -5,7 +5,7 @@ and the administrative requests (see `xenstore.administration`).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from xenstore import _session, administration, errors
 from xenstore._accounts import Account
@@ -106,6 +106,13 @@ class Store(_session.Store):
         self._reported_shutdown.discard(domid)
         return session
 
+    def restore(self, state: Mapping[str, Any]) -> Session:
+        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
+        session = super().restore(state)
+        if not session.privileged:
+            self.introduced[session.domid] = session
+        return session
+
     def introduce(self, domid: int, gfn: int, port: int) -> None:
         """Connect a domain's ring; a domain that is connected already starts anew, nobody is told.
 
@@ -162,9 +169,9 @@ class Store(_session.Store):
         home = b"/local/domain/%d" % domid
         if not self.keep_orphans and self.owner_of(home) == domid:
             self.remove_node(home)
-        for special in (b"@introduceDomain", b"@releaseDomain"):
-            if self.owner_of(special) == domid:
-                self.give_to(special, 0)
+        for lasting in (b"/", b"@introduceDomain", b"@releaseDomain"):
+            if self.owner_of(lasting) == domid:
+                self.give_to(lasting, 0)
         account = self.accounts.get(domid)
         while account is not None and account.nodes > 0:
             for path in self.owned_paths(domid):

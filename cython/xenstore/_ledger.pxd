@@ -9,4 +9,5 @@ cdef class Ledger:
     cdef int used, size
 
     cdef int add(self, int domid, long nodes, long size) except -1
+    cdef Row of(self, int domid) noexcept
     cdef void clear(self) noexcept

@@ -33,5 +33,16 @@ cdef class Ledger:
         self.used += 1
         return 0
 
+    cdef Row of(self, int domid) noexcept:
+        """What changed for one domain."""
+        cdef Row none
+        cdef int i
+        for i in range(self.used):
+            if self.rows[i].domid == domid:
+                return self.rows[i]
+        none.domid = domid
+        none.nodes = none.size = 0
+        return none
+
     cdef void clear(self) noexcept:
         self.used = 0

@@ -2,6 +2,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from xenstore._accounts cimport Account, Accounts
 from xenstore._admission cimport Admission
+from xenstore._ledger cimport Ledger
 from xenstore._transactions cimport Log, Transaction
 from xenstore._tree cimport Node, Tree
 from xenstore._view cimport Actor, Fault, Request, View
@@ -47,7 +48,8 @@ cdef class Session(Subscriber):
                           const char *payload, Py_ssize_t size) except -1
     cdef Fault locate(self, uint32_t type, const char *payload, Py_ssize_t size, Request *request) noexcept
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
-    cdef int prepare_actor(self, bint inside) except -1
+    cdef int prepare_actor(self, Transaction transaction) except -1
+    cdef int prepare_replay(self, Transaction transaction) except -1
     cdef bytes perform_live(self, Request *request, Fault *fault)
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault)
     cdef int add_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
@@ -56,8 +58,9 @@ cdef class Session(Subscriber):
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1
     cdef bint must_wait(self, Transaction transaction) except -1
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
-    cdef int commit(self, Transaction transaction) except -1
+    cdef Fault commit(self, Transaction transaction) except *
     cdef int discard(self, Transaction transaction, bint conflict) except -1
+    cdef int lose(self, Transaction transaction) except -1
     cdef int administer(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1
     cdef char *room(self, Py_ssize_t size) except NULL
     cdef int touch(self) except -1
@@ -67,6 +70,7 @@ cdef class Session(Subscriber):
     cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
+    cdef int renew_pending(self) except -1
     cdef int update_stall(self) except -1
 
 
@@ -83,13 +87,14 @@ cdef class Store:
     cdef set sessions
     cdef set guests                    # the unprivileged sessions among them
     cdef readonly long open_transactions
-    cdef set guest_transactions        # those whose snapshots are bounded
+    cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
 
     # what the driver calls
     cdef double deadline(self) except? -2
     cdef int tick(self) except -1
 
     cdef int settle(self) except -1
+    cdef bint within_node_quotas(self, Ledger ledger) except -1
     cdef int changed(self, Request *request) except -1
     cdef int fire_commit(self, Tree before, Log log) except -1
     cdef int admit(self) except -1

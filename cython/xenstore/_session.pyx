@@ -25,7 +25,7 @@ from xenstore._perms cimport NO_DOMAIN, READ, Entry, Perms, entries, rights, wit
 from xenstore._transactions cimport Record, start
 from xenstore._tree cimport Place, fresh_tree
 from xenstore._view cimport (
-    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOSPC,
+    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC,
     F_ENOSYS, FAULT_TEXT, FAULTS, GET_PERMS, MKDIR, NO_FAULT, OK, PAYLOAD_MAX, READ_NODE, REMOVED, RESET_WATCHES, RM,
     SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, WATCH_EVENT, WRITE_NODE, Existence,
     view_of,
@@ -310,20 +310,36 @@ cdef class Session(Subscriber):
             return -1
         return size
 
-    cdef int prepare_actor(self, bint inside) except -1:
-        """Bring a guest's bounds up to date for the next request; inside: the node count is checked at commit."""
-        self.actor.nodes_left = -1 if inside else self.account.left(Q_NODES, self.account.nodes)
-        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory)
+    cdef int prepare_actor(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the next request.
+
+        Nodes are counted when a transaction commits; until then its private version may hold as many new ones
+        as the domain may own (XSA-326).
+        """
+        cdef Row held
+        held.nodes = self.account.nodes
+        held.size = 0
+        if transaction is not None:
+            held = transaction.view.tree.ledger.of(self.domid)
+        self.actor.nodes_left = self.account.left(Q_NODES, max(0, held.nodes))
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory + max(0, held.size))
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
         self.actor.any_domain = self.features & 8
+        return 0
+
+    cdef int prepare_replay(self, Transaction transaction) except -1:
+        """Bring a guest's bounds up to date for the replay of a transaction, after which its log is gone."""
+        self.prepare_actor(None)
+        self.actor.nodes_left = -1
+        self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory - transaction.log.used)
         return 0
 
     cdef bytes perform_live(self, Request *request, Fault *fault):
         cdef View live = self.store.live
         cdef bytes reply
         if not self.privileged:
-            self.prepare_actor(False)
+            self.prepare_actor(None)
             if kinds[request.op] & WRITES:
                 self.spend_credit()
         reply = live.perform(&self.actor, request)
@@ -336,19 +352,31 @@ cdef class Session(Subscriber):
         cdef Py_ssize_t before = transaction.log.used
         cdef bytes reply
         if transaction.view is None:
-            transaction.snapshot(self.store.live, self.store.now)
+            transaction.snapshot(self.store.live)
             if self.privileged and not transaction.admitted:
                 self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
-            self.prepare_actor(True)
-            transaction.accessed.add(request.path[:request.path_size])
+            self.prepare_actor(transaction)
+            if not transaction.lost:
+                transaction.accessed.add(request.path[:request.path_size])
             if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed)):
                 transaction.doomed = True
                 fault[0] = F_ENOSPC
                 return None
-        reply = transaction.perform(&self.actor, request, fault)
+        reply = transaction.perform(self.store.live, &self.actor, request, fault)
         self.account.memory += transaction.log.used - before
+        if not self.privileged and not transaction.lost and not self.account.allows(Q_MEMORY, self.account.memory):
+            # A guest over its memory is not served, so it could never end the transaction to free this.
+            transaction.doomed = True
+            self.lose(transaction)
+            fault[0] = F_ENOMEM
+            return None
         return reply
+
+    cdef int lose(self, Transaction transaction) except -1:
+        """Let go of all that a transaction holds; it will fail."""
+        self.account.memory -= transaction.log.used
+        return transaction.lose(self.store.live)
 
     def spend_credit(self):
         """Charge a guest's write while others' transactions are open (XSA-206); in debt, it is not read on."""
@@ -397,6 +425,9 @@ cdef class Session(Subscriber):
             return self.refuse(req_id, tx_id, F_EEXIST)
         if not self.privileged and not self.account.allows(Q_WATCHES, self.account.watches + 1):
             return self.refuse(req_id, tx_id, F_ENOSPC)
+        if not self.privileged and not self.account.allows(
+                Q_MEMORY, self.account.memory + path_size + token_end - path_end - 1):
+            return self.refuse(req_id, tx_id, F_ENOMEM)
         watch = Watch(self, path[:path_size], payload[path_end + 1:token_end], depth,
                       payload[0] != c'/' and payload[0] != c'@', path_size - path_end)
         self.watches[key] = watch
@@ -508,27 +539,36 @@ cdef class Session(Subscriber):
 
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1:
         """Remember an event by hash and stream position (kept plus one; zero marks a free place)."""
-        cdef uint64_t *old = self.pending
-        cdef int i, old_size = self.pending_size
+        cdef int i
         if self.pending_used * 2 >= self.pending_size:
-            self.pending_size = 8 if old_size == 0 else old_size * 2
-            self.pending = <uint64_t *>PyMem_Malloc(self.pending_size * 2 * sizeof(uint64_t))
-            if self.pending == NULL:
-                self.pending = old
-                self.pending_size = old_size
-                raise MemoryError()
-            memset(self.pending, 0, self.pending_size * 2 * sizeof(uint64_t))
-            self.pending_used = 0
-            for i in range(old_size):
-                if old[2 * i + 1] and old[2 * i + 1] - 1 >= self.sent_bytes:
-                    self.note_pending(old[2 * i], old[2 * i + 1] - 1)
-            PyMem_Free(old)
+            self.renew_pending()
         i = hash & (self.pending_size - 1)
         while self.pending[2 * i + 1]:
             i = (i + 1) & (self.pending_size - 1)
         self.pending[2 * i] = hash
         self.pending[2 * i + 1] = position + 1
         self.pending_used += 1
+        return 0
+
+    cdef int renew_pending(self) except -1:
+        """Drop the events that were sent, and make room for as many again as there still are."""
+        cdef uint64_t *old = self.pending
+        cdef int i, unsent = 0, old_size = self.pending_size, size = 8
+        for i in range(old_size):
+            unsent += old[2 * i + 1] > self.sent_bytes
+        while size < unsent * 4:
+            size *= 2
+        self.pending = <uint64_t *>PyMem_Malloc(size * 2 * sizeof(uint64_t))
+        if self.pending == NULL:
+            self.pending = old
+            raise MemoryError()
+        memset(self.pending, 0, size * 2 * sizeof(uint64_t))
+        self.pending_size = size
+        self.pending_used = 0
+        for i in range(old_size):
+            if old[2 * i + 1] > self.sent_bytes:
+                self.note_pending(old[2 * i], old[2 * i + 1] - 1)
+        PyMem_Free(old)
         return 0
 
     # --- transactions ------------------------------------------------------------------------------
@@ -548,7 +588,7 @@ cdef class Session(Subscriber):
         self.store.open_transactions += 1
         if not self.privileged:
             self.account.transactions += 1
-            self.store.guest_transactions.add(transaction)
+            self.store.guest_transactions[transaction] = self
         return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
 
     cdef bint must_wait(self, Transaction transaction) except -1:
@@ -566,35 +606,41 @@ cdef class Session(Subscriber):
 
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
-        cdef int fault = NO_FAULT
+        cdef Fault fault = NO_FAULT
         if transaction is None:
             return self.refuse(req_id, tx_id, F_ENOENT)
         if size != 2 or payload[1] != 0 or (payload[0] != c'T' and payload[0] != c'F'):
             return self.refuse(req_id, tx_id, F_EINVAL)
         if payload[0] == c'T':
             fault = self.commit(transaction)
+            if self.closed:
+                return 0            # cut off for the events of its own commit
         self.discard(transaction, fault == F_EAGAIN)
         if fault != NO_FAULT:
-            self.refuse(req_id, tx_id, <Fault>fault)
+            self.refuse(req_id, tx_id, fault)
         else:
             self.reply(TRANSACTION_END, req_id, tx_id, OK)
         return self.store.admit()
 
-    cdef int commit(self, Transaction transaction) except -1:
+    cdef Fault commit(self, Transaction transaction) except *:
         """Make a transaction's changes the store's; returns the fault, if any."""
         cdef View live = self.store.live
         cdef Fault fault
         cdef Tree before
         cdef Tree after
         if not self.privileged:
-            self.prepare_actor(True)
+            self.prepare_replay(transaction)
             if transaction.writes:
                 self.spend_credit()
         after = transaction.prepare(live, &self.actor, &fault)
         if after is None:
             return fault
-        if not self.privileged and not self.store.within_node_quotas(after.ledger):
-            return F_ENOSPC
+        if not self.privileged:
+            if not self.store.within_node_quotas(after.ledger):
+                return F_ENOSPC
+            if not self.account.allows(
+                    Q_MEMORY, self.account.memory - transaction.log.used + after.ledger.of(self.domid).size):
+                return F_ENOMEM
         before = live.tree
         live.tree = after
         self.store.settle()
@@ -609,7 +655,7 @@ cdef class Session(Subscriber):
             self.store.admission.end(transaction, conflict)
         else:
             self.account.transactions -= 1
-            self.store.guest_transactions.discard(transaction)
+            self.store.guest_transactions.pop(transaction, None)
         return 0
 
     # --- output ------------------------------------------------------------------------------------
@@ -816,7 +862,7 @@ cdef class Session(Subscriber):
             self.store.open_transactions += 1
             if not self.privileged:
                 self.account.transactions += 1
-                self.store.guest_transactions.add(transaction)
+                self.store.guest_transactions[transaction] = self
         output = state["output"]
         if output:
             p = output
@@ -883,7 +929,7 @@ cdef class Store:
         self.touched = []
         self.sessions = set()
         self.guests = set()
-        self.guest_transactions = set()
+        self.guest_transactions = {}
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
@@ -977,22 +1023,26 @@ cdef class Store:
     cdef int bound_snapshots(self) except -1:
         """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
         cdef Transaction transaction
+        cdef Session session
         cdef unsigned long long pinned
-        for item in list(self.guest_transactions):
-            transaction = item
+        for transaction, session in self.guest_transactions.items():
             if transaction.view is None:
                 continue
             pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned > PINNED_MAX or (pinned and self.now - transaction.since > PINNED_SECONDS):
-                transaction.lost = True
-                transaction.snapshot(self.live, self.now)
+            if pinned == 0:
+                continue
+            if transaction.pinned_since < 0:
+                transaction.pinned_since = self.now
+            if pinned > PINNED_MAX or self.now - transaction.pinned_since > PINNED_SECONDS:
+                session.lose(transaction)
         return 0
 
     # --- changes -----------------------------------------------------------------------------------
 
     cdef int settle(self) except -1:
-        """Book what the live tree's ledger says on the owners' accounts."""
-        cdef Ledger ledger = self.live.tree.ledger
+        """Book what was done to the live tree: on the owners' accounts, and as replaced."""
+        cdef Tree tree = self.live.tree
+        cdef Ledger ledger = tree.ledger
         cdef Account account
         cdef int i
         for i in range(ledger.used):
@@ -1001,9 +1051,11 @@ cdef class Store:
             account.memory += ledger.rows[i].size
             self.accounts.note(account)
         ledger.clear()
+        tree.history.replaced_bytes += tree.replaced_bytes
+        tree.replaced_bytes = 0
         return 0
 
-    def within_node_quotas(self, Ledger ledger):
+    cdef bint within_node_quotas(self, Ledger ledger) except -1:
         """Whether no guest owns more nodes than it may once these changes are made."""
         cdef Account account
         cdef int i
@@ -1032,35 +1084,44 @@ cdef class Store:
     cdef int fire_commit(self, Tree before, Log log) except -1:
         """Tell the watches what a commit changed: each path once, in the order of its first access.
 
-        Nodes that exist neither before nor after are not told of.
+        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
+        on a node are, parents first.
         """
         cdef Tree after = self.live.tree
-        cdef dict order = {}
+        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
         cdef Record *record
         cdef Py_ssize_t at = 0
         cdef bytes path
-        cdef int change
-        cdef Place old, new
-        cdef Perms perms
+        cdef Place old
         if self.watches.count == 0:
             return 0
         while at < log.used:
             record = <Record *>(log.data + at)
             path = (<char *>(record + 1))[:record.path_size]
-            order[path] = max(<int>order.get(path, 0), record.change)
+            if record.change != UNCHANGED or path not in order:
+                order[path] = record.change
+            if record.change == REMOVED:
+                old = before.find(path, len(path))
+                if old.node != NULL:
+                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get(name, UNCHANGED) == UNCHANGED:
+                            order[name] = (spot, node, parent)
             at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
         for path, change in order.items():
-            if change == UNCHANGED:
-                continue
-            old = before.find(path, len(path))
-            new = after.find(path, len(path))
-            if old.node == NULL and new.node == NULL:
-                continue
-            perms = None if old.node == NULL else before.current_perms(<Node>old.node)
-            if change == REMOVED and old.node != NULL:
-                self.watches.fire_below(after, path, len(path), <Node>old.node)
-            self.watches.fire(after, path, len(path), perms)
+            if type(change) is tuple:
+                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            elif change != UNCHANGED:
+                self.fire_committed(before, after, path)
         return 0
+
+    def fire_committed(self, Tree before, Tree after, bytes path):
+        """Tell of one path that a commit wrote, created or removed."""
+        cdef Place old = before.find(path, len(path))
+        cdef Place new = after.find(path, len(path))
+        if old.node != NULL:
+            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
+        elif new.node != NULL:
+            self.watches.fire(after, path, len(path), None)
 
     # --- domains: what xenstore.store needs ----------------------------------------------------------
 
@@ -1122,8 +1183,7 @@ cdef class Store:
 
     def forget_domain(self, int domid):
         """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
-        self.live.tree.history.generation += 1
-        self.live.tree.history.deaths[domid] = self.live.tree.history.generation
+        self.live.tree.note_death(domid)
         self.accounts.forget(domid)
 
     def recount(self) -> dict:

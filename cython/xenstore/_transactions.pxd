@@ -20,7 +20,6 @@ cdef class Log:
 
 cdef class Transaction:
     cdef readonly uint32_t id
-    cdef readonly double since      # when its snapshot was taken
     cdef bint admitted              # it has a place in the window of contended transactions
     cdef readonly bint lost         # its snapshot was taken away: it will end with EAGAIN
     cdef readonly bint doomed       # an operation exceeded a quota: it will end with ENOMEM
@@ -30,12 +29,14 @@ cdef class Transaction:
     cdef Node base_root, base_specials
     cdef long writes
     cdef unsigned long long replaced_at_start
+    cdef double pinned_since        # when this was first seen to hold replaced nodes; negative: not yet
     cdef set accessed               # paths, for the quota transaction-nodes; None where it does not bind
 
-    cdef bytes perform(self, Actor *who, Request *request, Fault *fault)
+    cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault)
     cdef Tree prepare(self, View live, Actor *who, Fault *fault)
     cdef Tree replay(self, View live, Actor *who)
-    cdef int snapshot(self, View live, double now) except -1
+    cdef int snapshot(self, View live) except -1
+    cdef int lose(self, View live) except -1
 
 
 cdef Transaction start(uint32_t id, bint count_nodes)

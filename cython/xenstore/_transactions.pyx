@@ -4,8 +4,8 @@
 The private version is forked from the live one at the first operation: what happens between the start and
 then cannot make a difference to anybody.
 
-At the end: without writes there is nothing to do.  If nobody changed the store since the fork, the
-private version becomes the store.  Otherwise the operations are executed again on a version forked from
+At the end: without writes there is nothing to do.  If nobody changed the store since the fork, and no
+domain died, the private version becomes the store.  Otherwise the operations are executed again on a version forked from
 today's store; if each gives byte for byte the reply it gave before, that version becomes the store, else
 the answer is EAGAIN and nothing has happened.  So every transaction sees one snapshot and takes effect
 at one instant: strict serialisability, whatever the operations were about.
@@ -76,16 +76,25 @@ cdef Transaction start(uint32_t id, bint count_nodes):
 cdef class Transaction:
     """One open transaction of one session."""
 
-    cdef int snapshot(self, View live, double now) except -1:
+    cdef int snapshot(self, View live) except -1:
         """Fork the live version, letting go of an older fork; constant cost."""
-        self.since = now
         self.base_root = live.tree.root
         self.base_specials = live.tree.specials
         self.view = view_of(live.tree.fork(), live.domains)
         self.replaced_at_start = live.tree.history.replaced_bytes
+        self.pinned_since = -1
         return 0
 
-    cdef bytes perform(self, Actor *who, Request *request, Fault *fault):
+    cdef int lose(self, View live) except -1:
+        """Let go of snapshot, private version and log: this transaction will fail, and holds nothing from now on."""
+        self.lost = True
+        self.log = Log.__new__(Log)
+        if self.accessed is not None:
+            self.accessed.clear()
+        self.snapshot(live)
+        return 0
+
+    cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault):
         """Execute a request inside; returns the reply's payload or None with the fault."""
         cdef bytes reply = self.view.perform(who, request)
         cdef bint is_write = request.op >= 11 and request.op <= 14
@@ -94,10 +103,12 @@ cdef class Transaction:
             self.doomed = True
         self.view.removed = None
         fault[0] = self.view.fault
-        if is_write and self.view.change != UNCHANGED:
-            self.writes += 1
-        if not self.lost:
-            self.log.append(request, self.view.fault, self.view.change, reply)
+        if self.lost:
+            if self.view.change != UNCHANGED:
+                self.snapshot(live)
+            return reply
+        self.writes += self.view.change != UNCHANGED
+        self.log.append(request, self.view.fault, self.view.change, reply)
         return reply
 
     cdef Tree prepare(self, View live, Actor *who, Fault *fault):
@@ -111,7 +122,11 @@ cdef class Transaction:
             return None
         if self.writes == 0:
             return None
-        if self.base_root is live.tree.root and self.base_specials is live.tree.specials:
+        if (
+            self.base_root is live.tree.root
+            and self.base_specials is live.tree.specials
+            and self.view.tree.deaths is live.tree.deaths
+        ):
             return self.view.tree
         tree = self.replay(live, who)
         if tree is None:

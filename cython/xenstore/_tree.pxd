@@ -18,8 +18,7 @@ cdef class History:
     cdef uint64_t generation        # last ones given out
     cdef uint64_t number
     cdef uint64_t epoch
-    cdef uint64_t replaced_bytes    # of nodes copied or removed since the start: what snapshots may pin
-    cdef dict deaths                # domid: generation at which a domain of that id last died
+    cdef uint64_t replaced_bytes    # of nodes that live versions copied or removed: what snapshots may pin
 
 
 cdef struct Place:
@@ -34,10 +33,13 @@ cdef class Tree:
     cdef Node root
     cdef Node specials              # holds @introduceDomain and @releaseDomain; not a node of its own
     cdef uint64_t epoch
+    cdef uint64_t replaced_bytes    # of nodes copied or removed in this version, not added to the history's yet
+    cdef dict deaths                # domid: generation at which a domain of that id last died; never changed in place
 
     cdef Place find(self, const char *path, Py_ssize_t size) noexcept
     cdef PyObject *parent_of(self, const char *path, Py_ssize_t size) noexcept
     cdef Tree fork(self)
+    cdef int note_death(self, int domid) except -1
     cdef Perms current_perms(self, Node node)
     cdef int set_value(self, Node node, const char *path, Py_ssize_t size, bytes value) except -1
     cdef int set_perms(self, const char *path, Py_ssize_t size, Perms perms) except -1

@@ -60,9 +60,6 @@ cdef class Node(Named):
 cdef class History:
     """The counters that all versions of one store share."""
 
-    def __cinit__(self):
-        self.deaths = {}
-
 
 cdef long node_size(Node node) noexcept:
     """Bytes of a node that the quota "node-size" bounds: header, permissions, value, names of children."""
@@ -129,10 +126,17 @@ cdef class Tree:
         tree.history = self.history
         tree.root = self.root
         tree.specials = self.specials
+        tree.deaths = self.deaths
         self.history.epoch += 2
         tree.epoch = self.history.epoch
         self.epoch = self.history.epoch - 1
         return tree
+
+    cdef int note_death(self, int domid) except -1:
+        """From now on entries of permission lists that name this domain count no more, unless written later."""
+        self.history.generation += 1
+        self.deaths = {**self.deaths, domid: self.history.generation}
+        return 0
 
     cdef Perms current_perms(self, Node node):
         """A node's permissions without the entries of domains that died after its last write (XSA-322)."""
@@ -141,14 +145,14 @@ cdef class Tree:
         cdef bint *keep
         cdef bint stale = False
         cdef Py_ssize_t i
-        if perms.count == 1 or not self.history.deaths:
+        if perms.count == 1 or not self.deaths:
             return perms
         entry = entries(perms)
         keep = <bint *>PyMem_Malloc(perms.count * sizeof(bint))
         if keep == NULL:
             raise MemoryError()
         for i in range(1, perms.count):
-            keep[i] = <uint64_t>self.history.deaths.get(entry[i].domid, 0) < node.generation
+            keep[i] = <uint64_t>self.deaths.get(entry[i].domid, 0) < node.generation
             stale |= not keep[i]
         if stale:
             perms = keep_only(perms, keep)
@@ -158,7 +162,7 @@ cdef class Tree:
     cdef int stamp(self, Node node) except -1:
         """Note that a node of this version's own is written now; entries of dead domains go for good."""
         cdef Perms perms
-        if self.history.deaths and node.perms.count > 1:
+        if self.deaths and node.perms.count > 1:
             perms = self.current_perms(node)
             if perms is not node.perms:
                 self.ledger.add(entries(perms)[0].domid, 0, PERM_SIZE * (perms.count - node.perms.count))
@@ -176,7 +180,7 @@ cdef class Tree:
         copy.value = node.value
         copy.perms = node.perms
         copy.children = node.children
-        self.history.replaced_bytes += NODE_BYTES + PyBytes_GET_SIZE(node.value)
+        self.replaced_bytes += NODE_BYTES + PyBytes_GET_SIZE(node.value)
         return copy
 
     cdef Node own_child(self, Node node, const char *name, Py_ssize_t size):
@@ -318,7 +322,7 @@ cdef class Tree:
                 self.ledger.add(entries((<Node>now.node).perms)[0].domid, sign,
                                 sign * (node_size(<Node>now.node) + now.path_size))
                 if sign < 0:
-                    self.history.replaced_bytes += NODE_BYTES
+                    self.replaced_bytes += NODE_BYTES
                 children = (<Node>now.node).children
                 if children is None:
                     continue
@@ -354,6 +358,7 @@ cdef Tree fresh_tree():
     cdef Entry entry[2]
     cdef Node node
     tree.history = History()
+    tree.deaths = {}
     tree.history.epoch = tree.epoch = 1
     entry[0].domid = 0
     entry[0].right = 0

@@ -43,6 +43,6 @@ cdef class WatchIndex:
     cdef list matching(self, const char *path, Py_ssize_t size, bint any_depth)
     cdef int fire(self, Tree tree, const char *path, Py_ssize_t size, Perms old_perms) except -1
     cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1
-    cdef int fire_below(self, Tree tree, const char *path, Py_ssize_t size, Node removed) except -1
+    cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first)
     cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1
     cdef Spot spot_at(self, const char *path, Py_ssize_t size)

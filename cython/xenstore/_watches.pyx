@@ -225,39 +225,44 @@ cdef class WatchIndex:
         """Tell of a removed subtree: watches set exactly on nodes inside it, bottom up, then as `fire`."""
         if self.count == 0:
             return 0
-        self.fire_below(tree, path, size, removed)
+        for name, spot, node, parent in self.below(path, size, removed, False):
+            self.fire_exact(tree, name, spot, node, parent)
         return self.fire(tree, path, size, old_perms)
 
-    cdef int fire_below(self, Tree tree, const char *path, Py_ssize_t size, Node removed) except -1:
-        """Tell the watches set exactly on nodes below a removed one; post-order, children in list order."""
-        cdef bytes top = PyBytes_FromStringAndSize(path, size)
+    cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first):
+        """The nodes below a removed one that have watches set exactly on them.
+
+        Returns (path, Spot, Node, parent Node) tuples: children before their parent, or the other way round, and
+        in the order of their listing.
+        """
         cdef Spot spot = self.root
         cdef PyObject *found
         cdef Py_ssize_t start = 1, stop
         cdef list pending
-        if path[0] == c'@':
-            return 0
+        cdef list watched = []
+        if path[0] == c'@' or removed.children is None:
+            return watched
         while start < size:
             stop = component_end(path, start, size)
             found = child_spot(<PyObject *>spot, path + start, stop - start)
             if found == NULL:
-                return 0
+                return watched
             spot = <Spot>found
             start = stop + 1
-        if spot.children is None or removed.children is None:
-            return 0
-        pending = [(top, spot, removed, removed, False)]
+        pending = [(PyBytes_FromStringAndSize(path, size), spot, removed, None, False)]
         while pending:
-            name, spot, node, parent, expanded = pending.pop()
+            entry = <tuple>pending.pop()
+            name, spot, node, parent, expanded = entry
+            if parent is not None and expanded != parents_first and spot.first != NULL:
+                watched.append((name, spot, node, parent))
             if not expanded:
-                if node is not removed:
+                if not parents_first:
                     pending.append((name, spot, node, parent, True))
                 push_common_children(pending, name, spot, node)
-            elif (<Spot>spot).first != NULL:
-                self.fire_exact(tree, name, spot, node, parent)
-        return 0
+        return watched
 
     cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1:
+        """Tell the watches set exactly on one node of a removed subtree."""
         cdef PyObject *at = spot.first
         cdef list found = []
         cdef Watch watch

@@ -94,7 +94,7 @@ class _LiveUpdate:
             if word == b"-c":
                 self._command_line = _value(rest, b"command line")
             elif word == b"-t":
-                self._seconds = atoi(_value(rest, b"timeout"))
+                self._seconds = atoi(_value(rest, b"timeout")) % 2**32
             elif word == b"-F":
                 self._force = True
             else:
@@ -142,7 +142,7 @@ class _LiveUpdate:
 
     def _answer(self, failure: bytes, *words: bytes, abort: bool = True) -> bytes:
         # The daemon answers the last step only when it has tried for `_seconds`.
-        patient = self._client.within(TIMEOUT_SECONDS + max(0, self._seconds))
+        patient = self._client.within(TIMEOUT_SECONDS + self._seconds)
         try:
             return _text(patient.control(b"live-update", *words))
         except REFUSED as error:

@@ -33,7 +33,7 @@ class Listing:
         self._program = program
         self._flat = flat
         self._perms = perms
-        self._width = _terminal_width()
+        self._width = _width(flat)
 
     def show(self, path: bytes) -> None:
         """Print everything below `path`, children after their parent.
@@ -79,17 +79,15 @@ class Listing:
 
     def _valued(self, start: bytes, value: bytes) -> bytes:
         shown = escape(value)
-        if self._flat:
-            return start + b' = "' + shown + b'"' + (b" " if self._perms else b"")
-        # A width below zero is no limit: the C program compares it as an unsigned number.
-        if 0 <= self._width < len(start) + len(value) + _AROUND:
-            return start + b' = "' + _cut(shown, self._width - _AROUND - len(start)) + b'\\..."'
+        used = 0 if self._flat else len(start)
+        if 0 <= self._width < used + len(value) + _AROUND:
+            return start + b' = "' + _cut(shown, self._width - _AROUND - used) + b'\\..."'
         line = start + b' = "' + shown + b'"'
         return line + self._leader(len(line)) if self._perms else line
 
     def _leader(self, column: int) -> bytes:
         """A blank, then dots at every other column up to where the permissions begin."""
-        end = min(PERMS_COLUMN, self._width)
+        end = 0 if self._flat else min(PERMS_COLUMN, self._width)
         return b" " + b"".join(b". "[(at + 1) % 2 :][:1] for at in range(column + 1, end))
 
     def _permissions(self, path: bytes, item: dict[str, object]) -> bytes:
@@ -108,8 +106,9 @@ def _cut(text: bytes, size: int) -> bytes:
     return text if size < 0 else text[:size]
 
 
-def _terminal_width() -> int:
+def _width(flat: bool) -> int:
+    """Columns to fill; below zero is no limit."""
     try:
         return os.get_terminal_size(1).columns - 2
     except OSError:
-        return WIDTH_COLUMNS
+        return -1 if flat else WIDTH_COLUMNS

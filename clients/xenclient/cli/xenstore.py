@@ -90,6 +90,7 @@ def _in_transaction(body: Callable[[Tree, Invocation], int]) -> Callable[[Client
         try:
             return client.run_transaction(attempt)
         except (XenstoreError, ClientError) as error:
+            call.out.clear()
             text = b"couldn't end transaction" if started else b"couldn't start transaction"
             raise call.failure(text) from error
 

@@ -23,13 +23,17 @@ if TYPE_CHECKING:
         """A connected stream of bytes: a socket, or the kernel's device.  Errors are OSError."""
 
         def send(self, data: bytearray, timeout: float | None) -> int:
-            """Send what can be sent at once, at least a byte; TimeoutError."""
+            """Send what can be sent at once, at least a byte; TimeoutError, which may come early."""
 
         def receive(self, size: int, timeout: float | None) -> bytes:
-            """At most `size` bytes as soon as there are any, b"" at the end; TimeoutError."""
+            """At most `size` bytes as soon as there are any, b"" at the end; TimeoutError likewise."""
 
         def close(self) -> None:
             """Free it."""
+
+
+#: Longer waits are made of several; the operating system's own limit is some weeks.
+LONGEST_WAIT_SECONDS = 3600.0
 
 
 class UnixSocket:
@@ -39,15 +43,18 @@ class UnixSocket:
         self._sock = sock
 
     def send(self, data: bytearray, timeout: float | None) -> int:
-        self._sock.settimeout(timeout)
+        self._limit(timeout)
         return self._sock.send(data)
 
     def receive(self, size: int, timeout: float | None) -> bytes:
-        self._sock.settimeout(timeout)
+        self._limit(timeout)
         return self._sock.recv(size)
 
     def close(self) -> None:
         self._sock.close()
+
+    def _limit(self, timeout: float | None) -> None:
+        self._sock.settimeout(None if timeout is None else min(timeout, LONGEST_WAIT_SECONDS))
 
 
 class Deadline:
@@ -201,7 +208,7 @@ class BlockingLink(Link):
         try:
             data = self._transport.receive(RECEIVE_BYTES, deadline.left(awaited))
         except TimeoutError:
-            raise deadline.error(awaited) from None
+            return  # the deadline speaks when the caller waits on
         except OSError as error:
             self._lose(f"the connection failed ({error.strerror or error})")
             return
@@ -217,7 +224,7 @@ class BlockingLink(Link):
             try:
                 size = self._transport.send(self.connection.outgoing, deadline.left(awaited))
             except TimeoutError:
-                raise deadline.error(awaited) from None
+                continue
             except OSError as error:
                 self._lose(f"the connection failed ({error.strerror or error})")
             else:

@@ -343,14 +343,23 @@ SCENARIOS = [
     ),
     # --- the snapshot, events, ends
     scenario(
-        "a transaction sees the store as it was when it began",
+        "a transaction sees the store as it was at its first operation",
         do("a", start(), begins("T"), "a transaction"),
         do("b", write("/t/x", "new"), OK, "then a change outside"),
-        do("b", write("/t/y", "made"), OK, "and a new node"),
-        do("a", read("/t/x"), b"old", "the old value", tx="T", c=but("C looks when asked first", b"new")),
+        do(
+            "a",
+            read("/t/x"),
+            b"new",
+            "which its first look still sees",
+            tx="T",
+            o=but("from START on", b"old"),
+        ),
+        do("b", write("/t/y", "made"), OK, "then a new node"),
+        do("b", write("/t/x", "newer"), OK, "and another value"),
+        do("a", read("/t/x"), b"new", "the value it saw before", tx="T", o=but("from START on", b"old")),
         do("a", read("/t/y"), ENOENT, "no new node", tx="T", c=but("C looks when asked first", b"made")),
         do("a", directory("/t"), names("x"), "not listed", tx="T", c=but("C looks late", names("x", "y"))),
-        do("a", end(), OK, "nothing to commit", tx="T"),
+        do("a", end(), OK, "nothing to commit", tx="T", c=but("C wants what it read unchanged", EAGAIN)),
         given=[node("/t/x", "old")],
     ),
     scenario(

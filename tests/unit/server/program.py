@@ -15,6 +15,13 @@ from xenstore.wire import HEADER, HEADER_SIZE, MessageType
 
 PROGRAM = [sys.executable, "-m", "xenstore.server"]
 NOBODY = 65534
+#: Runs as NOBODY from the moment everything is imported: the interpreter may lie where only root can read.
+PROGRAM_AS_NOBODY = [
+    sys.executable,
+    "-c",
+    "import os, sys, xenstore.server.main as program; "
+    f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(program.main(sys.argv[1:]))",
+]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 
 
@@ -30,13 +37,18 @@ class Place:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("XENSTORED_")}
         self.pids: list[int] = []
 
-    def arguments(self, *more: str) -> list[str]:
-        return [*PROGRAM, "--rundir", str(self.rundir), *more]
+    def arguments(self, *more: str, as_nobody: bool = False) -> list[str]:
+        return [*(PROGRAM_AS_NOBODY if as_nobody else PROGRAM), "--rundir", str(self.rundir), *more]
 
-    def run(self, *more: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *more: str, as_nobody: bool = False, **how: Any) -> subprocess.CompletedProcess[str]:
         """Runs the program until its caller's process ends: at once, unless it stays in the foreground."""
         done = subprocess.run(
-            self.arguments(*more), env=self.environment, capture_output=True, text=True, timeout=60, **how
+            self.arguments(*more, as_nobody=as_nobody),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **how,
         )
         if done.returncode == 0 and self.pid_file.exists():
             self.pids.append(int(self.pid_file.read_text()))

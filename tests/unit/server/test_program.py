@@ -164,14 +164,13 @@ class TestForeground:
     @as_root
     def test_another_user_may_serve_itself_and_root(self, place: Place) -> None:
         place.directory.chmod(0o777)
-        place.start(user=NOBODY, group=NOBODY, extra_groups=[])
+        place.start(as_nobody=True)
         assert place.answers()
         assert self.answers_to(NOBODY, place) == "yes"
 
     def answers_to(self, user: int, place: Place) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(_VISITOR), str(place.socket)],
-            user=user,
+            [sys.executable, "-c", textwrap.dedent(_VISITOR), str(place.socket), str(user)],
             capture_output=True,
             text=True,
             check=True,
@@ -180,7 +179,8 @@ class TestForeground:
 
 
 _VISITOR = """
-    import socket, sys
+    import os, socket, sys
+    os.setuid(int(sys.argv[2]))
     client = socket.socket(socket.AF_UNIX)
     client.connect(sys.argv[1])
     try:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.unit.server.program import NOBODY, PROGRAM, Place, as_root, ended
+from tests.unit.server.program import PROGRAM, Place, as_root, ended
 from xenstore.server.files import SOCKET_PATH_MAX
 
 
@@ -64,14 +64,14 @@ def test_a_run_directory_below_a_file(place: Place) -> None:
 
 @as_root
 def test_a_run_directory_that_cannot_be_made(place: Place) -> None:
-    done = place.run(user=NOBODY, group=NOBODY, extra_groups=[])
+    done = place.run(as_nobody=True)
     refused(done, f"run directory {place.rundir}: Permission denied")
 
 
 @as_root
 def test_a_run_directory_that_cannot_be_written(place: Place) -> None:
     place.rundir.mkdir()
-    done = place.run(user=NOBODY, group=NOBODY, extra_groups=[])
+    done = place.run(as_nobody=True)
     refused(done, f"{place.rundir}/socket.lock: Permission denied")
 
 

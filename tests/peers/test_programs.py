@@ -1,0 +1,634 @@
+"""Our command lines print, byte for byte, what Debian's print, and end as they do."""
+
+import fcntl
+import os
+import pty
+import random
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.peers.canned import Answer, Asked, CannedStore
+from tests.peers.daemons import C_XENSTORED, XEN_BIN, Daemon, need, start_c, start_ours
+
+pytestmark = pytest.mark.peer
+
+PROGRAM_SECONDS = 60
+THEIRS = Path("/usr/bin")
+OURS = Path(sys.executable).parent
+NAMES = ("ls", "read", "write", "rm", "list", "exists", "chmod", "watch")
+
+
+class Run(NamedTuple):
+    """What a program did."""
+
+    status: int
+    output: bytes
+    errors: bytes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    need(C_XENSTORED, XEN_BIN / "xenstore-control", *(THEIRS / f"xenstore-{name}" for name in NAMES))
+
+
+@pytest.fixture(scope="module", params=[start_c, start_ours], ids=["c", "ours"])
+def stores(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Daemon, Daemon]]:
+    """Two fresh stores of one kind: their programs work on the first, ours on the second."""
+    start: Callable[[Path], Daemon] = request.param
+    with start(tmp_path_factory.mktemp("theirs")) as first, start(tmp_path_factory.mktemp("ours")) as second:
+        yield first, second
+
+
+def program(side: Path, name: str) -> Path:
+    """Where the program is; /usr/bin/xenstore-control is a wrapper that refuses to run without Xen."""
+    theirs = XEN_BIN if side == THEIRS and name == "control" else side
+    return theirs / f"xenstore-{name}"
+
+
+def environment(socket: Path) -> dict[str, str]:
+    return {"XENSTORED_PATH": str(socket), "LC_ALL": "C"}
+
+
+def run(side: Path, socket: Path, name: str, *arguments: str | bytes, **extra: str) -> Run:
+    """Run a program of theirs or ours; in what it prints, its path is cut down to its name."""
+    path = program(side, name)
+    result = subprocess.run(
+        [path, *arguments],
+        env=environment(socket) | extra,
+        capture_output=True,
+        timeout=PROGRAM_SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+    prefix = os.fsencode(path.parent) + b"/"
+    return Run(result.returncode, result.stdout, result.stderr.replace(prefix, b""))
+
+
+def compare(stores: tuple[Daemon, Daemon], name: str, *arguments: str | bytes) -> Run:
+    theirs = run(THEIRS, stores[0].socket, name, *arguments)
+    ours = run(OURS, stores[1].socket, name, *arguments)
+    assert ours == theirs, f"xenstore-{name} {arguments}"
+    return ours
+
+
+#: Run from top to bottom on a fresh store; each line builds on those before it.
+SCRIPT = r"""
+ls
+ls -f
+ls -p
+ls -fp
+ls -pf /
+ls -h
+ls -s /tool
+ls /tool /
+ls /missing
+ls missing
+ls ''
+ls //
+ls /tool/
+ls -t
+ls -n
+ls -n 3
+ls -x
+ls -xyz /tool
+ls -- /tool
+ls /tool --
+ls /tool -f
+ls -R /tool
+ls --fl --pre /tool
+ls --flat=3
+ls --unknown
+ls --help
+ls --r
+ls ---
+read
+read -h
+read -p
+read /
+read /tool /missing
+read /missing
+read /missing /missing-too
+read -p /tool / /tool/xenstored
+read //
+read -f /tool
+read -t /tool
+write
+write -h
+write /a
+write /a b /c
+write /a/b/c 'some value'
+write /a/b/c/d 1 /a/b/c/e 2 /a/x 3
+write -s /a/y 4
+write /a/y/ 4
+write /a.b 4
+write -p /a/y 4
+write -R /a/raw 'a\x41\n'
+write /a/escaped 'a\x41\n\t\r\\\101'
+write /a/odd1 '\q' /a/odd2 'x\' /a/odd3 '\x' /a/odd4 '\xg' /a/odd5 '\x4' /a/odd6 '\400' /a/odd7 '\777'
+write /a/odd8 '\x -' /a/odd9 '\x-1' /a/odd10 '\x0x41' /a/odd11 '\08' /a/odd12 '\1234' /a/odd13 '\0'
+write /a/empty ''
+write /a/minus -1
+write -- /a/minus -1
+write /a/good 1 /a.bad 2
+exists /a/good
+read /a/escaped /a/odd1 /a/odd7
+read -R /a/escaped /a/raw
+read -pR /a/escaped /a/raw
+read -pR /a/odd13
+ls /a
+ls -f /a
+ls -p /a
+ls -fp /a
+list /a
+list -p /a
+list -p /a /
+list
+list -h
+list -f /
+list /missing
+list /a /missing
+list /a/empty
+list //
+exists
+exists -h
+exists -p /a
+exists /a
+exists /a /missing
+exists /missing /a
+exists /
+exists //
+exists -s /a /a/b
+write /rel/x 1 relative/y 2
+read relative/y
+read /local/domain/0/relative/y
+list -p relative
+rm
+rm -h
+rm -p /a
+rm /
+rm //
+rm /missing
+rm /missing/deeper
+rm /a/odd1 /missing/deeper
+exists /a/odd1
+rm /a/odd1 /a/odd2
+rm /a/odd1
+rm -t /a/b/c/d
+ls -f /a/b
+rm -t /a/b/c/e
+ls -f /a/b
+write /a/b/c ''
+rm -t relative/y
+ls -f /local
+write /t/1/2/3/4 '' /t/1/keep x
+rm -t /t/1/2/3/4
+ls -f /t
+rm -t /t/1/keep /rel/x
+ls -f /
+chmod
+chmod -h
+chmod -t /a n0
+chmod /a
+chmod /a r0
+chmod /a n0 r3 w4 b5
+ls -p /a/b
+chmod -p /a n0
+chmod /missing r0
+chmod /a/missing r0
+chmod // r0
+chmod '' r0
+chmod /a q0
+chmod /a 0
+chmod /a ''
+chmod /a R0
+chmod /a r
+chmod /a rx
+chmod /a 'r 7'
+chmod /a 'r+7'
+chmod /a r010
+chmod /a r0x10
+ls -fp /
+chmod -r /a n0 r7
+ls -fp /a
+chmod -u /a/b/c n0 r8
+ls -fp /a
+chmod -ru /a/b n0 w9
+ls -fp /a
+chmod -r / n0
+chmod -u a n0
+chmod -u local/domain n0
+chmod -r a n0
+write rel/deep/er 1
+chmod -r rel n0 r1
+chmod -u rel/deep n0 r2
+ls -fp /local
+rm /local
+watch
+watch -h
+watch -n
+watch -n 0 /a
+watch -n 1 /a
+watch -n 2 /a /a/b
+watch -n 2 /a /a
+watch -n 1 //
+watch -n0 /a
+watch -n x /a
+watch -n -3 /a
+watch --number=1 /a
+watch --num 1 @releaseDomain
+watch --num
+watch -n 1 relative
+watch -n 1 -p /a
+watch -s -n 1 /a
+ls -p
+""".strip().splitlines()  # fmt: skip
+
+
+def test_the_script_does_the_same(stores: tuple[Daemon, Daemon]) -> None:
+    for line in SCRIPT:
+        name, *arguments = shlex.split(line)
+        compare(stores, name, *arguments)
+
+
+def test_every_option_of_every_program(stores: tuple[Daemon, Daemon]) -> None:
+    words = {"write": ["/o", "x"], "chmod": ["/o", "n0"]}
+    for name in NAMES:
+        for option in ("-h", "-f", "-s", "-p", "-t", "-u", "-r", "-R", "-n0", "--raw", "--tidy", "-j"):
+            limit = ["-n", "0"] if name == "watch" else []
+            compare(stores, name, option, *limit, *words.get(name, ["/o"]))
+
+
+@pytest.mark.parametrize("byte", [bytes((byte,)) for byte in range(1, 256)], ids="x{0[0]:02x}".format)
+def test_every_byte_in_a_value(stores: tuple[Daemon, Daemon], byte: bytes) -> None:
+    compare(stores, "write", "-R", "/byte", b"<" + byte + b">")
+    compare(stores, "write", "/escape", b"<\\" + byte + b"41>")
+    compare(stores, "read", "-p", "/byte", "/escape")
+    compare(stores, "read", "-R", "/byte")
+    compare(stores, "ls", "/")
+
+
+def test_bytes_that_are_no_text_in_paths(stores: tuple[Daemon, Daemon]) -> None:
+    for name in ("read", "list", "exists", "rm", "ls"):
+        compare(stores, name, b"/\xff\xfe")
+
+
+def test_random_trees(stores: tuple[Daemon, Daemon]) -> None:
+    """Names, depths and values around every width at which a line is cut or filled."""
+    seeded = random.Random(7)
+    paths = ["/r"]
+    for _ in range(150):
+        parent = seeded.choice(paths[-40:])
+        paths.append(parent + "/" + "n" * seeded.choice([1, 2, 5, 20, 50, 75, 90]) + str(len(paths)))
+        value = bytes(
+            seeded.choice(b"abc \n\\\x01\xff")
+            for _ in range(seeded.choice([0, 1, 30, 48, 50, 60, 70, 75, 80, 200]))
+        )
+        compare(stores, "write", "-R", paths[-1], value)
+    for options in ([], ["-p"], ["-f"], ["-fp"]):
+        compare(stores, "ls", *options, "/r")
+    compare(stores, "rm", "/r")
+
+
+def test_a_deep_tree(stores: tuple[Daemon, Daemon]) -> None:
+    """Deeper than the line is wide, where the C program's precision becomes negative."""
+    compare(stores, "write", "/d" + "/x" * 120, "bottom")
+    for options in ([], ["-p"], ["-f"]):
+        compare(stores, "ls", *options)
+    compare(stores, "chmod", "-r", "/d", "n0", "r3")
+    compare(stores, "ls", "-fp", "/d")
+    compare(stores, "rm", "-t", "/d" + "/x" * 120)
+    compare(stores, "exists", "/d")
+
+
+def test_a_directory_longer_than_a_message(stores: tuple[Daemon, Daemon]) -> None:
+    for first in range(0, 900, 300):
+        pairs = [f"/big/child-number-{n}" for n in range(first, first + 300)]
+        compare(stores, "write", *(word for path in pairs for word in (path, "v")))
+    compare(stores, "list", "/big")
+    compare(stores, "ls", "/big")
+    compare(stores, "rm", "/big")
+
+
+def test_values_and_paths_too_long(stores: tuple[Daemon, Daemon]) -> None:
+    compare(stores, "write", "/long", "x" * 3000)
+    compare(stores, "ls")
+    compare(stores, "ls", "-f")
+    compare(stores, "read", "/long")
+    compare(stores, "write", "/long", "x" * 4096)
+    compare(stores, "write", "/" + "x" * 4096, "")
+    compare(stores, "read", "/" + "x" * 4096)
+    compare(stores, "ls", "/" + "x" * 4096)
+    compare(stores, "rm", "/long")
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2, 3, 9, 10, 11, 20, 40, 61, 62, 63, 80, 200])
+def test_ls_on_a_terminal(stores: tuple[Daemon, Daemon], columns: int) -> None:
+    compare(stores, "write", "/tty/some/deeper/node", "y" * 70, "/tty/a", "z" * 10, "/tty/" + "n" * 60, "v")
+    for options in ([], ["-p"], ["-f"]):
+        theirs = on_terminal(THEIRS, stores[0], columns, "ls", *options, "/tty")
+        assert on_terminal(OURS, stores[1], columns, "ls", *options, "/tty") == theirs
+
+
+def on_terminal(side: Path, store: Daemon, columns: int, name: str, *arguments: str) -> bytes:
+    """What the program prints on a terminal of that width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    child = subprocess.Popen(
+        [program(side, name), *arguments],
+        env=environment(store.socket),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    printed = b""
+    try:
+        while data := os.read(master, 65536):
+            printed += data
+    except OSError:
+        pass  # EIO: the other side was closed
+    os.close(master)
+    assert child.wait(PROGRAM_SECONDS) == 0
+    return printed
+
+
+def test_watching(stores: tuple[Daemon, Daemon]) -> None:
+    """Events of several paths in the order they come."""
+    assert watched(OURS, stores[1]) == watched(THEIRS, stores[0])
+
+
+def watched(side: Path, store: Daemon) -> tuple[list[bytes], int]:
+    child = subprocess.Popen(
+        [program(side, "watch"), "-n", "7", "/w", "@releaseDomain"],
+        env=environment(store.socket),
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    with child.stdout as stream:
+        lines = [stream.readline(), stream.readline()]
+        for name, *arguments in (
+            ["write", "/w/a", "1", "/w/b", "2"],
+            ["write", "/elsewhere", "1"],
+            ["chmod", "/w/a", "r0"],
+            ["rm", "/w/a"],
+            ["rm", "/w"],
+        ):
+            assert run(side, store.socket, name, *arguments).status == 0
+        lines += stream.readlines()
+    run(side, store.socket, "rm", "/elsewhere")
+    return lines, child.wait(PROGRAM_SECONDS)
+
+
+def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -> None:
+    child = subprocess.Popen(
+        [program(OURS, "watch"), "/"],
+        env=environment(stores[1].socket),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    output, errors = child.communicate(timeout=PROGRAM_SECONDS)
+    assert (child.returncode, output, errors) == (130, b"", b"")
+
+
+def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
+    """As `xenstore-ls | head -0`: no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = subprocess.Popen(
+        [program(OURS, "ls")], env=environment(stores[1].socket), stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert child.communicate(timeout=PROGRAM_SECONDS)[1] == b""
+    assert child.returncode == 141
+
+
+@pytest.mark.parametrize("side", [THEIRS, OURS], ids=["theirs", "ours"])
+def test_posixly_correct_stops_at_the_first_argument(c_xenstored: Daemon, side: Path) -> None:
+    result = run(side, c_xenstored.socket, "read", "/tool", "-p", POSIXLY_CORRECT="1")
+    assert result == Run(1, b"\n", b"xenstore-read: couldn't read path -p\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["ls", "read /a", "write /a b", "watch /a", "control check", "chmod /a n0 -x"]
+)
+@pytest.mark.parametrize("state", ["missing", "refused"])
+def test_no_server(tmp_path: Path, line: str, state: str) -> None:
+    path = tmp_path / "socket"
+    if state == "refused":
+        with CannedStore(path, lambda asked: None):
+            pass
+    name, *arguments = line.split()
+    theirs = run(THEIRS, path, name, *arguments)
+    assert theirs.status == 1
+    assert run(OURS, path, name, *arguments) == theirs
+
+
+# What a real store would not say, and what the programs send.
+
+Table = dict[str, Answer | Callable[[Asked], Answer]]
+
+
+def canned(side: Path, path: Path, table: Table, line: str) -> tuple[Run, list[Asked]]:
+    """The program against a store that answers from the table, by default OK."""
+    rest = {key: list(value) if isinstance(value, list) else value for key, value in table.items()}
+
+    def answer(asked: Asked) -> Answer:
+        found = rest.get(asked.name, b"OK\0")
+        return found(asked) if callable(found) else found
+
+    name, *arguments = shlex.split(line)
+    path.unlink(missing_ok=True)
+    with CannedStore(path, answer) as store:
+        result = run(side, path, name, *arguments)
+    return result, store.asked
+
+
+def in_turn(*answers: Answer) -> Callable[[], Callable[[Asked], Answer]]:
+    """Answers one after the other, the last one again and again."""
+
+    def start() -> Callable[[Asked], Answer]:
+        rest = list(answers)
+        return lambda asked: rest.pop(0) if len(rest) > 1 else rest[0]
+
+    return start
+
+
+def only(path: bytes, answer: Answer, otherwise: Answer) -> Callable[[], Callable[[Asked], Answer]]:
+    """An answer for one path."""
+    return lambda: lambda asked: answer if asked.payload.startswith(path + b"\0") else otherwise
+
+
+def both(
+    tmp_path: Path, table: dict[str, Answer | Callable[[], Callable[[Asked], Answer]]], line: str
+) -> tuple[tuple[Run, list[Asked]], tuple[Run, list[Asked]]]:
+    """Theirs and ours, each against a store that starts anew."""
+
+    def fresh() -> Table:
+        return {key: value() if callable(value) else value for key, value in table.items()}
+
+    path = tmp_path / "socket"
+    return canned(THEIRS, path, fresh(), line), canned(OURS, path, fresh(), line)
+
+
+CHILDREN = in_turn(b"a\0b\0", b"")
+ANSWERS: list[tuple[str, dict[str, Answer | Callable[[], Callable[[Asked], Answer]]]]] = [
+    ("read /a", {"READ": bytes(range(256))}),
+    ("read -R /a", {"READ": bytes(range(256))}),
+    ("read /a", {"READ": "EACCES"}),
+    ("read /a", {"READ": "ESOMETHING"}),
+    ("read /a /b", {"TRANSACTION_START": "ENOSPC"}),
+    ("read /a /b", {"TRANSACTION_START": b"7\0", "TRANSACTION_END": "ENOSPC"}),
+    ("read /a /b", {"TRANSACTION_START": b"7\0", "TRANSACTION_END": in_turn("EAGAIN", "EAGAIN", b"OK\0"), "READ": b"v"}),
+    ("exists /a /b", {"TRANSACTION_START": b"7\0", "READ": "EIO"}),
+    ("ls", {"DIRECTORY": CHILDREN, "READ": bytes(range(0, 256, 7))}),
+    ("ls", {"DIRECTORY": CHILDREN, "READ": "EACCES"}),
+    ("ls -f", {"DIRECTORY": CHILDREN, "READ": "EACCES"}),
+    ("ls -p", {"DIRECTORY": CHILDREN, "READ": "EACCES", "GET_PERMS": b"n0\0r3\0"}),
+    ("ls -p", {"DIRECTORY": CHILDREN, "READ": b"", "GET_PERMS": b"n0\0r3\0b32757\0"}),
+    ("ls -fp", {"DIRECTORY": CHILDREN, "READ": b"x", "GET_PERMS": "EACCES"}),
+    ("ls -p", {"DIRECTORY": CHILDREN, "READ": b"x" * 200, "GET_PERMS": "EACCES"}),
+    ("ls", {"DIRECTORY": "EACCES"}),
+    ("ls", {"DIRECTORY": only(b"/", b"a\0b\0", "EACCES"), "READ": b""}),
+    ("ls", {"DIRECTORY": only(b"/", b"a\0b\0", "ENOENT"), "READ": b""}),
+    ("chmod -r /a n0", {"TRANSACTION_START": b"7\0", "DIRECTORY": "EACCES"}),
+    ("chmod -r /a n0", {"TRANSACTION_START": b"7\0", "DIRECTORY": CHILDREN, "SET_PERMS": only(b"/a/b", "EACCES", b"OK\0")}),
+    ("chmod -u /a/b n0", {"TRANSACTION_START": b"7\0", "SET_PERMS": only(b"/a", "EACCES", b"OK\0")}),
+    ("chmod -u a/b/c n0", {"TRANSACTION_START": b"7\0"}),
+    ("rm -t /a/b/c", {"TRANSACTION_START": b"7\0", "READ": b"", "DIRECTORY": b"", "RM": only(b"/a/b", "EACCES", b"OK\0")}),
+    ("rm -t /a/b/c", {"TRANSACTION_START": b"7\0", "READ": "EACCES"}),
+    ("watch /a", {"WATCH": "ENOSPC"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "table"), ANSWERS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_odd_answers(
+    tmp_path: Path, line: str, table: dict[str, Answer | Callable[[], Callable[[Asked], Answer]]]
+) -> None:
+    (theirs, _), (ours, _) = both(tmp_path, table, line)
+    assert ours == theirs
+
+
+CHMODS = [
+    "r-5",
+    "r99999999999",
+    "r9223372036854775808",
+    "r4294967295",
+    "'r\t7'",
+    "'r- 7'",
+    "b 007x",
+]
+
+
+@pytest.mark.parametrize("mode", CHMODS)
+def test_chmod_sends_the_domids_atoi_reads(tmp_path: Path, mode: str) -> None:
+    (_, theirs), (_, ours) = both(tmp_path, {"TRANSACTION_START": b"7\0"}, f"chmod /a {mode}")
+    assert [a.payload for a in ours if a.name == "SET_PERMS"] == [
+        a.payload for a in theirs if a.name == "SET_PERMS"
+    ]
+
+
+OK = b"OK\0"
+CONTROLS: list[tuple[str, Answer | Callable[[], Callable[[Asked], Answer]]]] = [
+    ("control", OK),
+    ("control check", OK),
+    ("control check", b""),
+    ("control check", b"\0"),
+    ("control check", b"text\nmore\n\0"),
+    ("control check", b"no end"),
+    ("control check", b"first\0second\0"),
+    ("control log on", OK),
+    ("control print a 'b c' ''", OK),
+    ("control -h", OK),
+    ("control --help", OK),
+    ("control quota set nodes 5", OK),
+    ("control no-such-command", in_turn("EINVAL", b"check\t\nhelp\t\n\0")),
+    ("control no-such-command", in_turn("EINVAL", b"")),
+    ("control no-such-command", "EINVAL"),
+    ("control help", "EINVAL"),
+    ("control check", "ENOENT"),
+    ("control check", "EACCES"),
+    ("control live-update", OK),
+    ("control live-update -c", OK),
+    ("control live-update -t", OK),
+    ("control live-update -c words", OK),
+    ("control live-update /bin/x", OK),
+    ("control live-update -c 'some words' /bin/x", OK),
+    ("control live-update -F /bin/x", OK),
+    ("control live-update -t 10 /bin/x", OK),
+    ("control live-update -t 5x /bin/x", OK),
+    ("control live-update -t abc /bin/x", OK),
+    ("control live-update -t 0 /bin/x", OK),
+    ("control live-update -t -5 /bin/x", OK),
+    ("control live-update -F -t 7 -c words /bin/x", OK),
+    ("control live-update /bin/x -F", OK),
+    ("control live-update /bin/x /bin/y", OK),
+    ("control live-update -a", OK),
+    ("control live-update -v 2 /bin/y", OK),
+    ("control live-update ''", OK),
+    ("control live-update -t 1 /bin/x", in_turn(OK, b"BUSY\0")),
+    ("control live-update -t 4 -F /bin/x", in_turn(OK, b"BUSY\0", OK)),
+    ("control live-update /bin/x", b"no such file\0"),
+    ("control live-update /bin/x", b""),
+    ("control live-update /bin/x", "EINVAL"),
+    ("control live-update -c words /bin/x", in_turn(OK, b"bad words\0", OK)),
+    ("control live-update -c words /bin/x", in_turn(OK, "ENOENT", OK)),
+    ("control live-update /bin/x", in_turn(OK, b"Domains with long running transactions:\n\0", OK)),
+    ("control live-update /bin/x", in_turn(OK, b"", OK)),
+    ("control live-update /bin/x", in_turn(OK, "EACCES", OK)),
+]
+
+
+@pytest.mark.parametrize(("line", "answers"), CONTROLS)
+def test_control_sends_and_prints_the_same(
+    tmp_path: Path, line: str, answers: Answer | Callable[[], Callable[[Asked], Answer]]
+) -> None:
+    theirs, ours = both(tmp_path, {"CONTROL": answers, "READ": "ENOENT"}, line)
+    assert ours == theirs
+
+
+XC_STUB = """
+static char handle[65536];
+void *xc_interface_open(void *logger, void *other_logger, unsigned flags) { return handle; }
+int xc_interface_close(void *interface) { return 0; }
+"""
+TRANSFERS = [OK, b"no\0", "EINVAL", in_turn(OK, b"no\0", OK), in_turn(OK, "EINVAL", OK)]
+
+
+@pytest.mark.parametrize("answers", TRANSFERS)
+def test_live_update_of_a_store_in_its_own_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: Answer | Callable[[], Callable[[Asked], Answer]]
+) -> None:
+    """The program goes over in pieces; theirs reads it by way of the hypervisor's library."""
+    need(Path("cc"))
+    (tmp_path / "xc.c").write_text(XC_STUB)
+    stub = tmp_path / "xc.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", stub, tmp_path / "xc.c"], check=True)
+    binary = tmp_path / "binary"
+    binary.write_bytes(bytes(range(256)) * 20)
+    table = {"CONTROL": answers, "READ": b"5"}
+    monkeypatch.setitem(
+        globals(), "environment", lambda socket: {"XENSTORED_PATH": str(socket), "LD_PRELOAD": str(stub)}
+    )
+    theirs, ours = both(tmp_path, table, f"control live-update -c words {binary}")
+    assert ours == theirs
+
+
+def test_control_commands_of_the_real_daemons(stores: tuple[Daemon, Daemon]) -> None:
+    for line in ("check", "print x", "help", "quota", "quota 0", "quota 4711", "quota set nodes", "log", "log on", "log off",
+                 "memreport", "logfile", "nonsense", "live-update /nonexistent"):  # fmt: skip
+        compare(stores, "control", *line.split())
