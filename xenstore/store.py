@@ -4,7 +4,7 @@
 and the administrative requests (see `xenstore.administration`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from xenstore import _session, administration, errors
@@ -28,6 +28,9 @@ class Hypervisor(Protocol):
             XenstoreError: with the errno to answer INTRODUCE with.
         """
 
+    def serve(self, session: Session) -> None:
+        """Move a session's bytes over its domain's ring, which `map` has connected, emptied first."""
+
     def unmap(self, domid: int) -> None:
         """Undo `map`; nothing happens where nothing is mapped."""
 
@@ -40,6 +43,9 @@ class NoHypervisor:
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         raise errors.ENOENT(f"domain {domid}: this store runs without a hypervisor")
+
+    def serve(self, session: Session) -> None:
+        pass
 
     def unmap(self, domid: int) -> None:
         pass
@@ -120,15 +126,20 @@ class Store(_session.Store):
             XenstoreError: the ring cannot be mapped.
         """
         self.hypervisor.map(domid, gfn, port)
-        old = self.introduced.get(domid)
-        if old is not None:
-            target, features = old.target, old.features
-            old.close()
-            session = self.connect_domain(domid)
-            session.target, session.features = target, features
+        if domid in self.introduced:
+            self.reconnect(domid)
             return
-        self.connect_domain(domid)
+        self.hypervisor.serve(self.connect_domain(domid))
         self.event_special(b"@introduceDomain", domid, True)
+
+    def reconnect(self, domid: int) -> None:
+        """Start an introduced domain's connection anew: no watches, no transactions, an empty ring."""
+        old = self.introduced[domid]
+        target, features = old.target, old.features
+        old.close()
+        session = self.connect_domain(domid)
+        session.target, session.features = target, features
+        self.hypervisor.serve(session)
 
     def release(self, domid: int) -> None:
         """Forget an introduced domain, as if it had died; @releaseDomain is told after the reply."""
@@ -139,18 +150,27 @@ class Store(_session.Store):
         """Let the next shutdown of a domain be told again."""
         self._reported_shutdown.discard(domid)
 
-    def domain_shutdown(self, domid: int, *, generic: bool = True) -> None:
+    def domain_shutdown(self, domid: int) -> None:
         """The hypervisor says a domain has shut down or crashed: told once, until `resume`."""
-        if domid in self.introduced and domid not in self._reported_shutdown:
-            self._reported_shutdown.add(domid)
-            self.event_special(b"@releaseDomain", domid, generic)
+        self.domains_ended([], [domid])
 
-    def domain_died(self, domid: int, *, generic: bool = True) -> None:
-        """The hypervisor says a domain is gone: what it left is removed, and its death told."""
-        known = domid in self.introduced
-        self._remove_domain(domid)
-        if known:
-            self.event_special(b"@releaseDomain", domid, generic)
+    def domain_died(self, domid: int) -> None:
+        """The hypervisor says a domain is gone: what it left is removed, and its end told."""
+        self.domains_ended([domid], [])
+
+    def domains_ended(self, died: Iterable[int], stopped: Iterable[int]) -> None:
+        """Several domains died or shut down: the generic event is told once for all of them, at the end."""
+        told = []
+        for domid in died:
+            if domid in self.introduced:
+                told.append(domid)
+            self._remove_domain(domid)
+        for domid in stopped:
+            if domid in self.introduced and domid not in self._reported_shutdown:
+                self._reported_shutdown.add(domid)
+                told.append(domid)
+        for domid in told:
+            self.event_special(b"@releaseDomain", domid, domid == told[-1])
 
     def _remove_domain(self, domid: int) -> None:
         session = self.introduced.pop(domid, None)

@@ -61,6 +61,13 @@ cdef class Link(Carrier):
             self.session.owner = None
             self.session = None
 
+    def release(self) -> None:
+        """Let go of the page: this ring is not used any more."""
+        self.detach()
+        self.requests = None
+        self.replies = None
+        self.page = None
+
     def restart(self) -> None:
         """Empty both directions, as for a domain that is introduced, or asks to start anew; tells the domain."""
         self.requests.restart()
@@ -96,6 +103,8 @@ cdef class Link(Carrier):
                 return False
             if count:
                 session.consume(self.buffer, count, RING_SIZE)
+                if self.session is not session:
+                    return False            # its own request ended this connection
                 self.requests.advance(count)
                 self.notify()
         if session.closed:

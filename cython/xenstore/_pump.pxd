@@ -1,4 +1,4 @@
-from xenstore._session cimport Session, Store
+from xenstore._session cimport Carrier, Session, Store
 
 
 cdef extern from "_poller.h":
@@ -51,6 +51,7 @@ cdef class Pump:
     cdef poller poller
     cdef bint closed
     cdef list table                    # table[fd]: a Watched or None
+    cdef object soon                   # deque of callables for the next turn
     cdef object continued              # deque of connections whose sessions hold requests beyond their budget
     cdef list paused                   # listeners out of descriptors
     cdef bint exhausted                # the log knows that descriptors ran out
@@ -71,6 +72,7 @@ cdef class Pump:
     cdef int pause_accepting(self, Listener listener, int error) except -1
     cdef int resume_accepting(self) except -1
     cdef int tick(self) except -1
+    cdef int call_queued(self) except -1
     cdef int call(self, Callback entry) except -1
     cdef int enter(self, Watched entry) except -1
     cdef int watch(self, Watched entry, int want) except -1

@@ -20,7 +20,7 @@ from libc.math cimport INFINITY, ceil
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 from posix.types cimport uid_t
 
-from xenstore._session cimport Session, Store
+from xenstore._session cimport Carrier, Session, Store
 
 
 cdef extern from "_socket.h":
@@ -118,6 +118,7 @@ cdef class Pump:
         self.log = _to_stderr
         self.table = []
         self.continued = deque()
+        self.soon = deque()
         self.paused = []
 
     def __dealloc__(self):
@@ -172,6 +173,10 @@ cdef class Pump:
         if session.out_tail > session.out_head or session.has_waiting():
             self.settle(entry)
 
+    def call_soon(self, callback):
+        """Calls `callback()` once at the end of the next turn, which then does not wait."""
+        self.soon.append(callback)
+
     def forget(self, int fd):
         """Ends what `listen` or `on_readable` began; ValueError if neither did."""
         cdef Watched entry = self.table[fd] if 0 <= fd < len(self.table) else None
@@ -190,7 +195,7 @@ cdef class Pump:
         """Seconds until a turn is needed although no descriptor is ready: 0.0 now, infinity never."""
         cdef double seconds
         self.due = INFINITY
-        if self.continued or self.store.touched:
+        if self.continued or self.soon or self.store.touched:
             return 0.0
         seconds = self.store.deadline()
         if seconds >= 0.0:
@@ -227,7 +232,10 @@ cdef class Pump:
         self.flush()
         for entry in called:
             self.call(entry)
-        if called:
+        if self.soon:
+            self.call_queued()
+            self.flush()
+        elif called:
             self.flush()
         return bool(called)
 
@@ -344,6 +352,11 @@ cdef class Pump:
                     self.settle(session.owner)
                 except Exception as error:
                     self.fail(session.owner, error)
+            elif isinstance(session.owner, Carrier):
+                try:
+                    (<Carrier>session.owner).settle()
+                except Exception as error:
+                    self.log(f"domain {session.domid}: internal error at its ring: {_describe(error)}")
         touched.clear()
         return 0
 
@@ -420,6 +433,17 @@ cdef class Pump:
             self.store.tick()
         except Exception as error:
             self.log(f"internal error in the store's timers: {_describe(error)}")
+        return 0
+
+    cdef int call_queued(self) except -1:
+        """Calls what `call_soon` queued until now; what those queue in turn waits for the next turn."""
+        self.busy = True
+        for _ in range(len(self.soon)):
+            callback = self.soon.popleft()
+            try:
+                callback()
+            except Exception as error:
+                self.log(f"internal error: {_describe(error)}")
         return 0
 
     cdef int call(self, Callback entry) except -1:

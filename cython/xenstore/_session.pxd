@@ -9,12 +9,17 @@ from xenstore._view cimport Actor, Fault, Request, View
 from xenstore._watches cimport Subscriber, Watch, WatchIndex
 
 
+cdef class Carrier:
+    cdef int settle(self) except -1
+
+
 cdef class Session(Subscriber):
     cdef readonly Store store
     # inherited: domid, privileged, closed (nothing is read or executed any more)
     cdef readonly bint stalled         # no further request may be executed now; lifted by sent(), admission or time
     cdef bint touched                  # already on store.touched
-    cdef public object owner           # whoever moves this session's bytes (the pump's connection)
+    cdef public object owner           # whoever moves this session's bytes: the pump's connection, or a Carrier
+    cdef public bint on_ring           # over a shared page, which cannot be closed for reading too slowly
     cdef public uint32_t features      # mask of XENSTORE_SERVER_FEATURE_* bits offered to this client
 
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none

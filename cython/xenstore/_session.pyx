@@ -125,6 +125,14 @@ cdef int parse_depth(const char *text, Py_ssize_t size) noexcept:
     return value
 
 
+cdef class Carrier:
+    """Moves the bytes of a session otherwise than over a socket."""
+
+    cdef int settle(self) except -1:
+        """The session has output, or may go on, or was closed."""
+        return 0
+
+
 cdef class Session(Subscriber):
     """One client of a store; made by `Store.connect` and `Store.connect_domain`."""
 
@@ -485,6 +493,8 @@ cdef class Session(Subscriber):
         cdef uint64_t hash
         if self.closed:
             return 0
+        if self.on_ring and self.privileged and self.out_tail - self.out_head > OUTPUT_MAX:
+            return 0
         if watch.relative:
             path += watch.prefix
             size -= watch.prefix
@@ -514,7 +524,7 @@ cdef class Session(Subscriber):
         if not self.privileged:
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
-        elif self.out_tail - self.out_head > OUTPUT_MAX:
+        elif self.out_tail - self.out_head > OUTPUT_MAX and not self.on_ring:
             self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()

@@ -13,9 +13,9 @@ at one instant: strict serialisability, whatever the operations were about.
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, strlen
 
-from xenstore._view cimport F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, UNCHANGED, view_of
+from xenstore._view cimport DIRECTORY_PART, F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, UNCHANGED, view_of
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
@@ -153,11 +153,28 @@ cdef class Transaction:
             view.removed = None
             if view.fault != record.fault:
                 return None
-            if reply is not None and (
-                PyBytes_GET_SIZE(reply) != record.reply_size
-                or memcmp(PyBytes_AS_STRING(reply), request.rest + record.rest_size, record.reply_size) != 0
-            ):
+            if reply is not None and not same_reply(record, request.rest + record.rest_size, reply):
                 return None
             record.change = view.change
             at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
         return view.tree
+
+
+cdef bint same_reply(Record *record, const char *before, bytes reply) noexcept:
+    """Whether an operation done again gives the reply it gave before.
+
+    DIRECTORY_PART's generation is left out: it differs wherever the transaction has changed the node itself,
+    and tells its reader only that the listing changed between two parts.
+    """
+    cdef const char *now = PyBytes_AS_STRING(reply)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(reply)
+    cdef Py_ssize_t before_size = record.reply_size
+    cdef Py_ssize_t head
+    if record.op == DIRECTORY_PART:
+        head = strlen(now)
+        now += head
+        size -= head
+        head = strlen(before)
+        before += head
+        before_size -= head
+    return size == before_size and memcmp(now, before, size) == 0

@@ -27,9 +27,9 @@ COLD_RUNS = 15
 
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure xenstored.")
-    parser.add_argument("--full", action="store_true", help="all workloads, five runs of two seconds")
+    parser.add_argument("--full", action="store_true", help="all workloads, five runs of a second")
     parser.add_argument("--runs", type=int, help="runs of each server per workload (3; 5 with --full)")
-    parser.add_argument("--seconds", type=float, help="length of a run (0.5; 2 with --full)")
+    parser.add_argument("--seconds", type=float, help="length of a run (0.5; 1 with --full)")
     parser.add_argument("--only", metavar="PATTERN", help="workloads whose name contains or matches this")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads and stop")
     parser.add_argument("--goal", choices=GOALS, default="foundation", help="whose targets are shown")
@@ -42,7 +42,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     if unknown:
         parser.error(f"--against knows {', '.join(servers.NAMES)}; not {', '.join(sorted(unknown))}")
     usual = (
-        Effort(runs=5, seconds=2.0, budget=60.0) if chosen.full else Effort(runs=3, seconds=0.5, budget=5.0)
+        Effort(runs=5, seconds=1.0, budget=60.0) if chosen.full else Effort(runs=3, seconds=0.5, budget=5.0)
     )
     chosen.effort = replace(usual, runs=chosen.runs or usual.runs, seconds=chosen.seconds or usual.seconds)
     return chosen
@@ -125,4 +125,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

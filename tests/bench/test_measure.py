@@ -21,6 +21,7 @@ KINDS = [
     Workload("create among siblings", "create children=20", null=False),
     Workload("transaction", "transaction clients=2"),
     Workload("one key", "transaction clients=2 shared=1", null=False),
+    Workload("transfer", "transfer clients=2", null=False),
     Workload("counter", "counter clients=3", null=False),
     Workload("fan-out", "fanout clients=5"),
     Workload("subtree", "subtree children=150 watches=150 holders=3", null=False),

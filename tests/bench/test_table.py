@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench import report, targets
-from tests.bench.__main__ import choose, main
+from tests.bench import report, servers, targets
+from tests.bench.__main__ import choose, main, present
 from tests.bench.measure import Measured
 from tests.bench.table import against_peer, better_peer, cell, judge, short
 from tests.bench.targets import GOALS, Target, at_most, cpu, flat, null, peer
@@ -155,6 +155,16 @@ def test_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--against", "ours,d"])
     assert "not d" in capsys.readouterr().err
+
+
+def test_without_debians_packages_ours_and_null_are_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(servers, "C_XENSTORED", tmp_path / "xenstored")
+    monkeypatch.setattr(servers, "O_XENSTORED", tmp_path / "oxenstored")
+    assert present(list(servers.NAMES)) == ["ours", "null"]
+    assert "c is left out" in (said := capsys.readouterr().out)
+    assert said.count("install Debian's xen-utils-4.17") == 3
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

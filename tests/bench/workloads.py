@@ -82,11 +82,17 @@ def _transactions() -> list[Workload]:
         )
         for n in (1, 8, 64)
     ]
+    transfers = [
+        Workload(
+            f"transfers among 100 nodes, {_clients(n)}", f"transfer clients={n}", quick=n == 8, null=False
+        )
+        for n in (8, 64)
+    ]
     counter = [
         Workload(f"counter, {_clients(n)}", f"counter clients={n}", quick=n in (8, 64), null=False)
         for n in (1, 2, 8, 64)
     ]
-    return disjoint + one_key + counter
+    return disjoint + one_key + transfers + counter
 
 
 def _watches() -> list[Workload]:

@@ -24,6 +24,9 @@ class Hypervisor:
         if domid not in self.domains:
             raise errors.ENOENT(f"domain {domid} does not exist")
 
+    def serve(self, session: Session) -> None:
+        pass
+
     def unmap(self, domid: int) -> None:
         pass
 

@@ -35,6 +35,9 @@ SILENT = but("4.17 has no event for permissions of @ names", others={})
 O_QUOTA = but("oxenstored says EQUOTA", EQUOTA)
 C_ONE_MORE_WATCH = but("4.17 allows one more", OK, events=["b 4"])
 O_ONE_MORE_WATCH = but("oxenstored allows one more", OK, events=["b 4"])
+O_EINVAL = but("oxenstored says EINVAL", EINVAL)
+C_KEEPS_ENTRIES = but("4.17 keeps the entry but ignores it", names("n0", "r3"))
+UNKNOWN = but("came with Xen 4.21 and 4.22", ENOSYS)
 
 # Why a scenario is not played.
 C_CRASH = "4.17 aborts on some malformed requests with one path"
@@ -42,3 +45,4 @@ O_EMPTY = "4.17 does not answer an empty payload in time"
 O_UNORDERED = {"o": "oxenstored sorts"}
 O_NO_PARTS = {"o": "oxenstored 4.17 has no DIRECTORY_PART"}
 NO_DEPTH = {"c": "depths came with Xen 4.22", "o": "depths came with Xen 4.22"}
+NO_FEATURES = {"c": "came with Xen 4.21 and 4.22", "o": "came with Xen 4.21 and 4.22"}

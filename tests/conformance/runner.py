@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tests.conformance.show import show, show_sent
 from tests.conformance.table import Events, Outcome, Row, Scenario, domid_of
-from tests.conformance.words import CLOSED, SILENCE, Action, Error, Like, Raw, Reply, Request
+from tests.conformance.words import CLOSED, OK, SILENCE, Action, Error, Like, Raw, Reply, Request
 from tests.conformance.world import Line, World
 from tests.peers.wire import Message
 from xenstore.wire import MessageType as Type
@@ -80,6 +80,8 @@ class Play:
                 self._partial.discard(row.who)
                 self._lines.pop(row.who).hang_up()
                 self._world.settle()
+            case "create", int(domid):
+                self._world.create(domid)
             case "die", int(domid):
                 self._lines.pop(row.who, None)
                 self._world.die(domid)
@@ -109,6 +111,9 @@ class Play:
         expected = self._expected(what, outcome, frame, messages)
         got: list[object] = [*messages, *([CLOSED] if closed else [])]
         self._compare(row, row.who, expected, got)
+        if isinstance(what, Request) and what.type in (Type.INTRODUCE, Type.RELEASE) and outcome.reply == OK:
+            # The ring of that domain has ended, or begins anew: it opens again when next used.
+            self._lines.pop(f"d{int(what.payload.split(bytes(1))[0])}", None)
 
     def _encode(self, row: Row, what: Request | Raw) -> tuple[bytes, Message]:
         """The bytes to send, and the reply they must get but for its payload."""

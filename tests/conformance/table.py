@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.conformance.words import SILENCE, Action, Raw, Reply, Request, Text, text
+from tests.conformance.words import CREATE, SILENCE, Action, Raw, Reply, Request, Text, text
 
 #: Watch events, "PATH TOKEN" each, in order.
 Events = Sequence[str]
@@ -150,8 +150,12 @@ class Scenario:
 
     @property
     def domains(self) -> list[int]:
-        """All domains with a ring in this scenario."""
-        return sorted({domid for row in self.rows if (domid := domid_of(row.who)) is not None})
+        """The domains that have a ring from the beginning: all but those that a row creates first."""
+        first: dict[int, Row] = {}
+        for row in self.rows:
+            if (domid := domid_of(row.who)) is not None:
+                first.setdefault(domid, row)
+        return sorted(domid for domid, row in first.items() if row.what != CREATE)
 
     def does(self, action: str) -> bool:
         """Whether some row is this action."""

@@ -1,6 +1,8 @@
 """Every scenario on every store that can play it."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,12 @@ from tests.conformance.tables import all_scenarios
 from tests.conformance.target import Target
 
 SCENARIOS = all_scenarios()
+
+#: The advisories about xenstored and oxenstored up to XSA-484.
+ADVISORIES = (
+    *(38, 72, 115, 206, 233, 272, 322, 323, 324, 325, 326, 330, 352, 353),
+    *(414, 415, 416, 417, 418, 419, 420, 421, 425, 440, 481, 483, 484),
+)
 
 
 def playable(target: str) -> pytest.MarkDecorator:
@@ -71,3 +79,9 @@ def test_c_xenstored(scenario: Scenario, c: Target) -> None:
 @playable("o")
 def test_oxenstored(scenario: Scenario, o: Target) -> None:
     play(o, scenario)
+
+
+@pytest.mark.parametrize("number", ADVISORIES)
+def test_every_advisory_is_tested(number: int) -> None:
+    sources = [path.read_text() for path in Path(__file__).parent.rglob("*.py")]
+    assert any(re.search(rf"\bXSA-{number}\b", source) for source in sources)

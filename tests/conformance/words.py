@@ -134,6 +134,7 @@ class Action:
 
 
 HANG_UP = Action("hang_up")
+CREATE = Action("create")
 DIE = Action("die")
 SHUT_DOWN = Action("shut_down")
 

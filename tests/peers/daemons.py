@@ -44,7 +44,7 @@ class Daemon:
         name: "ours", "c" or "o".
         socket: what clients connect to.
         rundir: its run directory; standard error is in `rundir/stderr`.
-        guests: where the guests of Debian's daemons have their pages, see `ring.py`.
+        guests: where the guests have their pages, see `ring.py`.
         pid: process id.
     """
 
@@ -123,7 +123,8 @@ def start_ours(rundir: Path, *options: str) -> Daemon:
     """This project's xenstored on `rundir`, created if need be."""
     rundir.mkdir(parents=True, exist_ok=True)
     rundir = rundir.absolute()
-    command = [sys.executable, "-m", "xenstore.server", "--no-fork", "--rundir", str(rundir), *options]
+    command: list[str | Path] = [sys.executable, "-m", "xenstore.server", "--no-fork", "--rundir", rundir]
+    command += ["--platform", f"sim:{rundir / 'guests'}", *options]
     return Daemon("ours", rundir, command)
 
 

@@ -5,10 +5,10 @@
  * request and its reply, are untouched.  Beside domain 0 there are the domains that the tests make
  * (see ring.py) in the directory $XENSTORED_GUESTS:
  *
- *     N/page       domain N exists as long as this file does; it is the page it shares with the daemon
- *     N/shutdown   domain N has shut down
- *     N/channel    datagram socket of the guest; a datagram is a notification by the daemon
- *     channel      datagram socket of the daemon; a datagram is the number of a port that fired
+ *     N/store.page      domain N exists as long as this file does; it is the page it shares with the daemon
+ *     N/shutdown        domain N has shut down
+ *     N/store.channel   datagram socket of the guest; a datagram is a notification by the daemon
+ *     store.channel     datagram socket of the daemon; a datagram is the number of a port that fired
  *
  * Interfaces: xenevtchn.h, xengnttab.h, xenctrl.h of Xen 4.17.
  */
@@ -53,7 +53,7 @@ static int has_file(int domid, const char *name)
     return access(guest_file(path, domid, name), F_OK) == 0;
 }
 
-static int exists(int domid) { return domid == 0 || has_file(domid, "page"); }
+static int exists(int domid) { return domid == 0 || has_file(domid, "store.page"); }
 
 /* Event channels: all ports arrive on one datagram socket. */
 
@@ -62,7 +62,7 @@ static void set_address(struct sockaddr_un *address, int domid)
     char path[PATH_MAX];
 
     address->sun_family = AF_UNIX;
-    snprintf(address->sun_path, sizeof address->sun_path, "%s", guest_file(path, domid, "channel"));
+    snprintf(address->sun_path, sizeof address->sun_path, "%s", guest_file(path, domid, "store.channel"));
 }
 
 static int channel(void)
@@ -76,7 +76,7 @@ static int channel(void)
     set_address(&own, -1);
     unlink(own.sun_path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof own) < 0) {
-        perror("preload.c: XENSTORED_GUESTS/channel");
+        perror("preload.c: XENSTORED_GUESTS/store.channel");
         abort();
     }
     return fd;
@@ -113,7 +113,7 @@ int xenevtchn_notify(void *xce, uint32_t port)
 static void *map_page(int domid)
 {
     char path[PATH_MAX];
-    int fd = openat(AT_FDCWD, guest_file(path, domid, "page"), O_RDWR | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, guest_file(path, domid, "store.page"), O_RDWR | O_CLOEXEC);
     void *page;
 
     if (fd < 0)

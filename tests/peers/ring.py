@@ -34,14 +34,14 @@ class Guest(Connection):
         self._domid = domid
         self._files = guests / str(domid)
         self._files.mkdir()
-        page = self._files / "page"
+        page = self._files / "store.page"
         page.write_bytes(bytes(PAGE_SIZE))
         with open(page, "r+b") as file:
             self._page = mmap.mmap(file.fileno(), PAGE_SIZE)
         self.words = memoryview(self._page).cast("I")
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._channel.settimeout(timeout)
-        self._channel.bind(str(self._files / "channel"))
+        self._channel.bind(str(self._files / "store.channel"))
 
     def send_bytes(self, data: bytes) -> None:
         """`data` through the ring, waiting for room where it is full."""
@@ -90,4 +90,4 @@ class Guest(Connection):
 
     def _fire(self, port: int) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
-            daemon.sendto(port.to_bytes(4, "little"), str(self._guests / "channel"))
+            daemon.sendto(port.to_bytes(4, "little"), str(self._guests / "store.channel"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.daemons import ROOT, Daemon, start_c, start_o
+from tests.peers.daemons import ROOT, Daemon, start_c, start_o, start_ours
 from tests.peers.ring import Guest
 from tests.peers.wire import Message, Wire
 from xenstore.wire import MessageType
@@ -68,7 +68,7 @@ def is_running(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
-@pytest.mark.parametrize("start", [start_c, start_o])
+@pytest.mark.parametrize("start", [start_ours, start_c, start_o])
 def test_a_guest_has_a_ring(start: Callable[[Path], Daemon], tmp_path: Path) -> None:
     with start(tmp_path) as daemon, Wire(daemon.socket) as dom0, Guest(daemon.guests, 7) as guest:
         assert dom0.request(MessageType.INTRODUCE, b"7\0001\0009\0").payload == b"OK\0"

@@ -1,4 +1,4 @@
-"""Our command lines print, byte for byte, what Debian's print, and end as they do."""
+"""Our command lines print, byte for byte, what Debian's print, and end as they do: on real stores."""
 
 import fcntl
 import os
@@ -8,36 +8,27 @@ import shlex
 import signal
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.peers.canned import Answer, Asked, CannedStore
-from tests.peers.daemons import C_XENSTORED, XEN_BIN, Daemon, need, start_c, start_ours
+from tests.peers.canned import CannedStore
+from tests.peers.daemons import Daemon, start_c, start_ours
+from tests.peers.programs import (
+    NAMES,
+    OURS,
+    PROGRAM_SECONDS,
+    THEIRS,
+    Run,
+    environment,
+    need_programs,
+    program,
+    run,
+)
 
 pytestmark = pytest.mark.peer
-
-PROGRAM_SECONDS = 60
-THEIRS = Path("/usr/bin")
-OURS = Path(sys.executable).parent
-NAMES = ("ls", "read", "write", "rm", "list", "exists", "chmod", "watch")
-
-
-class Run(NamedTuple):
-    """What a program did."""
-
-    status: int
-    output: bytes
-    errors: bytes
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed() -> None:
-    need(C_XENSTORED, XEN_BIN / "xenstore-control", *(THEIRS / f"xenstore-{name}" for name in NAMES))
 
 
 @pytest.fixture(scope="module", params=[start_c, start_ours], ids=["c", "ours"])
@@ -45,33 +36,10 @@ def stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Daemon, Daemon]]:
     """Two fresh stores of one kind: their programs work on the first, ours on the second."""
+    need_programs()
     start: Callable[[Path], Daemon] = request.param
     with start(tmp_path_factory.mktemp("theirs")) as first, start(tmp_path_factory.mktemp("ours")) as second:
         yield first, second
-
-
-def program(side: Path, name: str) -> Path:
-    """Where the program is; /usr/bin/xenstore-control is a wrapper that refuses to run without Xen."""
-    theirs = XEN_BIN if side == THEIRS and name == "control" else side
-    return theirs / f"xenstore-{name}"
-
-
-def environment(socket: Path) -> dict[str, str]:
-    return {"XENSTORED_PATH": str(socket), "LC_ALL": "C"}
-
-
-def run(side: Path, socket: Path, name: str, *arguments: str | bytes, **extra: str) -> Run:
-    """Run a program of theirs or ours; in what it prints, its path is cut down to its name."""
-    path = program(side, name)
-    result = subprocess.run(
-        [path, *arguments],
-        env=environment(socket) | extra,
-        capture_output=True,
-        timeout=PROGRAM_SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
-    prefix = os.fsencode(path.parent) + b"/"
-    return Run(result.returncode, result.stdout, result.stderr.replace(prefix, b""))
 
 
 def compare(stores: tuple[Daemon, Daemon], name: str, *arguments: str | bytes) -> Run:
@@ -268,13 +236,16 @@ def test_every_option_of_every_program(stores: tuple[Daemon, Daemon]) -> None:
             compare(stores, name, option, *limit, *words.get(name, ["/o"]))
 
 
-@pytest.mark.parametrize("byte", [bytes((byte,)) for byte in range(1, 256)], ids="x{0[0]:02x}".format)
-def test_every_byte_in_a_value(stores: tuple[Daemon, Daemon], byte: bytes) -> None:
-    compare(stores, "write", "-R", "/byte", b"<" + byte + b">")
-    compare(stores, "write", "/escape", b"<\\" + byte + b"41>")
-    compare(stores, "read", "-p", "/byte", "/escape")
-    compare(stores, "read", "-R", "/byte")
-    compare(stores, "ls", "/")
+def test_every_byte_in_a_value(stores: tuple[Daemon, Daemon]) -> None:
+    bytes_ = [bytes((number,)) for number in range(1, 256)]
+    paths = [f"/byte/{byte.hex()}" for byte in bytes_]
+    compare(stores, "write", "-R", *(word for pair in zip(paths, bytes_, strict=True) for word in pair))
+    compare(stores, "read", "-p", *paths)
+    compare(stores, "read", "-R", *paths)
+    compare(stores, "ls", "/byte")
+    escaped = [b"<\\" + byte + b"41>" for byte in bytes_]
+    compare(stores, "write", *(word for pair in zip(paths, escaped, strict=True) for word in pair))
+    compare(stores, "ls", "-f", "/byte")
 
 
 def test_bytes_that_are_no_text_in_paths(stores: tuple[Daemon, Daemon]) -> None:
@@ -417,6 +388,7 @@ def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
 
 @pytest.mark.parametrize("side", [THEIRS, OURS], ids=["theirs", "ours"])
 def test_posixly_correct_stops_at_the_first_argument(c_xenstored: Daemon, side: Path) -> None:
+    need_programs()
     result = run(side, c_xenstored.socket, "read", "/tool", "-p", POSIXLY_CORRECT="1")
     assert result == Run(1, b"\n", b"xenstore-read: couldn't read path -p\n")
 
@@ -426,6 +398,7 @@ def test_posixly_correct_stops_at_the_first_argument(c_xenstored: Daemon, side: 
 )
 @pytest.mark.parametrize("state", ["missing", "refused"])
 def test_no_server(tmp_path: Path, line: str, state: str) -> None:
+    need_programs()
     path = tmp_path / "socket"
     if state == "refused":
         with CannedStore(path, lambda asked: None):
@@ -436,199 +409,23 @@ def test_no_server(tmp_path: Path, line: str, state: str) -> None:
     assert run(OURS, path, name, *arguments) == theirs
 
 
-# What a real store would not say, and what the programs send.
-
-Table = dict[str, Answer | Callable[[Asked], Answer]]
-
-
-def canned(side: Path, path: Path, table: Table, line: str) -> tuple[Run, list[Asked]]:
-    """The program against a store that answers from the table, by default OK."""
-    rest = {key: list(value) if isinstance(value, list) else value for key, value in table.items()}
-
-    def answer(asked: Asked) -> Answer:
-        found = rest.get(asked.name, b"OK\0")
-        return found(asked) if callable(found) else found
-
-    name, *arguments = shlex.split(line)
-    path.unlink(missing_ok=True)
-    with CannedStore(path, answer) as store:
-        result = run(side, path, name, *arguments)
-    return result, store.asked
-
-
-def in_turn(*answers: Answer) -> Callable[[], Callable[[Asked], Answer]]:
-    """Answers one after the other, the last one again and again."""
-
-    def start() -> Callable[[Asked], Answer]:
-        rest = list(answers)
-        return lambda asked: rest.pop(0) if len(rest) > 1 else rest[0]
-
-    return start
-
-
-def only(path: bytes, answer: Answer, otherwise: Answer) -> Callable[[], Callable[[Asked], Answer]]:
-    """An answer for one path."""
-    return lambda: lambda asked: answer if asked.payload.startswith(path + b"\0") else otherwise
-
-
-def both(
-    tmp_path: Path, table: dict[str, Answer | Callable[[], Callable[[Asked], Answer]]], line: str
-) -> tuple[tuple[Run, list[Asked]], tuple[Run, list[Asked]]]:
-    """Theirs and ours, each against a store that starts anew."""
-
-    def fresh() -> Table:
-        return {key: value() if callable(value) else value for key, value in table.items()}
-
-    path = tmp_path / "socket"
-    return canned(THEIRS, path, fresh(), line), canned(OURS, path, fresh(), line)
-
-
-CHILDREN = in_turn(b"a\0b\0", b"")
-ANSWERS: list[tuple[str, dict[str, Answer | Callable[[], Callable[[Asked], Answer]]]]] = [
-    ("read /a", {"READ": bytes(range(256))}),
-    ("read -R /a", {"READ": bytes(range(256))}),
-    ("read /a", {"READ": "EACCES"}),
-    ("read /a", {"READ": "ESOMETHING"}),
-    ("read /a /b", {"TRANSACTION_START": "ENOSPC"}),
-    ("read /a /b", {"TRANSACTION_START": b"7\0", "TRANSACTION_END": "ENOSPC"}),
-    ("read /a /b", {"TRANSACTION_START": b"7\0", "TRANSACTION_END": in_turn("EAGAIN", "EAGAIN", b"OK\0"), "READ": b"v"}),
-    ("exists /a /b", {"TRANSACTION_START": b"7\0", "READ": "EIO"}),
-    ("ls", {"DIRECTORY": CHILDREN, "READ": bytes(range(0, 256, 7))}),
-    ("ls", {"DIRECTORY": CHILDREN, "READ": "EACCES"}),
-    ("ls -f", {"DIRECTORY": CHILDREN, "READ": "EACCES"}),
-    ("ls -p", {"DIRECTORY": CHILDREN, "READ": "EACCES", "GET_PERMS": b"n0\0r3\0"}),
-    ("ls -p", {"DIRECTORY": CHILDREN, "READ": b"", "GET_PERMS": b"n0\0r3\0b32757\0"}),
-    ("ls -fp", {"DIRECTORY": CHILDREN, "READ": b"x", "GET_PERMS": "EACCES"}),
-    ("ls -p", {"DIRECTORY": CHILDREN, "READ": b"x" * 200, "GET_PERMS": "EACCES"}),
-    ("ls", {"DIRECTORY": "EACCES"}),
-    ("ls", {"DIRECTORY": only(b"/", b"a\0b\0", "EACCES"), "READ": b""}),
-    ("ls", {"DIRECTORY": only(b"/", b"a\0b\0", "ENOENT"), "READ": b""}),
-    ("chmod -r /a n0", {"TRANSACTION_START": b"7\0", "DIRECTORY": "EACCES"}),
-    ("chmod -r /a n0", {"TRANSACTION_START": b"7\0", "DIRECTORY": CHILDREN, "SET_PERMS": only(b"/a/b", "EACCES", b"OK\0")}),
-    ("chmod -u /a/b n0", {"TRANSACTION_START": b"7\0", "SET_PERMS": only(b"/a", "EACCES", b"OK\0")}),
-    ("chmod -u a/b/c n0", {"TRANSACTION_START": b"7\0"}),
-    ("rm -t /a/b/c", {"TRANSACTION_START": b"7\0", "READ": b"", "DIRECTORY": b"", "RM": only(b"/a/b", "EACCES", b"OK\0")}),
-    ("rm -t /a/b/c", {"TRANSACTION_START": b"7\0", "READ": "EACCES"}),
-    ("watch /a", {"WATCH": "ENOSPC"}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("line", "table"), ANSWERS, ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_odd_answers(
-    tmp_path: Path, line: str, table: dict[str, Answer | Callable[[], Callable[[Asked], Answer]]]
-) -> None:
-    (theirs, _), (ours, _) = both(tmp_path, table, line)
-    assert ours == theirs
-
-
-CHMODS = [
-    "r-5",
-    "r99999999999",
-    "r9223372036854775808",
-    "r4294967295",
-    "'r\t7'",
-    "'r- 7'",
-    "b 007x",
+CONTROL = [
+    "check",
+    "print x",
+    "help",
+    "quota",
+    "quota 4711",
+    "quota set nodes",
+    "log",
+    "log on",
+    "log off",
+    "memreport",
+    "logfile",
+    "nonsense",
+    "live-update /nonexistent",
 ]
 
 
-@pytest.mark.parametrize("mode", CHMODS)
-def test_chmod_sends_the_domids_atoi_reads(tmp_path: Path, mode: str) -> None:
-    (_, theirs), (_, ours) = both(tmp_path, {"TRANSACTION_START": b"7\0"}, f"chmod /a {mode}")
-    assert [a.payload for a in ours if a.name == "SET_PERMS"] == [
-        a.payload for a in theirs if a.name == "SET_PERMS"
-    ]
-
-
-OK = b"OK\0"
-CONTROLS: list[tuple[str, Answer | Callable[[], Callable[[Asked], Answer]]]] = [
-    ("control", OK),
-    ("control check", OK),
-    ("control check", b""),
-    ("control check", b"\0"),
-    ("control check", b"text\nmore\n\0"),
-    ("control check", b"no end"),
-    ("control check", b"first\0second\0"),
-    ("control log on", OK),
-    ("control print a 'b c' ''", OK),
-    ("control -h", OK),
-    ("control --help", OK),
-    ("control quota set nodes 5", OK),
-    ("control no-such-command", in_turn("EINVAL", b"check\t\nhelp\t\n\0")),
-    ("control no-such-command", in_turn("EINVAL", b"")),
-    ("control no-such-command", "EINVAL"),
-    ("control help", "EINVAL"),
-    ("control check", "ENOENT"),
-    ("control check", "EACCES"),
-    ("control live-update", OK),
-    ("control live-update -c", OK),
-    ("control live-update -t", OK),
-    ("control live-update -c words", OK),
-    ("control live-update /bin/x", OK),
-    ("control live-update -c 'some words' /bin/x", OK),
-    ("control live-update -F /bin/x", OK),
-    ("control live-update -t 10 /bin/x", OK),
-    ("control live-update -t 5x /bin/x", OK),
-    ("control live-update -t abc /bin/x", OK),
-    ("control live-update -t 0 /bin/x", OK),
-    ("control live-update -t -5 /bin/x", OK),
-    ("control live-update -F -t 7 -c words /bin/x", OK),
-    ("control live-update /bin/x -F", OK),
-    ("control live-update /bin/x /bin/y", OK),
-    ("control live-update -a", OK),
-    ("control live-update -v 2 /bin/y", OK),
-    ("control live-update ''", OK),
-    ("control live-update -t 1 /bin/x", in_turn(OK, b"BUSY\0")),
-    ("control live-update -t 4 -F /bin/x", in_turn(OK, b"BUSY\0", OK)),
-    ("control live-update /bin/x", b"no such file\0"),
-    ("control live-update /bin/x", b""),
-    ("control live-update /bin/x", "EINVAL"),
-    ("control live-update -c words /bin/x", in_turn(OK, b"bad words\0", OK)),
-    ("control live-update -c words /bin/x", in_turn(OK, "ENOENT", OK)),
-    ("control live-update /bin/x", in_turn(OK, b"Domains with long running transactions:\n\0", OK)),
-    ("control live-update /bin/x", in_turn(OK, b"", OK)),
-    ("control live-update /bin/x", in_turn(OK, "EACCES", OK)),
-]
-
-
-@pytest.mark.parametrize(("line", "answers"), CONTROLS)
-def test_control_sends_and_prints_the_same(
-    tmp_path: Path, line: str, answers: Answer | Callable[[], Callable[[Asked], Answer]]
-) -> None:
-    theirs, ours = both(tmp_path, {"CONTROL": answers, "READ": "ENOENT"}, line)
-    assert ours == theirs
-
-
-XC_STUB = """
-static char handle[65536];
-void *xc_interface_open(void *logger, void *other_logger, unsigned flags) { return handle; }
-int xc_interface_close(void *interface) { return 0; }
-"""
-TRANSFERS = [OK, b"no\0", "EINVAL", in_turn(OK, b"no\0", OK), in_turn(OK, "EINVAL", OK)]
-
-
-@pytest.mark.parametrize("answers", TRANSFERS)
-def test_live_update_of_a_store_in_its_own_domain(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: Answer | Callable[[], Callable[[Asked], Answer]]
-) -> None:
-    """The program goes over in pieces; theirs reads it by way of the hypervisor's library."""
-    need(Path("cc"))
-    (tmp_path / "xc.c").write_text(XC_STUB)
-    stub = tmp_path / "xc.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", stub, tmp_path / "xc.c"], check=True)
-    binary = tmp_path / "binary"
-    binary.write_bytes(bytes(range(256)) * 20)
-    table = {"CONTROL": answers, "READ": b"5"}
-    monkeypatch.setitem(
-        globals(), "environment", lambda socket: {"XENSTORED_PATH": str(socket), "LD_PRELOAD": str(stub)}
-    )
-    theirs, ours = both(tmp_path, table, f"control live-update -c words {binary}")
-    assert ours == theirs
-
-
-def test_control_commands_of_the_real_daemons(stores: tuple[Daemon, Daemon]) -> None:
-    for line in ("check", "print x", "help", "quota", "quota 0", "quota 4711", "quota set nodes", "log", "log on", "log off",
-                 "memreport", "logfile", "nonsense", "live-update /nonexistent"):  # fmt: skip
-        compare(stores, "control", *line.split())
+@pytest.mark.parametrize("line", CONTROL)
+def test_control(stores: tuple[Daemon, Daemon], line: str) -> None:
+    compare(stores, "control", *line.split())

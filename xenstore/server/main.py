@@ -10,16 +10,16 @@ import trio
 
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
+from xenstore.platform import PlatformError, Unavailable
+from xenstore.platform.choose import XENSTORE_PORT, open_platform
 from xenstore.server import start
 from xenstore.server.drive import drive
 from xenstore.server.files import listening, pid_file
 from xenstore.server.options import Options, UsageError, parse, usage
+from xenstore.server.rings import Rings
 from xenstore.server.start import StartError, say
 from xenstore.server.trace import Trace
 from xenstore.store import Session, Store
-
-#: Where dom0's kernel says by which event channel it is reached; absent without Xen.
-_XENSTORE_PORT = "/proc/xen/xsd_port" if sys.platform == "linux" else "/kern/xen/xsd_port"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +67,10 @@ class _Server:
 
     def run(self) -> None:
         start.raise_descriptor_limit()
-        self.store = Store(quotas=self.options.quotas, keep_orphans=self.options.keep_orphans)
+        self.rings = self.open_rings()
+        self.store = Store(
+            quotas=self.options.quotas, keep_orphans=self.options.keep_orphans, hypervisor=self.rings
+        )
         self.store.log = self.log
         self.trace = Trace(self.store, self.log, self.options.log_directory)
         self.store.control = Control(self.store, self.trace, self.log)
@@ -96,17 +99,30 @@ class _Server:
         self.start_trace()
         self.pump.listen(listener.fileno(), self.admit)
         stack.callback(self.pump.forget, listener.fileno())
-        if os.path.exists(_XENSTORE_PORT):
-            self.log(
-                f"serving {self.options.socket} only: the rings of domains are not served by this version"
-            )
+        if self.rings is None:
+            self.log(f"serving {self.options.socket} only: no Xen here ({XENSTORE_PORT} is missing)")
         else:
-            self.log(f"serving {self.options.socket} only: no Xen here ({_XENSTORE_PORT} is missing)")
+            self.start_rings(self.rings, stack)
         if self.options.banner:
             print(_banner(self.options.socket), flush=True)
         self.is_up = True
         self.on_up()
         start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
+
+    def open_rings(self) -> Rings | None:
+        try:
+            platform = open_platform(self.options.platform)
+        except Unavailable as error:
+            raise StartError(str(error)) from error
+        return None if platform is None else Rings(platform, self.log)
+
+    def start_rings(self, rings: Rings, stack: ExitStack) -> None:
+        try:
+            rings.start(self.store, self.pump)
+        except PlatformError as error:
+            raise StartError(f"dom0's store ring: {error.strerror}") from error
+        stack.callback(rings.stop)
+        self.log(f"serving {self.options.socket} and the rings of {rings.count} domains on {rings.host}")
 
     def start_trace(self) -> None:
         for setting in self.options.trace_switches:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xenstore._pump import pollers
 from xenstore.limits import QUOTAS
+from xenstore.platform.choose import AUTO, NONE, SIMULATED, valid_name
 from xenstore.server.trace import SWITCHES
 from xenstore.wire import RELATIVE_PATH_MAX
 
@@ -37,6 +38,7 @@ class Options:
     socket: str = ""
     log_directory: str = ""
     poller: str | None = None
+    platform: str = AUTO
     notes: list[str] = field(default_factory=list)  # options that do nothing here, and why
 
 
@@ -155,6 +157,14 @@ def _poller(options: Options, name: str) -> None:
     options.poller = name
 
 
+def _platform(options: Options, name: str) -> None:
+    if not valid_name(name):
+        raise ValueError(f"expected {AUTO}, {NONE} or {SIMULATED}<dir>")
+    if name.startswith(SIMULATED):
+        name = SIMULATED + os.path.abspath(name.removeprefix(SIMULATED))
+    options.platform = name
+
+
 def _rundir(options: Options, directory: str) -> None:
     options.socket = os.path.join(directory, "socket")
 
@@ -189,6 +199,9 @@ _OPTIONS = (
         "K", "keep-orphans", "", "keep the nodes of domains that are gone (a risk)", _flag("keep_orphans")
     ),
     _Option("", "poller", "<name>", f"how to wait for clients: {', '.join(pollers())}", _poller),
+    _Option(
+        "", "platform", "<name>", f"whose domains: {AUTO}, {NONE}, {SIMULATED}<dir>", _platform
+    ),
     _Option("", "banner", "", "print what to try in another terminal", _flag("banner")),
     _Option("H", "help", "", "print this", _flag("help")),
     _Option("V", "verbose", "", "no effect", _without_effect("--trace-file shows each request")),

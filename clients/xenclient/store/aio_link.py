@@ -98,6 +98,7 @@ class TrioLink(Link):
         """The attempt's result, tried again after each EAGAIN, within `seconds`."""
 
         async def attempts(progress: Progress) -> T:
+            progress.awaited = lambda: "a transaction to commit"
             pauses = conflict_pauses(self.random)
             while True:
                 try:
@@ -133,7 +134,7 @@ class TrioLink(Link):
             await trio.sleep(item.seconds)
             return b""
         while True:
-            progress.awaited = lambda: f"a connection (for {item})"
+            progress.awaited = lambda: f"xenstored to come back ({self.connection.lost}), for {item}"
             connection = await self._connected()
             answered = trio.Event()
             call = connection.call(item, answered.set)
@@ -147,7 +148,7 @@ class TrioLink(Link):
                 raise
             if not call.lost:
                 return call.result()
-            call.check_repeatable(connection.lost)
+            call.check_repeatable(f"{connection.lost} ({self.where})")
 
     async def _connected(self) -> Connection:
         """The connection, once there is one again."""
@@ -206,6 +207,8 @@ class TrioLink(Link):
             await self._to_send.wait()
             self._to_send = trio.Event()
             data = bytes(self.connection.outgoing)
+            if not data:
+                continue
             # Counted before it is sent: a stream does not say how much of it went out before it failed.
             self.connection.sent(len(data))
             try:

@@ -170,7 +170,7 @@ class BlockingLink(Link):
                 raise
             if not call.lost:
                 return call.result()
-            call.check_repeatable(connection.lost)
+            call.check_repeatable(f"{connection.lost} ({self.where})")
 
     def _pause(self, pause: Pause, deadline: Deadline) -> None:
         left = deadline.left(pause.awaited)
@@ -186,7 +186,7 @@ class BlockingLink(Link):
         if not self.connection.lost:
             return self.connection
         reason = self.connection.lost
-        left = deadline.left("a connection")
+        left = deadline.left(f"xenstored to come back ({reason})")
         limit = deadline if left is not None and left < self.reconnect else Deadline(self, self.reconnect)
         try:
             self._open(limit, patient=True)

@@ -52,7 +52,7 @@ class Link:
             self._waits = self._new_waits()
         if patient:
             # First, because a server that accepts and hangs up must not be tried in a tight loop.
-            yield Pause(next(self._waits), "xenstored to come back")
+            yield Pause(next(self._waits), f"xenstored to come back ({self.connection.lost})")
         while True:
             try:
                 return connect()

@@ -93,20 +93,23 @@ class Queue:
         self._error: Exception | None = None
 
     def ready(self) -> bool:
-        """Whether `take` has something to say."""
-        return bool(self._events or self._error or self.closed)
+        """Whether `take` has something to say; if not, events may come."""
+        return bool(self._events or self._error or self.closed or not self.registrations)
 
     def take(self) -> Event | None:
         """The oldest event; None when the queue was closed and is empty.
 
         Raises:
             Exception: what `fail` was given, once, after the events that came before it.
+            ClientError: it is empty and nothing is watched.
         """
         if self._events:
             return self._events.pop(0)
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+        if not self.closed:
+            raise ClientError("nothing is watched: enter the watch, or add a path to it, first")
         return None
 
     def put(self, event: Event) -> None:

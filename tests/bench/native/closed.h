@@ -9,7 +9,7 @@ enum {  /* what a request of a script does besides being sent and answered */
     ENDS = 2,        /* and stops */
     STARTS = 4,      /* the reply is the transaction id of what follows */
     INSIDE = 8,      /* sent with that id */
-    COMMITS = 16,    /* EAGAIN is allowed: the script starts again */
+    COMMITS = 16,    /* EAGAIN is allowed: the unit starts again */
     TAKES = 32,      /* the reply is the counter */
     PUTS_NEXT = 64   /* the value sent is one more */
 };
@@ -28,6 +28,7 @@ struct client {
     struct group *group;
     struct request *script;
     long length, to_send, to_answer;   /* indices into the script */
+    long unit;                         /* where the last unit sent begins */
     long sent, answered;
     int64_t *began;                    /* of the units on the way, by number modulo depth */
     int retrying;

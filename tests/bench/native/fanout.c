@@ -87,11 +87,12 @@ static long play_until(struct round *r, int poller, int64_t end, struct histogra
     long rounds = 0;
     int64_t began;
 
-    while ((began = now_ns()) < end) {
+    do {
+        began = now_ns();
         play(r, poller);
         histogram_add(latency, now_ns() - began);
         rounds++;
-    }
+    } while (now_ns() < end);
     return rounds;
 }
 

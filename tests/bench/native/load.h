@@ -30,7 +30,7 @@ struct options {
     const char *socket;
     const char *kind;
     long clients, depth, ms, pid, limit_s;
-    long watches, holders, idle, nodes, children, shared, beside, beside_depth, deaf;
+    long watches, holders, idle, nodes, children, accounts, shared, beside, beside_depth, deaf;
 };
 extern struct options options;
 

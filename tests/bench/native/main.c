@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 struct options options = {.clients = 1, .depth = 1, .ms = 1000, .limit_s = 30, .holders = 100,
-                          .children = 10, .beside_depth = 64};
+                          .children = 10, .accounts = 100, .beside_depth = 64};
 
 static const struct { const char *name; void (*run)(void); } workloads[] = {
     {"read", closed_loop}, {"write", closed_loop}, {"directory", closed_loop}, {"create", closed_loop},
-    {"transaction", closed_loop}, {"counter", closed_loop}, {"fanout", fan_out}, {"subtree", remove_tree},
-    {"wide", remove_wide}, {"close", close_holders}, {"hold", hold},
+    {"transaction", closed_loop}, {"transfer", closed_loop}, {"counter", closed_loop},
+    {"fanout", fan_out}, {"subtree", remove_tree}, {"wide", remove_wide}, {"close", close_holders}, {"hold", hold},
 };
 
 static const struct { const char *name; long *value, least; } numbers[] = {
@@ -27,7 +27,7 @@ static const struct { const char *name; long *value, least; } numbers[] = {
     {"pid", &options.pid, 0}, {"limit_s", &options.limit_s, 1}, {"watches", &options.watches, 0},
     {"holders", &options.holders, 1}, {"idle", &options.idle, 0}, {"nodes", &options.nodes, 0},
     {"children", &options.children, 1}, {"shared", &options.shared, 0}, {"beside", &options.beside, 0},
-    {"beside_depth", &options.beside_depth, 1}, {"deaf", &options.deaf, 0},
+    {"accounts", &options.accounts, 2}, {"beside_depth", &options.beside_depth, 1}, {"deaf", &options.deaf, 0},
 };
 
 #define COUNT(array) (sizeof array / sizeof array[0])

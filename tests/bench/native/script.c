@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SCRIPT_SPREAD 65536  /* random nodes, over all clients of a workload */
+#define TRANSFERS 256        /* different ones in a client's script */
 
 static struct request make(unsigned char *bytes, size_t size, long reply_len, int flags)
 {
@@ -39,12 +40,12 @@ static void transaction_path(long index, char *into)
     sprintf(into, "/local/domain/%ld/device/vif/0/%s", index / 3 + 1, names[index % 3]);
 }
 
-static long random_node(void)
+static long random_below(long limit)
 {
     static uint64_t state = 88172645463325252ULL;
 
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return (long)(state % (uint64_t)options.nodes);
+    return (long)(state % (uint64_t)limit);
 }
 
 static void add_read(struct client *c, const char *path)
@@ -116,6 +117,25 @@ static void add_transaction(struct client *c, long index)
     add_commit(c);
 }
 
+static void account_path(long index, char *into) { sprintf(into, "/bench/account/%ld", index); }
+
+/* Start, read two of options.accounts nodes, write both, commit: conflicts are real, but seldom. */
+static void add_transfer(struct client *c)
+{
+    unsigned char r[MESSAGE_MAX];
+    char path[2][64];
+    long first = random_below(options.accounts), i;
+
+    account_path(first, path[0]);
+    account_path((first + 1 + random_below(options.accounts - 1)) % options.accounts, path[1]);
+    add_start(c);
+    for (i = 0; i < 2; i++)
+        add(c, r, build_path(r, READ, path[i]), VALUE_SIZE, INSIDE);
+    for (i = 0; i < 2; i++)
+        add(c, r, build_write(r, path[i], random_below(2) ? VALUE : OTHER_VALUE), 3, INSIDE);
+    add_commit(c);
+}
+
 static void add_counter(struct client *c)
 {
     unsigned char r[MESSAGE_MAX];
@@ -134,7 +154,7 @@ static void add_on_nodes(struct client *c)
 
     for (i = 0; i < SCRIPT_SPREAD / options.clients; i++) {
         char path[256];
-        node_path(random_node(), path);
+        node_path(random_below(options.nodes), path);
         if (is_kind("read"))
             add_read(c, path);
         else if (is_kind("write"))
@@ -147,6 +167,7 @@ static void add_on_nodes(struct client *c)
 void write_script(struct client *c, long index)
 {
     char path[256];
+    long i;
 
     client_path(index, path);
     if (is_kind("directory"))
@@ -155,6 +176,9 @@ void write_script(struct client *c, long index)
         add_transaction(c, index);
     else if (is_kind("counter"))
         add_counter(c);
+    else if (is_kind("transfer"))
+        for (i = 0; i < TRANSFERS; i++)
+            add_transfer(c);
     else if (options.nodes > 0)
         add_on_nodes(c);
     else if (is_kind("read"))
@@ -189,6 +213,8 @@ void prepare_nodes(void)
         write_nodes(options.children, child_path);
     if (is_kind("transaction"))
         write_nodes(options.clients * 3, transaction_path);
+    if (is_kind("transfer"))
+        write_nodes(options.accounts, account_path);
     if (is_kind("counter")) {
         connection_open(&c);
         bulk(&c, 1, WRITE, make_counter, NULL, 0);

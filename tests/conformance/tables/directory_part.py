@@ -1,6 +1,7 @@
 """DIRECTORY_PART: long listings in pieces, each with the directory's generation."""
 
 import re
+from collections.abc import Sequence
 
 from tests.conformance.reasons import NO_DIRECTORY_PART, O_NO_PARTS
 from tests.conformance.table import do, node, scenario
@@ -28,6 +29,21 @@ MANY = [f"{n:0>63}" for n in range(100)]  # 6400 bytes of listing, 64 each
 def part(listing: bytes) -> Like:
     """The generation, the same in all parts, and a piece of the listing."""
     return Like(rb"(?P<gen>\d+)\x00" + re.escape(listing))
+
+
+def first_part(children: Sequence[str]) -> Like:
+    """As many whole names as fit with the generation into 4095 bytes, one being kept for the end."""
+    choices = []
+    for digits in range(1, 9):
+        room = 4095 - digits - 1
+        fitting = [name for n, name in enumerate(children) if len(names(*children[: n + 1])) <= room]
+        choices.append(rb"\d{%d}\x00" % digits + re.escape(names(*fitting)))
+    return Like(b"|".join(choices))
+
+
+def filling(size: int) -> list[str]:
+    """Names that take `size` bytes of listing, and then single letters, two bytes each."""
+    return [*(f"{n:0>63}" for n in range(63)), "x" * (size - 63 * 64 - 1), *"abcdefghij"]
 
 
 SCENARIOS = [
@@ -76,6 +92,24 @@ SCENARIOS = [
         do("a", directory_part("/t", 64), part(names(*MANY[1:64])), "any name may be the first"),
         given=[node(f"/t/{name}") for name in MANY],
         not_on=O_NO_PARTS,
+    ),
+    *(
+        scenario(
+            f"names up to the last byte, {parity}",
+            do("a", directory("/t"), E2BIG, "more than a message"),
+            do(
+                "a",
+                directory_part("/t", 0),
+                first_part(filling(size)),
+                "the last name that fits ends at byte 4095",
+            ),
+            given=[node(f"/t/{name}") for name in filling(size)],
+            not_on=O_NO_PARTS,
+        )
+        for parity, size in {
+            "generations of 1, 3, 5 digits": 4083,
+            "generations of 2, 4, 6 digits": 4084,
+        }.items()
     ),
     scenario(
         "arguments",

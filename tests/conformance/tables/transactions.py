@@ -1,25 +1,15 @@
-"""Transactions: isolation, commit, conflicts, and what becomes of them when something else happens.
+"""Transactions: their ids, isolation, events, and what ends them."""
 
-Ours commits a transaction if all its requests, replayed on the store as it is by then, would get the
-same replies byte for byte.  C xenstored refuses when any node that was accessed has changed at all;
-oxenstored replays, too, but by rules of its own.
-"""
-
-from collections.abc import Sequence
-
-from tests.conformance.reasons import C_CONFLICT, O_BAD_ID, O_NO_ECHO
-from tests.conformance.table import Difference, Node, Scenario, act, but, do, home, node, scenario
+from tests.conformance.reasons import O_BAD_ID, O_NO_ECHO
+from tests.conformance.table import act, but, do, home, node, scenario
 from tests.conformance.words import (
     EACCES,
     EAGAIN,
     EBUSY,
     EINVAL,
-    EIO,
     ENOENT,
     HANG_UP,
     OK,
-    Reply,
-    Request,
     begins,
     control,
     directory,
@@ -39,7 +29,6 @@ from tests.conformance.words import (
     write,
 )
 
-V1, V2 = b"one", b"two"
 ANY_TYPE = {
     "DIRECTORY": directory("/t"),
     "READ": read("/t"),
@@ -55,28 +44,6 @@ ANY_TYPE = {
     "CONTROL": control("print", "x"),
     "RESET_WATCHES": reset_watches(),
 }
-
-
-def conflict(
-    name: str,
-    inside: Sequence[tuple[Request, Reply]],
-    outside: Sequence[Request],
-    commit: Reply,
-    why: str,
-    given: Sequence[Node] = (),
-    c: Difference | None = None,
-    o: Difference | None = None,
-) -> Scenario:
-    """A transaction does something, the world does something else before it ends."""
-    return scenario(
-        name,
-        do("a", start(), begins("T"), "a transaction"),
-        *(do("a", request, reply, "inside the transaction", tx="T") for request, reply in inside),
-        *(do("b", request, OK, "outside of it") for request in outside),
-        do("a", end(), commit, why, tx="T", c=c, o=o),
-        do("a", end(), ENOENT, "after that it is gone", tx="T", o=O_BAD_ID),
-        given=given,
-    )
 
 
 SCENARIOS = [
@@ -186,162 +153,6 @@ SCENARIOS = [
         do("a", read("/u/x"), b"U", "completely"),
         given=[node("/t"), node("/u")],
     ),
-    # --- conflicts that all three refuse
-    conflict(
-        "read, changed outside, written",
-        [(read("/t/x"), V1), (write("/t/x", "three"), OK)],
-        [write("/t/x", V2)],
-        EAGAIN,
-        "the value that was read is no longer there",
-        [node("/t/x", V1)],
-    ),
-    conflict(
-        "found missing, made outside, written",
-        [(read("/t/x"), ENOENT), (write("/t/x", "mine"), OK)],
-        [write("/t/x", "theirs")],
-        EAGAIN,
-        "it was not missing after all",
-        [node("/t")],
-    ),
-    conflict(
-        "read, removed outside, something written",
-        [(read("/t/x"), V1), (write("/t/y"), OK)],
-        [rm("/t/x")],
-        EAGAIN,
-        "what was read is gone",
-        [node("/t/x", V1)],
-    ),
-    conflict(
-        "listed, child added outside, something written",
-        [(directory("/t"), names("x")), (write("/t/y"), OK)],
-        [write("/t/z")],
-        EAGAIN,
-        "the listing is no longer true",
-        [node("/t/x")],
-    ),
-    conflict(
-        "listed, child removed outside, something written",
-        [(directory("/t"), names("x")), (write("/t/y"), OK)],
-        [rm("/t/x")],
-        EAGAIN,
-        "the listing is no longer true",
-        [node("/t/x")],
-    ),
-    conflict(
-        "permissions read, changed outside, something written",
-        [(get_perms("/t/x"), names("n0")), (write("/t/y"), OK)],
-        [set_perms("/t/x", "r0")],
-        EAGAIN,
-        "they are no longer these",
-        [node("/t/x")],
-    ),
-    conflict(
-        "changed in a directory that was removed and made anew outside",
-        [(directory("/t/d"), names("x")), (write("/t/d/y"), OK)],
-        [rm("/t/d"), mkdir("/t/d")],
-        EAGAIN,
-        "it is another directory",
-        [node("/t/d/x")],
-    ),
-    # --- conflicts that C sees and ours does not
-    conflict(
-        "read only, changed outside",
-        [(read("/t/x"), V1)],
-        [write("/t/x", V2)],
-        OK,
-        "it saw one consistent state, and has nothing to commit",
-        [node("/t/x", V1)],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "listed only, changed outside",
-        [(directory("/t"), names("x"))],
-        [write("/t/y")],
-        OK,
-        "the same",
-        [node("/t/x")],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "different children of one directory",
-        [(write("/t/x"), OK)],
-        [write("/t/y")],
-        OK,
-        "neither is in the other's way",
-        [node("/t")],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "the same child of one directory",
-        [(write("/t/x", "mine"), OK)],
-        [write("/t/x", "theirs")],
-        OK,
-        "as if it had been written afterwards",
-        [node("/t")],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "written blindly on both sides",
-        [(write("/t/x", "mine"), OK)],
-        [write("/t/x", "theirs")],
-        OK,
-        "as if it had been written afterwards",
-        [node("/t/x", V1)],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "read, written outside with the same value, something written",
-        [(read("/t/x"), V1), (write("/t/y"), OK)],
-        [write("/t/x", V1)],
-        OK,
-        "what was read is still true",
-        [node("/t/x", V1)],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "removed on both sides",
-        [(rm("/t/x"), OK)],
-        [rm("/t/x")],
-        OK,
-        "removing what is missing is fine",
-        [node("/t/x", V1)],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "a different part of the store",
-        [(read("/t/x"), V1), (write("/t/y"), OK)],
-        [write("/u/x"), rm("/u/y")],
-        OK,
-        "has nothing to do with it",
-        [node("/t/x", V1), node("/u/y")],
-    ),
-    conflict(
-        "value read, child added outside, something written",
-        [(read("/t/x"), V1), (write("/t/y"), OK)],
-        [write("/t/x/child")],
-        OK,
-        "the value is still the same",
-        [node("/t/x", V1)],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "written, directory removed outside",
-        [(write("/t/d/x", V1), OK)],
-        [rm("/t/d")],
-        OK,
-        "the directory is made anew",
-        [node("/t/d/y")],
-        c=C_CONFLICT,
-    ),
-    conflict(
-        "removed in a directory that was removed outside",
-        [(rm("/t/d/x"), OK)],
-        [rm("/t/d")],
-        EAGAIN,
-        "removing there would now be ENOENT",
-        [node("/t/d/x")],
-    ),
-    # --- the snapshot, events, ends
     scenario(
         "a transaction sees the store as it was at its first operation",
         do("a", start(), begins("T"), "a transaction"),
@@ -465,22 +276,6 @@ SCENARIOS = [
         given=[node("/t/x/y/z")],
     ),
     scenario(
-        "removal of a directory whose child is removed outside meanwhile",
-        do("a", start(), begins("T"), "a transaction"),
-        do("a", directory("/t/d"), names("x"), "looks into a directory", tx="T"),
-        do("b", rm("/t/d/x"), OK, "the child goes"),
-        do(
-            "a",
-            rm("/t/d"),
-            OK,
-            "in the snapshot it is there",
-            tx="T",
-            c=but("C finds its child missing", EIO),
-        ),
-        do("a", end(), EAGAIN, "the listing is no longer true", tx="T"),
-        given=[node("/t/d/x")],
-    ),
-    scenario(
         "an error inside does not end a transaction",
         do("a", start(), begins("T"), "a transaction"),
         do("a", read("/t/missing"), ENOENT, "finds nothing", tx="T"),
@@ -491,31 +286,6 @@ SCENARIOS = [
         do("a", read("/t/x"), b"v", "what it wrote"),
         given=[node("/t")],
         not_on={"o": "its RM / removes all"},
-    ),
-    scenario(
-        "rights are those of the commit, too",
-        do("d3", start(), begins("T"), "a transaction of a domain"),
-        do("d3", write("/t/x", "v"), OK, "writes where it may", tx="T"),
-        do("a", set_perms("/t", "r0"), OK, "the right is taken away"),
-        do("d3", end(), EAGAIN, "so it may not after all", tx="T"),
-        do("a", directory("/t"), b"", "nothing was made"),
-        given=[node("/t", perms="b0")],
-    ),
-    scenario(
-        "what was refused inside and would now be granted",
-        do("d3", start(), begins("T"), "a transaction of a domain"),
-        do("d3", read("/t/x"), EACCES, "may not read", tx="T"),
-        do("d3", write("own", "v"), OK, "writes elsewhere", tx="T"),
-        do("a", set_perms("/t/x", "r0"), OK, "the right is given"),
-        do(
-            "d3",
-            end(),
-            EAGAIN,
-            "the refusal is no longer true",
-            tx="T",
-            o=but("oxenstored does not mind", OK),
-        ),
-        given=[node("/t"), node("/t/x", "v"), home(3)],
     ),
     scenario(
         "a domain's transaction makes its own nodes",
@@ -549,44 +319,5 @@ SCENARIOS = [
         do("a", start(), begins("V"), "a new one"),
         do("a", end(), OK, "works", tx="V"),
         given=[node("/t")],
-    ),
-    scenario(
-        "two transactions on one key",
-        do("a", start(), begins("T"), "a's"),
-        do("b", start(), begins("U"), "b's"),
-        do("a", read("/t/n"), b"5", "a reads", tx="T"),
-        do("b", read("/t/n"), b"5", "b reads", tx="U"),
-        do("a", write("/t/n", "6"), OK, "a adds one", tx="T"),
-        do("b", write("/t/n", "6"), OK, "b adds one", tx="U"),
-        do("a", end(), OK, "a is first", tx="T"),
-        do("b", end(), EAGAIN, "b must look again", tx="U"),
-        do("b", start(), begins("W"), "it does"),
-        do("b", read("/t/n"), b"6", "and sees a's", tx="W"),
-        do("b", write("/t/n", "7"), OK, "adds one", tx="W"),
-        do("b", end(), OK, "now it may", tx="W"),
-        do("a", read("/t/n"), b"7", "nothing was lost"),
-        given=[node("/t/n", "5")],
-    ),
-    scenario(
-        "two transactions that both remove many nodes",
-        do("a", start(), begins("T"), "a's"),
-        do("b", start(), begins("U"), "b's"),
-        *(do("a", rm(f"/t/{n}"), OK, "a removes", tx="T") for n in range(50)),
-        *(do("b", rm(f"/t/{n}"), OK, "b removes the same", tx="U") for n in range(50)),
-        do("a", end(), OK, "a is first", tx="T"),
-        do("b", end(), OK, "b finds them gone, which is what it wanted (XSA-440)", tx="U", c=C_CONFLICT),
-        do("a", directory("/t"), b"", "they are gone"),
-        given=[node("/t"), *(node(f"/t/{n}") for n in range(50))],
-    ),
-    scenario(
-        "the last of two commits wins",
-        do("a", start(), begins("T"), "a's"),
-        do("b", start(), begins("U"), "b's"),
-        do("a", write("/t/x", "a"), OK, "a writes", tx="T"),
-        do("b", write("/t/x", "b"), OK, "b writes", tx="U"),
-        do("b", end(), OK, "b is first", tx="U"),
-        do("a", end(), OK, "a afterwards", tx="T", c=C_CONFLICT),
-        do("a", read("/t/x"), b"a", "as in the order of the commits", c=but("a was refused", b"b")),
-        given=[node("/t/x")],
     ),
 ]

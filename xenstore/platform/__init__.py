@@ -1,0 +1,110 @@
+"""What the store needs of the host: the pages of domains and their event channels.
+
+`Platform` is the contract; each module beside this one is one kind of host.  Nothing else in the store
+knows device nodes, ioctls or hypercalls.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["DomainState", "Page", "Platform", "PlatformError", "Unavailable"]
+
+#: Anything with a writable buffer of 4096 bytes that stays mapped as long as it is referred to.
+Page = object
+
+
+class DomainState(NamedTuple):
+    """What the hypervisor says of a domain.
+
+    Attributes:
+        unique: differs between two domains that had the same domid one after the other; 0: not known.
+        is_shutdown: it has shut down or crashed and waits to be destroyed.
+        is_dying: it is being destroyed, nothing of it can be mapped any more.
+    """
+
+    unique: int
+    is_shutdown: bool
+    is_dying: bool
+
+
+class Unavailable(Exception):
+    """This host lacks what a platform needs; the text names it, and the remedy."""
+
+
+class PlatformError(OSError):
+    """The host refused; `errno` says why, the text what for."""
+
+
+class Platform(ABC):
+    """One host.  Every method is called from one thread and does not block.
+
+    Event channel ports are this host's own (local) ones.  A port that was reported by `pending` stays
+    silent until `unmask`.
+    """
+
+    name: str
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """A descriptor that is readable while events are pending; poll(2) can wait for it, others may not."""
+
+    @abstractmethod
+    def pending(self) -> list[int]:
+        """The ports that have fired since, each once; takes them off."""
+
+    @abstractmethod
+    def unmask(self, port: int) -> None:
+        """Let a port that was reported fire again."""
+
+    @abstractmethod
+    def notify(self, port: int) -> None:
+        """Make the other end's port fire; whether it is still there does not matter."""
+
+    @abstractmethod
+    def bind_interdomain(self, domid: int, remote_port: int) -> int:
+        """A new local port, connected to a port that a domain left open for it.
+
+        Raises:
+            PlatformError: there is no such domain or port.
+        """
+
+    @abstractmethod
+    def bind_domain_changes(self) -> int:
+        """The port that fires when some domain shut down or died (VIRQ_DOM_EXC).
+
+        Raises:
+            PlatformError: somebody else has it: a domain other than dom0, or another xenstored.
+        """
+
+    @abstractmethod
+    def unbind(self, port: int) -> None:
+        """Close a local port."""
+
+    @abstractmethod
+    def map_own_page(self) -> tuple[Page, int] | None:
+        """dom0's own store page and the port on which its kernel waits; None where dom0 has none."""
+
+    @abstractmethod
+    def map_page(self, domid: int, gfn: int) -> Page:
+        """A domain's store page: grant reference 1, else the frame.
+
+        Raises:
+            PlatformError: it cannot be mapped.
+        """
+
+    @abstractmethod
+    def unmap_page(self, page: Page) -> None:
+        """Undo `map_page`; the page must not be used any more."""
+
+    @abstractmethod
+    def domains(self) -> Mapping[int, DomainState]:
+        """All domains of the host, by domid."""
+
+    @abstractmethod
+    def store_port(self, domid: int) -> int | None:
+        """The port an introduced domain would name, where the host knows it (existing domains at start)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back."""

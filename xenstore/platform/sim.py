@@ -1,0 +1,127 @@
+"""A simulated host made of files, for `xenstored --platform sim:DIR`.
+
+    DIR/store.channel    datagram socket of the store; a datagram is a port that fired, 4 bytes little endian
+    DIR/N/store.page     domain N exists as long as this file does; it is the page it shares with the store
+    DIR/N/store.channel  datagram socket of domain N; a datagram, whatever it holds, is a notification
+    DIR/N/unique         a number that no other domain N had, as decimal text
+    DIR/N/shutdown       exists once the domain has shut down
+
+Domain N fires port STORE_PORT + N; port DOMAIN_CHANGES says that some domain came to an end.  A simulated
+guest thus outlives the store it talks to, exactly as a real one does.
+"""
+
+import errno
+import mmap
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
+
+DOMAIN_CHANGES = 1
+STORE_PORT = 16
+PAGE_SIZE = 4096
+
+
+class SimulatedPlatform(Platform):
+    """The host that lives in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.name = f"sim:{directory}"
+        self._directory = directory
+        self._bound: set[int] = set()
+        self._channel = self._open_channel()
+
+    def _open_channel(self) -> socket.socket:
+        path = self._directory / "store.channel"
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        channel.setblocking(False)
+        try:
+            path.unlink(missing_ok=True)
+            channel.bind(os.fspath(path))
+        except OSError as error:
+            channel.close()
+            raise Unavailable(f"{path}: {error.strerror or error}") from error
+        return channel
+
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
+    def pending(self) -> list[int]:
+        """All bound ports: a datagram may have been lost to a full queue, and looking costs little."""
+        fired = False
+        while True:
+            try:
+                self._channel.recv(4)
+            except BlockingIOError:
+                break
+            fired = True
+        return sorted(self._bound) if fired else []
+
+    def unmask(self, port: int) -> None:
+        pass
+
+    def notify(self, port: int) -> None:
+        address = os.fspath(self._directory / str(port - STORE_PORT) / "store.channel")
+        try:
+            self._channel.sendto(b"\0", address)
+        except BlockingIOError:
+            pass  # it has notifications enough
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
+                raise
+
+    def bind_interdomain(self, domid: int, remote_port: int) -> int:
+        if domid not in self.domains():
+            raise PlatformError(errno.ESRCH, f"simulated domain {domid} does not exist")
+        self._bound.add(STORE_PORT + domid)
+        return STORE_PORT + domid
+
+    def bind_domain_changes(self) -> int:
+        self._bound.add(DOMAIN_CHANGES)
+        return DOMAIN_CHANGES
+
+    def unbind(self, port: int) -> None:
+        self._bound.discard(port)
+
+    def map_own_page(self) -> tuple[Page, int] | None:
+        if not self._page_file(0).exists():
+            return None
+        return self.map_page(0, 0), STORE_PORT
+
+    def map_page(self, domid: int, gfn: int) -> Page:
+        try:
+            with open(self._page_file(domid), "r+b") as file:
+                return mmap.mmap(file.fileno(), PAGE_SIZE)
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None) or errno.EINVAL
+            raise PlatformError(number, f"{self._page_file(domid)}: {error}") from error
+
+    def unmap_page(self, page: Page) -> None:
+        assert isinstance(page, mmap.mmap)
+        page.close()
+
+    def domains(self) -> Mapping[int, DomainState]:
+        found = {}
+        for entry in self._directory.iterdir():
+            if entry.name.isdigit() and (entry / "store.page").exists():
+                found[int(entry.name)] = DomainState(
+                    self._unique(entry), (entry / "shutdown").exists(), False
+                )
+        return found
+
+    def store_port(self, domid: int) -> int | None:
+        return STORE_PORT + domid
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _page_file(self, domid: int) -> Path:
+        return self._directory / str(domid) / "store.page"
+
+    def _unique(self, entry: Path) -> int:
+        try:
+            return int((entry / "unique").read_text())
+        except (OSError, ValueError):
+            return 0

@@ -1,0 +1,202 @@
+"""The rings of all domains: which page and port is whose, and what the hypervisor says of them.
+
+Introduces dom0 and the domains that run already at start, serves a ring when its port fires, and looks
+which domains have come to an end when the hypervisor says that some have.
+"""
+
+from collections.abc import Callable
+
+from xenstore import errors
+from xenstore._link import Link
+from xenstore._pump import Pump
+from xenstore.platform import DomainState, Page, Platform, PlatformError
+from xenstore.store import Session, Store
+
+#: How often all rings are looked at without having been notified, in seconds: lost notifications happen.
+SCAN_SECONDS = 20.0
+
+
+class Rings:
+    """The `Hypervisor` of a store on a host that has domains."""
+
+    def __init__(self, platform: Platform, log: Callable[[str], object]) -> None:
+        self._platform = platform
+        self._log = log
+        self._links: dict[int, Link] = {}
+        self._pages: dict[int, Page] = {}
+        self._by_port: dict[int, Link] = {}
+        self._seen: dict[int, DomainState] = {}
+        self._changes_port: int | None = None
+
+    @property
+    def host(self) -> str:
+        """What kind of host this is."""
+        return self._platform.name
+
+    @property
+    def count(self) -> int:
+        """How many domains are connected."""
+        return len(self._links)
+
+    # --- what the store asks (xenstore.store.Hypervisor) -------------------------------------------------
+
+    def exists(self, domid: int) -> bool:
+        if domid in self._links:
+            return True
+        state = self._platform.domains().get(domid)
+        if state is None or state.is_dying:
+            return False
+        self._seen.setdefault(domid, state)
+        return True
+
+    def map(self, domid: int, gfn: int, port: int) -> None:
+        """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
+        if domid in self._links:
+            self._drop_port(self._links[domid])
+        try:
+            page = self._pages.get(domid) or self._platform.map_page(domid, gfn)
+        except PlatformError as error:
+            raise _refusal(error) from error
+        try:
+            local = self._platform.bind_interdomain(domid, port)
+        except PlatformError as error:
+            if domid not in self._pages:
+                self._platform.unmap_page(page)
+            raise _refusal(error) from error
+        self._enter(domid, page, local)
+
+    def serve(self, session: Session) -> None:
+        link = self._links[session.domid]
+        link.attach(session)
+        link.restart()
+
+    def unmap(self, domid: int) -> None:
+        link = self._links.pop(domid, None)
+        if link is None:
+            return
+        self._drop_port(link)
+        link.release()
+        self._platform.unmap_page(self._pages.pop(domid))
+
+    # --- start ------------------------------------------------------------------------------------------
+
+    def start(self, store: Store, pump: Pump) -> None:
+        """Connect dom0's kernel and every domain that runs, and wait for events from now on.
+
+        Raises:
+            PlatformError: dom0's ring or the port for domain changes is not to be had.
+        """
+        self._store = store
+        self._pump = pump
+        self._changes_port = self._platform.bind_domain_changes()
+        own = self._platform.map_own_page()
+        if own is not None:
+            page, port = own
+            self._enter(0, page, self._platform.bind_interdomain(0, port))
+            self._resume(store.connect_domain(0))
+        self._seen = dict(self._platform.domains())
+        for domid in sorted(self._seen):
+            if domid != 0 and not self._seen[domid].is_dying:
+                self._introduce_running(domid)
+        pump.on_readable(self._platform.fileno(), self.on_events)
+
+    def stop(self) -> None:
+        self._pump.forget(self._platform.fileno())
+        self._platform.close()
+
+    def _introduce_running(self, domid: int) -> None:
+        port = self._platform.store_port(domid)
+        if port is None:
+            return
+        try:
+            self.map(domid, 0, port)
+        except errors.XenstoreError as error:
+            self._log(f"domain {domid} runs already, but its store ring cannot be connected: {error}")
+            return
+        self._resume(self._store.connect_domain(domid))
+
+    def _resume(self, session: Session) -> None:
+        """Go on with a ring whose other side is alive: its indices stay."""
+        link = self._links[session.domid]
+        link.attach(session)
+        link.connected()
+        self._serve(link)
+
+    # --- events -----------------------------------------------------------------------------------------
+
+    def on_events(self) -> None:
+        """Serve every port that fired."""
+        for port in self._platform.pending():
+            if port == self._changes_port:
+                self.look_at_domains()
+            elif port in self._by_port:
+                self._serve(self._by_port[port])
+            self._platform.unmask(port)
+
+    def scan(self) -> None:
+        """Look at every ring, notified or not."""
+        for link in list(self._links.values()):
+            self._serve(link)
+
+    def _serve(self, link: Link) -> None:
+        if self._links.get(link.domid) is not link:
+            return
+        try:
+            if link.wants_reconnect:
+                self._store.reconnect(link.domid)
+                self._log(f"domain {link.domid} asked to start its store connection anew")
+            if link.serve():
+                self._pump.call_soon(lambda: self._serve(link))
+        except Exception as error:
+            self._log(f"domain {link.domid}: internal error at its store ring: {error!r}")
+
+    def look_at_domains(self) -> None:
+        """Tell the store which domains have come to an end since the last look."""
+        now = self._platform.domains()
+        died = [
+            domid
+            for domid, state in self._seen.items()
+            if domid not in now or now[domid].is_dying or now[domid].unique != state.unique
+        ]
+        stopped = [
+            domid for domid, state in now.items() if state.is_shutdown and domid not in died and domid != 0
+        ]
+        self._seen = {domid: state for domid, state in now.items() if not state.is_dying}
+        self._store.domains_ended(died, stopped)
+
+    # --- tables -----------------------------------------------------------------------------------------
+
+    def _enter(self, domid: int, page: Page, port: int) -> None:
+        old = self._links.get(domid)
+        if old is not None:
+            old.release()
+        link = Link(domid, page, lambda: self._notify(port))
+        link.port = port
+        self._links[domid] = link
+        self._pages[domid] = page
+        self._by_port[port] = link
+        if domid not in self._seen:
+            state = self._platform.domains().get(domid)
+            if state is not None:
+                self._seen[domid] = state
+
+    def _drop_port(self, link: Link) -> None:
+        if self._by_port.get(link.port) is link:
+            del self._by_port[link.port]
+            self._platform.unbind(link.port)
+
+    def _notify(self, port: int) -> None:
+        try:
+            self._platform.notify(port)
+        except OSError as error:
+            link = self._by_port.get(port)
+            whose = f"domain {link.domid}" if link is not None else f"port {port}"
+            self._log(f"{whose}: cannot be notified: {error}")
+
+
+def _refusal(error: PlatformError) -> errors.XenstoreError:
+    """The wire's error for a host's; those the wire does not know become EINVAL."""
+    for cls in errors.BY_NAME.values():
+        if cls.errno == error.errno:
+            return cls(str(error))
+    return errors.EINVAL(str(error))
