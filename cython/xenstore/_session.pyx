@@ -1037,6 +1037,8 @@ cdef class Store:
         cdef Account account
         cdef int i
         for i in range(ledger.used):
+            if ledger.rows[i].nodes == 0 and ledger.rows[i].size == 0:
+                continue            # given and taken away within one transaction
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
