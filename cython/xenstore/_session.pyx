@@ -101,6 +101,16 @@ cdef struct Header:
     uint32_t size
 
 
+cdef inline void put_header(char *at, uint32_t type, uint32_t req_id, uint32_t tx_id, Py_ssize_t size) noexcept:
+    """Write a header, to any address: messages follow each other without padding."""
+    cdef Header header
+    header.type = type
+    header.req_id = req_id
+    header.tx_id = tx_id
+    header.size = <uint32_t>size
+    memcpy(at, &header, HEADER_SIZE)
+
+
 cdef inline bint one_string(const char *payload, Py_ssize_t size) noexcept:
     """Whether a payload is one NUL-terminated string and nothing else."""
     return size > 0 and memchr(payload, 0, size) == payload + size - 1
@@ -488,7 +498,6 @@ cdef class Session(Subscriber):
         """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
-        cdef Header *header
         cdef char *p
         cdef uint64_t hash
         if self.closed:
@@ -504,10 +513,7 @@ cdef class Session(Subscriber):
         if not self.privileged and not self.account.allows(Q_MEMORY, self.account.memory + HEADER_SIZE + total):
             return 0
         p = self.room(HEADER_SIZE + total)
-        header = <Header *>p
-        header.type = WATCH_EVENT
-        header.req_id = header.tx_id = 0
-        header.size = <uint32_t>total
+        put_header(p, WATCH_EVENT, 0, 0, total)
         p += HEADER_SIZE
         memcpy(p, path, size)
         p[size] = 0
@@ -533,7 +539,7 @@ cdef class Session(Subscriber):
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept:
         """Whether a watch event with this text is among the messages not begun to be sent."""
         cdef int i
-        cdef Header *header
+        cdef Header header
         cdef const char *at
         if self.pending_used == 0:
             return False
@@ -541,7 +547,7 @@ cdef class Session(Subscriber):
         while self.pending[2 * i + 1]:
             if self.pending[2 * i] == hash and self.pending[2 * i + 1] - 1 >= self.sent_bytes:
                 at = self.out + self.out_head + (self.pending[2 * i + 1] - 1 - self.sent_bytes)
-                header = <Header *>at
+                memcpy(&header, at, HEADER_SIZE)
                 if header.size == <uint32_t>size and memcmp(at + HEADER_SIZE, text, size) == 0:
                     return True
             i = (i + 1) & (self.pending_size - 1)
@@ -700,11 +706,7 @@ cdef class Session(Subscriber):
 
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef char *p = self.room(HEADER_SIZE + size)
-        cdef Header *header = <Header *>p
-        header.type = type
-        header.req_id = req_id
-        header.tx_id = tx_id
-        header.size = <uint32_t>size
+        put_header(p, type, req_id, tx_id, size)
         memcpy(p + HEADER_SIZE, payload, size)
         self.out_tail += HEADER_SIZE + size
         if self.store.trace is not None:
@@ -903,9 +905,9 @@ cdef class Session(Subscriber):
     def find_pending(self):
         """Remember the watch events in out, as if they had just been queued."""
         cdef Py_ssize_t at = self.out_head + self.message_left
-        cdef Header *header
+        cdef Header header
         while at + HEADER_SIZE <= self.out_tail:
-            header = <Header *>(self.out + at)
+            memcpy(&header, self.out + at, HEADER_SIZE)
             if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
                 self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
                                   self.sent_bytes + (at - self.out_head))
