@@ -115,6 +115,7 @@ cdef class Pump:
             raise OSError(errno, os.strerror(errno), f"poller {poller or names[0]}")
         self.closed = False
         self.store = store
+        store.now = monotonic()
         self.log = _to_stderr
         self.table = []
         self.continued = deque()

@@ -1056,6 +1056,8 @@ cdef class Store:
         cdef Account account
         cdef int i
         for i in range(ledger.used):
+            if ledger.rows[i].nodes == 0 and ledger.rows[i].size == 0:
+                continue            # given and taken away within one transaction
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
@@ -1188,7 +1190,8 @@ cdef class Store:
     def give_to(self, bytes path, int domid):
         """Make a domain the owner of the existing node at a path; no watch hears of it."""
         cdef Place place = self.live.tree.find(path, len(path))
-        self.live.tree.set_perms(path, len(path), with_owner((<Node>place.node).perms, domid))
+        cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
+        self.live.tree.set_perms(path, len(path), with_owner(perms, domid))
         self.settle()
 
     def forget_domain(self, int domid):

@@ -1,6 +1,7 @@
 """The other end of a pump's connection, as a test holds it."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from xenstore._pump import Pump
@@ -75,8 +76,20 @@ def listen(directory: Path) -> socket.socket:
     return listener
 
 
+#: More turns than any test here has use for.
+TURNS_MAX = 100_000
+
+
+def turns(pump: Pump) -> Iterator[None]:
+    """Turns the pump once for each step of a loop, to be left when what it waits for has come; else fails."""
+    for _ in range(TURNS_MAX):
+        pump.turn(0)
+        yield
+    raise AssertionError(f"still waiting after {TURNS_MAX} turns")
+
+
 def settle(pump: Pump) -> None:
     """Turns until nothing is left to do."""
-    pump.turn(0)
-    while pump.busy or pump.pause() == 0:
-        pump.turn(0)
+    for _ in turns(pump):
+        if not pump.busy and pump.pause() > 0:
+            return

@@ -1,15 +1,16 @@
 """The pump over socketpairs, with every poller: nothing is lost, and what fails fails alone."""
 
+import math
 import os
 import random
 import socket
 
 import pytest
 
-from tests.unit.server.clients import Client, read_request, settle
+from tests.unit.server.clients import Client, read_request, settle, turns
 from xenstore._pump import Pump
 from xenstore.store import Session
-from xenstore.wire import HEADER, MessageType
+from xenstore.wire import HEADER, MessageType, pack
 
 READ = MessageType.READ
 
@@ -83,9 +84,10 @@ def test_a_small_socket_buffer_only_takes_longer(pump: Pump) -> None:
     client = Client(pump, server_buffer_bytes=1)
     client.send_all(read_request() * 1000)
     count = 0
-    while count < 1000:
-        pump.turn(0)
+    for _ in turns(pump):
         count += len(client.replies())
+        if count >= 1000:
+            break
     assert count == 1000
     settle(pump)
     assert not pump.busy
@@ -165,6 +167,31 @@ def test_an_error_inside_one_session_closes_that_one(pump: Pump, pump_log: list[
     assert good.replies() == [(READ, 2)]
     assert len(pump_log) == 1
     assert "ZeroDivisionError: planted (test_pump.py:" in pump_log[0]
+
+
+def test_what_the_store_has_to_do_by_itself_is_done(pump: Pump) -> None:
+    """A large subtree is dismantled in slices, whenever the store says that it is time."""
+    client = Client(pump)
+    for number in range(3000):
+        client.send_all(pack(MessageType.WRITE, b"/big/%d\0value" % number))
+        settle(pump)
+        client.replies()
+    client.send_all(pack(MessageType.RM, b"/big\0"))
+    pump.turn(0)
+    assert client.replies() == [(MessageType.RM, 0)]
+    assert pump.pause() == 0.0
+    settle(pump)
+    assert pump.pause() == math.inf
+
+
+def test_waiting_is_bounded_by_what_the_store_waits_for(pump: Pump) -> None:
+    settle(pump)
+    assert pump.pause() == math.inf
+    guest = pump.store.open_session(5, False)
+    assert 0 < pump.pause() <= 1
+    guest.close()
+    settle(pump)
+    assert pump.pause() == math.inf
 
 
 def test_descriptors_are_closed_with_their_connection(pump: Pump) -> None:

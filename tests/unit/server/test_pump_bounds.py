@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.server.clients import Client, listen, read_request, settle
+from tests.unit.server.clients import Client, listen, read_request, settle, turns
 from xenstore._pump import Pump
 from xenstore.store import Session
 from xenstore.wire import MessageType
@@ -28,28 +28,30 @@ def test_a_flood_lets_others_through(pump: Pump) -> None:
             sent += 1
         before = answered
         other.send_all(read_request(number))
-        mine: list[tuple[int, int]] = []
-        while not mine:
-            pump.turn(0)
+        for _ in turns(pump):
             answered += len(flood.replies())
             mine = other.replies()
+            if mine:
+                break
         assert mine == [(READ, number)]
         assert answered - before <= FOREIGN_REQUESTS_MAX
-    settle(pump)
-    assert answered + len(flood.replies()) <= sent
+        # What is not executed stays in the client's socket, a buffer's worth aside.
+        assert sent - answered <= 5000
     assert answered >= 200  # the flood goes on meanwhile
 
 
-def test_floods_share_evenly(pump: Pump) -> None:
-    floods = [Client(pump) for _ in range(8)]
-    answered = [0] * 8
+@pytest.mark.parametrize("count", [8, 100])  # 100: more than one wait reports
+def test_floods_share_evenly(pump: Pump, count: int) -> None:
+    floods = [Client(pump) for _ in range(count)]
+    answered = [0] * count
     for flood in floods:
-        flood.send_all(read_request() * 1000)
-    while sum(answered) < 4000:
-        pump.turn(0)
+        flood.send_all(read_request() * 500)
+    for _ in turns(pump):
         for number, flood in enumerate(floods):
             answered[number] += len(flood.replies())
         assert max(answered) - min(answered) <= FOREIGN_REQUESTS_MAX
+        if sum(answered) >= count * 250:
+            break
 
 
 def test_who_does_not_read_delays_nobody_and_loses_nothing(pump: Pump) -> None:
@@ -75,14 +77,13 @@ def test_who_does_not_read_delays_nobody_and_loses_nothing(pump: Pump) -> None:
     assert not pump.busy  # and nothing keeps the poller awake meanwhile
 
     numbers: list[int] = []
-    while len(numbers) < sent:
-        before = len(numbers)
+    for _ in turns(pump):
         numbers += [req_id for _, req_id in deaf.replies()]
-        settle(pump)
         if rest:
             rest = rest[deaf.send(rest) :]
             sent += not rest
-        assert len(numbers) > before or rest == b"" or not deaf.session.stalled
+        elif len(numbers) >= sent:
+            break
     assert numbers == list(range(sent))
 
 
