@@ -1,12 +1,14 @@
-"""A guest that talks to one of Debian's daemons through a shared page, as a real one would.
+"""A guest that talks to a daemon through a shared page, as a real one would.
 
-The hypervisor's part, page and event channel, is played by files and sockets; see preload.c.
+The hypervisor's part, page and event channel, is played by files and sockets: see preload.c for Debian's
+daemons, `xenstore.platform.sim` for this project's.
 Layout of the page: xen/include/public/io/xs_wire.h (struct xenstore_domain_interface).
 """
 
 import mmap
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,7 @@ class Guest(Connection):
         self._domid = domid
         self._files = guests / str(domid)
         self._files.mkdir()
+        (self._files / "unique").write_text(str(time.monotonic_ns()))
         page = self._files / "store.page"
         page.write_bytes(bytes(PAGE_SIZE))
         with open(page, "r+b") as file:
@@ -55,7 +58,9 @@ class Guest(Connection):
             data = data[size:]
 
     def receive_bytes(self) -> bytes:
-        self._wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD])
+        self._wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD] or self.words[ERROR] != 0)
+        if self.words[RSP_CONS] == self.words[RSP_PROD]:
+            return b""  # the daemon serves this ring no longer
         at = self.words[RSP_CONS] % RING_SIZE
         size = min((self.words[RSP_PROD] - self.words[RSP_CONS]) & 0xFFFFFFFF, RING_SIZE - at)
         data = self._page[RING_SIZE + at : RING_SIZE + at + size]
