@@ -49,23 +49,31 @@ class Guest(Connection):
     def send_bytes(self, data: bytes) -> None:
         """`data` through the ring, waiting for room where it is full."""
         while data:
-            self._wait(lambda: self._room() > 0)
-            at = self.words[REQ_PROD] % RING_SIZE
-            size = min(len(data), self._room(), RING_SIZE - at)
-            self._page[at : at + size] = data[:size]
-            self.words[REQ_PROD] = (self.words[REQ_PROD] + size) & 0xFFFFFFFF
-            self._fire(PORT_OF_DOMAIN + self._domid)
+            self.wait(lambda: self._room() > 0)
+            size = min(len(data), self._room())
+            self.place(data[:size])
+            self.fire()
             data = data[size:]
 
+    def place(self, data: bytes) -> None:
+        """`data` into the ring, which has room for it; the daemon is not told."""
+        for at, byte in enumerate(data, self.words[REQ_PROD]):
+            self._page[at % RING_SIZE] = byte
+        self.words[REQ_PROD] = (self.words[REQ_PROD] + len(data)) & 0xFFFFFFFF
+
+    def fire(self) -> None:
+        """Tell the daemon to look at the ring."""
+        self._fire(PORT_OF_DOMAIN + self._domid)
+
     def receive_bytes(self) -> bytes:
-        self._wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD] or self.words[ERROR] != 0)
+        self.wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD] or self.words[ERROR] != 0)
         if self.words[RSP_CONS] == self.words[RSP_PROD]:
             return b""  # the daemon serves this ring no longer
         at = self.words[RSP_CONS] % RING_SIZE
         size = min((self.words[RSP_PROD] - self.words[RSP_CONS]) & 0xFFFFFFFF, RING_SIZE - at)
         data = self._page[RING_SIZE + at : RING_SIZE + at + size]
         self.words[RSP_CONS] = (self.words[RSP_CONS] + size) & 0xFFFFFFFF
-        self._fire(PORT_OF_DOMAIN + self._domid)
+        self.fire()
         return data
 
     def shut_down(self) -> None:
@@ -85,13 +93,13 @@ class Guest(Connection):
         self.close()
         self._fire(PORT_OF_VIRQ)
 
-    def _room(self) -> int:
-        return RING_SIZE - ((self.words[REQ_PROD] - self.words[REQ_CONS]) & 0xFFFFFFFF)
-
-    def _wait(self, condition: Callable[[], bool]) -> None:
+    def wait(self, condition: Callable[[], bool]) -> None:
         """Until the daemon has made `condition` true; each of its notifications is a reason to look again."""
         while not condition():
             self._channel.recv(1)
+
+    def _room(self) -> int:
+        return RING_SIZE - ((self.words[REQ_PROD] - self.words[REQ_CONS]) & 0xFFFFFFFF)
 
     def _fire(self, port: int) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
