@@ -535,6 +535,7 @@ cdef class Session(Subscriber):
                                      self.store.now))
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
+            self.update_stall()
         elif self.out_tail - self.out_head > OUTPUT_MAX and not self.on_ring:
             self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
