@@ -199,9 +199,7 @@ _OPTIONS = (
         "K", "keep-orphans", "", "keep the nodes of domains that are gone (a risk)", _flag("keep_orphans")
     ),
     _Option("", "poller", "<name>", f"how to wait for clients: {', '.join(pollers())}", _poller),
-    _Option(
-        "", "platform", "<name>", f"whose domains: {AUTO}, {NONE}, {SIMULATED}<dir>", _platform
-    ),
+    _Option("", "platform", "<name>", f"whose domains: {AUTO}, {NONE}, {SIMULATED}<dir>", _platform),
     _Option("", "banner", "", "print what to try in another terminal", _flag("banner")),
     _Option("H", "help", "", "print this", _flag("help")),
     _Option("V", "verbose", "", "no effect", _without_effect("--trace-file shows each request")),

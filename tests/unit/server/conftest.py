@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from tests.unit.server import bsd_build
+from tests.unit.server.clients import settle
 from tests.unit.server.program import Place
 from xenstore import _pump
 from xenstore._pump import Pump
@@ -36,6 +37,7 @@ def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
         pump = request.getfixturevalue("bsd_pump").Pump(Store(), name)
     else:
         pytest.skip(f"{name} is not a poller of this system")
+    settle(pump)  # the stores of earlier tests may have left things to free
     yield pump
     pump.close()
 
