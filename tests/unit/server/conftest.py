@@ -1,3 +1,4 @@
+import gc
 import os
 import resource
 import signal
@@ -37,7 +38,8 @@ def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
         pump = request.getfixturevalue("bsd_pump").Pump(Store(), name)
     else:
         pytest.skip(f"{name} is not a poller of this system")
-    settle(pump)  # the stores of earlier tests may have left things to free
+    gc.collect()
+    settle(pump)  # what the stores of earlier tests left is freed now, not in the midst of this one
     yield pump
     pump.close()
 
