@@ -180,6 +180,7 @@ class Store(_session.Store):
             if other.target == domid:
                 other.target = None
         self._reported_shutdown.discard(domid)
+        self.features_ahead.pop(domid, None)
         self.hypervisor.unmap(domid)
         self._remove_nodes(domid)
         self.forget_domain(domid)

@@ -87,8 +87,10 @@ def run(chosen: argparse.Namespace, names: list[str]) -> dict[str, dict[str, Mea
         show(workload.name, results, targets)
     if servers.OURS in names and selected(COLD_START, chosen.only):
         with tempfile.TemporaryDirectory(prefix="xend-bench-") as scratch:
-            results[COLD_START] = cold.measure_cold_start(COLD_RUNS, Path(scratch))
-        show(COLD_START, results, targets)
+            rows = cold.measure_cold_start(COLD_RUNS, Path(scratch))
+        results.update(rows)
+        for name in rows:
+            show(name, results, targets)
     return results
 
 

@@ -8,31 +8,31 @@ from pathlib import Path
 
 from tests.bench.measure import Measured
 from tests.bench.servers import start
-from tests.bench.workloads import WORKLOADS
+from tests.bench.workloads import COLD_PYTHON, COLD_START, WORKLOADS
 
 PATH = "/tool"
 
 
-def commands() -> dict[str, list[str]]:
-    """What is compared: bare Python, our xenstore-read, Debian's where it is installed."""
+def commands() -> dict[tuple[str, str], list[str]]:
+    """What is compared, by row and server: bare Python, our xenstore-read, Debian's where it is installed."""
     found = {
-        "python": [sys.executable, "-c", "pass"],
-        "ours": [str(Path(sys.executable).with_name("xenstore-read")), PATH],
+        (COLD_PYTHON, "ours"): [sys.executable, "-c", "pass"],
+        (COLD_START, "ours"): [str(Path(sys.executable).with_name("xenstore-read")), PATH],
     }
     debian = shutil.which("xenstore-read", path="/usr/bin:/usr/sbin:/bin:/sbin")
     if debian:
-        found["c"] = [debian, PATH]
+        found[COLD_START, "c"] = [debian, PATH]
     return found
 
 
-def measure_cold_start(runs: int, rundir: Path) -> dict[str, Measured]:
-    """Figure `ms`: the wall time of each command against our xenstored, alternating, one run each."""
-    measured = {name: Measured() for name in commands()}
+def measure_cold_start(runs: int, rundir: Path) -> dict[str, dict[str, Measured]]:
+    """Rows with the figure `ms`: the wall time of each command against our xenstored, alternating."""
+    rows: dict[str, dict[str, Measured]] = {COLD_PYTHON: {}, COLD_START: {}}
     with start("ours", rundir, WORKLOADS[0]) as daemon:
         for _ in range(runs):
-            for name, command in commands().items():
-                _time(measured[name], command, str(daemon.socket))
-    return measured
+            for (row, server), command in commands().items():
+                _time(rows[row].setdefault(server, Measured()), command, str(daemon.socket))
+    return rows
 
 
 def _time(measured: Measured, command: list[str], socket: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.model.requests import OK, Outcome, Refused, Request
 from tests.model.tree import Entry, Node, Tree, join, parent_path
 from xenstore.limits import QUOTAS
-from xenstore.wire import MessageType
+from xenstore.wire import TYPE_NAMES, MessageType
 
 if TYPE_CHECKING:
     from tests.model.model import Model
@@ -153,7 +153,7 @@ class Domains:
         if payload and not payload.endswith(b"\0"):
             raise Refused("EINVAL")
         strings = payload.split(b"\0")[:-1]
-        answer = getattr(self, "_" + MessageType(type).name.lower())(session, strings)
+        answer = getattr(self, "_" + TYPE_NAMES[type].lower())(session, strings)
         self.model.answer(answer)
 
     def _introduce(self, session: Session, strings: list[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from tests.model.tree import (
     join,
     parent_path,
 )
-from xenstore.wire import PAYLOAD_MAX, MessageType
+from xenstore.wire import PAYLOAD_MAX, TYPE_NAMES
 
 OK = b"OK\0"
 
@@ -73,7 +73,7 @@ class Execution:
 
     def perform(self, request: Request) -> Outcome:
         try:
-            method: Callable[[Request], Outcome] = getattr(self, MessageType(request.type).name.lower())
+            method: Callable[[Request], Outcome] = getattr(self, TYPE_NAMES[request.type].lower())
             return method(request)
         except Refused as refused:
             return Outcome(refused=refused.name)

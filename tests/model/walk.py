@@ -7,7 +7,7 @@ from tests.model.session import Session as ModelSession
 from tests.peers.wire import Message
 from tests.unit.store.client import Client, Hypervisor
 from xenstore.store import Session, Store
-from xenstore.wire import MessageType, pack
+from xenstore.wire import TYPE_NAMES, MessageType, pack
 
 SOCKETS = ["socket A", "socket B"]
 RINGS = {"ring 0": 0, "ring 1": 1, "ring 2": 2, "ring 3": 3}
@@ -64,8 +64,7 @@ class Walk:
         if pair is None:
             return
         self.req_id += 1
-        known = type in list(MessageType)
-        self.trail.append(f"{name}: {MessageType(type).name if known else type} {payload!r} tx {tx_id}")
+        self.trail.append(f"{name}: {TYPE_NAMES.get(type, type)} {payload!r} tx {tx_id}")
         pair[0].feed(pack(type, payload, req_id=self.req_id, tx_id=tx_id))
         self.model.request(pair[1], type, self.req_id, tx_id, payload)
         self.compare(payload if tx_id == 0 else b"")

@@ -74,6 +74,8 @@ class _Server:
             quotas=self.options.quotas, keep_orphans=self.options.keep_orphans, hypervisor=self.rings
         )
         self.store.log = self.log
+        if self.options.watch_event_timeout_seconds is not None:
+            self.store.watch_event_seconds = self.options.watch_event_timeout_seconds
         self.trace = Trace(self.store, self.log, self.options.log_directory)
         self.store.control = Control(self.store, self.trace, self.log)
         self.pump = Pump(self.store, self.options.poller)

@@ -16,7 +16,10 @@ static int64_t read_clock(clockid_t clock)
 
 int64_t now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
-/* Read here rather than by the runner, so that it covers exactly the measured interval. */
+/*
+ * Read here rather than by the runner, so that it covers exactly the measured interval.  POSIX's clock
+ * of another process: Linux, NetBSD from 8 on.
+ */
 int64_t server_cpu_ns(void)
 {
     clockid_t clock;

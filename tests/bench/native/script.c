@@ -21,7 +21,8 @@ static struct request make(unsigned char *bytes, size_t size, long reply_len, in
 
 static void add(struct client *c, unsigned char *bytes, size_t size, long reply_len, int flags)
 {
-    c->script = realloc(c->script, (size_t)(c->length + 1) * sizeof *c->script);
+    if ((c->length & (c->length - 1)) == 0)  /* full: the room is the next power of two */
+        c->script = realloc(c->script, (size_t)(c->length > 0 ? 2 * c->length : 1) * sizeof *c->script);
     c->script[c->length++] = make(bytes, size, reply_len, flags);
 }
 

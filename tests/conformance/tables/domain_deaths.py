@@ -153,6 +153,17 @@ SCENARIOS = [
         not_on={"o": "4.17 has XSA-483"},
     ),
     scenario(
+        "the root given to a domain",
+        do("a", write("/t/x", "v"), OK, "a node of dom0's"),
+        do("a", set_perms("/", "n3"), OK, "dom0 may do even this"),
+        do("d3", write("/y", "v"), OK, "the domain owns the root"),
+        act("d3", DIE, "it dies"),
+        do("a", get_perms("/"), names("n0"), "the root goes back to dom0"),
+        do("a", read("/t/x"), b"v", "with all that is not the domain's"),
+        do("a", read("/y"), ENOENT, "without what is"),
+        not_on={"c": "4.17 removes its root and is lost", "o": "it removes all it owns"},
+    ),
+    scenario(
         "several domains",
         do("a", is_introduced(3), b"T\0", "three"),
         do("a", is_introduced(5), b"T\0", "of them"),

@@ -125,6 +125,28 @@ SCENARIOS = [
         ],
     ),
     scenario(
+        "a closed child of a readable directory",
+        do("d3", watch("/t/x/y", "in"), OK, "the parent's right counts", events=["/t/x/y in"]),
+        do("a", rm("/t/x"), OK, "though it goes as well", others={"d3": ["/t/x/y in"]}),
+        given=[node("/t"), node("/t/x", perms="r0"), node("/t/x/y", perms="n0")],
+    ),
+    scenario(
+        "a closed child of a readable directory in a transaction",
+        do("d3", watch("/t/x/y", "in"), OK, "the parent's right counts", events=["/t/x/y in"]),
+        do("a", start(), begins("T"), "a transaction"),
+        do("a", rm("/t/x"), OK, "removes both", tx="T"),
+        do(
+            "a",
+            end(),
+            OK,
+            "here, too",
+            tx="T",
+            others={"d3": ["/t/x/y in"]},
+            c=but("the parent is gone by then", others={}),
+        ),
+        given=[node("/t"), node("/t/x", perms="r0"), node("/t/x/y", perms="n0")],
+    ),
+    scenario(
         "in a transaction",
         do("a", watch("/t/x/y", "in"), OK, "inside", events=["/t/x/y in"]),
         do("a", watch("/t", "out"), OK, "above", events=["/t out"]),

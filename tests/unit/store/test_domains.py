@@ -174,3 +174,33 @@ def test_a_transaction_may_fill_its_own_client_with_events(world: World) -> None
     client.send(MessageType.TRANSACTION_END, b"T\0", tx=tx)
     assert client.session.closed
     assert world.dom0.directory(b"/big") == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("path", [b"/", b"@releaseDomain"])
+def test_what_falls_to_dom0_grants_the_dead_nothing(world: World, dom0: Client, path: bytes) -> None:
+    """XSA-322: the change of owner is a write; entries of domains that died before it stay void."""
+    world.guest(5)
+    world.guest(6)
+    dom0.set_perms(path, b"n5", b"r6")
+    world.die(6)
+    world.die(5)
+    assert dom0.get_perms(path) == [b"n0"]
+    with pytest.raises(errors.EACCES):
+        world.guest(6).get_perms(path)
+
+
+def test_orphans_kept_grant_the_dead_nothing() -> None:
+    world = World(keep_orphans=True)
+    world.guest(6)
+    world.guest(5).set_perms(b"/local/domain/5", b"n5", b"r6")
+    world.die(6)
+    world.die(5)
+    assert world.dom0.get_perms(b"/local/domain/5") == [b"n0"]
+
+
+def test_features_set_ahead_are_for_one_domain_only(world: World, dom0: Client) -> None:
+    """A domain that dies before it is introduced leaves nothing to the next one of its id."""
+    world.hypervisor.domids.add(5)
+    dom0.ask(MessageType.SET_FEATURE, b"5", b"0")
+    world.die(5)
+    assert world.guest(5).ask(MessageType.GET_FEATURE) == b"14\0"
