@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from tests.model.domains import Domains
 from tests.model.requests import OK, Bounds, Execution, Outcome, Refused, Request
 from tests.model.session import Session, Transaction, Watch
-from tests.model.tree import Node, Tree, removal_order
+from tests.model.tree import Node, Tree, children_first, parents_first
 from tests.peers.wire import Message
 from xenstore.wire import TYPE_NAMES, Feature, MessageType
 
@@ -161,14 +161,15 @@ class Model:
         self._tell(self.tree, request.path, outcome.old_perms)
 
     def _inside(self, session: Session, transaction: Transaction, request: Request) -> Outcome:
+        tree, base = transaction.private(self.tree, self.version)
         if not session.privileged:
             transaction.accessed.add(request.path)
             if len(transaction.accessed) > self.domains.limit(session, "transaction-nodes"):
                 transaction.doomed = True
                 return Outcome(refused="ENOSPC")
-        more = transaction.tree.nodes_of(session.domid) - transaction.base.nodes_of(session.domid)
+        more = tree.nodes_of(session.domid) - base.nodes_of(session.domid)
         left = self.domains.limit(session, "nodes") - max(0, more)
-        outcome = self._execution(session, transaction.tree, left).perform(request)
+        outcome = self._execution(session, tree, left).perform(request)
         if outcome.refused == "ENOSPC":
             transaction.doomed = True
         transaction.done.append((request, outcome))
@@ -184,8 +185,7 @@ class Model:
         ):
             raise Refused("ENOSPC")
         session.last_tx_id += 1
-        transaction = Transaction(self.tree.copy(), self.tree.copy(), self.version)
-        session.transactions[session.last_tx_id] = transaction
+        session.transactions[session.last_tx_id] = Transaction()
         self.answer(b"%d\0" % session.last_tx_id)
 
     def _end(self, session: Session, tx_id: int, payload: bytes) -> None:
@@ -201,7 +201,7 @@ class Model:
     def _commit(self, session: Session, transaction: Transaction) -> None:
         if transaction.doomed:
             raise Refused("ENOMEM")
-        if not transaction.changed:
+        if transaction.tree is None or not transaction.changed:
             return
         after, done = transaction.tree, transaction.done
         if transaction.version != self.version:
@@ -269,19 +269,29 @@ class Model:
 
     def _tell_of_removed(self, path: bytes, removed: Node) -> None:
         """Tell the watches set exactly on nodes below a removed one."""
-        for inner, node, parent in removal_order(path, removed):
-            for session, watch in self.all_watches():
-                if watch.path == inner and (session.actor.may_read(node) or session.actor.may_read(parent)):
-                    session.tell(watch, inner)
+        for inner, node, parent in children_first(path, removed):
+            self._tell_exactly(inner, node, parent)
+
+    def _tell_exactly(self, path: bytes, node: Node, parent: Node) -> None:
+        for session, watch in self.all_watches():
+            if watch.path == path and (session.actor.may_read(node) or session.actor.may_read(parent)):
+                session.tell(watch, path)
 
     def _tell_of_commit(self, before: Tree, done: list[tuple[Request, Outcome]]) -> None:
-        """Each path once, in the order of first access, unless it exists neither before nor after."""
-        paths = dict.fromkeys(request.path for request, _ in done)
-        for path in paths:
-            outcomes = [outcome for request, outcome in done if request.path == path and outcome.changed]
-            old = before.find(path)
-            if not outcomes or (old is None and self.tree.find(path) is None):
-                continue
-            if old is not None and any(outcome.removed is not None for outcome in outcomes):
-                self._tell_of_removed(path, old)
-            self._tell(self.tree, path, old)
+        """Each path once, in the order of first access, unless it exists neither before nor after.
+
+        Removing a node accesses what lies below it as well, parents first, as far as it is watched.
+        """
+        watched = {watch.path for _, watch in self.all_watches()}
+        told: dict[bytes, tuple[Node, Node] | bool] = {}
+        for request, outcome in done:
+            told[request.path] = outcome.changed or told.get(request.path, False)
+            if outcome.removed is not None and (old := before.find(request.path)) is not None:
+                for inner, node, parent in parents_first(request.path, old):
+                    if inner in watched:
+                        told[inner] = told.get(inner) or (node, parent)
+        for path, how in told.items():
+            if isinstance(how, tuple):
+                self._tell_exactly(path, *how)
+            elif how and (before.find(path) or self.tree.find(path)):
+                self._tell(self.tree, path, before.find(path))

@@ -37,15 +37,21 @@ class Watch:
 class Transaction:
     """A private copy of the tree, and what was done to it with which outcome.
 
-    `version`: that of the store it was copied from.
+    The copy is taken at the first operation; `base` is the same copy unchanged, `version` the store's then.
     """
 
-    base: Tree
-    tree: Tree
-    version: int
+    base: Tree | None = None
+    tree: Tree | None = None
+    version: int = 0
     done: list[tuple[Request, Outcome]] = field(default_factory=list)
     accessed: set[bytes] = field(default_factory=set)
     doomed: bool = False
+
+    def private(self, live: Tree, version: int) -> tuple[Tree, Tree]:
+        """The private copy, taken now if there is none yet, and what it was at first."""
+        if self.tree is None or self.base is None:
+            self.tree, self.base, self.version = live.copy(), live.copy(), version
+        return self.tree, self.base
 
     @property
     def changed(self) -> bool:

@@ -157,8 +157,15 @@ def below(path: bytes, node: Node) -> Iterator[tuple[bytes, Node]]:
         yield from below(join(path, name), child)
 
 
-def removal_order(path: bytes, node: Node) -> Iterator[tuple[bytes, Node, Node]]:
-    """What lies below a node, (path, node, its parent), in the order in which its removal is told."""
+def children_first(path: bytes, node: Node) -> Iterator[tuple[bytes, Node, Node]]:
+    """What lies below a node, (path, node, its parent), every node after its children."""
     for name, child in node.children.items():
-        yield from removal_order(join(path, name), child)
+        yield from children_first(join(path, name), child)
         yield join(path, name), child, node
+
+
+def parents_first(path: bytes, node: Node) -> Iterator[tuple[bytes, Node, Node]]:
+    """The same, every node before its children."""
+    for name, child in node.children.items():
+        yield join(path, name), child, node
+        yield from parents_first(join(path, name), child)

@@ -178,7 +178,7 @@ def test_a_transaction_may_fill_its_own_client_with_events(world: World) -> None
 
 @pytest.mark.parametrize("path", [b"/", b"@releaseDomain"])
 def test_what_falls_to_dom0_grants_the_dead_nothing(world: World, dom0: Client, path: bytes) -> None:
-    """XSA-322: the change of owner is a write; entries of domains that died before it stay void."""
+    """XSA-322: the change of owner is a write, which must not revive entries of domains that died before."""
     world.guest(5)
     world.guest(6)
     dom0.set_perms(path, b"n5", b"r6")
