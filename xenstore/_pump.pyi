@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
-from xenstore._session import Session, Store
+from xenstore._session import Session
+from xenstore.store import Store
 
 def pollers() -> tuple[str, ...]: ...
 def peer_uid(fd: int) -> int: ...

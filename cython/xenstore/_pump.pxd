@@ -1,4 +1,5 @@
-from xenstore._session cimport Carrier, Session, Store
+from xenstore._session cimport Carrier, Session
+from xenstore._store cimport Store
 
 
 cdef extern from "_poller.h":

@@ -20,7 +20,8 @@ from libc.math cimport INFINITY, ceil
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 from posix.types cimport uid_t
 
-from xenstore._session cimport Carrier, Session, Store
+from xenstore._session cimport Carrier, Session
+from xenstore._store cimport Store
 
 
 cdef extern from "_socket.h":
