@@ -111,12 +111,12 @@ cdef class View:
         cdef Py_ssize_t end
         if offset >= size:
             return head + b"\0"
-        if size - offset < room:
+        if size - offset <= room:
             return head + names[offset:] + b"\0"
         end = offset
         while True:
             nul = <const char *>memchr(p + end, 0, size - end)
-            if nul - p + 1 - offset >= room:
+            if nul - p + 1 - offset > room:
                 break
             end = nul - p + 1
         if end == offset:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WIDTH_COLUMNS = 80
 #: Where permissions begin, if the line is not longer.
 PERMS_COLUMN = 60
+#: How many lines of a long listing are printed at once.
+FLUSH_LINES = 1000
 #: What a name and a cut value need besides themselves: ` = "..."`.
 _AROUND = 8
 
@@ -34,6 +36,7 @@ class Listing:
         self._flat = flat
         self._perms = perms
         self._width = _width(flat)
+        self._lines = 0
 
     def show(self, path: bytes) -> None:
         """Print everything below `path`, children after their parent.
@@ -43,6 +46,9 @@ class Listing:
         """
         pending = [(child, 0) for child in self._children(path, 0)]
         while pending:
+            self._lines += 1
+            if self._lines % FLUSH_LINES == 0:
+                self._output.flush()
             node, depth = pending.pop()
             self._node(node, depth)
             pending += [(child, depth + 1) for child in self._children(node, depth + 1)]

@@ -221,14 +221,17 @@ class BlockingLink(Link):
 
     def _flush(self, deadline: Deadline, awaited: str) -> None:
         while self._transport is not None and self.connection.outgoing:
+            left = deadline.left(awaited)
             try:
-                size = self._transport.send(self.connection.outgoing, deadline.left(awaited))
+                self.connection.sent(self._transport.send(self.connection.outgoing, left))
             except TimeoutError:
                 continue
             except OSError as error:
                 self._lose(f"the connection failed ({error.strerror or error})")
-            else:
-                self.connection.sent(size)
+            except BaseException:
+                # An interrupt may have come between sending and counting: what went out is unknown.
+                self._lose("interrupted while sending")
+                raise
 
     def _lose(self, reason: str) -> None:
         self.connection.lose(reason)

@@ -101,6 +101,19 @@ def test_one_stream_of_several_paths(play: Play) -> None:
     play(scenario)
 
 
+def test_overlapping_paths_with_one_token_in_one_stream(play: Play) -> None:
+    """The server sends one event for each of its watches; none is doubled here."""
+
+    async def scenario(store: FakeStore, client: Any) -> None:
+        async with client() as c, c.watch("/a", "t") as watch:
+            await watch.add("/a/b", "t")
+            await c.write("/a/b/c", "")
+            assert [path for path, _ in await taken(watch, 4)] == ["/a", "/a/b", "/a/b/c", "/a/b/c"]
+            await none_left(watch)
+
+    play(scenario)
+
+
 def test_special_and_relative_paths(play: Play) -> None:
     async def scenario(store: FakeStore, client: Any) -> None:
         async with client() as c, c.watch("@releaseDomain", depth=1) as deaths, c.watch("home") as home:
