@@ -76,12 +76,13 @@ def random_walk(seed: int, steps: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_random_walks(seed: int) -> None:
-    random_walk(seed, steps=400)
+    random_walk(seed, steps=500)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1000, 6000))
-def test_random_walks_for_long(seed: int) -> None:
-    random_walk(seed, steps=700)
+@pytest.mark.parametrize("hundred", range(10, 60))
+def test_random_walks_for_long(hundred: int) -> None:
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        random_walk(seed, steps=700)
