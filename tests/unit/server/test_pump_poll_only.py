@@ -56,7 +56,8 @@ def has_queue(pump: Pump) -> bool:
 def test_what_the_poller_refuses_poll_waits_for(pump: Pump, stack: ExitStack) -> None:
     if not has_queue(pump) or sys.platform != "linux":
         pytest.skip("this poller takes a regular file")
-    file = stack.enter_context(open(__file__))
+    file = open(__file__)  # noqa: SIM115
+    stack.callback(file.close)
     with pytest.raises(OSError, match="in the poller") as caught:
         pump.on_readable(file.fileno(), lambda: None)
     assert caught.value.errno == errno.EPERM
