@@ -1,4 +1,4 @@
-"""What all test suites share: the options --long and --xen, and the daemons under test, one of each per run."""
+"""What all test suites share: the options --long and --xen, and one of each daemon under test per run."""
 
 from collections.abc import Iterator
 

@@ -57,7 +57,9 @@ class Guest:
         Raises dom0.Failed when it has not answered within `limit_s`.
         """
         self._orders += 1
-        answered = f"answered() {{ xenstore-read -R {self.home}/data/result | grep -q '^{self._orders} '; }}\n"
+        answered = (
+            f"answered() {{ xenstore-read -R {self.home}/data/result | grep -q '^{self._orders} '; }}\n"
+        )
         order = shlex.quote(f"{self._orders} {command}")
         answer = self._dom0.must(
             f"xenstore-write {self.home}/data/command {order}\n{answered}{UNTIL}until_done answered\n"

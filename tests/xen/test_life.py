@@ -40,7 +40,9 @@ def test_guest_is_refused_dom0s_name(dom0: Dom0, guest: Guest, command: str) -> 
 
 def test_guest_writes_its_disk_and_reads_it_back(dom0: Dom0, guest: Guest) -> None:
     guest.must("echo written-by-the-guest | dd of=/dev/xvda bs=512 seek=8 conv=sync && sync")
-    assert guest.must("dd if=/dev/xvda bs=512 skip=8 count=1 2>/dev/null | head -n 1") == "written-by-the-guest"
+    assert (
+        guest.must("dd if=/dev/xvda bs=512 skip=8 count=1 2>/dev/null | head -n 1") == "written-by-the-guest"
+    )
     assert dom0.must("dd if=/run/shared.img bs=512 skip=8 count=1 2>/dev/null | head -n 1") == (
         "written-by-the-guest"
     )
