@@ -253,7 +253,7 @@ class TestRings:
         log: list[str] = []
         rings = Rings(platform, log.append)
         pump = Pump(Store(hypervisor=rings))
-        rings.start(pump.store, pump)  # type: ignore[arg-type]
+        rings.start(pump.store, pump)
         (port,) = [port for port, other in kernel.bound.items() if other == (0, Kernel.OWN_PORT)]
         assert kernel.notified == [port]
         request = b"\x02\0\0\0" + bytes(8) + b"\x02\0\0\0/\0"
