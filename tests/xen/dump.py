@@ -13,7 +13,8 @@ RECORDED = Path(__file__).parent / "recorded"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Nodes whose value is a matter of time, of memory, or of where the images lie.
 VARYING = re.compile(
-    r"/(?P<key>ring-ref|[rt]x-ring-ref|event-channel[-rtx]*|port|start_time|kernel|ramdisk) = \"[0-9/][^\"]*\""
+    r"/(?P<key>ring-ref|[rt]x-ring-ref|event-channel[-rtx]*|port|start_time|kernel|ramdisk)"
+    r" = \"[0-9/][^\"]*\""
 )
 
 
