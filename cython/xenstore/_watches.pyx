@@ -292,36 +292,31 @@ cdef push_common_children(list pending, bytes path, Spot spot, Node node):
 
     Walks the smaller of the two directories.
     """
+    cdef Directory walked = node.children
+    cdef Directory other = spot.children
     cdef PyObject **items
-    cdef PyObject *other
-    cdef Py_ssize_t i, count
-    cdef list common = []
+    cdef PyObject *found
+    cdef uint32_t i
     cdef bytes name
-    if spot.children is None or node.children is None:
+    cdef list common = []
+    if walked is None or other is None:
         return
-    if spot.children.count < node.children.count:
-        items = in_order(spot.children)
-        count = spot.children.count
-        for i in range(count):
-            name = (<Named>items[i]).name
-            other = lookup(node.children, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
-                           hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
-            if other != NULL:
-                common.append(((<Node>other).number, <Spot>items[i], <Node>other))
-        common.sort(key=first_of)
-    else:
-        items = in_order(node.children)
-        count = node.children.count
-        for i in range(count):
-            name = (<Named>items[i]).name
-            other = lookup(spot.children, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
-                           hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
-            if other != NULL:
-                common.append(((<Named>items[i]).number, <Spot>other, <Node>items[i]))
+    if other.count < walked.count:
+        walked, other = other, walked
+    items = in_order(walked)
+    for i in range(walked.count):
+        name = (<Named>items[i]).name
+        found = lookup(other, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
+                       hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
+        if found != NULL:
+            common.append((<Named>items[i], <Named>found))
     PyMem_Free(items)
-    for number, child_of_spot, child in reversed(common):
+    if walked is spot.children:
+        common = [(child, child_of_spot) for child_of_spot, child in common]
+        common.sort(key=number_of_node)
+    for child, child_of_spot in reversed(common):
         pending.append((path + b"/" + (<Named>child).name, child_of_spot, child, node, False))
 
 
-def first_of(tuple entry):
-    return entry[0]
+def number_of_node(tuple pair):
+    return (<Node>pair[0]).number
