@@ -900,6 +900,7 @@ cdef class Session(Subscriber):
             p = state["input"]
             self.keep(p, len(state["input"]))
             self.touch()
+        self.update_stall()
 
     def count_messages(self) -> int:
         """How many messages lie in out, one begun to be sent included."""
