@@ -1,4 +1,4 @@
-"""A session's whole state is a value: exported and restored, it goes on as if nothing had happened."""
+"""The state of a session is a value: exported and restored, it goes on as if nothing had happened."""
 
 import pickle
 import random
