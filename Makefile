@@ -6,7 +6,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
 
-.PHONY: all build run test long lint bench bench-full stress sdist clean
+.PHONY: all build run test long test-xen lint bench bench-full stress sdist clean
 
 all: build
 
@@ -31,6 +31,10 @@ test: build
 # Suites too slow for CI.
 long: build
 	$(PY) -m pytest --long
+
+# The real hypervisor under QEMU, with Debian's packages (it says which).
+test-xen: build
+	$(PY) -m pytest --xen tests/xen
 
 lint: build
 	$(VENV)/bin/ruff check .

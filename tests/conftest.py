@@ -1,4 +1,4 @@
-"""What all test suites share: the option --long, and the daemons under test, one of each per run."""
+"""What all test suites share: the options --long and --xen, and one of each daemon under test per run."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,16 @@ from tests.peers.daemons import Daemon, start_c, start_o, start_ours
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long, too")
+    parser.addoption("--xen", action="store_true", help="run the tests marked xen, too: a booted hypervisor")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
-    for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="long; run with --long"))
+    for name in ("long", "xen"):
+        if config.getoption(f"--{name}"):
+            continue
+        for item in items:
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=f"{name}; run with --{name}"))
 
 
 @pytest.fixture(scope="session")

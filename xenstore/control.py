@@ -149,9 +149,8 @@ class Control:
 
     def _of_domain(self, domid: str) -> bytes:
         number = _number(domid)
-        limits = self._store.domain_quotas(number)
-        used = self._store.usage(number)
-        lines = [f"{name:<17}: {used[name]:8} (max {limits[name]:8})\n" for name in _hard() if name in used]
+        used, peaks = self._store.usage(number), self._store.peaks(number)
+        lines = [f"{name:<17}: {used[name]:8} (max {peaks[name]:8})\n" for name in _hard() if name in used]
         return _text(f"Domain {number}:\n", *lines)
 
     def _help(self) -> bytes:

@@ -7,7 +7,7 @@ and the administrative requests (see `xenstore.administration`).
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from xenstore import _session, administration, errors
+from xenstore import _store, administration, errors
 from xenstore._accounts import Account
 from xenstore._session import Session
 from xenstore._view import Existence
@@ -61,7 +61,7 @@ class _Domains(Existence):
         return domid in self._store.introduced or self._store.hypervisor.exists(domid)
 
 
-class Store(_session.Store):
+class Store(_store.Store):
     """A store, its sessions and the domains that are introduced to it.
 
     Attributes:
@@ -98,6 +98,27 @@ class Store(_session.Store):
         while self._after_reply:
             self._after_reply.pop(0)()
 
+    # --- sessions ---------------------------------------------------------------------------------
+
+    def connect(self) -> Session:
+        """A new session of a client on the daemon's socket: privileged, domain 0."""
+        return self.open_session(0, True)
+
+    def open_session(self, domid: int, privileged: bool) -> Session:
+        """A new session; what traces call a connection."""
+        session = Session(self, domid, privileged)
+        if self.trace is not None:
+            self.trace("CREATE", session, 0, b"")
+        return session
+
+    def restore(self, state: Mapping[str, Any]) -> Session:
+        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
+        session = self.open_session(state["domid"], state["privileged"])
+        session.take_over(state)
+        if not session.privileged:
+            self.introduced[session.domid] = session
+        return session
+
     # --- domains ----------------------------------------------------------------------------------
 
     def session_of(self, domid: int) -> Session | None:
@@ -110,13 +131,6 @@ class Store(_session.Store):
         session.features = self.features_ahead.pop(domid, session.features)
         self.introduced[domid] = session
         self._reported_shutdown.discard(domid)
-        return session
-
-    def restore(self, state: Mapping[str, Any]) -> Session:
-        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
-        session = super().restore(state)
-        if not session.privileged:
-            self.introduced[session.domid] = session
         return session
 
     def introduce(self, domid: int, gfn: int, port: int) -> None:
@@ -232,6 +246,14 @@ class Store(_session.Store):
             ENOENT: no such domain is known.
         """
         return self._account(domid).usage()
+
+    def peaks(self, domid: int) -> dict[str, int]:
+        """The most that a domain ever held at a time, by quota name, as in `usage`.
+
+        Raises:
+            ENOENT: no such domain is known.
+        """
+        return self._account(domid).peaks()
 
     def maxima(self, reset: bool = False) -> dict[str, int]:
         """The largest values seen of any guest, by quota name, since the start or the last reset."""

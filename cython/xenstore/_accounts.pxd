@@ -17,10 +17,12 @@ cdef enum Quota:                    # indexes xenstore.limits.QUOTAS
 cdef class Account:
     cdef readonly int domid
     cdef public long nodes, watches, outstanding, memory, transactions
+    cdef Account peak               # the most of each at a time; None in a peak itself
     cdef uint32_t quotas[QUOTA_COUNT]
     cdef double credits, refilled   # write credits of a guest, and when they were last topped up
 
     cdef bint allows(self, int quota, long value) noexcept
+    cdef int rise_to(self, Account account) except -1
     cdef long left(self, int quota, long used) noexcept
 
 

@@ -14,8 +14,9 @@ from xenstore.limits import QUOTA_INDEX, QUOTAS
 cdef class Account:
     """One domain's counts and quotas."""
 
-    def __init__(self, int domid):
+    def __init__(self, int domid, bint counts_peaks=True):
         self.domid = domid
+        self.peak = Account(domid, False) if counts_peaks else None
         self.credits = 50
 
     cdef bint allows(self, int quota, long value) noexcept:
@@ -37,6 +38,19 @@ cdef class Account:
             "transactions": self.transactions,
         }
 
+    def peaks(self) -> dict:
+        """The most that the domain ever held at a time, by quota name."""
+        return self.peak.usage()
+
+    cdef int rise_to(self, Account account) except -1:
+        """For a peak: be no lower than another account."""
+        self.nodes = max(self.nodes, account.nodes)
+        self.watches = max(self.watches, account.watches)
+        self.outstanding = max(self.outstanding, account.outstanding)
+        self.memory = max(self.memory, account.memory)
+        self.transactions = max(self.transactions, account.transactions)
+        return 0
+
     def quota_values(self) -> dict:
         """The domain's quotas by name."""
         return {quota.name: self.quotas[index] for index, quota in enumerate(QUOTAS)}
@@ -48,7 +62,7 @@ cdef class Accounts:
 
     def __init__(self, quotas=None):
         self.by_domid = {}
-        self.largest = Account(-1)
+        self.largest = Account(-1, False)
         for index, quota in enumerate(QUOTAS):
             self.defaults[index] = quota.default
         for name, value in (quotas or {}).items():
@@ -112,19 +126,15 @@ cdef class Accounts:
         account.quotas[<int>index] = value
 
     cdef int note(self, Account account) except -1:
-        """Remember the largest values seen of any guest (xenstore-control quota max)."""
-        cdef Account largest = self.largest
+        """Remember the largest values of this domain, and of any guest (xenstore-control quota)."""
+        account.peak.rise_to(account)
         if account.domid != 0:
-            largest.nodes = max(largest.nodes, account.nodes)
-            largest.watches = max(largest.watches, account.watches)
-            largest.outstanding = max(largest.outstanding, account.outstanding)
-            largest.memory = max(largest.memory, account.memory)
-            largest.transactions = max(largest.transactions, account.transactions)
+            self.largest.rise_to(account)
         return 0
 
     def maxima(self, bint reset) -> dict:
         """The largest values seen of any guest, by quota name, since the start or the last reset."""
         seen = self.largest.usage()
         if reset:
-            self.largest = Account(-1)
+            self.largest = Account(-1, False)
         return seen

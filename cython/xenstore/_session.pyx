@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Sessions: one client each, bytes in, whole replies and events out; and the store that they share.
+"""Sessions: one client each, bytes in, whole replies and events out.
 
 A session does no I/O and knows no clock: a driver hands it input (`consume`), sends what lies in `out`
 and reports it (`sent`).  Requests of one session are answered strictly in order.
@@ -8,32 +8,29 @@ Everything that comes from a client is checked here before anything below looks 
 paths, quotas.  A framing violation closes the session; nothing a client sends raises an exception.
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyObject
 from libc.stdio cimport sprintf
-from libc.string cimport memchr, memcmp, memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memset
 
 from xenstore._accounts cimport (
-    Q_MEMORY, Q_NODE_PERMISSIONS, Q_NODE_SIZE, Q_NODES, Q_OUTSTANDING, Q_PATH_MAX, Q_TRANSACTION_NODES,
+    Account, Q_MEMORY, Q_NODE_PERMISSIONS, Q_NODE_SIZE, Q_NODES, Q_OUTSTANDING, Q_PATH_MAX, Q_TRANSACTION_NODES,
     Q_TRANSACTIONS, Q_WATCHES,
 )
-from xenstore._ledger cimport Ledger, Row
-from xenstore._names cimport dismantle, hash_name, in_order
+from xenstore._output cimport HEADER_SIZE, Header
+from xenstore._ledger cimport Row
 from xenstore._path cimport home_prefix, valid_path
-from xenstore._perms cimport NO_DOMAIN, READ, Entry, Perms, entries, rights, with_owner
-from xenstore._transactions cimport Record, start
-from xenstore._tree cimport Place, fresh_tree
+from xenstore._perms cimport NO_DOMAIN, READ, Perms, rights
+from xenstore._store cimport Store
+from xenstore._transactions cimport start
+from xenstore._tree cimport Tree
 from xenstore._view cimport (
-    CHANGED, DIRECTORY, DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC,
-    F_ENOSYS, FAULT_TEXT, FAULTS, GET_PERMS, MKDIR, NO_FAULT, OK, PAYLOAD_MAX, READ_NODE, REMOVED, RESET_WATCHES, RM,
-    SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, WATCH_EVENT, WRITE_NODE, Existence,
-    view_of,
+    DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC, F_ENOSYS,
+    NO_FAULT, OK, PAYLOAD_MAX, RESET_WATCHES, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, View,
 )
 
 from collections import deque
 
-from xenstore import errors, limits
+from xenstore import errors
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
@@ -42,8 +39,6 @@ cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
-    HEADER_SIZE = 16
-    OUT_FIRST = 1024                # first size of an output buffer; larger ones are freed once empty
     TYPES = 27
 
 cdef enum Kind:                     # what a message type is, one bit each
@@ -55,16 +50,9 @@ cdef enum Kind:                     # what a message type is, one bit each
     SPECIALS = 32                   # the path may be @introduceDomain or @releaseDomain
     WRITES = 64
 
-cdef Py_ssize_t OUTPUT_STALL = limits.OUTPUT_STALL_BYTES
-cdef Py_ssize_t OUTPUT_MAX = limits.OUTPUT_MAX_BYTES
-cdef unsigned long long PINNED_MAX = limits.PINNED_MAX_BYTES
-cdef double PINNED_SECONDS = limits.PINNED_MAX_SECONDS
-
 #: Write credits (XSA-206): a guest's write costs one while somebody else's transaction is open.
 cdef double CREDITS_PER_SECOND = 200.0
 cdef double CREDITS_MAX = 50.0
-#: How often guests' credits and snapshots are looked at, in seconds.
-cdef double GUEST_SECONDS = 0.05
 
 cdef int[TYPES] kinds
 memset(kinds, 0, sizeof(kinds))
@@ -94,23 +82,6 @@ kinds[25] = KNOWN | PRIVILEGED                                      # GET_QUOTA
 kinds[26] = KNOWN | PRIVILEGED                                      # SET_QUOTA
 
 cdef char[PAYLOAD_MAX + 32] scratch  # an absolute path made of a relative one; valid during one request
-
-
-cdef struct Header:
-    uint32_t type
-    uint32_t req_id
-    uint32_t tx_id
-    uint32_t size
-
-
-cdef inline void put_header(char *at, uint32_t type, uint32_t req_id, uint32_t tx_id, Py_ssize_t size) noexcept:
-    """Write a header, to any address: messages follow each other without padding."""
-    cdef Header header
-    header.type = type
-    header.req_id = req_id
-    header.tx_id = tx_id
-    header.size = <uint32_t>size
-    memcpy(at, &header, HEADER_SIZE)
 
 
 cdef inline bint one_string(const char *payload, Py_ssize_t size) noexcept:
@@ -145,7 +116,7 @@ cdef class Carrier:
         return 0
 
 
-cdef class Session(Subscriber):
+cdef class Session(Output):
     """One client of a store; made by `Store.connect` and `Store.connect_domain`."""
 
     def __init__(self, Store store, int domid, bint privileged):
@@ -166,9 +137,7 @@ cdef class Session(Subscriber):
             store.guests.add(self)
 
     def __dealloc__(self):
-        PyMem_Free(self.out)
         PyMem_Free(self.waiting)
-        PyMem_Free(self.pending)
 
     # --- input -------------------------------------------------------------------------------------
 
@@ -502,102 +471,6 @@ cdef class Session(Subscriber):
         """Queue the event of a change unless the same one is still unsent (XSA-326)."""
         return self.queue_event(watch, path, size, False)
 
-    cdef int queue_event(self, Watch watch, const char *path, Py_ssize_t size, bint repeat) except -1:
-        """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
-        cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
-        cdef Py_ssize_t total
-        cdef char *p
-        cdef uint64_t hash
-        if self.closed:
-            return 0
-        if self.on_ring and self.privileged and self.out_tail - self.out_head > OUTPUT_MAX:
-            return 0
-        if watch.relative:
-            path += watch.prefix
-            size -= watch.prefix
-        total = size + token_size + 2
-        if total > PAYLOAD_MAX:
-            return 0
-        if not self.privileged and not self.account.allows(Q_MEMORY, self.account.memory + HEADER_SIZE + total):
-            return 0
-        p = self.room(HEADER_SIZE + total)
-        put_header(p, WATCH_EVENT, 0, 0, total)
-        p += HEADER_SIZE
-        memcpy(p, path, size)
-        p[size] = 0
-        memcpy(p + size + 1, PyBytes_AS_STRING(watch.token), token_size)
-        p[total - 1] = 0
-        if path[0] != c'@':
-            hash = hash_name(p, total)
-            if not repeat and self.is_pending(hash, p, total):
-                return 0
-            self.note_pending(hash, self.sent_bytes + (self.out_tail - self.out_head))
-        if self.store.trace is not None:
-            self.store.trace("OUT", self, WATCH_EVENT, p[:total])
-        self.out_tail += HEADER_SIZE + total
-        if not self.privileged:
-            self.event_times.append((self.sent_bytes + (self.out_tail - self.out_head) - HEADER_SIZE - total,
-                                     self.store.now))
-            self.account.outstanding += 1
-            self.account.memory += HEADER_SIZE + total
-            self.update_stall()
-        elif self.out_tail - self.out_head > OUTPUT_MAX and not self.on_ring:
-            self.store.say(
-                f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
-            self.close()
-        return self.touch()
-
-    cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept:
-        """Whether a watch event with this text is among the messages not begun to be sent."""
-        cdef int i
-        cdef Header header
-        cdef const char *at
-        if self.pending_used == 0:
-            return False
-        i = hash & (self.pending_size - 1)
-        while self.pending[2 * i + 1]:
-            if self.pending[2 * i] == hash and self.pending[2 * i + 1] - 1 >= self.sent_bytes:
-                at = self.out + self.out_head + (self.pending[2 * i + 1] - 1 - self.sent_bytes)
-                memcpy(&header, at, HEADER_SIZE)
-                if header.size == <uint32_t>size and memcmp(at + HEADER_SIZE, text, size) == 0:
-                    return True
-            i = (i + 1) & (self.pending_size - 1)
-        return False
-
-    cdef int note_pending(self, uint64_t hash, uint64_t position) except -1:
-        """Remember an event by hash and stream position (kept plus one; zero marks a free place)."""
-        cdef int i
-        if self.pending_used * 2 >= self.pending_size:
-            self.renew_pending()
-        i = hash & (self.pending_size - 1)
-        while self.pending[2 * i + 1]:
-            i = (i + 1) & (self.pending_size - 1)
-        self.pending[2 * i] = hash
-        self.pending[2 * i + 1] = position + 1
-        self.pending_used += 1
-        return 0
-
-    cdef int renew_pending(self) except -1:
-        """Drop the events that were sent, and make room for as many again as there still are."""
-        cdef uint64_t *old = self.pending
-        cdef int i, unsent = 0, old_size = self.pending_size, size = 8
-        for i in range(old_size):
-            unsent += old[2 * i + 1] > self.sent_bytes
-        while size < unsent * 4:
-            size *= 2
-        self.pending = <uint64_t *>PyMem_Malloc(size * 2 * sizeof(uint64_t))
-        if self.pending == NULL:
-            self.pending = old
-            raise MemoryError()
-        memset(self.pending, 0, size * 2 * sizeof(uint64_t))
-        self.pending_size = size
-        self.pending_used = 0
-        for i in range(old_size):
-            if old[2 * i + 1] > self.sent_bytes:
-                self.note_pending(old[2 * i], old[2 * i + 1] - 1)
-        PyMem_Free(old)
-        return 0
-
     # --- transactions ------------------------------------------------------------------------------
 
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1:
@@ -685,104 +558,38 @@ cdef class Session(Subscriber):
             self.store.guest_transactions.pop(transaction, None)
         return 0
 
-    # --- output ------------------------------------------------------------------------------------
+    # --- what the store and the output ask ---------------------------------------------------------
 
-    cdef char *room(self, Py_ssize_t size) except NULL:
-        """Where the next message goes: at least so many free bytes."""
-        cdef Py_ssize_t used = self.out_tail - self.out_head
-        cdef Py_ssize_t wanted
-        cdef char *fresh
-        if self.out_tail + size > self.out_size:
-            wanted = OUT_FIRST if used + size <= OUT_FIRST else (used + size) * 2
-            if wanted <= self.out_size and self.out_head >= used:
-                memcpy(self.out, self.out + self.out_head, used)
-            else:
-                fresh = <char *>PyMem_Malloc(wanted)
-                if fresh == NULL:
-                    raise MemoryError()
-                if used:
-                    memcpy(fresh, self.out + self.out_head, used)
-                PyMem_Free(self.out)
-                self.out = fresh
-                self.out_size = wanted
-            self.out_head = 0
-            self.out_tail = used
-        return self.out + self.out_tail
+    cdef int admitted(self) except -1:
+        self.parked.admitted = True
+        self.parked = None
+        return self.update_stall()
 
-    cdef int touch(self) except -1:
-        if not self.touched:
-            self.touched = True
-            self.store.touched.append(self)
-        return 0
-
-    cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
-        cdef char *p = self.room(HEADER_SIZE + size)
-        put_header(p, type, req_id, tx_id, size)
-        memcpy(p + HEADER_SIZE, payload, size)
-        self.out_tail += HEADER_SIZE + size
-        if self.store.trace is not None:
-            self.store.trace("OUT", self, type, payload[:size])
-        if not self.privileged:
-            self.account.outstanding += 1
-            self.account.memory += HEADER_SIZE + size
-        elif self.out_tail - self.out_head >= OUTPUT_STALL:
-            self.stalled = True
-        return self.touch()
-
-    cdef int reply(self, uint32_t type, uint32_t req_id, uint32_t tx_id, bytes payload) except -1:
-        return self.message(type, req_id, tx_id, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
-
-    cdef int refuse(self, uint32_t req_id, uint32_t tx_id, Fault fault) except -1:
-        return self.reply(ERROR, req_id, tx_id, <bytes>FAULT_TEXT[<int>fault])
-
-    cdef int sent(self, Py_ssize_t size) except -1:
-        """So many bytes of out were handed on."""
-        if not self.privileged or size < self.out_tail - self.out_head:
-            self.settle_sent(size)
-        else:
-            self.message_left = 0
-        self.out_head += size
-        self.sent_bytes += size
-        if self.out_head == self.out_tail:
-            self.out_head = self.out_tail = 0
-            if self.out_size > OUT_FIRST:
-                PyMem_Free(self.out)
-                self.out = NULL
-                self.out_size = 0
-            self.forget_pending()
-            if self.event_times is not None:
-                self.event_times.clear()
+    cdef int pass_time(self) except -1:
+        if self.event_times:
+            self.drop_old_events(self.store.now - self.store.watch_event_seconds)
         if self.stalled:
-            self.update_stall()
-        return 0
+            self.refill()
+        return self.stalled or len(self.event_times) > 0
 
-    cdef void forget_pending(self) noexcept:
-        PyMem_Free(self.pending)
-        self.pending = NULL
-        self.pending_used = self.pending_size = 0
-
-    def settle_sent(self, Py_ssize_t size):
-        """Note where the next bytes of out end within a message, and take them off a guest's account."""
-        cdef bint charged = not self.privileged and not self.closed
-        cdef Py_ssize_t at = self.out_head
-        cdef Py_ssize_t step
-        cdef Header header
-        if charged:
-            self.account.memory -= size
-        while size > 0:
-            if self.message_left == 0:
-                memcpy(&header, self.out + at, HEADER_SIZE)
-                self.message_left = HEADER_SIZE + header.size
-            step = min(size, self.message_left)
-            at += step
-            size -= step
-            self.message_left -= step
-            if charged and self.message_left == 0:
-                self.account.outstanding -= 1
+    def held(self) -> dict:
+        cdef Transaction transaction
+        cdef Watch watch
+        cdef long size = 0
+        for watch in self.watches.values():
+            size += len(watch.path) + len(watch.token)
+        for transaction in self.transactions.values():
+            size += transaction.log.used
+        held = {"watches": len(self.watches), "transactions": 0, "outstanding": 0, "bytes": size}
+        if not self.privileged:
+            held["transactions"] = len(self.transactions)
+            held["outstanding"] = self.count_messages()
+            held["bytes"] += self.out_tail - self.out_head
+        return held
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked is not None or self.out_tail - self.out_head >= OUTPUT_STALL
+        cdef bint stalled = self.parked is not None or self.is_full()
         if not self.privileged:
             self.store.accounts.note(self.account)
             stalled = (
@@ -791,6 +598,7 @@ cdef class Session(Subscriber):
                 or not self.account.allows(Q_MEMORY, self.account.memory)
                 or self.account.credits < 0
             )
+            self.store.guests_wait = self.store.guests_wait or stalled
         if self.stalled and not stalled:
             self.touch()
         self.stalled = stalled
@@ -837,7 +645,7 @@ cdef class Session(Subscriber):
         return b"".join(parts)
 
     def export(self) -> dict:
-        """The session's whole state as a value that `Store.restore` understands.
+        """The session's whole state as a value that `take_over` understands.
 
         Keys: domid, privileged, target, features, input (not executed yet), output (unsent), message_left (bytes of
         a message begun to be sent, 0: none), sent_bytes (position in the output stream), watches (path as
@@ -862,7 +670,8 @@ cdef class Session(Subscriber):
             "transactions": list(self.transactions),
         }
 
-    def _restore(self, state):
+    def take_over(self, state):
+        """Become, fresh as this session is, what another one's `export` described."""
         cdef const char *p
         cdef const char *path
         cdef Py_ssize_t size
@@ -907,67 +716,6 @@ cdef class Session(Subscriber):
             self.touch()
         self.update_stall()
 
-    def count_messages(self) -> int:
-        """How many messages lie in out, one begun to be sent included."""
-        cdef Py_ssize_t at = self.out_head + self.message_left
-        cdef int count = self.message_left > 0
-        cdef Header header
-        while at + HEADER_SIZE <= self.out_tail:
-            memcpy(&header, self.out + at, HEADER_SIZE)
-            at += HEADER_SIZE + header.size
-            count += 1
-        return count
-
-    def drop_old_events(self, double before):
-        """Drop the watch events queued before a time that the guest has not begun to take (XSA-326)."""
-        cdef set old = set()
-        while self.event_times and (
-            self.event_times[0][0] < self.sent_bytes
-            or (self.event_times[0][1] <= before and self.store.watch_event_seconds > 0)
-        ):
-            old.add(self.event_times.popleft()[0] - self.sent_bytes)
-        old = {position for position in old if position >= self.message_left}
-        if old:
-            self.cut_out(old)
-
-    def cut_out(self, set positions):
-        """Remove the messages that begin at these offsets of the unsent output."""
-        cdef Py_ssize_t at = self.out_head + self.message_left
-        cdef Py_ssize_t to = at
-        cdef Py_ssize_t size
-        cdef Header header
-        cdef dict moved = {}
-        while at + HEADER_SIZE <= self.out_tail:
-            memcpy(&header, self.out + at, HEADER_SIZE)
-            size = HEADER_SIZE + header.size
-            if at - self.out_head in positions:
-                self.account.outstanding -= 1
-                self.account.memory -= size
-            else:
-                moved[self.sent_bytes + (at - self.out_head)] = self.sent_bytes + (to - self.out_head)
-                memmove(self.out + to, self.out + at, size)
-                to += size
-            at += size
-        self.out_tail = to
-        kept = deque([(moved[position], since) for position, since in self.event_times])
-        self.forget_pending()
-        self.find_pending()
-        self.event_times = kept
-        self.update_stall()
-
-    def find_pending(self):
-        """Remember the watch events in out, as if they had just been queued."""
-        cdef Py_ssize_t at = self.out_head + self.message_left
-        cdef Header header
-        while at + HEADER_SIZE <= self.out_tail:
-            memcpy(&header, self.out + at, HEADER_SIZE)
-            if header.type == WATCH_EVENT and self.event_times is not None:
-                self.event_times.append((self.sent_bytes + (at - self.out_head), self.store.now))
-            if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
-                self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
-                                  self.sent_bytes + (at - self.out_head))
-            at += HEADER_SIZE + header.size
-
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""
         cdef Account account = self.account
@@ -987,329 +735,3 @@ cdef class Session(Subscriber):
 
     cdef bint may_read(self, Perms perms) noexcept:
         return self.privileged or rights(perms, self.actor.domid, self.actor.target) & READ
-
-
-cdef class Store:
-    """The state that all sessions share: the live tree, watches, accounts and admission."""
-
-    def __init__(self, quotas=None, Existence domains=None):
-        self.touched = []
-        self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
-        self.sessions = set()
-        self.guests = set()
-        self.guest_transactions = {}
-        self.watches = WatchIndex()
-        self.accounts = Accounts(quotas)
-        self.admission = Admission()
-        self.live = view_of(fresh_tree(), domains if domains is not None else Existence())
-        self.settle()
-
-    def connect(self) -> Session:
-        """A new session of a client on the daemon's socket: privileged, domain 0."""
-        return self.open_session(0, True)
-
-    def open_session(self, int domid, bint privileged) -> Session:
-        """A new session; what traces call a connection."""
-        session = Session(self, domid, privileged)
-        if self.trace is not None:
-            self.trace("CREATE", session, 0, b"")
-        return session
-
-    def restore(self, state) -> Session:
-        """A session made of what another one's `export` returned."""
-        session = self.open_session(state["domid"], state["privileged"])
-        session._restore(state)
-        return session
-
-    def say(self, str line):
-        """Say one line to whoever runs this store."""
-        if self.log is not None:
-            self.log(line)
-
-    def administer(self, session, type, payload):
-        """Answer a request about domains or the daemon; overridden where those exist."""
-        raise errors.ENOSYS()
-
-    def after_reply(self):
-        """Called when the answer to an administrative request is queued; overridden."""
-
-    @property
-    def session_count(self) -> int:
-        """How many sessions are open."""
-        return len(self.sessions)
-
-    # --- time --------------------------------------------------------------------------------------
-
-    cdef double deadline(self) except? -2:
-        """Seconds until `tick` has something to do; negative: nothing waits for time to pass."""
-        cdef double due = self.admission.deadline(self.now)
-        if self.guests and (due < 0 or due > GUEST_SECONDS):
-            due = GUEST_SECONDS
-        if dismantle(0):
-            due = 0.0
-        return due
-
-    cdef int tick(self) except -1:
-        """What passing time makes due: admissions, bounds of snapshots, and a slice of freeing what was removed."""
-        self.admit()
-        if self.guest_transactions:
-            self.bound_snapshots()
-        for session in self.guests:
-            if (<Session>session).event_times:
-                (<Session>session).drop_old_events(self.now - self.watch_event_seconds)
-            if (<Session>session).stalled:
-                (<Session>session).refill()
-        dismantle(256)
-        return 0
-
-    def run_due(self):
-        """For drivers written in Python: do what `now` has made due."""
-        self.tick()
-
-    def seconds_to_next(self) -> float:
-        """For drivers written in Python: seconds until `run_due` has something to do; negative: nothing."""
-        return self.deadline()
-
-    def take_touched(self) -> list:
-        """For drivers written in Python: the sessions with output or news since the last call."""
-        touched = self.touched
-        self.touched = []
-        for session in touched:
-            (<Session>session).touched = False
-        return touched
-
-    cdef int admit(self) except -1:
-        """Let waiting transactions start as far as the window allows."""
-        cdef Session session
-        while True:
-            session = self.admission.next(self.now)
-            if session is None:
-                return 0
-            self.admission.begin(session.parked, self.now)
-            session.parked.admitted = True
-            session.parked = None
-            session.update_stall()
-
-    cdef int bound_snapshots(self) except -1:
-        """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
-        cdef Transaction transaction
-        cdef Session session
-        cdef unsigned long long pinned
-        for transaction, session in self.guest_transactions.items():
-            if transaction.view is None:
-                continue
-            pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
-            if pinned == 0:
-                continue
-            if transaction.pinned_since < 0:
-                transaction.pinned_since = self.now
-            if pinned > PINNED_MAX or self.now - transaction.pinned_since > PINNED_SECONDS:
-                session.lose(transaction)
-        return 0
-
-    # --- changes -----------------------------------------------------------------------------------
-
-    cdef int settle(self) except -1:
-        """Book what was done to the live tree: on the owners' accounts, and as replaced."""
-        cdef Tree tree = self.live.tree
-        cdef Ledger ledger = tree.ledger
-        cdef Account account
-        cdef int i
-        for i in range(ledger.used):
-            if ledger.rows[i].nodes == 0 and ledger.rows[i].size == 0:
-                continue            # given and taken away within one transaction
-            account = self.accounts.of(ledger.rows[i].domid)
-            account.nodes += ledger.rows[i].nodes
-            account.memory += ledger.rows[i].size
-            self.accounts.note(account)
-        ledger.clear()
-        tree.history.replaced_bytes += tree.replaced_bytes
-        tree.replaced_bytes = 0
-        return 0
-
-    cdef bint within_node_quotas(self, Ledger ledger) except -1:
-        """Whether no guest owns more nodes than it may once these changes are made."""
-        cdef Account account
-        cdef int i
-        for i in range(ledger.used):
-            if ledger.rows[i].nodes > 0 and ledger.rows[i].domid != 0:
-                account = self.accounts.of(ledger.rows[i].domid)
-                if not account.allows(Q_NODES, account.nodes + ledger.rows[i].nodes):
-                    return False
-        return True
-
-    cdef int changed(self, Request *request) except -1:
-        """The live view has just executed a request that changed it: book it, and tell the watches."""
-        cdef View live = self.live
-        self.settle()
-        if live.change == REMOVED:
-            self.watches.fire_removed(live.tree, request.path, request.path_size, live.removed, live.old_perms)
-            live.removed = None
-        else:
-            self.watches.fire(live.tree, request.path, request.path_size,
-                              live.old_perms if request.op == SET_PERMS else None)
-        if self.guest_transactions:
-            self.bound_snapshots()
-        dismantle(4)
-        return 0
-
-    cdef int fire_commit(self, Tree before, Log log) except -1:
-        """Tell the watches what a commit changed: each path once, in the order of its first access.
-
-        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
-        on a node are, parents first.
-        """
-        cdef Tree after = self.live.tree
-        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
-        cdef Record *record
-        cdef Py_ssize_t at = 0
-        cdef bytes path
-        cdef Place old
-        if self.watches.count == 0:
-            return 0
-        while at < log.used:
-            record = <Record *>(log.data + at)
-            path = (<char *>(record + 1))[:record.path_size]
-            if record.change != UNCHANGED or path not in order:
-                order[path] = record.change
-            if record.change == REMOVED:
-                old = before.find(path, len(path))
-                if old.node != NULL:
-                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
-                        if order.get(name, UNCHANGED) == UNCHANGED:
-                            order[name] = (spot, node, parent)
-            at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
-        for path, change in order.items():
-            if type(change) is tuple:
-                self.watches.fire_exact(after, path, change[0], change[1], change[2])
-            elif change != UNCHANGED:
-                self.fire_committed(before, after, path)
-        return 0
-
-    def fire_committed(self, Tree before, Tree after, bytes path):
-        """Tell of one path that a commit wrote, created or removed."""
-        cdef Place old = before.find(path, len(path))
-        cdef Place new = after.find(path, len(path))
-        if old.node != NULL:
-            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
-        elif new.node != NULL:
-            self.watches.fire(after, path, len(path), None)
-
-    # --- domains: what xenstore.store needs ----------------------------------------------------------
-
-    def event_special(self, bytes name, int domid, bint generic):
-        """Tell the watches on @introduceDomain or @releaseDomain of one domain.
-
-        Watches with a depth, and those on "name/domid", hear which domain; the others hear only that something
-        happened, and only where `generic` is set.
-        """
-        cdef bytes specific = b"%s/%d" % (name, domid)
-        cdef Place place = self.live.tree.find(name, len(name))
-        cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
-        cdef Watch watch
-        cdef Subscriber subscriber
-        cdef bint exact
-        for watch in self.watches.matching(specific, len(specific), True):
-            if not watch.placed:
-                continue
-            subscriber = <Subscriber>watch.subscriber
-            if not subscriber.may_read(perms):
-                continue
-            exact = PyBytes_GET_SIZE(watch.path) > len(name)
-            if exact or watch.depth > 0:
-                subscriber.event(watch, specific, len(specific))
-            elif generic:
-                subscriber.event(watch, name, len(name))
-
-    def remove_node(self, bytes path):
-        """Remove a node with its subtree, telling the watches, whoever owns it."""
-        cdef Request request
-        cdef Actor dom0
-        memset(&dom0, 0, sizeof(dom0))
-        dom0.privileged = True
-        dom0.target = NO_DOMAIN
-        dom0.any_domain = True
-        request.op = RM
-        request.path = path
-        request.path_size = len(path)
-        request.rest = NULL
-        request.rest_size = 0
-        self.live.perform(&dom0, &request)
-        if self.live.change != UNCHANGED:
-            self.changed(&request)
-
-    def owned_paths(self, int domid) -> list:
-        """Paths of the topmost nodes a domain owns.  Cost: all nodes of the store."""
-        return owned_paths(self.live.tree, domid)
-
-    def owner_of(self, bytes path):
-        """The owner's domid of the node at a path, or None when there is no such node."""
-        cdef Place place = self.live.tree.find(path, len(path))
-        return None if place.node == NULL else entries((<Node>place.node).perms)[0].domid
-
-    def give_to(self, bytes path, int domid):
-        """Make a domain the owner of the existing node at a path; no watch hears of it."""
-        cdef Place place = self.live.tree.find(path, len(path))
-        cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
-        self.live.tree.set_perms(path, len(path), with_owner(perms, domid))
-        self.settle()
-
-    def forget_domain(self, int domid):
-        """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
-        self.live.tree.note_death(domid)
-        self.accounts.forget(domid)
-
-    def recount(self) -> dict:
-        """{domid: (nodes, bytes of nodes)} counted from the live tree.  Cost: all nodes."""
-        cdef Tree tree = self.live.tree
-        cdef int i
-        tree.charge_subtree(tree.root, 1, 1)
-        charge_specials(tree)
-        counted = {tree.ledger.rows[i].domid: (tree.ledger.rows[i].nodes, tree.ledger.rows[i].size)
-                   for i in range(tree.ledger.used)}
-        tree.ledger.clear()
-        return counted
-
-    def held_by(self, int domid) -> dict:
-        """What the sessions of a domain hold, counted: watches, transactions, outstanding, bytes beside nodes."""
-        cdef Session session
-        cdef Watch watch
-        cdef Transaction transaction
-        cdef long watches = 0, transactions = 0, outstanding = 0, held = 0
-        for item in self.sessions:
-            session = item
-            if session.domid != domid:
-                continue
-            watches += len(session.watches)
-            for watch in session.watches.values():
-                held += len(watch.path) + len(watch.token)
-            for transaction in session.transactions.values():
-                held += transaction.log.used
-            if not session.privileged:
-                transactions += len(session.transactions)
-                held += session.out_tail - session.out_head
-                outstanding += session.count_messages()
-        return {"watches": watches, "transactions": transactions, "outstanding": outstanding, "bytes": held}
-
-
-cdef charge_specials(Tree tree):
-    for name in (b"@introduceDomain", b"@releaseDomain"):
-        tree.charge_subtree(<Node>tree.find(name, len(name)).node, len(name), 1)
-
-
-cdef list owned_paths(Tree tree, int domid):
-    cdef list found = []
-    cdef list pending = [(b"", tree.root)]
-    cdef PyObject **items
-    cdef Py_ssize_t i
-    cdef Node node
-    while pending:
-        path, node = pending.pop()
-        if entries(node.perms)[0].domid == domid and path:
-            found.append(path)
-        elif node.children is not None:
-            items = in_order(node.children)
-            for i in range(node.children.count - 1, -1, -1):
-                pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))
-            PyMem_Free(items)
-    return found

@@ -27,13 +27,13 @@ class FakeStore:
     def set_quota(self, name: str, value: int) -> None:
         self.quotas[name] = value
 
-    def domain_quotas(self, domid: int) -> dict[str, int]:
+    def usage(self, domid: int) -> dict[str, int]:
         if domid != 3:
             raise errors.ENOENT(f"domain {domid}")
-        return self.quotas
-
-    def usage(self, domid: int) -> dict[str, int]:
         return {name: number for number, name in enumerate(HELD)}
+
+    def peaks(self, domid: int) -> dict[str, int]:
+        return {name: value + 7 for name, value in self.usage(domid).items()}
 
     def maxima(self, reset: bool = False) -> dict[str, int]:
         self.resets += reset
@@ -155,7 +155,7 @@ def test_quota_set(desk: Desk) -> None:
 def test_quota_of_a_domain(desk: Desk) -> None:
     lines = desk.ask("quota 3").decode().split("\n")
     assert lines[0] == "Domain 3:"
-    assert lines[1] == "nodes            :        0 (max     1000)"
+    assert lines[1] == "nodes            :        0 (max        7)"
     assert [line.split(":")[0].strip() for line in lines[1:-1]] == HELD
     with pytest.raises(errors.ENOENT):
         desk.ask("quota 4")

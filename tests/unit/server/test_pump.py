@@ -190,6 +190,9 @@ def test_what_the_store_has_to_do_by_itself_is_done(pump: Pump) -> None:
 def test_waiting_is_bounded_by_what_the_store_waits_for(pump: Pump) -> None:
     assert pump.pause() == math.inf
     guest = pump.store.open_session(5, False)
+    assert pump.pause() == math.inf
+    guest.feed(pack(MessageType.WATCH, b"/x\0t\0"))
+    pump.store.take_touched()
     assert 0 < pump.pause() <= 1
     guest.close()
     settle(pump)

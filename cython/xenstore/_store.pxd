@@ -1,0 +1,50 @@
+from xenstore._accounts cimport Account, Accounts
+from xenstore._admission cimport Admission
+from xenstore._ledger cimport Ledger
+from xenstore._transactions cimport Log, Transaction
+from xenstore._tree cimport Node, Tree
+from xenstore._view cimport Actor, Request, View
+from xenstore._watches cimport Subscriber, Watch, WatchIndex
+
+
+cdef class Client(Subscriber):
+    # inherited: domid, privileged, closed (nothing is read or executed any more)
+    cdef readonly Store store
+    cdef readonly bint stalled         # no further request may be executed now; lifted by sent(), admission or time
+    cdef bint touched                  # already on store.touched
+    cdef Account account
+    cdef Transaction parked            # the transaction whose first operation waits in the input for admission
+
+    cdef int admitted(self) except -1
+    cdef int pass_time(self) except -1
+    cdef int lose(self, Transaction transaction) except -1
+    cpdef close(self)
+
+
+cdef class Store:
+    cdef public double now             # seconds on a monotonic clock, set by the driver before each batch
+    cdef list touched                  # sessions with output or news since the driver last looked
+    cdef public object control         # callable(session, [bytes arguments]) -> bytes, or None
+    cdef public object trace           # callable(direction, session, type, payload), or None
+    cdef public object log             # callable(str): one line about something an administrator should know
+    cdef public double watch_event_seconds  # age at which an event is dropped that a guest does not read; 0: never
+    cdef View live
+    cdef readonly WatchIndex watches
+    cdef readonly Accounts accounts
+    cdef Admission admission
+    cdef set sessions
+    cdef set guests                    # the unprivileged sessions among them
+    cdef bint guests_wait              # some guest may be stalled or leave events unread: time matters to it
+    cdef readonly long open_transactions
+    cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
+
+    # what the driver calls
+    cdef double deadline(self) except? -2
+    cdef int tick(self) except -1
+
+    cdef int settle(self) except -1
+    cdef bint within_node_quotas(self, Ledger ledger) except -1
+    cdef int changed(self, Request *request) except -1
+    cdef int fire_commit(self, Tree before, Log log) except -1
+    cdef int admit(self) except -1
+    cdef int bound_snapshots(self) except -1

@@ -1,0 +1,346 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The store that all sessions share: the live tree, the watches, the accounts and who may start a transaction.
+
+It knows of its sessions only what `Client` says.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free
+from cpython.object cimport PyObject
+from libc.string cimport memset
+
+from xenstore._accounts cimport Q_NODES
+from xenstore._ledger cimport Ledger
+from xenstore._names cimport dismantle, in_order
+from xenstore._perms cimport NO_DOMAIN, Entry, Perms, entries, with_owner
+from xenstore._transactions cimport Record
+from xenstore._tree cimport Place, fresh_tree
+from xenstore._view cimport REMOVED, RM, SET_PERMS, UNCHANGED, Existence, view_of
+
+from xenstore import errors, limits
+
+cdef extern from "Python.h":
+    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
+
+cdef unsigned long long PINNED_MAX = limits.PINNED_MAX_BYTES
+cdef double PINNED_SECONDS = limits.PINNED_MAX_SECONDS
+
+#: How often guests' credits, events and snapshots are looked at, in seconds.
+cdef double GUEST_SECONDS = 0.05
+
+
+cdef class Client(Subscriber):
+    """A session, as far as the store knows it."""
+
+    cdef int admitted(self) except -1:
+        """The transaction it has parked may go on."""
+        return 0
+
+    cdef int pass_time(self) except -1:
+        """Time has passed, for a guest; returns 1 where it must pass on, else 0."""
+        return 0
+
+    cdef int lose(self, Transaction transaction) except -1:
+        """Let go of all that a transaction holds; it will fail."""
+        return 0
+
+    cpdef close(self):
+        """Serve this client no more."""
+
+    def held(self) -> dict:
+        """What it holds, counted: watches, transactions, outstanding, bytes."""
+        return {}
+
+
+cdef class Store:
+    """The state that all sessions share: the live tree, watches, accounts and admission."""
+
+    def __init__(self, quotas=None, Existence domains=None):
+        self.touched = []
+        self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
+        self.sessions = set()
+        self.guests = set()
+        self.guest_transactions = {}
+        self.watches = WatchIndex()
+        self.accounts = Accounts(quotas)
+        self.admission = Admission()
+        self.live = view_of(fresh_tree(), domains if domains is not None else Existence())
+        self.settle()
+
+    def say(self, str line):
+        """Say one line to whoever runs this store."""
+        if self.log is not None:
+            self.log(line)
+
+    def administer(self, session, type, payload):
+        """Answer a request about domains or the daemon; overridden where those exist."""
+        raise errors.ENOSYS()
+
+    def after_reply(self):
+        """Called when the answer to an administrative request is queued; overridden."""
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self.sessions)
+
+    # --- time --------------------------------------------------------------------------------------
+
+    cdef double deadline(self) except? -2:
+        """Seconds until `tick` has something to do; negative: nothing waits for time to pass."""
+        cdef double due = self.admission.deadline(self.now)
+        if self.guests and (self.guests_wait or self.guest_transactions) and (due < 0 or due > GUEST_SECONDS):
+            due = GUEST_SECONDS
+        if dismantle(0):
+            due = 0.0
+        return due
+
+    cdef int tick(self) except -1:
+        """What passing time makes due: admissions, bounds of snapshots, and a slice of freeing what was removed."""
+        self.admit()
+        if self.guest_transactions:
+            self.bound_snapshots()
+        self.guests_wait = False
+        for session in self.guests:
+            if (<Client>session).pass_time():
+                self.guests_wait = True
+        dismantle(256)
+        return 0
+
+    def run_due(self):
+        """For drivers written in Python: do what `now` has made due."""
+        self.tick()
+
+    def seconds_to_next(self) -> float:
+        """For drivers written in Python: seconds until `run_due` has something to do; negative: nothing."""
+        return self.deadline()
+
+    def take_touched(self) -> list:
+        """For drivers written in Python: the sessions with output or news since the last call."""
+        touched = self.touched
+        self.touched = []
+        for session in touched:
+            (<Client>session).touched = False
+        return touched
+
+    cdef int admit(self) except -1:
+        """Let waiting transactions start as far as the window allows."""
+        cdef Client session
+        while True:
+            session = self.admission.next(self.now)
+            if session is None:
+                return 0
+            self.admission.begin(session.parked, self.now)
+            session.admitted()
+
+    cdef int bound_snapshots(self) except -1:
+        """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
+        cdef Transaction transaction
+        cdef Client session
+        cdef unsigned long long pinned
+        for transaction, session in self.guest_transactions.items():
+            if transaction.view is None:
+                continue
+            pinned = self.live.tree.history.replaced_bytes - transaction.replaced_at_start
+            if pinned == 0:
+                continue
+            if transaction.pinned_since < 0:
+                transaction.pinned_since = self.now
+            if pinned > PINNED_MAX or self.now - transaction.pinned_since > PINNED_SECONDS:
+                session.lose(transaction)
+        return 0
+
+    # --- changes -----------------------------------------------------------------------------------
+
+    cdef int settle(self) except -1:
+        """Book what was done to the live tree: on the owners' accounts, and as replaced."""
+        cdef Tree tree = self.live.tree
+        cdef Ledger ledger = tree.ledger
+        cdef Account account
+        cdef int i
+        for i in range(ledger.used):
+            if ledger.rows[i].nodes == 0 and ledger.rows[i].size == 0:
+                continue            # given and taken away within one transaction
+            account = self.accounts.of(ledger.rows[i].domid)
+            account.nodes += ledger.rows[i].nodes
+            account.memory += ledger.rows[i].size
+            self.accounts.note(account)
+        ledger.clear()
+        tree.history.replaced_bytes += tree.replaced_bytes
+        tree.replaced_bytes = 0
+        return 0
+
+    cdef bint within_node_quotas(self, Ledger ledger) except -1:
+        """Whether no guest owns more nodes than it may once these changes are made."""
+        cdef Account account
+        cdef int i
+        for i in range(ledger.used):
+            if ledger.rows[i].nodes > 0 and ledger.rows[i].domid != 0:
+                account = self.accounts.of(ledger.rows[i].domid)
+                if not account.allows(Q_NODES, account.nodes + ledger.rows[i].nodes):
+                    return False
+        return True
+
+    cdef int changed(self, Request *request) except -1:
+        """The live view has just executed a request that changed it: book it, and tell the watches."""
+        cdef View live = self.live
+        self.settle()
+        if live.change == REMOVED:
+            self.watches.fire_removed(live.tree, request.path, request.path_size, live.removed, live.old_perms)
+            live.removed = None
+        else:
+            self.watches.fire(live.tree, request.path, request.path_size,
+                              live.old_perms if request.op == SET_PERMS else None)
+        if self.guest_transactions:
+            self.bound_snapshots()
+        dismantle(4)
+        return 0
+
+    cdef int fire_commit(self, Tree before, Log log) except -1:
+        """Tell the watches what a commit changed: each path once, in the order of its first access.
+
+        Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
+        on a node are, parents first.
+        """
+        cdef Tree after = self.live.tree
+        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
+        cdef Record *record
+        cdef Py_ssize_t at = 0
+        cdef bytes path
+        cdef Place old
+        if self.watches.count == 0:
+            return 0
+        while at < log.used:
+            record = <Record *>(log.data + at)
+            path = (<char *>(record + 1))[:record.path_size]
+            if record.change != UNCHANGED or path not in order:
+                order[path] = record.change
+            if record.change == REMOVED:
+                old = before.find(path, len(path))
+                if old.node != NULL:
+                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get(name, UNCHANGED) == UNCHANGED:
+                            order[name] = (spot, node, parent)
+            at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
+        for path, change in order.items():
+            if type(change) is tuple:
+                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            elif change != UNCHANGED:
+                self.fire_committed(before, after, path)
+        return 0
+
+    def fire_committed(self, Tree before, Tree after, bytes path):
+        """Tell of one path that a commit wrote, created or removed."""
+        cdef Place old = before.find(path, len(path))
+        cdef Place new = after.find(path, len(path))
+        if old.node != NULL:
+            self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
+        elif new.node != NULL:
+            self.watches.fire(after, path, len(path), None)
+
+    # --- domains: what xenstore.store needs ----------------------------------------------------------
+
+    def event_special(self, bytes name, int domid, bint generic):
+        """Tell the watches on @introduceDomain or @releaseDomain of one domain.
+
+        Watches with a depth, and those on "name/domid", hear which domain; the others hear only that something
+        happened, and only where `generic` is set.
+        """
+        cdef bytes specific = b"%s/%d" % (name, domid)
+        cdef Place place = self.live.tree.find(name, len(name))
+        cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
+        cdef Watch watch
+        cdef Subscriber subscriber
+        cdef bint exact
+        for watch in self.watches.matching(specific, len(specific), True):
+            if not watch.placed:
+                continue
+            subscriber = <Subscriber>watch.subscriber
+            if not subscriber.may_read(perms):
+                continue
+            exact = PyBytes_GET_SIZE(watch.path) > len(name)
+            if exact or watch.depth > 0:
+                subscriber.event(watch, specific, len(specific))
+            elif generic:
+                subscriber.event(watch, name, len(name))
+
+    def remove_node(self, bytes path):
+        """Remove a node with its subtree, telling the watches, whoever owns it."""
+        cdef Request request
+        cdef Actor dom0
+        memset(&dom0, 0, sizeof(dom0))
+        dom0.privileged = True
+        dom0.target = NO_DOMAIN
+        dom0.any_domain = True
+        request.op = RM
+        request.path = path
+        request.path_size = len(path)
+        request.rest = NULL
+        request.rest_size = 0
+        self.live.perform(&dom0, &request)
+        if self.live.change != UNCHANGED:
+            self.changed(&request)
+
+    def owned_paths(self, int domid) -> list:
+        """Paths of the topmost nodes a domain owns.  Cost: all nodes of the store."""
+        return owned_paths(self.live.tree, domid)
+
+    def owner_of(self, bytes path):
+        """The owner's domid of the node at a path, or None when there is no such node."""
+        cdef Place place = self.live.tree.find(path, len(path))
+        return None if place.node == NULL else entries((<Node>place.node).perms)[0].domid
+
+    def give_to(self, bytes path, int domid):
+        """Make a domain the owner of the existing node at a path; no watch hears of it."""
+        cdef Place place = self.live.tree.find(path, len(path))
+        cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
+        self.live.tree.set_perms(path, len(path), with_owner(perms, domid))
+        self.settle()
+
+    def forget_domain(self, int domid):
+        """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
+        self.live.tree.note_death(domid)
+        self.accounts.forget(domid)
+
+    def recount(self) -> dict:
+        """{domid: (nodes, bytes of nodes)} counted from the live tree.  Cost: all nodes."""
+        cdef Tree tree = self.live.tree
+        cdef int i
+        tree.charge_subtree(tree.root, 1, 1)
+        charge_specials(tree)
+        counted = {tree.ledger.rows[i].domid: (tree.ledger.rows[i].nodes, tree.ledger.rows[i].size)
+                   for i in range(tree.ledger.used)}
+        tree.ledger.clear()
+        return counted
+
+    def held_by(self, int domid) -> dict:
+        """What the sessions of a domain hold, counted: watches, transactions, outstanding, bytes beside nodes."""
+        held = {"watches": 0, "transactions": 0, "outstanding": 0, "bytes": 0}
+        for session in self.sessions:
+            if session.domid == domid:
+                for what, count in session.held().items():
+                    held[what] += count
+        return held
+
+
+cdef charge_specials(Tree tree):
+    for name in (b"@introduceDomain", b"@releaseDomain"):
+        tree.charge_subtree(<Node>tree.find(name, len(name)).node, len(name), 1)
+
+
+cdef list owned_paths(Tree tree, int domid):
+    cdef list found = []
+    cdef list pending = [(b"", tree.root)]
+    cdef PyObject **items
+    cdef Py_ssize_t i
+    cdef Node node
+    while pending:
+        path, node = pending.pop()
+        if entries(node.perms)[0].domid == domid and path:
+            found.append(path)
+        elif node.children is not None:
+            items = in_order(node.children)
+            for i in range(node.children.count - 1, -1, -1):
+                pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))
+            PyMem_Free(items)
+    return found

@@ -1,0 +1,35 @@
+"""One booted host per store, shared by all scenarios; guests that scenarios share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.xen import images, stores
+from tests.xen.dom0 import Dom0, Failed
+from tests.xen.guest import Devices, Guest
+from tests.xen.packages import Missing
+
+
+@pytest.fixture(scope="session", params=[stores.DEBIAN, stores.OURS], ids=lambda store: store.name)
+def dom0(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom0]:
+    """A host that runs on one store; off after the last scenario on it."""
+    store: stores.Store = request.param
+    try:
+        built = images.build()
+    except Missing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    try:
+        booted = Dom0(built, tmp_path_factory.mktemp(store.name))
+    except Failed as failed:
+        pytest.fail(str(failed), pytrace=False)
+    try:
+        stores.start(booted, store)
+        yield booted
+    finally:
+        booted.off()
+
+
+@pytest.fixture(scope="session")
+def guest(dom0: Dom0) -> Guest:
+    """A guest with a disk and a network interface that scenarios may use but not end."""
+    return Guest(dom0, "shared", Devices(disk="/run/shared.img", address="10.0.0.2"))

@@ -1,0 +1,144 @@
+"""Build what is booted: Xen, a kernel, and one initial RAM disk each for dom0 and for the guests."""
+
+import gzip
+import hashlib
+import lzma
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.xen.cpio import Archive
+from tests.xen.packages import INSTALLED, Kernel, cache, kernel, require_installed
+
+HERE = Path(__file__).parent
+BUSYBOX = Path("/usr/bin/busybox")
+XEN = Path("/boot/xen-4.17-amd64.gz")
+#: Loaded in this order, each after those it depends on.
+DOM0_MODULES = [
+    "virtio_pci",
+    "9pnet_virtio",
+    "9p",
+    "xenfs",
+    "xen-evtchn",
+    "xen-gntdev",
+    "xen-gntalloc",
+    "xen-privcmd",
+    "xen-blkback",
+    "xen-netback",
+    "loop",
+    "bridge",
+]
+GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
+#: Loaded at run time by name, so that ldd does not list it.
+UNLISTED_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1"
+
+
+class Images(NamedTuple):
+    """Files to boot, all in the cache."""
+
+    xen: Path
+    kernel: Path
+    dom0: Path
+    guest: Path
+
+
+def build() -> Images:
+    """Everything to boot, rebuilt when what it is made of changed. A few seconds, then none.
+
+    Raises packages.Missing.
+    """
+    require_installed()
+    linux = kernel()
+    folder = cache() / f"images-{_fingerprint(linux)}"
+    images = Images(*(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img")))
+    if not folder.exists():
+        unfinished = folder.with_name("images.new")
+        unfinished.mkdir(exist_ok=True)
+        _build_in(unfinished, linux)
+        unfinished.rename(folder)
+    return images
+
+
+def _build_in(folder: Path, linux: Kernel) -> None:
+    (folder / "xen").write_bytes(gzip.decompress(XEN.read_bytes()))
+    (folder / "vmlinux").write_bytes(_decompressed(linux.image))
+    dom0 = _base(linux, DOM0_MODULES, HERE / "dom0/init")
+    dom0.write(folder / "dom0.img")
+    guest = _base(linux, GUEST_MODULES, HERE / "domu/init")
+    _add_store_programs(guest)
+    for name in ("poweroff", "reboot"):
+        guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
+    guest.write(folder / "guest.img")
+
+
+def _fingerprint(linux: Kernel) -> str:
+    """A short name for what the images are made of."""
+    digest = hashlib.sha256(linux.version.encode())
+    for source in (*HERE.glob("*.py"), *HERE.glob("dom*/*"), *map(Path, INSTALLED)):
+        if HERE in source.parents and source.name not in ("images.py", "cpio.py", "init"):
+            continue
+        digest.update(f"{source}:{os.stat(source).st_mtime_ns}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _decompressed(image: Path) -> bytes:
+    """The ELF kernel inside a bzImage compressed with xz: it starts seconds earlier under emulation."""
+    data = image.read_bytes()
+    start = data.find(b"\xfd7zXZ\0")
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data[start:])
+
+
+def _base(linux: Kernel, modules: Iterable[str], init: Path) -> Archive:
+    archive = Archive()
+    for name in ("dev", "proc", "sys", "run", "host", "tmp"):
+        archive.folder(name)
+    archive.device("dev/console", 5, 1)
+    archive.file("bin/busybox", BUSYBOX.read_bytes())
+    archive.file("init", init.read_bytes())
+    order = _in_order(linux, modules)
+    for path in order:
+        archive.file(f"modules/{path.name}", path.read_bytes(), 0o644)
+    archive.file("modules/order", "".join(f"{path.name}\n" for path in order).encode(), 0o644)
+    return archive
+
+
+def _in_order(linux: Kernel, modules: Iterable[str]) -> list[Path]:
+    """The modules' files and those they depend on, in an order in which insmod takes them."""
+    files = {path.stem.replace("-", "_"): path for path in linux.modules.rglob("*.ko")}
+    order: list[Path] = []
+
+    def add(name: str) -> None:
+        path = files.get(name.replace("-", "_"))
+        if path is None or path in order:  # None: built into the kernel
+            return
+        for needed in _depends(path):
+            add(needed)
+        order.append(path)
+
+    for name in modules:
+        add(name)
+    return order
+
+
+def _depends(module: Path) -> list[str]:
+    """The names in a module's own list of what it depends on."""
+    data = module.read_bytes()
+    start = data.index(b"\0depends=") + len(b"\0depends=")
+    return [name for name in data[start : data.index(b"\0", start)].decode().split(",") if name]
+
+
+def _add_store_programs(archive: Archive) -> None:
+    """Debian's xenstore-* with their libraries: what a guest would really run."""
+    for library in (*_libraries(Path("/usr/bin/xenstore")), UNLISTED_LIBRARY):
+        archive.file(library, Path(library).read_bytes())
+    archive.file("usr/bin/xenstore", Path("/usr/bin/xenstore").read_bytes())
+    for verb in ["chmod", "exists", "list", "ls", "read", "rm", "watch", "write"]:
+        archive.link(f"usr/bin/xenstore-{verb}", "xenstore")
+
+
+def _libraries(program: Path) -> list[str]:
+    listed = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+    words = [line.split() for line in listed.splitlines()]
+    return [next(word for word in line if word.startswith("/")) for line in words if "/" in "".join(line)]

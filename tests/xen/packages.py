@@ -1,0 +1,90 @@
+"""What is needed from Debian 12: programs that must be installed, and a kernel that is only unpacked."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+#: A file and the package that brings it.
+INSTALLED = {
+    "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
+    "/boot/xen-4.17-amd64.gz": "xen-hypervisor-4.17-amd64",
+    "/usr/lib/xen-4.17/bin/xl": "xen-utils-4.17",
+    "/usr/bin/xenstore": "xenstore-utils",
+    "/usr/bin/busybox": "busybox-static",
+    "/usr/sbin/brctl": "bridge-utils",
+    "/usr/sbin/ip": "iproute2",
+}
+#: The kernel's package depends on the one with the files. (The cloud kernel cannot be a dom0.)
+KERNEL = "linux-image-amd64"
+
+
+class Missing(Exception):
+    """Something that only the user can install is not there; the message says what to do."""
+
+
+class Kernel(NamedTuple):
+    """An unpacked kernel package.
+
+    Attributes:
+        version: as `uname -r` says it.
+        image: the compressed kernel.
+        modules: the folder with all modules.
+    """
+
+    version: str
+    image: Path
+    modules: Path
+
+
+def cache() -> Path:
+    """The folder where packages and images stay between runs, created when needed.
+
+    `$XEND_XEN_CACHE`, or `xend-xen` in the user's cache folder. It costs about 600 MB.
+    """
+    named = os.environ.get("XEND_XEN_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(named) if named else base / "xend-xen"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def require_installed() -> None:
+    """Raise Missing with the command to give, unless every program of Debian's is there."""
+    wanted = sorted({package for file, package in INSTALLED.items() if not Path(file).exists()})
+    if wanted:
+        raise Missing(f"not installed; run: apt-get install --no-install-recommends {' '.join(wanted)}")
+
+
+def kernel() -> Kernel:
+    """Debian's current kernel, fetched with apt-get and unpacked (not installed) into the cache, once.
+
+    Raises Missing when apt cannot say or fetch it; a kernel in the cache is used without asking.
+    """
+    folder = cache() / "kernel"
+    if not folder.exists():
+        _fetch_kernel(folder)
+    (image,) = folder.glob("boot/vmlinuz-*")
+    version = image.name.removeprefix("vmlinuz-")
+    return Kernel(version, image, folder / "lib/modules" / version)
+
+
+def _fetch_kernel(folder: Path) -> None:
+    """Leave `folder` complete or not at all."""
+    depends = _run("apt-cache", "depends", "--important", KERNEL)
+    package = next((line.split()[1] for line in depends.splitlines() if "Depends: linux-image" in line), None)
+    if package is None:
+        raise Missing(f"apt knows no {KERNEL}; run: apt-get update (Debian 12 is needed)")
+    unpacked = folder.with_name("kernel.new")
+    _run("apt-get", "download", package)
+    (archive,) = cache().glob(f"{package}_*.deb")
+    _run("dpkg", "-x", str(archive), str(unpacked))
+    archive.unlink()
+    unpacked.rename(folder)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, cwd=cache(), capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise Missing(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,33 @@
+"""The stores that are put under the host."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.xen.dom0 import Dom0
+
+#: The start of the store to a host that can create guests.
+LIMIT_S = 60
+
+
+class Store(NamedTuple):
+    """A xenstored.
+
+    Attributes:
+        name: in the test's name.
+        command: starts it in dom0, as a daemon.
+    """
+
+    name: str
+    command: str
+
+
+DEBIAN = Store("debian", "/usr/lib/xen-4.17/bin/xenstored --pid-file /run/xenstored.pid")
+#: The environment this test runs in: dom0 sees it at the same place.
+OURS = Store("ours", f"{Path(sys.prefix) / 'bin/xenstored'} --pid-file /run/xenstored.pid")
+
+
+def start(dom0: Dom0, store: Store) -> None:
+    """Bring the host up on `store`: consoles, dom0's own nodes, a bridge. Raises dom0.Failed."""
+    services = (Path(__file__).parent / "dom0/services").read_text()
+    dom0.must(f"STORE_COMMAND='{store.command}'\n{services}", LIMIT_S)

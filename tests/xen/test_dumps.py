@@ -1,0 +1,37 @@
+"""What the store holds at four moments of a host's life, compared with what Xen's C xenstored held."""
+
+import pytest
+
+from tests.xen import dump
+from tests.xen.dom0 import Dom0
+from tests.xen.guest import UNTIL, Devices, Guest
+
+pytestmark = pytest.mark.xen
+
+
+@pytest.fixture(scope="module")
+def dumps(dom0: Dom0) -> dict[str, list[str]]:
+    """By moment, comparable; a host's first guest lives and dies for it."""
+    texts = {name: (dom0.share / f"store-{name}.txt").read_text() for name in ("fresh", "dom0")}
+    guest = Guest(dom0, "first", Devices(disk="/run/first.img", address="10.0.0.9"))
+    assert guest.domid == 1, "the recorded dumps are of a host's first guest: this file has to run first"
+    dom0.must(
+        "both() { [ $(xenstore-ls -f /local/domain/0/backend | grep -c 'state = \"4\"') = 2 ]; }\n"
+        f"{UNTIL}until_done both"
+    )
+    texts["running"] = dom0.must("xenstore-ls -fp")
+    dom0.must("xl shutdown first")
+    guest.await_end()
+    texts["after"] = dom0.must("xenstore-ls -fp")
+    found = {name: dump.comparable(text) for name, text in texts.items()}
+    for name, lines in found.items():
+        (dom0.share.parent / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+    return found
+
+
+@pytest.mark.parametrize("moment", ["fresh", "dom0", "running", "after"])
+def test_the_store_holds_what_xens_own_holds(dumps: dict[str, list[str]], moment: str) -> None:
+    found, expected = set(dumps[moment]), set(dump.recorded(moment))
+    assert sorted(found - expected) == [], "ours alone"
+    assert sorted(expected - found) == [], "Xen's alone"
+    assert len(dumps[moment]) == len(dump.recorded(moment))

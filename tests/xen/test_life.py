@@ -1,0 +1,78 @@
+"""A host's life on the store: dom0's kernel, guests made, used and ended with Debian's xl."""
+
+import pytest
+
+from tests.xen.dom0 import Dom0
+from tests.xen.guest import Devices, Guest
+
+pytestmark = pytest.mark.xen
+
+
+def test_dom0s_kernel_is_attached(dom0: Dom0) -> None:
+    """Only dom0's kernel writes these, over its ring, when the store announces itself."""
+    features = dom0.must("xenstore-ls -f /local/domain/0/control")
+    assert 'feature-poweroff = "1"' in features
+
+
+def test_xl_lists_dom0(dom0: Dom0) -> None:
+    rows = dom0.must("xl list").splitlines()
+    assert rows[1].split()[:2] == ["Domain-0", "0"]
+
+
+def test_guest_without_devices(dom0: Dom0) -> None:
+    guest = Guest(dom0, "plain")
+    assert f"guest: up, named {guest.name}" in guest.console()
+    dom0.must(f"xl shutdown {guest.name}")
+    guest.await_end()
+
+
+def test_guest_reads_its_name(guest: Guest) -> None:
+    assert guest.must("xenstore-read name") == guest.name
+    assert guest.must("xenstore-read domid") == str(guest.domid)
+
+
+@pytest.mark.parametrize("command", ["xenstore-read", "xenstore-write"])
+def test_guest_is_refused_dom0s_name(dom0: Dom0, guest: Guest, command: str) -> None:
+    value = " stolen" if command == "xenstore-write" else ""
+    assert guest.obey(f"{command} /local/domain/0/name{value}").status != 0
+    assert dom0.must("xenstore-read /local/domain/0/name") == "Domain-0"
+
+
+def test_guest_writes_its_disk_and_reads_it_back(dom0: Dom0, guest: Guest) -> None:
+    guest.must("echo written-by-the-guest | dd of=/dev/xvda bs=512 seek=8 conv=sync && sync")
+    assert (
+        guest.must("dd if=/dev/xvda bs=512 skip=8 count=1 2>/dev/null | head -n 1") == "written-by-the-guest"
+    )
+    assert dom0.must("dd if=/run/shared.img bs=512 skip=8 count=1 2>/dev/null | head -n 1") == (
+        "written-by-the-guest"
+    )
+
+
+def test_guest_pings_dom0(guest: Guest) -> None:
+    assert "0% packet loss" in guest.must("ping -c 3 -W 10 10.0.0.1", 60)
+
+
+def test_disk_is_attached_and_detached_hot(dom0: Dom0, guest: Guest) -> None:
+    dom0.must("truncate -s 8M /run/hot.img")
+    dom0.must(f"xl block-attach {guest.name} format=raw,vdev=xvdb,access=w,target=/run/hot.img", 60)
+    wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/xvdb ] && break; sleep 1; done"
+    guest.must(f"{wait}; dd if=/dev/zero of=/dev/xvdb bs=64k count=4 && sync", 60)
+    dom0.must(f"xl block-detach {guest.name} xvdb", 60)
+    guest.must("[ ! -b /dev/xvdb ]")
+    assert dom0.run(f"xenstore-exists /local/domain/0/backend/vbd/{guest.domid}/51728").status != 0
+
+
+def test_interface_is_attached_and_detached_hot(dom0: Dom0, guest: Guest) -> None:
+    dom0.must(f"xl network-attach {guest.name} mac=00:16:3e:01:03:01 bridge=xenbr0", 60)
+    wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -d /sys/class/net/eth1 ] && break; sleep 1; done"
+    guest.must(f"{wait}; ip link set eth1 up", 60)
+    dom0.must(f"xl network-detach {guest.name} 1", 60)
+    guest.must("[ ! -d /sys/class/net/eth1 ]")
+
+
+def test_destroyed_guest_leaves_nothing(dom0: Dom0) -> None:
+    before = dom0.must("xenstore-ls -fp")
+    guest = Guest(dom0, "victim", Devices(disk="/run/victim.img", address="10.0.0.3"))
+    dom0.must(f"xl destroy {guest.name}", 60)
+    guest.await_end()
+    assert dom0.must("xenstore-ls -fp") == before
