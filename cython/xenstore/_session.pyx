@@ -283,7 +283,14 @@ cdef class Session(Output):
         return F_EINVAL if request.path_size < 0 else NO_FAULT
 
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept:
-        """The size of the absolute form of a client's path, which result points to; -1: it is not well formed."""
+        """The size of the absolute form of a client's path, which result points to; -1: EINVAL."""
+        size = self.spell_out(path, size, special, result)
+        if size > 0 and not self.privileged and not self.account.allows(Q_PATH_MAX, size - home_prefix(result[0], size)):
+            return -1
+        return size
+
+    cdef Py_ssize_t spell_out(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept:
+        """As `absolute`, whatever the quota says."""
         cdef int prefix
         if not valid_path(path, size):
             return -1
@@ -296,8 +303,6 @@ cdef class Session(Output):
             path = scratch
             size += prefix
         result[0] = path
-        if not self.privileged and not self.account.allows(Q_PATH_MAX, size - home_prefix(path, size)):
-            return -1
         return size
 
     cdef int prepare_actor(self, Transaction transaction) except -1:
@@ -678,7 +683,7 @@ cdef class Session(Output):
         self.last_tx_id = state["last_tx_id"]
         self.sent_bytes = state["sent_bytes"]
         for name, token, depth in state["watches"]:
-            size = self.absolute(name, len(name), True, &path)
+            size = self.spell_out(name, len(name), True, &path)
             if size < 0:
                 raise ValueError(f"watch on {name!r}: no such path is valid")
             watch = Watch(self, path[:size], token, depth, name[:1] not in (b"/", b"@"), size - len(name))
@@ -709,6 +714,7 @@ cdef class Session(Output):
             p = state["input"]
             self.keep(p, len(state["input"]))
             self.touch()
+        self.update_stall()
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""

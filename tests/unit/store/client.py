@@ -1,6 +1,6 @@
 """Sessions of a store in this process, as a test talks to them: one method a request, errors raised."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tests.peers.wire import Message, split_message
 from xenstore import errors
@@ -47,13 +47,15 @@ class Client:
 
     def take(self) -> list[Message]:
         """All messages that wait, replies and events alike, without asking for any."""
-        found = self.events
+        found = self.events + list(self._receive())
         self.events = []
+        return found
+
+    def _receive(self) -> Iterator[Message]:
         output = bytearray(self.session.take())
         while (message := split_message(output)) is not None:
-            found.append(message)
+            yield message
         assert not output, f"the output ends within a message: {bytes(output)!r}"
-        return found
 
     def take_events(self) -> list[tuple[bytes, bytes]]:
         """(path, token) of the events that wait; asserts that nothing but events does."""
@@ -71,9 +73,9 @@ class Client:
 
     def ask_raw(self, type: int, payload: bytes, tx: int = 0) -> bytes:
         self.send(type, payload, tx=tx)
-        messages = self.take()
-        replies = [message for message in messages if message.type != MessageType.WATCH_EVENT]
-        self.events = [message for message in messages if message.type == MessageType.WATCH_EVENT]
+        replies: list[Message] = []
+        for message in self._receive():
+            (self.events if message.type == MessageType.WATCH_EVENT else replies).append(message)
         if not replies:
             raise TimeoutError(f"no answer to a request of type {type}")
         (reply,) = replies
