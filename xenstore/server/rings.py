@@ -6,6 +6,8 @@ which domains have come to an end when the hypervisor says that some have.
 
 from collections.abc import Callable
 
+import trio
+
 from xenstore import errors
 from xenstore._link import Link
 from xenstore._pump import Pump
@@ -132,6 +134,12 @@ class Rings:
             elif port in self._by_port:
                 self._serve(self._by_port[port])
             self._platform.unmask(port)
+
+    async def scan_regularly(self) -> None:
+        """Repair lost notifications, until cancelled."""
+        while True:
+            await trio.sleep(SCAN_SECONDS)
+            self._pump.call_soon(self.scan)
 
     def scan(self) -> None:
         """Look at every ring, notified or not."""
