@@ -194,12 +194,13 @@ class Rings:
             self._platform.unbind(link.port)
 
     def _notify(self, port: int) -> None:
+        link = self._by_port.get(port)
+        if link is None:
+            return  # closed for a new one that could not be bound; its number may be another domain's by now
         try:
             self._platform.notify(port)
         except OSError as error:
-            link = self._by_port.get(port)
-            whose = f"domain {link.domid}" if link is not None else f"port {port}"
-            self._log(f"{whose}: cannot be notified: {error}")
+            self._log(f"domain {link.domid}: cannot be notified: {error}")
 
 
 def _refusal(error: PlatformError) -> errors.XenstoreError:

@@ -298,6 +298,16 @@ class TestComingAndGoing:
         assert world.host.mapped == set()
         assert 7 not in world.store.introduced
 
+    def test_a_new_port_that_cannot_be_bound_leaves_it_deaf_until_one_can(self, world: World) -> None:
+        world.dom0.send(MessageType.INTRODUCE, b"5\x001\x0099\0")
+        assert [message.payload for message in world.dom0.take()] == [b"EINVAL\0"]
+        world.host.guests[5].put(READ_NAME)
+        world.rings.scan()
+        assert world.host.mapped == {5, 6}
+        assert [line for line in world.log if "notified" in line or "error" in line] == []
+        world.introduce(5)
+        assert world.read(5, b"name") == b"five"
+
 
 class TestLostNotifications:
     def test_a_scan_finds_what_nobody_told(self, world: World) -> None:
