@@ -1,8 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xenstore._accounts import Accounts
-from xenstore._view import Existence
 from xenstore._watches import Subscriber, WatchIndex
 
 class Client(Subscriber):
@@ -21,7 +20,7 @@ class Store:
     accounts: Accounts
     open_transactions: int
     session_count: int
-    def __init__(self, quotas: Any = None, domains: Existence | None = None) -> None: ...
+    def __init__(self, quotas: Mapping[str, int] | None, knows: Callable[[int], bool]) -> None: ...
     def say(self, line: str) -> None: ...
     def administer(self, session: Any, type: int, payload: bytes) -> bytes: ...
     def after_reply(self) -> None: ...

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from xenstore import _store, administration, errors
 from xenstore._accounts import Account
 from xenstore._session import Session
-from xenstore._view import Existence
 
 __all__ = ["Hypervisor", "NoHypervisor", "Session", "Store"]
 
@@ -51,16 +50,6 @@ class NoHypervisor:
         pass
 
 
-class _Domains(Existence):
-    """Which domids the store may meet in permission lists."""
-
-    def __init__(self, store: "Store") -> None:
-        self._store = store
-
-    def knows(self, domid: int) -> bool:
-        return domid in self._store.introduced or self._store.hypervisor.exists(domid)
-
-
 class Store(_store.Store):
     """A store, its sessions and the domains that are introduced to it.
 
@@ -83,7 +72,10 @@ class Store(_store.Store):
         self.features_ahead: dict[int, int] = {}
         self._reported_shutdown: set[int] = set()
         self._after_reply: list[Callable[[], None]] = []
-        super().__init__(quotas, _Domains(self))
+        super().__init__(quotas, self._knows)
+
+    def _knows(self, domid: int) -> bool:
+        return domid in self.introduced or self.hypervisor.exists(domid)
 
     # --- requests ---------------------------------------------------------------------------------
 

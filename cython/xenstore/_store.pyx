@@ -15,7 +15,7 @@ from xenstore._names cimport dismantle, in_order
 from xenstore._perms cimport NO_DOMAIN, Entry, Perms, entries, with_owner
 from xenstore._transactions cimport Record
 from xenstore._tree cimport Place, fresh_tree
-from xenstore._view cimport REMOVED, RM, SET_PERMS, UNCHANGED, Existence, view_of
+from xenstore._view cimport REMOVED, RM, SET_PERMS, UNCHANGED, view_of
 
 from xenstore import errors, limits
 
@@ -55,7 +55,7 @@ cdef class Client(Subscriber):
 cdef class Store:
     """The state that all sessions share: the live tree, watches, accounts and admission."""
 
-    def __init__(self, quotas=None, Existence domains=None):
+    def __init__(self, quotas, knows):
         self.touched = []
         self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
         self.sessions = set()
@@ -64,7 +64,7 @@ cdef class Store:
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
-        self.live = view_of(fresh_tree(), domains if domains is not None else Existence())
+        self.live = view_of(fresh_tree(), knows)
         self.settle()
 
     def say(self, str line):

@@ -80,7 +80,7 @@ cdef class Transaction:
         """Fork the live version, letting go of an older fork; constant cost."""
         self.base_root = live.tree.root
         self.base_specials = live.tree.specials
-        self.view = view_of(live.tree.fork(), live.domains)
+        self.view = view_of(live.tree.fork(), live.knows)
         self.replaced_at_start = live.tree.history.replaced_bytes
         self.pinned_since = -1
         return 0
@@ -135,7 +135,7 @@ cdef class Transaction:
 
     cdef Tree replay(self, View live, Actor *who):
         """A version forked from the live one with all operations done again; None when a reply differs."""
-        cdef View view = view_of(live.tree.fork(), live.domains)
+        cdef View view = view_of(live.tree.fork(), live.knows)
         cdef Request request
         cdef Record *record
         cdef bytes reply

@@ -64,12 +64,9 @@ cdef struct Request:
     const char *rest                # what follows the path's NUL
     Py_ssize_t rest_size
 
-cdef class Existence:
-    cpdef bint knows(self, int domid) except -1
-
 cdef class View:
     cdef Tree tree
-    cdef Existence domains
+    cdef object knows               # callable(domid): whether such a domain exists
     # about the request performed last:
     cdef Fault fault
     cdef Change change
@@ -92,4 +89,4 @@ cdef class View:
 
 cdef bytes OK
 cdef tuple FAULT_TEXT
-cdef View view_of(Tree tree, Existence domains)
+cdef View view_of(Tree tree, knows)

@@ -28,17 +28,10 @@ cdef tuple FAULT_TEXT = (
 )
 
 
-cdef class Existence:
-    """Which domains there are, as far as the host can tell; a store without a hypervisor has dom0 only."""
-
-    cpdef bint knows(self, int domid) except -1:
-        return domid == 0
-
-
-cdef View view_of(Tree tree, Existence domains):
+cdef View view_of(Tree tree, knows):
     cdef View view = View.__new__(View)
     view.tree = tree
-    view.domains = domains
+    view.knows = knows
     return view
 
 
@@ -270,7 +263,7 @@ cdef class View:
             if entry[i].domid == ANY_DOMAIN:
                 if who.any_domain:
                     continue
-            elif entry[i].domid == 0 or self.domains.knows(entry[i].domid):
+            elif entry[i].domid == 0 or self.knows(entry[i].domid):
                 continue
             if i == 0:
                 return None

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 
 import trio
@@ -89,12 +89,20 @@ class _Server:
     async def serve(self, stack: ExitStack) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             self.bring_up(stack)
-            async for number in received:
-                if number != signal.SIGHUP:
-                    self.log(f"{signal.Signals(number).name}: stopping")
-                    break
-                self.reopen_trace()
+            async with trio.open_nursery() as nursery:
+                if self.rings is not None:
+                    nursery.start_soon(self.rings.scan_regularly)
+                await self.obey(received)
+                nursery.cancel_scope.cancel()
             start.notify_supervisor("STOPPING=1")
+
+    async def obey(self, signals: AsyncIterator[int]) -> None:
+        """Does what signals ask for, until one asks to stop."""
+        async for number in signals:
+            if number != signal.SIGHUP:
+                self.log(f"{signal.Signals(number).name}: stopping")
+                return
+            self.reopen_trace()
 
     def bring_up(self, stack: ExitStack) -> None:
         """Everything others can see, in the order in which it must appear; undone by the stack."""

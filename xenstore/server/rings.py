@@ -6,6 +6,8 @@ which domains have come to an end when the hypervisor says that some have.
 
 from collections.abc import Callable
 
+import trio
+
 from xenstore import errors
 from xenstore._link import Link
 from xenstore._pump import Pump
@@ -133,6 +135,12 @@ class Rings:
                 self._serve(self._by_port[port])
             self._platform.unmask(port)
 
+    async def scan_regularly(self) -> None:
+        """Repair lost notifications, until cancelled."""
+        while True:
+            await trio.sleep(SCAN_SECONDS)
+            self._pump.call_soon(self.scan)
+
     def scan(self) -> None:
         """Look at every ring, notified or not."""
         for link in list(self._links.values()):
@@ -186,12 +194,13 @@ class Rings:
             self._platform.unbind(link.port)
 
     def _notify(self, port: int) -> None:
+        link = self._by_port.get(port)
+        if link is None:
+            return  # closed for a new one that could not be bound; its number may be another domain's by now
         try:
             self._platform.notify(port)
         except OSError as error:
-            link = self._by_port.get(port)
-            whose = f"domain {link.domid}" if link is not None else f"port {port}"
-            self._log(f"{whose}: cannot be notified: {error}")
+            self._log(f"domain {link.domid}: cannot be notified: {error}")
 
 
 def _refusal(error: PlatformError) -> errors.XenstoreError:
