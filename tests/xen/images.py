@@ -16,11 +16,21 @@ HERE = Path(__file__).parent
 BUSYBOX = Path("/usr/bin/busybox")
 XEN = Path("/boot/xen-4.17-amd64.gz")
 #: Loaded in this order, each after those it depends on.
-DOM0_MODULES = (
-    "virtio_pci 9pnet_virtio 9p xenfs xen-evtchn xen-gntdev xen-gntalloc xen-privcmd "
-    "xen-blkback xen-netback loop bridge"
-).split()
-GUEST_MODULES = "xen-blkfront xen-netfront".split()
+DOM0_MODULES = [
+    "virtio_pci",
+    "9pnet_virtio",
+    "9p",
+    "xenfs",
+    "xen-evtchn",
+    "xen-gntdev",
+    "xen-gntalloc",
+    "xen-privcmd",
+    "xen-blkback",
+    "xen-netback",
+    "loop",
+    "bridge",
+]
+GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
 #: Loaded at run time by name, so that ldd does not list it.
 UNLISTED_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1"
 
@@ -124,7 +134,7 @@ def _add_store_programs(archive: Archive) -> None:
     for library in (*_libraries(Path("/usr/bin/xenstore")), UNLISTED_LIBRARY):
         archive.file(library, Path(library).read_bytes())
     archive.file("usr/bin/xenstore", Path("/usr/bin/xenstore").read_bytes())
-    for verb in "chmod exists list ls read rm watch write".split():
+    for verb in ["chmod", "exists", "list", "ls", "read", "rm", "watch", "write"]:
         archive.link(f"usr/bin/xenstore-{verb}", "xenstore")
 
 
