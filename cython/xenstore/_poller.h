@@ -38,6 +38,12 @@ enum { POLLER_READ = 1, POLLER_WRITE = 2 };
 /* Most ready descriptors one wait reports; the others come first in the next. */
 enum { POLLER_EVENTS = 64 };
 
+/* Descriptors that only poll(2) can wait for, at most. */
+enum { POLLER_BESIDE = 2 };
+
+/* How many places poller_wait wants. */
+enum { POLLER_PLACES = POLLER_EVENTS + POLLER_BESIDE };
+
 struct poller_event {
     int fd;
     int ready; /* POLLER_READ, POLLER_WRITE; errors and hang-ups show as both or either */
@@ -46,6 +52,8 @@ struct poller_event {
 struct poller {
     const struct poller_backend *backend;
     int fd;                /* the kernel's queue, or -1: poll(2) has none */
+    struct pollfd beside[1 + POLLER_BESIDE]; /* the queue itself, then what it refuses */
+    int besides;                             /* how many those are */
     struct pollfd *polled; /* poll(2) only, as are the rest */
     int *place;            /* place[fd]: its index in polled, or -1 */
     int count, room, places, next;
@@ -226,10 +234,64 @@ static int poller_set(struct poller *p, int fd, int was, int want)
     return was == want ? 0 : p->backend->set(p, fd, was, want);
 }
 
-/* Waits up to timeout_ms (negative: for ever); returns how many of the POLLER_EVENTS places were filled. */
+/*
+ * Watches for reading, from now on, what the queue refuses or would never report, such as NetBSD's xenevt
+ * (no kqueue): each wait is then one poll(2) of the queue and of those, for as long as there are any.
+ */
+static int poller_add_beside(struct poller *p, int fd)
+{
+    if (p->fd < 0)
+        return poller_set(p, fd, 0, POLLER_READ);
+    if (p->besides == POLLER_BESIDE) {
+        errno = ENOSPC;
+        return -1;
+    }
+    p->beside[0].fd = p->fd;
+    p->beside[0].events = POLLIN;
+    p->besides++;
+    p->beside[p->besides].fd = fd;
+    p->beside[p->besides].events = POLLIN;
+    return 0;
+}
+
+/* Ends that; nothing happens where it was not begun. */
+static void poller_remove_beside(struct poller *p, int fd)
+{
+    int i;
+
+    if (p->fd < 0) {
+        poller_set(p, fd, POLLER_READ, 0);
+        return;
+    }
+    for (i = 1; i <= p->besides; i++)
+        if (p->beside[i].fd == fd) {
+            p->beside[i] = p->beside[p->besides--];
+            return;
+        }
+}
+
+static int poller_wait_beside(struct poller *p, struct poller_event *out, int timeout_ms)
+{
+    int i, more, n = 0;
+
+    if (poll(p->beside, 1 + p->besides, timeout_ms) < 0)
+        return -1;
+    for (i = 1; i <= p->besides; i++)
+        if (p->beside[i].revents) {
+            out[n].fd = p->beside[i].fd;
+            out[n].ready = POLLER_READ;
+            n++;
+        }
+    if (!p->beside[0].revents)
+        return n;
+    more = p->backend->wait(p, out + n, 0);
+    return more < 0 ? -1 : n + more;
+}
+
+/* Waits up to timeout_ms (negative: for ever); returns how many of the POLLER_PLACES places were filled. */
 static int poller_wait(struct poller *p, struct poller_event *out, int timeout_ms)
 {
-    return p->backend->wait(p, out, timeout_ms);
+    return p->besides ? poller_wait_beside(p, out, timeout_ms) : p->backend->wait(p, out, timeout_ms);
 }
 
 static void poller_close(struct poller *p)

@@ -7,6 +7,7 @@ cdef extern from "_poller.h":
 
     cdef struct poller:
         int fd
+        int besides
 
     cdef struct poller_event:
         int fd
@@ -15,12 +16,14 @@ cdef extern from "_poller.h":
     enum:
         POLLER_READ
         POLLER_WRITE
-        POLLER_EVENTS
+        POLLER_PLACES
         POLLER_BACKENDS
 
     const poller_backend *poller_backends
     int poller_open(poller *, int backend)
     int poller_set(poller *, int fd, int was, int want)
+    int poller_add_beside(poller *, int fd)
+    void poller_remove_beside(poller *, int fd)
     int poller_wait(poller *, poller_event *, int timeout_ms) nogil
     void poller_close(poller *)
 
@@ -41,6 +44,7 @@ cdef class Listener(Watched):
 
 cdef class Callback(Watched):
     cdef object callback
+    cdef bint poll_only                # watched beside the queue, as it has no place in it
 
 
 cdef class Pump:

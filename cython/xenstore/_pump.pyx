@@ -130,10 +130,12 @@ cdef class Pump:
         """The poller's own descriptor, readable when a turn has something to do beside `pause()`.
 
         Raises:
-            ValueError: poll(2) has none, or the pump is closed.
+            ValueError: poll(2) has none, a descriptor is not in the poller (poll_only), or the pump is closed.
         """
         if self.closed or self.poller.fd < 0:
             raise ValueError("this poller has no descriptor of its own (poll), or it is closed")
+        if self.poller.besides:
+            raise ValueError("a descriptor that only poll(2) can wait for is not in the poller")
         return self.poller.fd
 
     def listen(self, int fd, admit):
@@ -147,11 +149,20 @@ cdef class Pump:
         entry.admit = admit
         self.enter(entry)
 
-    def on_readable(self, int fd, callback):
-        """Calls `callback()` at the end of each turn in which `fd` was readable; `fd` remains the caller's."""
+    def on_readable(self, int fd, callback, bint poll_only=False):
+        """Calls `callback()` at the end of each turn in which `fd` was readable; `fd` remains the caller's.
+
+        poll_only: neither epoll nor kqueue can wait for it (NetBSD's /dev/xenevt).  Costs each turn another
+        system call, and the pump its `fileno()`.
+
+        Raises:
+            OSError: the poller does not take the descriptor; ENOSPC: there are two already that only poll(2) can
+                wait for.
+        """
         cdef Callback entry = Callback.__new__(Callback)
         entry.fd = fd
         entry.callback = callback
+        entry.poll_only = poll_only
         self.enter(entry)
 
     def add(self, int fd, Session session not None):
@@ -210,7 +221,7 @@ cdef class Pump:
 
         Returns whether a descriptor of `on_readable` was served.  Raises what a signal's Python handler raised.
         """
-        cdef poller_event events[POLLER_EVENTS]
+        cdef poller_event events[POLLER_PLACES]
         cdef int count, error, limit = self.limit_ms(timeout)
         cdef list called = []
 
@@ -467,7 +478,12 @@ cdef class Pump:
             self.table.append(None)
         if self.table[entry.fd] is not None:
             raise ValueError(f"descriptor {entry.fd} is already in this pump")
-        self.watch(entry, POLLER_READ)
+        if type(entry) is Callback and (<Callback>entry).poll_only:
+            if poller_add_beside(&self.poller, entry.fd) < 0:
+                raise OSError(errno, os.strerror(errno), f"descriptor {entry.fd} beside the poller")
+            entry.interest = POLLER_READ
+        else:
+            self.watch(entry, POLLER_READ)
         self.table[entry.fd] = entry
         return 0
 
@@ -478,7 +494,10 @@ cdef class Pump:
         return 0
 
     cdef int leave(self, Watched entry) except -1:
-        poller_set(&self.poller, entry.fd, entry.interest, 0)
+        if type(entry) is Callback and (<Callback>entry).poll_only:
+            poller_remove_beside(&self.poller, entry.fd)
+        else:
+            poller_set(&self.poller, entry.fd, entry.interest, 0)
         entry.interest = 0
         self.table[entry.fd] = None
         return 0

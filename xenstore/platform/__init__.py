@@ -41,9 +41,14 @@ class Platform(ABC):
 
     Event channel ports are this host's own (local) ones.  A port that was reported by `pending` stays
     silent until `unmask`.
+
+    Attributes:
+        name: what kind of host this is, for people.
+        poll_only: only poll(2) can wait for `fileno()`, neither epoll nor kqueue.
     """
 
     name: str
+    poll_only = False
 
     @abstractmethod
     def fileno(self) -> int:
@@ -87,7 +92,7 @@ class Platform(ABC):
 
     @abstractmethod
     def map_page(self, domid: int, gfn: int) -> Page:
-        """A domain's store page: grant reference 1, else the frame.
+        """A domain's store page: grant reference 1, else the frame, unless that is 0.
 
         Raises:
             PlatformError: it cannot be mapped.

@@ -1,34 +1,95 @@
 """Which host this is."""
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from xenstore.platform import Platform, Unavailable
+from xenstore.platform import linux as linux_host
+from xenstore.platform import netbsd as netbsd_host
+from xenstore.platform.linux import LinuxPlatform
+from xenstore.platform.netbsd import NetBSDPlatform
 from xenstore.platform.sim import SimulatedPlatform
+from xenstore.platform.system import System
 
 AUTO = "auto"
 NONE = "none"
+LINUX = "linux"
+NETBSD = "netbsd"
 SIMULATED = "sim:"
-
-#: Where dom0's kernel says by which event channel it is reached; absent without Xen.
-XENSTORE_PORT = Path("/proc/xen/xsd_port" if sys.platform.startswith("linux") else "/kern/xen/xsd_port")
+NAMES = (AUTO, NONE, LINUX, NETBSD)
 
 
 def valid_name(name: str) -> bool:
     """Whether `open_platform` knows a name."""
-    return name in (AUTO, NONE) or (name.startswith(SIMULATED) and len(name) > len(SIMULATED))
+    return name in NAMES or (name.startswith(SIMULATED) and len(name) > len(SIMULATED))
 
 
-def open_platform(name: str) -> Platform | None:
-    """The host's platform: "sim:DIR", "none", or "auto" for what this machine is.  None: sockets only.
+def open_platform(
+    name: str,
+    explain: Callable[[str], object],
+    system: System | None = None,
+    operating_system: str = sys.platform,
+) -> Platform | None:
+    """The host's platform: "linux", "netbsd", "sim:DIR", "none", or "auto" for what this machine is.
+
+    None: sockets only; `explain` has been called with the reason if it was "auto" that chose so.
 
     Raises:
         Unavailable: the platform is there, but something it needs is not; the text says what and what to do.
     """
+    system = system or System()
     if name == NONE:
         return None
     if name.startswith(SIMULATED):
         return SimulatedPlatform(Path(name.removeprefix(SIMULATED)))
-    if not XENSTORE_PORT.exists():
+    wanted = _of_system(operating_system) if name == AUTO else name
+    if wanted == LINUX:
+        missing = missing_on_linux(system)
+    elif wanted == NETBSD:
+        missing = missing_on_netbsd(system)
+    else:
+        missing = f"{operating_system} is no system whose domains can be served"
+    if missing is not None:
+        if name != AUTO:
+            raise Unavailable(missing)
+        explain(missing)
         return None
-    raise Unavailable("the rings of a real Xen host are not served by this version; use --platform none")
+    return LinuxPlatform(system) if wanted == LINUX else NetBSDPlatform(system)
+
+
+def _of_system(operating_system: str) -> str | None:
+    return next((name for name in (LINUX, NETBSD) if operating_system.startswith(name)), None)
+
+
+def missing_on_linux(system: System) -> str | None:
+    """Why a Linux is no dom0; None: it is one."""
+    if system.exists(linux_host.XSD_PORT) or system.exists(linux_host.XENBUS_BACKEND):
+        return None
+    if system.exists("/proc/xen"):
+        return (
+            f"this is a domain of Xen, but not dom0 ({linux_host.XSD_PORT} and "
+            f"{linux_host.XENBUS_BACKEND} are missing; if it is dom0: mount -t xenfs xenfs /proc/xen)"
+        )
+    return f"no Xen here ({linux_host.XSD_PORT} is missing)"
+
+
+def missing_on_netbsd(system: System) -> str | None:
+    """Why a NetBSD is no dom0; None: it is one, perhaps without kernfs."""
+    if system.exists(netbsd_host.PRIVCMD):
+        return None
+    if system.exists("/kern/xen"):
+        return f"this is a domain of Xen, but not dom0 ({netbsd_host.PRIVCMD} is missing)"
+    if _opens(system, netbsd_host.XENEVT):
+        return None  # Xen without kernfs: let the platform say so
+    return f"no Xen here ({netbsd_host.PRIVCMD} is missing)"
+
+
+def _opens(system: System, path: str) -> bool:
+    """Whether a device node has a device behind it."""
+    try:
+        system.close(system.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

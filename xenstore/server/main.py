@@ -11,7 +11,7 @@ import trio
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.platform import PlatformError, Unavailable
-from xenstore.platform.choose import XENSTORE_PORT, open_platform
+from xenstore.platform.choose import open_platform
 from xenstore.server import start
 from xenstore.server.drive import drive
 from xenstore.server.files import listening, pid_file
@@ -63,6 +63,7 @@ class _Server:
         self.log = log
         self.on_up = on_up
         self.is_up = False
+        self.why_alone = "as --platform asks"
         self.users = {0, os.geteuid()}
 
     def run(self) -> None:
@@ -100,7 +101,7 @@ class _Server:
         self.pump.listen(listener.fileno(), self.admit)
         stack.callback(self.pump.forget, listener.fileno())
         if self.rings is None:
-            self.log(f"serving {self.options.socket} only: no Xen here ({XENSTORE_PORT} is missing)")
+            self.log(f"serving {self.options.socket} only: {self.why_alone}")
         else:
             self.start_rings(self.rings, stack)
         if self.options.banner:
@@ -111,10 +112,14 @@ class _Server:
 
     def open_rings(self) -> Rings | None:
         try:
-            platform = open_platform(self.options.platform)
+            platform = open_platform(self.options.platform, self.explain)
         except Unavailable as error:
             raise StartError(str(error)) from error
         return None if platform is None else Rings(platform, self.log)
+
+    def explain(self, why: str) -> None:
+        """Why no domains are served, though nobody asked for that."""
+        self.why_alone = why
 
     def start_rings(self, rings: Rings, stack: ExitStack) -> None:
         try:

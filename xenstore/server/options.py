@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from xenstore._pump import pollers
 from xenstore.limits import QUOTAS
-from xenstore.platform.choose import AUTO, NONE, SIMULATED, valid_name
+from xenstore.platform.choose import AUTO, NAMES, SIMULATED, valid_name
 from xenstore.server.trace import SWITCHES
 from xenstore.wire import RELATIVE_PATH_MAX
 
@@ -159,7 +159,7 @@ def _poller(options: Options, name: str) -> None:
 
 def _platform(options: Options, name: str) -> None:
     if not valid_name(name):
-        raise ValueError(f"expected {AUTO}, {NONE} or {SIMULATED}<dir>")
+        raise ValueError(f"expected {', '.join(NAMES)} or {SIMULATED}<dir>")
     if name.startswith(SIMULATED):
         name = SIMULATED + os.path.abspath(name.removeprefix(SIMULATED))
     options.platform = name
@@ -199,7 +199,13 @@ _OPTIONS = (
         "K", "keep-orphans", "", "keep the nodes of domains that are gone (a risk)", _flag("keep_orphans")
     ),
     _Option("", "poller", "<name>", f"how to wait for clients: {', '.join(pollers())}", _poller),
-    _Option("", "platform", "<name>", f"whose domains: {AUTO}, {NONE}, {SIMULATED}<dir>", _platform),
+    _Option(
+        "",
+        "platform",
+        "<name>",
+        f"whose domains: {', '.join(NAMES)}, {SIMULATED}<dir>",
+        _platform,
+    ),
     _Option("", "banner", "", "print what to try in another terminal", _flag("banner")),
     _Option("H", "help", "", "print this", _flag("help")),
     _Option("V", "verbose", "", "no effect", _without_effect("--trace-file shows each request")),

@@ -98,7 +98,7 @@ class Rings:
         for domid in sorted(self._seen):
             if domid != 0 and not self._seen[domid].is_dying:
                 self._introduce_running(domid)
-        pump.on_readable(self._platform.fileno(), self.on_events)
+        pump.on_readable(self._platform.fileno(), self.on_events, poll_only=self._platform.poll_only)
 
     def stop(self) -> None:
         self._pump.forget(self._platform.fileno())

@@ -46,8 +46,10 @@ _USES_ALL = """
 int main(void)
 {
     struct poller p;
-    struct poller_event events[POLLER_EVENTS];
+    struct poller_event events[POLLER_PLACES];
     int n = poller_open(&p, 0) + poller_set(&p, 0, 0, POLLER_READ) + poller_wait(&p, events, 0);
+    n += poller_add_beside(&p, 0);
+    poller_remove_beside(&p, 0);
     poller_close(&p);
     return n;
 }

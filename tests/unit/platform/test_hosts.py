@@ -1,0 +1,271 @@
+"""Linux and NetBSD as dom0, each on a kernel with its rules: events, pages, domains, what is missing."""
+
+import errno
+import re
+
+import pytest
+
+from tests.unit.platform.conftest import KINDS
+from tests.unit.platform.kernel import Domain, Kernel, LinuxKernel, NetBSDKernel
+from xenstore._pump import Pump
+from xenstore.platform import DomainState, Page, PlatformError, Unavailable
+from xenstore.platform import linux as linux_host
+from xenstore.platform import netbsd as netbsd_host
+from xenstore.platform.xen import XenPlatform
+from xenstore.server.rings import Rings
+from xenstore.store import Store
+
+DYING, SHUTDOWN = 1, 4
+
+
+def view(page: Page) -> memoryview:
+    return memoryview(page)  # type: ignore[arg-type]
+
+
+def number(direction: int, group: str, nr: int, size: int) -> int:
+    """NetBSD's _IOC: void 0x2, out 0x4, in 0x8."""
+    return direction << 28 | size << 16 | ord(group) << 8 | nr
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "expected"),
+    [
+        # linux/include/uapi/xen: _IOC(_IOC_NONE, group, nr, size)
+        (linux_host, "EVTCHN_BIND_VIRQ", number(0, "E", 0, 4)),
+        (linux_host, "EVTCHN_BIND_INTERDOMAIN", number(0, "E", 1, 8)),
+        (linux_host, "EVTCHN_UNBIND", number(0, "E", 3, 4)),
+        (linux_host, "EVTCHN_NOTIFY", number(0, "E", 4, 4)),
+        (linux_host, "EVTCHN_RESET", number(0, "E", 5, 0)),
+        (linux_host, "PRIVCMD_HYPERCALL", number(0, "P", 0, 48)),
+        (linux_host, "PRIVCMD_MMAPBATCH_V2", number(0, "P", 4, 32)),
+        (linux_host, "GNTDEV_MAP_GRANT_REF", number(0, "G", 0, 24)),
+        (linux_host, "GNTDEV_UNMAP_GRANT_REF", number(0, "G", 1, 16)),
+        (linux_host, "XENBUS_BACKEND_EVTCHN", number(0, "B", 0, 0)),
+        # sys/arch/xen/include/xenio3.h, xenio.h: _IOWR, _IOW, _IO
+        (netbsd_host, "EVTCHN_BIND_VIRQ", number(0xC, "E", 4, 8)),
+        (netbsd_host, "EVTCHN_BIND_INTERDOMAIN", number(0xC, "E", 5, 12)),
+        (netbsd_host, "EVTCHN_UNBIND", number(8, "E", 7, 4)),
+        (netbsd_host, "EVTCHN_NOTIFY", number(8, "E", 8, 4)),
+        (netbsd_host, "EVTCHN_RESET", number(2, "E", 9, 0)),
+        (netbsd_host, "PRIVCMD_HYPERCALL", number(0xC, "P", 0, 56)),
+        (netbsd_host, "PRIVCMD_MMAPBATCH_V2", number(8, "P", 6, 32)),
+        (netbsd_host, "GNTDEV_MMAP_GRANT_REF", number(8, "P", 8, 40)),
+    ],
+)
+def test_ioctl_numbers(host: object, name: str, expected: int) -> None:
+    assert getattr(host, name) == expected
+
+
+class TestEvents:
+    def test_an_event_is_silent_until_unmasked(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        port = platform.bind_interdomain(5, 7)
+        assert kernel.bound == {port: (5, 7)}
+        assert platform.pending() == []
+        kernel.fire(port)
+        kernel.fire(port)
+        assert platform.pending() == [port]
+        kernel.fire(port)
+        assert platform.pending() == []
+        platform.unmask(port)
+        kernel.fire(port)
+        assert platform.pending() == [port]
+
+    def test_notify_and_unbind(self, kernel: Kernel, platform: XenPlatform) -> None:
+        port = platform.bind_interdomain(0, Kernel.OWN_PORT)
+        platform.notify(port)
+        assert kernel.notified == [port]
+        platform.unbind(port)
+        assert kernel.bound == {}
+
+    def test_events_lost_to_an_overflow_are_made_up(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        ports = [platform.bind_interdomain(5, 7), platform.bind_domain_changes()]
+        kernel.overflow = True
+        assert platform.pending() == sorted(ports)
+        assert platform.pending() == []
+
+    def test_closing_gives_all_ports_back(self, kernel: Kernel, kind: str) -> None:
+        platform = KINDS[kind][1](kernel)
+        platform.bind_domain_changes()
+        platform.close()
+        assert kernel.bound == {}
+        assert kernel.files == {}
+
+    @pytest.mark.parametrize(
+        ("domid", "port", "number"), [(9, 7, errno.ESRCH), (0, 99, errno.EINVAL)], ids=["domain", "port"]
+    )
+    def test_a_port_that_is_not_there(
+        self, kernel: Kernel, platform: XenPlatform, domid: int, port: int, number: int
+    ) -> None:
+        with pytest.raises(PlatformError, match=f"port {port} of domain {domid} cannot be bound") as caught:
+            platform.bind_interdomain(domid, port)
+        assert caught.value.errno == number
+
+    @pytest.mark.parametrize(
+        ("number", "text"), [(errno.EEXIST, "stop the other xenstored"), (errno.EPERM, "must run there")]
+    )
+    def test_domain_changes_are_somebody_elses(
+        self, kernel: Kernel, platform: XenPlatform, number: int, text: str
+    ) -> None:
+        kernel.virq_taken = number
+        with pytest.raises(PlatformError, match=f"VIRQ_DOM_EXC.*{text}") as caught:
+            platform.bind_domain_changes()
+        assert caught.value.errno == number
+
+
+class TestPages:
+    def test_by_grant(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        page = platform.map_page(5, 0)
+        with view(page) as seen:
+            seen[100] = 9
+        assert kernel.domains[5].page[100] == 9
+        platform.unmap_page(page)
+        assert getattr(kernel, "grants", {}) == {}
+
+    def test_by_frame_where_no_grant_is_seeded(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain(grant=False)
+        page = platform.map_page(5, 0xABC)
+        kernel.domains[5].page[200] = 7
+        with view(page) as seen:
+            assert seen[200] == 7
+        platform.unmap_page(page)
+        assert getattr(kernel, "grants", {}) == {}
+
+    def test_neither(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain(grant=False)
+        text = "domain 5's store page cannot be mapped: grant reference 1: .*; frame 0xdef: "
+        with pytest.raises(PlatformError, match=text) as caught:
+            platform.map_page(5, 0xDEF)
+        assert caught.value.errno == errno.EINVAL
+        # The page of arguments is left; each that was made for the mapping is unmapped again.
+        assert sum(memory.address != 0 for memory in kernel.made) == 1
+
+    def test_no_frame_is_not_frame_0(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain(grant=False)
+        kernel.domains[5].gfn = 0
+        with pytest.raises(PlatformError, match=r"grant reference 1: [^;]*$"):
+            platform.map_page(5, 0)
+
+    def test_dom0s_own(self, kernel: Kernel, platform: XenPlatform) -> None:
+        own = platform.map_own_page()
+        assert own is not None
+        page, port = own
+        assert port == Kernel.OWN_PORT
+        with view(page) as seen:
+            seen[0] = 1
+        assert kernel.domains[0].page[0] == 1
+        platform.unmap_page(page)
+
+
+class TestDomains:
+    def test_states(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains |= {1: Domain(), 7: Domain(SHUTDOWN | 1 << 16), 300: Domain(DYING | SHUTDOWN)}
+        assert platform.domains() == {
+            0: DomainState(0, False, False),
+            1: DomainState(0, False, False),
+            7: DomainState(0, True, False),
+            300: DomainState(0, True, True),
+        }
+
+    def test_the_last_domid(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[0x7FEF] = Domain()
+        assert list(platform.domains()) == [0, 0x7FEF]
+
+    @pytest.mark.parametrize("version", [0x6, 0x12, 0x15, 0x1A])
+    def test_the_hypervisors_version_is_found_once(self, kernel: Kernel, kind: str, version: int) -> None:
+        kernel.interface_version = version
+        platform = KINDS[kind][1](kernel)
+        kernel.versions_asked.clear()
+        platform.domains()
+        assert set(kernel.versions_asked) == {version}
+        platform.close()
+
+    def test_a_hypervisor_nobody_knows(self, kernel: Kernel, kind: str) -> None:
+        kernel.interface_version = 0x1000
+        with pytest.raises(Unavailable, match="no sysctl interface version of 0x6 to 0x3f"):
+            KINDS[kind][1](kernel)
+        assert kernel.files == {}
+
+    def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
+        kernel.sysctl_refused = errno.EPERM
+        with pytest.raises(Unavailable, match=r"refuses to list the domains .*must run in dom0"):
+            KINDS[kind][1](kernel)
+        assert kernel.files == {}
+
+
+class TestMissing:
+    @pytest.mark.parametrize(
+        ("path", "remedy"),
+        [
+            ("/dev/xen/evtchn", "modprobe xen-evtchn"),
+            ("/dev/xen/gntdev", "modprobe xen-gntdev"),
+            ("/dev/xen/privcmd", "modprobe xen-privcmd"),
+            ("/dev/xenevt", "MAKEDEV xen"),
+            ("/kern/xen/privcmd", "mount -t kernfs"),
+        ],
+    )
+    def test_a_device(self, path: str, remedy: str, kind: str, kernel: Kernel) -> None:
+        if path not in kernel.PATHS:
+            pytest.skip("the other system's")
+        kernel.missing.add(path)
+        with pytest.raises(Unavailable, match=f"{re.escape(path)}: No such file.*{remedy}"):
+            KINDS[kind][1](kernel)
+        kernel.denied[path] = errno.EACCES
+        with pytest.raises(Unavailable, match="must run as root"):
+            KINDS[kind][1](kernel)
+        assert kernel.files == {}
+
+    def test_hypercall_buffers_of_an_old_linux(self, kernel: Kernel, kind: str) -> None:
+        kernel.missing.add("/dev/xen/hypercall")
+        platform = KINDS[kind][1](kernel)
+        assert list(platform.domains()) == [0]
+        platform.close()
+
+    def test_linux_without_xenfs(self, kernel: Kernel, platform: XenPlatform) -> None:
+        if not isinstance(kernel, LinuxKernel):
+            pytest.skip("Linux's")
+        kernel.missing.add("/proc/xen/xsd_port")
+        own = platform.map_own_page()
+        assert own is not None
+        assert own[1] == Kernel.OWN_PORT
+        kernel.missing.add("/dev/xen/xenbus_backend")
+        with pytest.raises(PlatformError, match="mount -t xenfs"):
+            platform.map_own_page()
+
+    @pytest.mark.parametrize(
+        ("path", "remedy"), [("/dev/xsd_kva", "MAKEDEV"), ("/kern/xen/xsd_port", "kernfs")]
+    )
+    def test_netbsds_own_page(self, kernel: Kernel, platform: XenPlatform, path: str, remedy: str) -> None:
+        if not isinstance(kernel, NetBSDKernel):
+            pytest.skip("NetBSD's")
+        kernel.missing.add(path)
+        with pytest.raises(PlatformError, match=f"{path}: .*{remedy}"):
+            platform.map_own_page()
+
+
+class TestRings:
+    """The store on such a host."""
+
+    def test_dom0s_kernel_is_told_at_start_and_served(self, kernel: Kernel, platform: XenPlatform) -> None:
+        """Without that first notification NetBSD's kernel would never attach a backend."""
+        log: list[str] = []
+        rings = Rings(platform, log.append)
+        pump = Pump(Store(hypervisor=rings))
+        rings.start(pump.store, pump)  # type: ignore[arg-type]
+        (port,) = [port for port, other in kernel.bound.items() if other == (0, Kernel.OWN_PORT)]
+        assert kernel.notified == [port]
+        request = b"\x02\0\0\0" + bytes(8) + b"\x02\0\0\0/\0"
+        page = kernel.domains[0].page
+        page[: len(request)] = request
+        page[2052] = len(request)
+        kernel.fire(port)
+        assert pump.turn(10)
+        assert page[2048] == len(request)
+        assert page[1024:1025] == b"\x02"
+        assert kernel.masked == set()
+        assert log == []
+        rings.stop()
+        pump.close()
+        assert kernel.files == {}

@@ -1,0 +1,150 @@
+"""Linux as dom0: /dev/xen/{evtchn,gntdev,privcmd}, /proc/xen.
+
+Numbers and layouts: include/uapi/xen/{evtchn,gntdev,privcmd}.h, drivers/xen/xenbus/xenbus_dev_backend.c.
+Why ioctls and no library: see `xenstore.platform.xen`.
+"""
+
+import errno
+import os
+import struct
+
+from xenstore.platform import Page, PlatformError, Unavailable
+from xenstore.platform.system import Mapping, System
+from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
+
+EVTCHN = "/dev/xen/evtchn"
+GNTDEV = "/dev/xen/gntdev"
+PRIVCMD = "/dev/xen/privcmd"
+HYPERCALL_BUFFER = "/dev/xen/hypercall"
+XENBUS_BACKEND = "/dev/xen/xenbus_backend"
+XSD_KVA = "/proc/xen/xsd_kva"
+XSD_PORT = "/proc/xen/xsd_port"
+
+EVTCHN_BIND_VIRQ = 0x00044500
+EVTCHN_BIND_INTERDOMAIN = 0x00084501
+EVTCHN_UNBIND = 0x00044503
+EVTCHN_NOTIFY = 0x00044504
+EVTCHN_RESET = 0x00004505
+PRIVCMD_HYPERCALL = 0x00305000
+PRIVCMD_MMAPBATCH_V2 = 0x00205004
+GNTDEV_MAP_GRANT_REF = 0x00184700
+GNTDEV_UNMAP_GRANT_REF = 0x00104701
+XENBUS_BACKEND_EVTCHN = 0x00004200
+
+_INTERDOMAIN = struct.Struct("=II")
+_HYPERCALL = struct.Struct("=6Q")
+#: count, pad, index (out), then the references: domid, ref.
+_MAP_GRANT = struct.Struct("=IIQII")
+_INDEX_AT = 8
+#: index, count, pad.
+_UNMAP_GRANT = struct.Struct("=QII")
+
+
+class LinuxPlatform(XenPlatform):
+    """Linux 3.3 or later."""
+
+    name = "Linux"
+    event_device = EVTCHN
+    hypercall_device = PRIVCMD
+    reset = EVTCHN_RESET
+    remedies = {  # noqa: RUF012
+        EVTCHN: "load the kernel module xen-evtchn (modprobe xen-evtchn)",
+        GNTDEV: "load the kernel module xen-gntdev (modprobe xen-gntdev)",
+        PRIVCMD: "load the kernel module xen-privcmd (modprobe xen-privcmd)",
+    }
+
+    def __init__(self, system: System | None = None) -> None:
+        self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
+        super().__init__(system)
+        try:
+            self._gntdev = self._open(GNTDEV)
+        except Unavailable:
+            self.close()
+            raise
+
+    def notify(self, port: int) -> None:
+        self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
+
+    def map_own_page(self) -> tuple[Page, int] | None:
+        """From /proc/xen where xenfs is mounted there, else from the device that has the same to give."""
+        try:
+            if self._system.exists(XSD_PORT):
+                return self._map_device(XSD_KVA), self._read_number(XSD_PORT)
+            return self._map_device(XENBUS_BACKEND), self._backend_port()
+        except PlatformError:
+            raise
+        except OSError as error:
+            raise PlatformError(
+                error.errno or errno.EIO,
+                f"{XSD_KVA}, {XSD_PORT}, {XENBUS_BACKEND}: {error.strerror}; "
+                "mount xenfs (mount -t xenfs xenfs /proc/xen), and run in dom0",
+            ) from error
+
+    def unmap_page(self, page: Page) -> None:
+        assert hasattr(page, "address")
+        assert hasattr(page, "close")
+        index = self._grants.pop(page.address, None)
+        page.close()
+        if index is not None:
+            self._forget_grant(index)
+
+    def _bind_interdomain(self, domid: int, remote_port: int) -> int:
+        request = bytearray(_INTERDOMAIN.pack(domid, remote_port))
+        return self._system.ioctl(self._events, EVTCHN_BIND_INTERDOMAIN, request)
+
+    def _bind_virq(self, virq: int) -> int:
+        return self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, bytearray(PORT.pack(virq)))
+
+    def _unbind(self, port: int) -> None:
+        self._system.ioctl(self._events, EVTCHN_UNBIND, bytearray(PORT.pack(port)))
+
+    def _map_grant(self, domid: int) -> Mapping:
+        """The ioctl only reserves an index; mmap at that offset maps the grant, and fails if it is bad."""
+        request = bytearray(_MAP_GRANT.pack(1, 0, 0, domid, STORE_GRANT))
+        self._system.ioctl(self._gntdev, GNTDEV_MAP_GRANT_REF, request)
+        (index,) = struct.unpack_from("=Q", request, _INDEX_AT)
+        try:
+            memory = self._system.map(self._gntdev, PAGE_SIZE, index)
+        except OSError:
+            self._forget_grant(index)
+            raise
+        self._grants[memory.address] = index
+        return memory
+
+    def _forget_grant(self, index: int) -> None:
+        request = bytearray(_UNMAP_GRANT.pack(index, 1, 0))
+        self._system.ioctl(self._gntdev, GNTDEV_UNMAP_GRANT_REF, request)
+
+    def _map_frame(self, domid: int, gfn: int) -> Mapping:
+        memory = self._system.map(self._privcmd, PAGE_SIZE)
+        try:
+            self._fill_from_frame(PRIVCMD_MMAPBATCH_V2, memory, domid, gfn)
+        except OSError:
+            memory.close()
+            raise
+        return memory
+
+    def _hypercall(self, number: int, argument: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0))
+        return self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
+
+    def _argument_page(self) -> Mapping:
+        """The kernel's own memory for this; before 4.18 locked pages, which it may still move."""
+        try:
+            return self._map_device(HYPERCALL_BUFFER)
+        except OSError:
+            return self._system.allocate(PAGE_SIZE, locked=True)
+
+    def _map_device(self, path: str) -> Mapping:
+        fd = self._system.open(path, os.O_RDWR)
+        try:
+            return self._system.map(fd, PAGE_SIZE)
+        finally:
+            self._system.close(fd)
+
+    def _backend_port(self) -> int:
+        fd = self._system.open(XENBUS_BACKEND, os.O_RDWR)
+        try:
+            return self._system.ioctl(fd, XENBUS_BACKEND_EVTCHN, bytearray())
+        finally:
+            self._system.close(fd)

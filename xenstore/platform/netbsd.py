@@ -1,0 +1,127 @@
+"""NetBSD as dom0: /dev/xenevt, /kern/xen/privcmd, /dev/xsd_kva, /kern/xen/xsd_port.
+
+Unlike Linux: results of an ioctl are in its structure; privcmd maps grants too; a page is mapped into the
+place of an anonymous one that the caller made, and munmap(2) alone ends it; /dev/xenevt has no kqueue.
+Nothing of dom0's backends attaches before dom0's own port was notified once: `Rings` does when it connects
+the ring.  MMAPBATCH_V2 and the grant ioctls need NetBSD 9.1.
+Numbers and layouts: sys/arch/xen/include/xenio.h, xenio3.h (LP64).  Why ioctls and no library: see
+`xenstore.platform.xen`.
+"""
+
+import errno
+import os
+import struct
+
+from xenstore.platform import Page, PlatformError
+from xenstore.platform.system import Mapping
+from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
+
+XENEVT = "/dev/xenevt"
+PRIVCMD = "/kern/xen/privcmd"
+XSD_KVA = "/dev/xsd_kva"
+XSD_PORT = "/kern/xen/xsd_port"
+
+EVTCHN_BIND_VIRQ = 0xC0084504
+EVTCHN_BIND_INTERDOMAIN = 0xC00C4505
+EVTCHN_UNBIND = 0x80044507
+EVTCHN_NOTIFY = 0x80044508
+EVTCHN_RESET = 0x20004509
+PRIVCMD_HYPERCALL = 0xC0385000
+PRIVCMD_MMAPBATCH_V2 = 0x80205006
+GNTDEV_MMAP_GRANT_REF = 0x80285008
+
+#: virq, port (out).
+_VIRQ = struct.Struct("=II")
+#: remote_domain, remote_port, port (out).
+_INTERDOMAIN = struct.Struct("=III")
+#: op, arg[5], retval (out).
+_HYPERCALL = struct.Struct("=6Qq")
+#: count, pad, va, notify.{offset, action, port}, refs.
+_MAP_GRANT = struct.Struct("=IIQqIIQ")
+#: domid, ref.
+_REFERENCE = struct.Struct("=II")
+_REFERENCE_AT = 3088
+
+
+class NetBSDPlatform(XenPlatform):
+    """NetBSD 9.1 or later."""
+
+    name = "NetBSD"
+    poll_only = True
+    event_device = XENEVT
+    hypercall_device = PRIVCMD
+    reset = EVTCHN_RESET
+    remedies = {  # noqa: RUF012
+        XENEVT: "make the device nodes (cd /dev && sh MAKEDEV xen)",
+        XSD_KVA: "make the device nodes (cd /dev && sh MAKEDEV xen)",
+        PRIVCMD: "mount kernfs (mount -t kernfs kernfs /kern), and run in dom0",
+        XSD_PORT: "mount kernfs (mount -t kernfs kernfs /kern), and run in dom0",
+    }
+
+    def notify(self, port: int) -> None:
+        self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
+
+    def map_own_page(self) -> tuple[Page, int] | None:
+        path = XSD_PORT
+        try:
+            port = self._read_number(XSD_PORT)
+            path = XSD_KVA
+            fd = self._system.open(XSD_KVA, os.O_RDWR)
+            try:
+                return self._system.map(fd, PAGE_SIZE), port
+            finally:
+                self._system.close(fd)
+        except PlatformError:
+            raise
+        except OSError as error:
+            raise PlatformError(
+                error.errno or errno.EIO, f"{path}: {error.strerror}; {self.remedies[path]}"
+            ) from error
+
+    def unmap_page(self, page: Page) -> None:
+        assert hasattr(page, "close")
+        page.close()
+
+    def _bind_interdomain(self, domid: int, remote_port: int) -> int:
+        request = bytearray(_INTERDOMAIN.pack(domid, remote_port, 0))
+        self._system.ioctl(self._events, EVTCHN_BIND_INTERDOMAIN, request)
+        return int(_INTERDOMAIN.unpack(request)[2])
+
+    def _bind_virq(self, virq: int) -> int:
+        request = bytearray(_VIRQ.pack(virq, 0))
+        self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, request)
+        return int(_VIRQ.unpack(request)[1])
+
+    def _unbind(self, port: int) -> None:
+        self._system.ioctl(self._events, EVTCHN_UNBIND, bytearray(PORT.pack(port)))
+
+    def _map_grant(self, domid: int) -> Mapping:
+        base = self._arguments.address
+        with memoryview(self._arguments) as page:
+            _REFERENCE.pack_into(page, _REFERENCE_AT, domid, STORE_GRANT)
+        memory = self._system.allocate(PAGE_SIZE)
+        request = bytearray(_MAP_GRANT.pack(1, 0, memory.address, 0, 0, 0, base + _REFERENCE_AT))
+        try:
+            self._system.ioctl(self._privcmd, GNTDEV_MMAP_GRANT_REF, request)
+        except OSError:
+            memory.close()
+            raise
+        return memory
+
+    def _map_frame(self, domid: int, gfn: int) -> Mapping:
+        """The kernel may try a paged-out frame for a second."""
+        memory = self._system.allocate(PAGE_SIZE)
+        try:
+            self._fill_from_frame(PRIVCMD_MMAPBATCH_V2, memory, domid, gfn)
+        except OSError:
+            memory.close()
+            raise
+        return memory
+
+    def _hypercall(self, number: int, argument: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0, 0))
+        self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
+        return int(_HYPERCALL.unpack(request)[6])
+
+    def _argument_page(self) -> Mapping:
+        return self._system.allocate(PAGE_SIZE, locked=True)

@@ -1,0 +1,221 @@
+"""What the real hosts have in common: event channels that are read and written, mappings, the domain list.
+
+The kernel's ioctls are made directly, not through Xen's libraries (libxenevtchn, libxengnttab,
+libxenforeignmemory, libxenctrl).  They are few and the kernels keep them, while the libraries are one more
+package on Linux, carry Xen's version in their names, and in pkgsrc's builds open /dev/xenevt without
+O_NONBLOCK and look at the wrong variable when a grant's mmap fails.  This way nothing is to be installed,
+and one build serves every version of Xen.
+"""
+
+import errno
+import os
+import struct
+from abc import abstractmethod
+from collections.abc import Mapping as ReadOnlyMapping
+
+from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
+from xenstore.platform.domain_list import DomainList
+from xenstore.platform.system import Mapping, System
+
+PAGE_SIZE = 4096
+
+#: The virtual interrupt of domain changes (xen.h, VIRQ_DOM_EXC).
+DOMAIN_CHANGES = 3
+
+#: The grant reference of a domain's store page (grant_table.h, GNTTAB_RESERVED_XENSTORE).
+STORE_GRANT = 1
+
+#: How a port looks where it is read and written.
+PORT = struct.Struct("=I")
+_PORTS_BYTES = 4096
+
+#: Where a foreign mapping's frame number and error lie in the arguments; domain_list has the first 3 KiB.
+FRAME_AT = 3072
+ERROR_AT = 3080
+#: num, dom, addr, arr, err: struct privcmd_mmapbatch_v2, the same on all systems.
+MMAPBATCH_V2 = struct.Struct("=IH2xQQQ")
+
+
+class XenPlatform(Platform):
+    """A dom0.  What a subclass adds is its system's device files and ioctls.
+
+    Raises:
+        Unavailable: a device is missing, or the hypervisor does not answer.
+    """
+
+    #: Device files opened at start: the text says what provides them.
+    event_device: str
+    hypercall_device: str
+    remedies: ReadOnlyMapping[str, str]
+
+    #: The ioctl that ends an overflow of the event ring.
+    reset: int
+
+    def __init__(self, system: System | None = None) -> None:
+        self._system = system or System()
+        self._opened: list[int] = []
+        self._bound: set[int] = set()
+        try:
+            self._privcmd = self._open(self.hypercall_device)
+            self._events = self._open(self.event_device, os.O_NONBLOCK)
+            self._arguments = self._argument_page()
+            self._list = DomainList(self._hypercall, self._arguments)
+            self._list.probe()
+        except Unavailable:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise Unavailable(
+                f"no memory for hypercalls can be locked: {error.strerror}; xenstored must run as root"
+            ) from error
+
+    # --- events -----------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return self._events
+
+    def pending(self) -> list[int]:
+        try:
+            data = self._system.read(self._events, _PORTS_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            # Events were lost; all bound ports are looked at instead.
+            self._system.ioctl(self._events, self.reset, bytearray())
+            return sorted(self._bound)
+        return [port for (port,) in PORT.iter_unpack(data)]
+
+    def unmask(self, port: int) -> None:
+        self._system.write(self._events, PORT.pack(port))
+
+    def bind_interdomain(self, domid: int, remote_port: int) -> int:
+        try:
+            port = self._bind_interdomain(domid, remote_port)
+        except OSError as error:
+            raise PlatformError(
+                error.errno or errno.EIO,
+                f"event channel port {remote_port} of domain {domid} cannot be bound: {error.strerror}",
+            ) from error
+        self._bound.add(port)
+        return port
+
+    def bind_domain_changes(self) -> int:
+        try:
+            port = self._bind_virq(DOMAIN_CHANGES)
+        except OSError as error:
+            reason = error.strerror
+            if error.errno == errno.EEXIST:
+                reason = "another program has it; stop the other xenstored"
+            elif error.errno == errno.EPERM:
+                reason = "it is dom0's; xenstored must run there"
+            raise PlatformError(
+                error.errno or errno.EIO, f"VIRQ_DOM_EXC, which tells of domains' ends: {reason}"
+            ) from error
+        self._bound.add(port)
+        return port
+
+    def unbind(self, port: int) -> None:
+        self._bound.discard(port)
+        self._unbind(port)
+
+    # --- pages and domains ------------------------------------------------------------------------------
+
+    def map_page(self, domid: int, gfn: int) -> Page:
+        """As `Platform.map_page`; a gfn of 0 is not known to the caller, and then only the grant serves."""
+        try:
+            return self._map_grant(domid)
+        except OSError as error:
+            refused = error
+        reason = f"grant reference {STORE_GRANT}: {refused.strerror}"
+        if gfn != 0:
+            try:
+                return self._map_frame(domid, gfn)
+            except OSError as error:
+                reason += f"; frame {gfn:#x}: {error.strerror}"
+                refused = error
+        raise PlatformError(
+            refused.errno or errno.EIO, f"domain {domid}'s store page cannot be mapped: {reason}"
+        ) from refused
+
+    def domains(self) -> ReadOnlyMapping[int, DomainState]:
+        return self._list()
+
+    def store_port(self, domid: int) -> int | None:
+        """Not known: the domain's kernel has closed or kept its end, and only it knows the number."""
+        return None
+
+    def close(self) -> None:
+        for fd in self._opened:
+            self._system.close(fd)
+        self._opened.clear()
+
+    # --- what differs -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _bind_interdomain(self, domid: int, remote_port: int) -> int:
+        """The local port; raises OSError."""
+
+    @abstractmethod
+    def _bind_virq(self, virq: int) -> int:
+        """The local port; raises OSError."""
+
+    @abstractmethod
+    def _unbind(self, port: int) -> None:
+        """Raises OSError."""
+
+    @abstractmethod
+    def _map_grant(self, domid: int) -> Mapping:
+        """The page behind STORE_GRANT; raises OSError."""
+
+    @abstractmethod
+    def _map_frame(self, domid: int, gfn: int) -> Mapping:
+        """The page of a frame; raises OSError."""
+
+    @abstractmethod
+    def _hypercall(self, number: int, argument: int) -> int:
+        """The hypervisor's result; raises OSError."""
+
+    @abstractmethod
+    def _argument_page(self) -> Mapping:
+        """Memory that the hypervisor can always reach."""
+
+    # --- shared parts of those --------------------------------------------------------------------------
+
+    def _open(self, path: str, flags: int = 0) -> int:
+        try:
+            fd = self._system.open(path, os.O_RDWR | flags)
+        except PermissionError as error:
+            raise Unavailable(f"{path}: {error.strerror}; xenstored must run as root") from error
+        except OSError as error:
+            raise Unavailable(f"{path}: {error.strerror}; {self.remedies[path]}") from error
+        self._opened.append(fd)
+        return fd
+
+    def _fill_from_frame(self, number: int, memory: Mapping, domid: int, gfn: int) -> None:
+        """Put a domain's frame in the place of a mapping, by privcmd's MMAPBATCH_V2; raises OSError."""
+        base = self._arguments.address
+        with memoryview(self._arguments) as page:
+            struct.pack_into("=Qi", page, FRAME_AT, gfn, 0)
+        request = bytearray(MMAPBATCH_V2.pack(1, domid, memory.address, base + FRAME_AT, base + ERROR_AT))
+        self._system.ioctl(self._privcmd, number, request)
+        with memoryview(self._arguments) as page:
+            failure = abs(struct.unpack_from("=i", page, ERROR_AT)[0])
+        if failure:
+            raise OSError(failure, os.strerror(failure))
+
+    def _read_number(self, path: str) -> int:
+        """A number in a small file; raises OSError, or PlatformError where it is none."""
+        fd = self._system.open(path, os.O_RDONLY)
+        try:
+            text = self._system.read(fd, 20)
+        finally:
+            self._system.close(fd)
+        try:
+            return int(text.strip(b"\n\0 "), 0)
+        except ValueError:
+            raise PlatformError(
+                errno.EINVAL, f"{path}: a port number is expected, there is {text!r}"
+            ) from None
