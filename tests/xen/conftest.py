@@ -8,12 +8,19 @@ from tests.xen import images, stores
 from tests.xen.dom0 import Dom0, Failed
 from tests.xen.guest import Devices, Guest
 from tests.xen.packages import Missing
+from tests.xen.stores import Store
 
 
 @pytest.fixture(scope="session", params=[stores.DEBIAN, stores.OURS], ids=lambda store: store.name)
-def dom0(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom0]:
+def store(request: pytest.FixtureRequest) -> Store:
+    """The store under the host."""
+    chosen: Store = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def dom0(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom0]:
     """A host that runs on one store; off after the last scenario on it."""
-    store: stores.Store = request.param
     try:
         built = images.build()
     except Missing as missing:

@@ -1,7 +1,8 @@
-"""What a store holds, as `xenstore-ls -fp` prints it, made comparable between runs.
+"""What a store holds, as `xenstore-ls -fp` prints it, and the events it sends, made comparable between runs.
 
 `recorded/` has what a host on Debian's C xenstored 4.17 holds: `fresh` before any client wrote, `dom0` ready
-to create guests, `running` with one guest with a disk and an interface, `after` its shutdown. Every run
+to create guests, `running` with one guest with a disk and an interface, `after` its shutdown; `events` is
+what a watch on / was sent in that guest's life. Every run
 leaves its own in the folder of its logs under the same names.
 """
 

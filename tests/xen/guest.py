@@ -47,8 +47,7 @@ class Guest:
         make_disk = f"truncate -s 16M {devices.disk}\n" if devices.disk else ""
         dom0.must(f"cat >{config} <<'END'\n{_config(dom0, name, devices)}END\n{make_disk}")
         dom0.must(f"xl create {config}", START_LIMIT_S)
-        self.domid = int(dom0.must(f"xl domid {name}"))
-        self.home = f"/local/domain/{self.domid}"
+        self._find()
         dom0.must(f"{UNTIL}until_done xenstore-read {self.home}/data/state", START_LIMIT_S)
 
     def obey(self, command: str, limit_s: int = 30) -> Done:
@@ -57,13 +56,12 @@ class Guest:
         Raises dom0.Failed when it has not answered within `limit_s`.
         """
         self._orders += 1
-        answered = (
-            f"answered() {{ xenstore-read -R {self.home}/data/result | grep -q '^{self._orders} '; }}\n"
-        )
+        result = f"xenstore-read -R {self.home}/data/result"
+        answered = f"answered() {{ {result} | grep -q '^{self._orders} '; }}\n"
         order = shlex.quote(f"{self._orders} {command}")
         answer = self._dom0.must(
-            f"xenstore-write {self.home}/data/command {order}\n{answered}{UNTIL}until_done answered\n"
-            f"xenstore-read -R {self.home}/data/result",
+            f"xenstore-write {self.home}/data/command {order}\n"
+            f"{answered}{UNTIL}until_done answered\n{result}",
             limit_s,
         )
         head, _, output = answer.partition("\n")
@@ -75,14 +73,23 @@ class Guest:
         assert done.status == 0, f"{self.name}: {command}: status {done.status}: {done.output}"
         return done.output
 
-    def read(self, path: str) -> str:
-        """The value of a node below its home, as dom0 reads it."""
-        return self._dom0.must(f"xenstore-read {self.home}/{path}")
+    def await_console(self, text: str) -> None:
+        """Until it has written `text` to its console; Failed when that takes over 30 s."""
+        log = f"/var/log/xen/console/guest-{self.name}.log"
+        self._dom0.must(f"{UNTIL}until_done grep -aqF {shlex.quote(text)} {log}")
 
-    def console(self) -> str:
-        """What it has written to its console."""
-        log = self._dom0.share / f"log/console/guest-{self.name}.log"
-        return log.read_bytes().decode(errors="replace").replace("\r", "")
+    def save(self, file: str) -> None:
+        """Into a file of dom0's; it runs no more."""
+        self._dom0.must(f"xl save {self.name} {file}", START_LIMIT_S)
+
+    def restore(self, file: str) -> None:
+        """From that file, under another domid."""
+        self._dom0.must(f"xl restore {file}", START_LIMIT_S)
+        self._find()
+
+    def _find(self) -> None:
+        self.domid = int(self._dom0.must(f"xl domid {self.name}"))
+        self.home = f"/local/domain/{self.domid}"
 
     def await_end(self) -> None:
         """Until xl knows it no more and its devices are gone; Failed after STOP_LIMIT_S."""

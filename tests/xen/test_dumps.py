@@ -1,4 +1,6 @@
-"""What the store holds at four moments of a host's life, compared with what Xen's C xenstored held."""
+"""What the store holds at four moments of a host's life, and sends, compared with Xen's C xenstored."""
+
+from collections import Counter
 
 import pytest
 
@@ -13,6 +15,7 @@ pytestmark = pytest.mark.xen
 def dumps(dom0: Dom0) -> dict[str, list[str]]:
     """By moment, comparable; a host's first guest lives and dies for it."""
     texts = {name: (dom0.share / f"store-{name}.txt").read_text() for name in ("fresh", "dom0")}
+    dom0.must("setsid xenstore-watch / >/run/share/events.txt 2>&1 </dev/null & echo $! >/run/watcher.pid")
     guest = Guest(dom0, "first", Devices(disk="/run/first.img", address="10.0.0.9"))
     assert guest.domid == 1, "the recorded dumps are of a host's first guest: this file has to run first"
     dom0.must(
@@ -23,6 +26,8 @@ def dumps(dom0: Dom0) -> dict[str, list[str]]:
     dom0.must("xl shutdown first")
     guest.await_end()
     texts["after"] = dom0.must("xenstore-ls -fp")
+    dom0.must("kill $(cat /run/watcher.pid)")
+    texts["events"] = (dom0.share / "events.txt").read_text()
     found = {name: dump.comparable(text) for name, text in texts.items()}
     for name, lines in found.items():
         (dom0.share.parent / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
@@ -32,6 +37,13 @@ def dumps(dom0: Dom0) -> dict[str, list[str]]:
 @pytest.mark.parametrize("moment", ["fresh", "dom0", "running", "after"])
 def test_the_store_holds_what_xens_own_holds(dumps: dict[str, list[str]], moment: str) -> None:
     found, expected = set(dumps[moment]), set(dump.recorded(moment))
-    assert sorted(found - expected) == [], "ours alone"
-    assert sorted(expected - found) == [], "Xen's alone"
+    assert sorted(found - expected) == [], "more than Xen's own"
+    assert sorted(expected - found) == [], "less than Xen's own"
     assert len(dumps[moment]) == len(dump.recorded(moment))
+
+
+def test_a_watch_on_the_root_is_sent_what_xens_own_sends(dumps: dict[str, list[str]]) -> None:
+    """How often each path; the order is the business of several kernels and programs at once."""
+    found, expected = Counter(dumps["events"]), Counter(dump.recorded("events"))
+    assert found - expected == Counter(), "more than Xen's own"
+    assert expected - found == Counter(), "less than Xen's own"

@@ -4,8 +4,15 @@ import pytest
 
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import Devices, Guest
+from tests.xen.stores import Store
 
 pytestmark = pytest.mark.xen
+
+
+def test_the_store_is_the_one_that_is_meant(dom0: Dom0, store: Store) -> None:
+    """Nothing else would notice a host that came up on the other one."""
+    running = dom0.must("tr '\\0' ' ' </proc/$(cat /run/xenstored.pid)/cmdline")
+    assert store.command.split()[0] in running
 
 
 def test_dom0s_kernel_is_attached(dom0: Dom0) -> None:
@@ -21,7 +28,7 @@ def test_xl_lists_dom0(dom0: Dom0) -> None:
 
 def test_guest_without_devices(dom0: Dom0) -> None:
     guest = Guest(dom0, "plain")
-    assert f"guest: up, named {guest.name}" in guest.console()
+    guest.await_console(f"guest: up, named {guest.name}")
     dom0.must(f"xl shutdown {guest.name}")
     guest.await_end()
 
@@ -40,12 +47,9 @@ def test_guest_is_refused_dom0s_name(dom0: Dom0, guest: Guest, command: str) -> 
 
 def test_guest_writes_its_disk_and_reads_it_back(dom0: Dom0, guest: Guest) -> None:
     guest.must("echo written-by-the-guest | dd of=/dev/xvda bs=512 seek=8 conv=sync && sync")
-    assert (
-        guest.must("dd if=/dev/xvda bs=512 skip=8 count=1 2>/dev/null | head -n 1") == "written-by-the-guest"
-    )
-    assert dom0.must("dd if=/run/shared.img bs=512 skip=8 count=1 2>/dev/null | head -n 1") == (
-        "written-by-the-guest"
-    )
+    reader = "dd bs=512 skip=8 count=1 2>/dev/null | head -n 1"
+    assert guest.must(f"({reader}) </dev/xvda") == "written-by-the-guest"
+    assert dom0.must(f"({reader}) </run/shared.img") == "written-by-the-guest"
 
 
 def test_guest_pings_dom0(guest: Guest) -> None:
