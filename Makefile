@@ -38,10 +38,10 @@ lint: build
 	$(VENV)/bin/mypy
 
 bench: build
-	$(PY) -m tests.bench
+	$(PY) -m tests.bench $(BENCH_ARGS)
 
 bench-full: build
-	$(PY) -m tests.bench --full
+	$(PY) -m tests.bench --full $(BENCH_ARGS)
 
 # make stress STRESS_ARGS="--seconds 60 --clients 64 --socket PATH --plant"
 stress: build

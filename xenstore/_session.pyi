@@ -18,6 +18,7 @@ class Session(Subscriber):
 
 class Store:
     now: float
+    watch_event_seconds: float
     control: Callable[[Session, list[bytes]], bytes] | None
     trace: Callable[[str, Session, int, bytes], object] | None
     log: Callable[[str], object] | None

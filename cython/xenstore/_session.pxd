@@ -31,6 +31,8 @@ cdef class Session(Subscriber):
     cdef uint64_t *pending             # hashes and stream positions of the watch events in out
     cdef int pending_used, pending_size
 
+    cdef object event_times            # deque of (stream position, time) of the watch events queued to a guest
+
     cdef Account account
     cdef Actor actor
     cdef dict watches                  # (path NUL token): Watch, in order of registration
@@ -76,6 +78,7 @@ cdef class Session(Subscriber):
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept
     cdef int note_pending(self, uint64_t hash, uint64_t position) except -1
     cdef int renew_pending(self) except -1
+    cdef void forget_pending(self) noexcept
     cdef int update_stall(self) except -1
 
 
@@ -90,6 +93,7 @@ cdef class Store:
     cdef readonly Accounts accounts
     cdef Admission admission
     cdef set sessions
+    cdef public double watch_event_seconds  # age at which an event is dropped that a guest does not read; 0: never
     cdef set guests                    # the unprivileged sessions among them
     cdef readonly long open_transactions
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions

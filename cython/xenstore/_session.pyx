@@ -12,7 +12,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.stdio cimport sprintf
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from xenstore._accounts cimport (
     Q_MEMORY, Q_NODE_PERMISSIONS, Q_NODE_SIZE, Q_NODES, Q_OUTSTANDING, Q_PATH_MAX, Q_TRANSACTION_NODES,
@@ -30,6 +30,8 @@ from xenstore._view cimport (
     SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, WATCH_EVENT, WRITE_NODE, Existence,
     view_of,
 )
+
+from collections import deque
 
 from xenstore import errors, limits
 
@@ -101,6 +103,16 @@ cdef struct Header:
     uint32_t size
 
 
+cdef inline void put_header(char *at, uint32_t type, uint32_t req_id, uint32_t tx_id, Py_ssize_t size) noexcept:
+    """Write a header, to any address: messages follow each other without padding."""
+    cdef Header header
+    header.type = type
+    header.req_id = req_id
+    header.tx_id = tx_id
+    header.size = <uint32_t>size
+    memcpy(at, &header, HEADER_SIZE)
+
+
 cdef inline bint one_string(const char *payload, Py_ssize_t size) noexcept:
     """Whether a payload is one NUL-terminated string and nothing else."""
     return size > 0 and memchr(payload, 0, size) == payload + size - 1
@@ -150,6 +162,7 @@ cdef class Session(Subscriber):
         self.features = 14
         store.sessions.add(self)
         if not privileged:
+            self.event_times = deque()
             store.guests.add(self)
 
     def __dealloc__(self):
@@ -488,7 +501,6 @@ cdef class Session(Subscriber):
         """Queue a watch event, also where the same one is still unsent if `repeat`, unless it is too long (XSA-324)."""
         cdef Py_ssize_t token_size = PyBytes_GET_SIZE(watch.token)
         cdef Py_ssize_t total
-        cdef Header *header
         cdef char *p
         cdef uint64_t hash
         if self.closed:
@@ -504,10 +516,7 @@ cdef class Session(Subscriber):
         if not self.privileged and not self.account.allows(Q_MEMORY, self.account.memory + HEADER_SIZE + total):
             return 0
         p = self.room(HEADER_SIZE + total)
-        header = <Header *>p
-        header.type = WATCH_EVENT
-        header.req_id = header.tx_id = 0
-        header.size = <uint32_t>total
+        put_header(p, WATCH_EVENT, 0, 0, total)
         p += HEADER_SIZE
         memcpy(p, path, size)
         p[size] = 0
@@ -522,6 +531,8 @@ cdef class Session(Subscriber):
             self.store.trace("OUT", self, WATCH_EVENT, p[:total])
         self.out_tail += HEADER_SIZE + total
         if not self.privileged:
+            self.event_times.append((self.sent_bytes + (self.out_tail - self.out_head) - HEADER_SIZE - total,
+                                     self.store.now))
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + total
         elif self.out_tail - self.out_head > OUTPUT_MAX and not self.on_ring:
@@ -533,7 +544,7 @@ cdef class Session(Subscriber):
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept:
         """Whether a watch event with this text is among the messages not begun to be sent."""
         cdef int i
-        cdef Header *header
+        cdef Header header
         cdef const char *at
         if self.pending_used == 0:
             return False
@@ -541,7 +552,7 @@ cdef class Session(Subscriber):
         while self.pending[2 * i + 1]:
             if self.pending[2 * i] == hash and self.pending[2 * i + 1] - 1 >= self.sent_bytes:
                 at = self.out + self.out_head + (self.pending[2 * i + 1] - 1 - self.sent_bytes)
-                header = <Header *>at
+                memcpy(&header, at, HEADER_SIZE)
                 if header.size == <uint32_t>size and memcmp(at + HEADER_SIZE, text, size) == 0:
                     return True
             i = (i + 1) & (self.pending_size - 1)
@@ -700,11 +711,7 @@ cdef class Session(Subscriber):
 
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef char *p = self.room(HEADER_SIZE + size)
-        cdef Header *header = <Header *>p
-        header.type = type
-        header.req_id = req_id
-        header.tx_id = tx_id
-        header.size = <uint32_t>size
+        put_header(p, type, req_id, tx_id, size)
         memcpy(p + HEADER_SIZE, payload, size)
         self.out_tail += HEADER_SIZE + size
         if self.store.trace is not None:
@@ -736,13 +743,17 @@ cdef class Session(Subscriber):
                 PyMem_Free(self.out)
                 self.out = NULL
                 self.out_size = 0
-            if self.pending_used:
-                PyMem_Free(self.pending)
-                self.pending = NULL
-                self.pending_used = self.pending_size = 0
+            self.forget_pending()
+            if self.event_times is not None:
+                self.event_times.clear()
         if self.stalled:
             self.update_stall()
         return 0
+
+    cdef void forget_pending(self) noexcept:
+        PyMem_Free(self.pending)
+        self.pending = NULL
+        self.pending_used = self.pending_size = 0
 
     def settle_sent(self, Py_ssize_t size):
         """Note where the next bytes of out end within a message, and take them off a guest's account."""
@@ -900,12 +911,51 @@ cdef class Session(Subscriber):
             count += 1
         return count
 
+    def drop_old_events(self, double before):
+        """Drop the watch events queued before a time that the guest has not begun to take (XSA-326)."""
+        cdef set old = set()
+        while self.event_times and (
+            self.event_times[0][0] < self.sent_bytes
+            or (self.event_times[0][1] <= before and self.store.watch_event_seconds > 0)
+        ):
+            old.add(self.event_times.popleft()[0] - self.sent_bytes)
+        old = {position for position in old if position >= self.message_left}
+        if old:
+            self.cut_out(old)
+
+    def cut_out(self, set positions):
+        """Remove the messages that begin at these offsets of the unsent output."""
+        cdef Py_ssize_t at = self.out_head + self.message_left
+        cdef Py_ssize_t to = at
+        cdef Py_ssize_t size
+        cdef Header header
+        cdef dict moved = {}
+        while at + HEADER_SIZE <= self.out_tail:
+            memcpy(&header, self.out + at, HEADER_SIZE)
+            size = HEADER_SIZE + header.size
+            if at - self.out_head in positions:
+                self.account.outstanding -= 1
+                self.account.memory -= size
+            else:
+                moved[self.sent_bytes + (at - self.out_head)] = self.sent_bytes + (to - self.out_head)
+                memmove(self.out + to, self.out + at, size)
+                to += size
+            at += size
+        self.out_tail = to
+        kept = deque([(moved[position], since) for position, since in self.event_times])
+        self.forget_pending()
+        self.find_pending()
+        self.event_times = kept
+        self.update_stall()
+
     def find_pending(self):
         """Remember the watch events in out, as if they had just been queued."""
         cdef Py_ssize_t at = self.out_head + self.message_left
-        cdef Header *header
+        cdef Header header
         while at + HEADER_SIZE <= self.out_tail:
-            header = <Header *>(self.out + at)
+            memcpy(&header, self.out + at, HEADER_SIZE)
+            if header.type == WATCH_EVENT and self.event_times is not None:
+                self.event_times.append((self.sent_bytes + (at - self.out_head), self.store.now))
             if header.type == WATCH_EVENT and self.out[at + HEADER_SIZE] != c'@':
                 self.note_pending(hash_name(self.out + at + HEADER_SIZE, header.size),
                                   self.sent_bytes + (at - self.out_head))
@@ -937,6 +987,7 @@ cdef class Store:
 
     def __init__(self, quotas=None, Existence domains=None):
         self.touched = []
+        self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
         self.sessions = set()
         self.guests = set()
         self.guest_transactions = {}
@@ -997,6 +1048,8 @@ cdef class Store:
         if self.guest_transactions:
             self.bound_snapshots()
         for session in self.guests:
+            if (<Session>session).event_times:
+                (<Session>session).drop_old_events(self.now - self.watch_event_seconds)
             if (<Session>session).stalled:
                 (<Session>session).refill()
         dismantle(256)

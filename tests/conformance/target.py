@@ -54,8 +54,6 @@ class Target:
         """Why the scenario cannot be played here; empty when it can."""
         if reason := scenario.not_on.get(self.name, ""):
             return reason
-        if self.name == "daemon" and (scenario.domains or scenario.alive):
-            return "domains need rings"
         if scenario.does("wait") and not self._in_process:
             return "no test sleeps"
         return ""

@@ -1,4 +1,4 @@
-"""Random requests, the same to C xenstored and to our sessions: every reply and event must be equal.
+"""Random requests, the same to C xenstored and to ours: every reply and event must be equal.
 
 Left out is what differs on purpose (see `reasons.py`): a transaction is alone while it is open, values
 stay short, the root and the specials keep their permissions, and no domain dies.
@@ -32,7 +32,7 @@ from tests.conformance.words import (
     write,
 )
 from tests.conformance.world import Line, World
-from tests.peers.daemons import Daemon, start_c
+from tests.peers.daemons import start_c, start_ours
 from tests.peers.wire import Message
 from xenstore.wire import MessageType as Type
 from xenstore.wire import pack
@@ -86,7 +86,8 @@ class Dice:
 class Pair:
     """The two stores, driven alike."""
 
-    def __init__(self, theirs: World, ours: World) -> None:
+    def __init__(self, theirs: World, ours: World, title: str) -> None:
+        self.title = title
         self.worlds = (theirs, ours)
         self.lines: dict[str, tuple[Line, Line]] = {}
         for world in self.worlds:
@@ -119,7 +120,7 @@ class Pair:
         ]
         if comparable(request, expected) != comparable(request, ours):
             text = f"on {name}: C\n  {show(list(expected))}\nours\n  {show(list(got))}"
-            pytest.fail("\n".join([*self.history[-12:], text]), pytrace=False)
+            pytest.fail("\n".join([self.title, *self.history[-12:], text]), pytrace=False)
         return got
 
     def compare_accounts(self) -> None:
@@ -147,9 +148,9 @@ def comparable(request: Request, messages: list[Message]) -> list[Message]:
     return messages
 
 
-def play(daemon: Daemon, seed: int) -> None:
+def play(theirs: World, ours: World, seed: int) -> None:
     dice = Dice(seed)
-    pair = Pair(DaemonWorld(daemon), SessionWorld({}, alone=False, bytewise=False))
+    pair = Pair(theirs, ours, f"seed {seed}")
     transaction: tuple[str, int] | None = None
     for _ in range(STEPS):
         if transaction:
@@ -174,14 +175,24 @@ def play(daemon: Daemon, seed: int) -> None:
         assert world.finish() == []
 
 
+def sessions() -> World:
+    return SessionWorld({}, alone=False, bytewise=False)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_few(tmp_path: Path, seed: int) -> None:
     with start_c(tmp_path) as daemon:
-        play(daemon, seed)
+        play(DaemonWorld(daemon), sessions(), seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_our_daemon(tmp_path: Path, seed: int) -> None:
+    with start_c(tmp_path / "c") as theirs, start_ours(tmp_path / "ours") as ours:
+        play(DaemonWorld(theirs), DaemonWorld(ours), seed)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1000, 2000))
-def test_many(tmp_path: Path, seed: int) -> None:
-    with start_c(tmp_path) as daemon:
-        play(daemon, seed)
+def test_many(tmp_path: Path) -> None:
+    for seed in range(1000, 2000):
+        with start_c(tmp_path / str(seed)) as daemon:
+            play(DaemonWorld(daemon), sessions(), seed)

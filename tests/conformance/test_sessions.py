@@ -1,7 +1,5 @@
 """What no table can say, because it happens while replies are unread, or by the clock."""
 
-import pytest
-
 from tests.conformance.in_process import Hypervisor
 from xenstore.store import Session, Store
 from xenstore.wire import MessageType, pack
@@ -51,7 +49,6 @@ def test_identical_events_collapse_while_nobody_reads_them() -> None:
     assert store.check() == []
 
 
-@pytest.mark.xfail(strict=True, reason="the store does not drop old events yet")
 def test_events_that_a_domain_does_not_read_vanish() -> None:
     """XSA-326: after 20 seconds."""
     store, dom0, dom3 = store_with_domain()

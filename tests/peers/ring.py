@@ -1,12 +1,14 @@
-"""A guest that talks to one of Debian's daemons through a shared page, as a real one would.
+"""A guest that talks to a daemon through a shared page, as a real one would.
 
-The hypervisor's part, page and event channel, is played by files and sockets; see preload.c.
+The hypervisor's part, page and event channel, is played by files and sockets: see preload.c for Debian's
+daemons, `xenstore.platform.sim` for this project's.
 Layout of the page: xen/include/public/io/xs_wire.h (struct xenstore_domain_interface).
 """
 
 import mmap
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,7 @@ class Guest(Connection):
         self._domid = domid
         self._files = guests / str(domid)
         self._files.mkdir()
+        (self._files / "unique").write_text(str(time.monotonic_ns()))
         page = self._files / "store.page"
         page.write_bytes(bytes(PAGE_SIZE))
         with open(page, "r+b") as file:
@@ -46,21 +49,31 @@ class Guest(Connection):
     def send_bytes(self, data: bytes) -> None:
         """`data` through the ring, waiting for room where it is full."""
         while data:
-            self._wait(lambda: self._room() > 0)
-            at = self.words[REQ_PROD] % RING_SIZE
-            size = min(len(data), self._room(), RING_SIZE - at)
-            self._page[at : at + size] = data[:size]
-            self.words[REQ_PROD] = (self.words[REQ_PROD] + size) & 0xFFFFFFFF
-            self._fire(PORT_OF_DOMAIN + self._domid)
+            self.wait(lambda: self._room() > 0)
+            size = min(len(data), self._room())
+            self.place(data[:size])
+            self.fire()
             data = data[size:]
 
+    def place(self, data: bytes) -> None:
+        """`data` into the ring, which has room for it; the daemon is not told."""
+        for at, byte in enumerate(data, self.words[REQ_PROD]):
+            self._page[at % RING_SIZE] = byte
+        self.words[REQ_PROD] = (self.words[REQ_PROD] + len(data)) & 0xFFFFFFFF
+
+    def fire(self) -> None:
+        """Tell the daemon to look at the ring."""
+        self._fire(PORT_OF_DOMAIN + self._domid)
+
     def receive_bytes(self) -> bytes:
-        self._wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD])
+        self.wait(lambda: self.words[RSP_CONS] != self.words[RSP_PROD] or self.words[ERROR] != 0)
+        if self.words[RSP_CONS] == self.words[RSP_PROD]:
+            return b""  # the daemon serves this ring no longer
         at = self.words[RSP_CONS] % RING_SIZE
         size = min((self.words[RSP_PROD] - self.words[RSP_CONS]) & 0xFFFFFFFF, RING_SIZE - at)
         data = self._page[RING_SIZE + at : RING_SIZE + at + size]
         self.words[RSP_CONS] = (self.words[RSP_CONS] + size) & 0xFFFFFFFF
-        self._fire(PORT_OF_DOMAIN + self._domid)
+        self.fire()
         return data
 
     def shut_down(self) -> None:
@@ -80,13 +93,13 @@ class Guest(Connection):
         self.close()
         self._fire(PORT_OF_VIRQ)
 
-    def _room(self) -> int:
-        return RING_SIZE - ((self.words[REQ_PROD] - self.words[REQ_CONS]) & 0xFFFFFFFF)
-
-    def _wait(self, condition: Callable[[], bool]) -> None:
+    def wait(self, condition: Callable[[], bool]) -> None:
         """Until the daemon has made `condition` true; each of its notifications is a reason to look again."""
         while not condition():
             self._channel.recv(1)
+
+    def _room(self) -> int:
+        return RING_SIZE - ((self.words[REQ_PROD] - self.words[REQ_CONS]) & 0xFFFFFFFF)
 
     def _fire(self, port: int) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:

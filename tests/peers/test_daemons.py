@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.daemons import ROOT, Daemon, start_c, start_o, start_ours
+from tests.peers.daemons import ROOT, Daemon, need, start_c, start_o, start_ours
 from tests.peers.ring import Guest
 from tests.peers.wire import Message, Wire
 from xenstore.wire import MessageType
@@ -84,3 +84,24 @@ def test_a_guest_has_a_ring(start: Callable[[Path], Daemon], tmp_path: Path) -> 
         guest.die()
         assert dom0.read().payload == b"@releaseDomain\0gone\0"
         assert dom0.request(MessageType.IS_DOMAIN_INTRODUCED, b"7\0").payload == b"F\0"
+
+
+def test_stopping_what_is_dead(tmp_path: Path) -> None:
+    with start_c(tmp_path) as daemon:
+        daemon.kill()
+        assert daemon.stop() == -signal.SIGKILL
+
+
+def test_a_daemon_that_does_not_start_is_reported_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)c: xenstored on .* ended with status \d+:.*Usage"):
+        start_c(tmp_path, "--help")
+
+
+def test_what_is_missing_is_skipped_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XEND_REQUIRE_PEERS", "0")
+    with pytest.raises(pytest.skip.Exception, match="not installed: /no/such/program"):
+        need(Path("/no/such/program"), Path("sh"))
+    monkeypatch.setenv("XEND_REQUIRE_PEERS", "1")
+    with pytest.raises(pytest.fail.Exception, match="not installed: /no/such/program"):
+        need(Path("/no/such/program"))
+    need(Path("sh"))

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import trio
 
@@ -50,6 +50,8 @@ def _run(options: Options, log: Callable[[str], object], report: Callable[[str |
     except StartError as error:
         report(str(error))
         return 1
+    except KeyboardInterrupt:  # before the signals were received in order
+        return 130
     except Exception as error:
         line = start.internal_error(error)
         log(line) if server.is_up else report(line)
@@ -73,6 +75,8 @@ class _Server:
             quotas=self.options.quotas, keep_orphans=self.options.keep_orphans, hypervisor=self.rings
         )
         self.store.log = self.log
+        if self.options.watch_event_timeout_seconds is not None:
+            self.store.watch_event_seconds = self.options.watch_event_timeout_seconds
         self.trace = Trace(self.store, self.log, self.options.log_directory)
         self.store.control = Control(self.store, self.trace, self.log)
         self.pump = Pump(self.store, self.options.poller)
@@ -113,7 +117,8 @@ class _Server:
         else:
             self.start_rings(self.rings, stack)
         if self.options.banner:
-            print(_banner(self.options.socket), flush=True)
+            with suppress(OSError):
+                print(_banner(self.options.socket), flush=True)
         self.is_up = True
         self.on_up()
         start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")

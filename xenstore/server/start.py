@@ -22,7 +22,8 @@ def say(line: str) -> None:
 
 
 def to_syslog(line: str) -> None:
-    syslog.syslog(syslog.LOG_NOTICE, line)
+    """One line into the system log; bytes that are no text show as escapes."""
+    syslog.syslog(syslog.LOG_NOTICE, line.encode("utf-8", "backslashreplace").decode())
 
 
 def open_standard_descriptors() -> None:

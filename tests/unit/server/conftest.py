@@ -1,3 +1,4 @@
+import gc
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from tests.unit.server import bsd_build
+from tests.unit.server.clients import settle
 from tests.unit.server.program import Place
 from xenstore import _pump
 from xenstore._pump import Pump
@@ -36,6 +38,8 @@ def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
         pump = request.getfixturevalue("bsd_pump").Pump(Store(), name)
     else:
         pytest.skip(f"{name} is not a poller of this system")
+    gc.collect()
+    settle(pump)  # what the stores of earlier tests left is freed now, not in the midst of this one
     yield pump
     pump.close()
 

@@ -228,7 +228,7 @@ def test_control_reaches_the_trace_and_the_quotas(place: Place) -> None:
 )
 def test_each_command_is_answered(place: Place, command: str) -> None:
     place.start()
-    payload = b"".join(word.encode() + b"\0" for word in command.split())
+    payload = b"".join(os.fsencode(word) + b"\0" for word in command.split())
     assert place.ask(pack(MessageType.CONTROL, payload))[0] == MessageType.CONTROL
 
 

@@ -188,7 +188,6 @@ def test_what_the_store_has_to_do_by_itself_is_done(pump: Pump) -> None:
 
 
 def test_waiting_is_bounded_by_what_the_store_waits_for(pump: Pump) -> None:
-    settle(pump)
     assert pump.pause() == math.inf
     guest = pump.store.open_session(5, False)
     assert 0 < pump.pause() <= 1

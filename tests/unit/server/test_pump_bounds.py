@@ -146,7 +146,9 @@ class TestListening:
             assert pump.connections == held
             assert len(pump_log) == 1
             assert "Too many open files" in pump_log[0]
+            settle(pump)
             assert 0 < pump.pause() <= 1  # tried again by itself, too
+            assert pump.connections == held
 
             clients[0].close()  # two numbers become free, the server's end being the other
             settle(pump)
