@@ -44,6 +44,6 @@ def test_the_store_holds_what_xens_own_holds(dumps: dict[str, list[str]], moment
 
 def test_a_watch_on_the_root_is_sent_what_xens_own_sends(dumps: dict[str, list[str]]) -> None:
     """How often each path; the order is the business of several kernels and programs at once."""
-    found, expected = Counter(dumps["events"]), Counter(dump.recorded("events"))
+    found, expected = dump.events(dumps["events"]), dump.events(dump.recorded("events"))
     assert found - expected == Counter(), "more than Xen's own"
     assert expected - found == Counter(), "less than Xen's own"
