@@ -2,12 +2,11 @@
 
 `recorded/` has what a host on Debian's C xenstored 4.17 holds: `fresh` before any client wrote, `dom0` ready
 to create guests, `running` with one guest with a disk and an interface, `after` its shutdown; `events` is
-what a watch on / was sent in that guest's life. Every run
+what a watch on / was sent in that guest's life, each path as often as it ever was. Every run
 leaves its own in the folder of its logs under the same names.
 """
 
 import re
-from collections import Counter
 from pathlib import Path
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -19,10 +18,6 @@ VARYING = re.compile(
     r" = \"[0-9/][^\"]*\""
 )
 
-#: Sent once more or less from one run to the next, on Xen's own store too: libxl, seeing a backend late,
-#: may write a state that the kernel has left already.
-VARYING_EVENT = re.compile(r"/local/domain/0/backend/vbd/[0-9]+/[0-9]+/state")
-
 
 def comparable(dump: str) -> list[str]:
     """The lines of a dump, sorted, without what differs from one run to the next."""
@@ -33,9 +28,3 @@ def comparable(dump: str) -> list[str]:
 def recorded(name: str) -> list[str]:
     """The comparable lines of the recorded dump `name`."""
     return (RECORDED / f"{name}.txt").read_text().splitlines()
-
-
-def events(lines: list[str]) -> Counter[str]:
-    """How often each path was sent; what varies counts once."""
-    counted = Counter(lines)
-    return Counter({path: 1 if VARYING_EVENT.fullmatch(path) else n for path, n in counted.items()})
