@@ -2,7 +2,7 @@
 
 `recorded/` has what a host on Debian's C xenstored 4.17 holds: `fresh` before any client wrote, `dom0` ready
 to create guests, `running` with one guest with a disk and an interface, `after` its shutdown; `events` is
-what a watch on / was sent in that guest's life. Every run
+what a watch on / was sent in that guest's life, each path as often as it ever was. Every run
 leaves its own in the folder of its logs under the same names.
 """
 

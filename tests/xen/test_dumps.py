@@ -43,7 +43,11 @@ def test_the_store_holds_what_xens_own_holds(dumps: dict[str, list[str]], moment
 
 
 def test_a_watch_on_the_root_is_sent_what_xens_own_sends(dumps: dict[str, list[str]]) -> None:
-    """How often each path; the order is the business of several kernels and programs at once."""
+    """In any order: several kernels and programs write at once.
+
+    A path may come less often than recorded, here as there: an event that equals one still unread by the
+    watcher is not queued again (XSA-326).
+    """
     found, expected = Counter(dumps["events"]), Counter(dump.recorded("events"))
     assert found - expected == Counter(), "more than Xen's own"
-    assert expected - found == Counter(), "less than Xen's own"
+    assert expected.keys() - found.keys() == set(), "less than Xen's own"
