@@ -12,7 +12,7 @@ all: build
 
 # Created once, again when the dependencies change.
 $(VENV)/.stamp: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install -q --disable-pip-version-check -U pip "setuptools>=77" "Cython>=3.1"
 	$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[test,lint,build]"
 	touch $(VENV)/.stamp
