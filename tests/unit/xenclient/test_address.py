@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -44,18 +45,17 @@ def test_nobody_listens(tmp_path: Path) -> None:
     assert caught.value.errno == errno.ECONNREFUSED
 
 
-def test_no_permission(tmp_path: Path) -> None:
-    path = str(tmp_path / "socket")
+def test_no_permission() -> None:
     nobody = 65534
-    tmp_path.chmod(0o755)
-    with socket.socket(socket.AF_UNIX) as sock:
+    # Not tmp_path: pytest keeps other users out of the directories above it.
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as sock:
+        path = f"{directory}/socket"
+        os.chmod(directory, 0o755)
         sock.bind(path)
         sock.listen()
         os.chmod(path, 0)
         root = os.geteuid() == 0
         if root:
-            for parent in tmp_path.parents[:3]:
-                parent.chmod(0o755)
             os.seteuid(nobody)
         try:
             with pytest.raises(ConnectError, match=f"no permission to connect to {path}: run as root"):
