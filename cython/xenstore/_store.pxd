@@ -37,6 +37,7 @@ cdef class Store:
     cdef bint guests_wait              # some guest may be stalled or leave events unread: time matters to it
     cdef readonly long open_transactions
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
+    cdef unsigned long long bound_again  # how many replaced bytes make `bound_snapshots` worth its cost
 
     # what the driver calls
     cdef double deadline(self) except? -2

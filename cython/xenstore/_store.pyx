@@ -134,10 +134,14 @@ cdef class Store:
             session.admitted()
 
     cdef int bound_snapshots(self) except -1:
-        """Take the snapshot from guests' transactions that pin too much of old versions, or for too long."""
+        """Take the snapshot from guests' transactions that pin too much of old versions, or for too long.
+
+        Cost: all open transactions of guests, so changes come here only after a part of what one may pin.
+        """
         cdef Transaction transaction
         cdef Client session
         cdef unsigned long long pinned
+        self.bound_again = self.live.tree.history.replaced_bytes + PINNED_MAX // 16
         for transaction, session in self.guest_transactions.items():
             if transaction.view is None:
                 continue
@@ -191,7 +195,7 @@ cdef class Store:
         else:
             self.watches.fire(live.tree, request.path, request.path_size,
                               live.old_perms if request.op == SET_PERMS else None)
-        if self.guest_transactions:
+        if self.guest_transactions and live.tree.history.replaced_bytes >= self.bound_again:
             self.bound_snapshots()
         dismantle(4)
         return 0
