@@ -56,6 +56,8 @@ class Store(_store.Store):
     Attributes:
         introduced: sessions of the introduced domains, by domid.
         hypervisor: the host.
+        features_ahead: features granted to domains that are not introduced yet, by domid.
+        reported_shutdowns: domains whose shutdown was told.
         log: called with one line about something an administrator should know, or None.
     """
 
@@ -70,7 +72,7 @@ class Store(_store.Store):
         self.hypervisor: Hypervisor = hypervisor or NoHypervisor()
         self.keep_orphans = keep_orphans
         self.features_ahead: dict[int, int] = {}
-        self._reported_shutdown: set[int] = set()
+        self.reported_shutdowns: set[int] = set()
         self._after_reply: list[Callable[[], None]] = []
         super().__init__(quotas, self._knows)
 
@@ -122,7 +124,7 @@ class Store(_store.Store):
         session = self.open_session(domid, domid == 0)
         session.features = self.features_ahead.pop(domid, session.features)
         self.introduced[domid] = session
-        self._reported_shutdown.discard(domid)
+        self.reported_shutdowns.discard(domid)
         return session
 
     def introduce(self, domid: int, gfn: int, port: int) -> None:
@@ -154,7 +156,7 @@ class Store(_store.Store):
 
     def resume(self, domid: int) -> None:
         """Let the next shutdown of a domain be told again."""
-        self._reported_shutdown.discard(domid)
+        self.reported_shutdowns.discard(domid)
 
     def domain_shutdown(self, domid: int) -> None:
         """The hypervisor says a domain has shut down or crashed: told once, until `resume`."""
@@ -172,8 +174,8 @@ class Store(_store.Store):
                 told.append(domid)
             self._remove_domain(domid)
         for domid in stopped:
-            if domid in self.introduced and domid not in self._reported_shutdown:
-                self._reported_shutdown.add(domid)
+            if domid in self.introduced and domid not in self.reported_shutdowns:
+                self.reported_shutdowns.add(domid)
                 told.append(domid)
         for domid in told:
             self.event_special(b"@releaseDomain", domid, domid == told[-1])
@@ -185,7 +187,7 @@ class Store(_store.Store):
         for other in self.introduced.values():
             if other.target == domid:
                 other.target = None
-        self._reported_shutdown.discard(domid)
+        self.reported_shutdowns.discard(domid)
         self.features_ahead.pop(domid, None)
         self.hypervisor.unmap(domid)
         self._remove_nodes(domid)
