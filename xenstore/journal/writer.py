@@ -78,8 +78,8 @@ class Journal:
             self._segment.end(why)
             self._abandon_image()
             self._log(
-                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from now "
-                "on survives its end: make room there, it is tried again"
+                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
+                "now on survives its end: make room there, it is tried again"
             )
             raise
         if self._recorder.written - self._written_at_image > max(LOG_BYTES_MIN, self._image_bytes):
@@ -114,7 +114,7 @@ class Journal:
         return self._image is not None or not self._spare.is_full
 
     def _begin_image(self) -> None:
-        """From here on an image is written of the store as it is now; the log goes on in a segment of its own."""
+        """Write an image of the store as it is now; the log goes on in a segment of its own."""
         self._image_wanted = False
         self._written_at_image = self._recorder.written
         self._store.seal_now()
@@ -149,7 +149,7 @@ class Journal:
         self._written_at_image = self._recorder.written
         if not self._image_failed:
             self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; its log grows on until that works again")
+            self._log(f"no image of the journal can be written: {error}; its log grows on until that works")
 
     def _abandon_image(self) -> None:
         if self._image is not None:
@@ -157,7 +157,7 @@ class Journal:
             self._image = None
 
     def retry(self) -> None:
-        """After a failure: begin anew, if there is room now.  What was recorded before is removed for that."""
+        """After a failure: begin anew if there is room now.  What was recorded before is removed."""
         if self.failure is None:
             return
         try:

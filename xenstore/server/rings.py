@@ -139,7 +139,7 @@ class Rings:
         self._connect(domid, Ring(0, port, self.identity(domid)))
 
     def _go_on(self, domid: int) -> bool:
-        """Serve a domain that the store was recovered with; returns whether it is still the same one, and alive."""
+        """Serve a domain that the store was recovered with; False: that one has come to an end."""
         ring, state = self._store.rings[domid], self._seen.get(domid)
         if state is None or state.is_dying or state.unique != ring.unique:
             return False
@@ -157,7 +157,14 @@ class Rings:
         if session is None:
             link.attach(self._store.connect_domain(domid, ring))
             link.connected()
-        elif domid in self._store.ignored:
+        else:
+            self._take_up(link, session)
+        self._serve(link)
+
+    def _take_up(self, link: Link, session: Session) -> None:
+        """Go on with a session that was recovered."""
+        domid = session.domid
+        if domid in self._store.ignored:
             link.ignore(session, self._store.ignored[domid])
         elif not link.adopt(session):
             self._log(
@@ -165,7 +172,6 @@ class Rings:
                 "if it waits for answers or events, it has to be restarted"
             )
         self._notify(link.port)
-        self._serve(link)
 
     # --- events -----------------------------------------------------------------------------------------
 
