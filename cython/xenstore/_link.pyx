@@ -72,6 +72,9 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
+        if self.page.load(CONNECTION) == RECONNECT:
+            self.attach(session)            # it starts anew, whatever was
+            return True
         if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
             session.sent(session.out_tail - session.out_head)
             session.take_input(b"")
