@@ -90,14 +90,14 @@ class Journal:
 
     def _break_off(self, error: OSError) -> None:
         why = f"{self._files.log(self._number + 1)}: {error.strerror or error}"
-        for number in self._files.logs():
-            end_segment(self._files.log(number), why)
-        self._recorder.stop(why)
-        self._abandon_image()
         self._log(
             f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
             "now on survives its end: make room there, it is tried again"
         )
+        self._recorder.stop(why)
+        self._abandon_image()
+        for number in self._files.logs():
+            end_segment(self._files.log(number), why)
 
     def _begin_segment(self, *, goes_on: bool) -> memoryview:
         path = self._files.log(self._number + 1)
