@@ -124,8 +124,8 @@ class LinuxPlatform(XenPlatform):
             raise
         return memory
 
-    def _hypercall(self, number: int, argument: int) -> int:
-        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0))
+    def _hypercall(self, number: int, *arguments: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, *arguments, *[0] * (5 - len(arguments))))
         return self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
 
     def _argument_page(self) -> Mapping:

@@ -118,8 +118,8 @@ class NetBSDPlatform(XenPlatform):
             raise
         return memory
 
-    def _hypercall(self, number: int, argument: int) -> int:
-        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0, 0))
+    def _hypercall(self, number: int, *arguments: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, *arguments, *[0] * (5 - len(arguments)), 0))
         self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
         return int(_HYPERCALL.unpack(request)[6])
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping as ReadOnlyMapping
 
 from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
 from xenstore.platform.domain_list import DomainList
+from xenstore.platform.store_ports import StorePorts
 from xenstore.platform.system import Mapping, System
 
 PAGE_SIZE = 4096
@@ -51,6 +52,8 @@ class XenPlatform(Platform):
     #: The ioctl that ends an overflow of the event ring.
     reset: int
 
+    pins_domids = True
+
     def __init__(self, system: System | None = None) -> None:
         self._system = system or System()
         self._opened: list[int] = []
@@ -61,6 +64,7 @@ class XenPlatform(Platform):
             self._arguments = self._argument_page()
             self._list = DomainList(self._hypercall, self._arguments)
             self._list.probe()
+            self._store_ports = StorePorts(self._hypercall, self._arguments)
         except Unavailable:
             self.close()
             raise
@@ -144,8 +148,7 @@ class XenPlatform(Platform):
         return self._list()
 
     def store_port(self, domid: int) -> int | None:
-        """Not known: the domain's kernel has closed or kept its end, and only it knows the number."""
-        return None
+        return self._store_ports(domid)
 
     def close(self) -> None:
         for fd in self._opened:
@@ -175,7 +178,7 @@ class XenPlatform(Platform):
         """The page of a frame; raises OSError."""
 
     @abstractmethod
-    def _hypercall(self, number: int, argument: int) -> int:
+    def _hypercall(self, number: int, *arguments: int) -> int:
         """The hypervisor's result; raises OSError."""
 
     @abstractmethod

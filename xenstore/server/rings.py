@@ -109,6 +109,10 @@ class Rings:
     def _introduce_running(self, domid: int) -> None:
         port = self._platform.store_port(domid)
         if port is None:
+            self._log(
+                f"domain {domid} runs already, but no event channel of its waits for the store here: "
+                "it is served once a toolstack introduces it"
+            )
             return
         try:
             self.map(domid, 0, port)
@@ -164,13 +168,19 @@ class Rings:
         died = [
             domid
             for domid, state in self._seen.items()
-            if domid not in now or now[domid].is_dying or now[domid].unique != state.unique
+            if domid not in now or now[domid].is_dying or self._is_another(domid, state, now[domid])
         ]
         stopped = [
             domid for domid, state in now.items() if state.is_shutdown and domid not in died and domid != 0
         ]
         self._seen = {domid: state for domid, state in now.items() if not state.is_dying}
         self._store.domains_ended(died, stopped)
+
+    def _is_another(self, domid: int, before: DomainState, now: DomainState) -> bool:
+        """Whether a domid has changed hands between two looks."""
+        if self._platform.pins_domids and domid in self._links:
+            return False
+        return 0 != before.unique != now.unique != 0
 
     # --- tables -----------------------------------------------------------------------------------------
 
