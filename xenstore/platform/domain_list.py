@@ -1,22 +1,20 @@
 """Which domains there are (XEN_SYSCTL_getdomaininfolist), and which is which (XEN_DOMCTL_get_domain_state).
 
-The tools' hypercalls carry an interface version; the hypervisor answers EACCES to any but its own.  What is
-used here is the same in all of them, so the version is found by asking.  What does change from one to the
-next is the length of struct xen_domctl_getdomaininfo: it is asked for one domain at a time, and only what has
-stood is read of it: domain at 0, flags at 4; the handle at 76 since Xen 4.3.
+What changes from one version of the hypervisor to the next is the length of struct xen_domctl_getdomaininfo:
+it is asked for one domain at a time, and only what has stood is read of it: domain at 0, flags at 4; the
+handle at 76 since Xen 4.3.
 Xen 4.21 and later number all domains they ever had (`unique_id`), and say so whatever the version.
-Source: xen/include/public/sysctl.h (struct xen_sysctl, struct xen_sysctl_getdomaininfolist), domctl.h
-(struct xen_domctl_getdomaininfo, XEN_DOMINF_*, struct xen_domctl_get_domain_state), xen.h (__HYPERVISOR_*).
+Source: xen/include/public/sysctl.h (struct xen_sysctl_getdomaininfolist), domctl.h
+(struct xen_domctl_getdomaininfo, XEN_DOMINF_*, struct xen_domctl_get_domain_state).
 """
 
 import errno
 import struct
-from collections.abc import Callable
 
-from xenstore.platform import DomainState, Unavailable
-from xenstore.platform.system import Mapping
+from xenstore.platform import DomainState
+from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.sysctl import HYPERVISOR_SYSCTL, find_version
 
-HYPERVISOR_SYSCTL = 35
 HYPERVISOR_DOMCTL = 36
 GETDOMAININFOLIST = 6
 GET_DOMAIN_STATE = 90
@@ -25,8 +23,6 @@ FIRST_RESERVED_DOMID = 0x7FF0
 DYING = 1 << 0
 SHUTDOWN = 1 << 2
 
-#: Xen 4.17's first, later ones, then earlier ones.
-VERSIONS = (*range(0x15, 0x40), *range(0x14, 5, -1))
 #: Xen 4.3's, the first with the handle where it is read.
 FIRST_WITH_HANDLE = 0xA
 
@@ -46,15 +42,11 @@ _ANSWER_AT = 1024
 
 
 class DomainList:
-    """Asks the hypervisor.
+    """Asks the hypervisor."""
 
-    call: makes a hypercall of (number, argument), returns its result, raises OSError with the hypervisor's
-    errno.  page: memory that the hypervisor can reach.
-    """
-
-    def __init__(self, call: Callable[[int, int], int], page: Mapping) -> None:
-        self._call = call
-        self._page = page
+    def __init__(self, hypercalls: Hypercalls) -> None:
+        self._call = hypercalls
+        self._page = hypercalls.page
         self._version = 0
         self._is_numbered = False
 
@@ -64,17 +56,7 @@ class DomainList:
         Raises:
             Unavailable: the hypervisor takes none, or refuses.
         """
-        try:
-            self._version = next(version for version in VERSIONS if self._takes(version))
-        except StopIteration:
-            raise Unavailable(
-                f"the hypervisor takes no sysctl interface version of {min(VERSIONS):#x} to "
-                f"{max(VERSIONS):#x}: this xenstored does not know it"
-            ) from None
-        except OSError as error:
-            raise Unavailable(
-                f"the hypervisor refuses to list the domains ({error.strerror}): xenstored must run in dom0"
-            ) from error
+        self._version = find_version(lambda version: self._next(0, version))
         self._is_numbered = bool(self._number(0))
 
     def __call__(self) -> dict[int, DomainState]:
@@ -106,15 +88,6 @@ class DomainList:
         except OSError as error:
             return None if error.errno in (errno.ESRCH, errno.ENOENT) else 0
         return self._unpack(_STATE, 0)[-1]
-
-    def _takes(self, version: int) -> bool:
-        try:
-            self._next(0, version)
-        except OSError as error:
-            if error.errno != errno.EACCES:
-                raise
-            return False
-        return True
 
     def _next(self, first: int, version: int) -> int | None:
         """The lowest domid from `first` on, its state in the page; None: there is none."""

@@ -7,9 +7,8 @@ Source: xen/include/public/hvm/{hvm_op,params}.h, event_channel.h (struct evtchn
 """
 
 import struct
-from collections.abc import Callable
 
-from xenstore.platform.system import Mapping
+from xenstore.platform.hypercalls import Hypercalls
 
 HYPERVISOR_EVENT_CHANNEL_OP = 32
 HYPERVISOR_HVM_OP = 34
@@ -29,15 +28,11 @@ _STATUS = struct.Struct("=H2xIIIH6x")
 
 
 class StorePorts:
-    """Asks the hypervisor.
+    """Asks the hypervisor."""
 
-    call: makes a hypercall of (number, operation, argument), raises OSError with the hypervisor's errno.
-    page: memory that the hypervisor can reach.
-    """
-
-    def __init__(self, call: Callable[[int, int, int], int], page: Mapping) -> None:
-        self._call = call
-        self._page = page
+    def __init__(self, hypercalls: Hypercalls) -> None:
+        self._call = hypercalls
+        self._page = hypercalls.page
 
     def __call__(self, domid: int) -> int | None:
         """The port on which a domain waits for a xenstored; None: none that is open for dom0 is known."""

@@ -83,6 +83,7 @@ class Kernel(System):
         self.sysctl_refused: int | None = None
         self.domctl_refused: int | None = None
         self.interface_version = 0x15
+        self.cpupools = [0]
         self.versions_asked: list[int] = []
         self.bound: dict[int, object] = {}
         self.masked: set[int] = set()
@@ -232,7 +233,7 @@ class Kernel(System):
         return 0
 
     def sysctl(self, argument: int) -> None:
-        """XEN_SYSCTL_getdomaininfolist, of one domain."""
+        """XEN_SYSCTL_getdomaininfolist, of one domain; XEN_SYSCTL_cpupool_op."""
         request = struct.Struct("=IIH2xIQI")
         cmd, version, first, count, buffer, _ = request.unpack(ctypes.string_at(argument, request.size))
         self.versions_asked.append(version)
@@ -240,6 +241,9 @@ class Kernel(System):
             raise refusal(errno.EACCES)
         if self.sysctl_refused is not None:
             raise refusal(self.sysctl_refused)
+        if cmd == 18:
+            self.cpupool_op(argument)
+            return
         assert (cmd, count) == (6, 1)
         found = [domid for domid in sorted(self.domains) if domid >= first][:1]
         poke(argument, request.pack(cmd, version, first, count, buffer, len(found)))
@@ -247,6 +251,17 @@ class Kernel(System):
         for domid in found:
             answer = struct.pack("=HHI", domid, 0xDEAD, self.domains[domid].flags).ljust(76, b"\xff")
             poke(buffer, (answer + self.domains[domid].handle).ljust(256, b"\xff"))
+
+    def cpupool_op(self, argument: int) -> None:
+        """INFO: the next pool; its CPUs are told, too."""
+        operation, first, *_, bitmap, bits = struct.unpack("=6IQI", ctypes.string_at(argument + 8, 36))
+        assert operation == 3
+        pool = min((pool for pool in self.cpupools if pool >= first), default=None)
+        if pool is None:
+            raise refusal(errno.ENOENT)
+        poke(argument + 12, struct.pack("=I", pool))
+        assert 44 <= bitmap - argument <= PAGE_SIZE - bits // 8
+        poke(bitmap, b"\xff" * (bits // 8))
 
     def domctl(self, argument: int) -> None:
         """XEN_DOMCTL_get_domain_state, where the hypervisor has it."""

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.platform.conftest import KINDS
 from tests.unit.platform.kernel import Domain, Kernel, LinuxKernel, NetBSDKernel
 from xenstore._pump import Pump
-from xenstore.platform import DomainState, Page, PlatformError, Unavailable
+from xenstore.platform import DomainState, Page, PlatformError, Unavailable, cpupools
 from xenstore.platform import linux as linux_host
 from xenstore.platform import netbsd as netbsd_host
 from xenstore.platform.xen import XenPlatform
@@ -243,7 +243,7 @@ class TestDomains:
 
     def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
         kernel.sysctl_refused = errno.EPERM
-        with pytest.raises(Unavailable, match=r"refuses to list the domains .*must run in dom0"):
+        with pytest.raises(Unavailable, match=r"the tools' questions .*only a program in dom0"):
             KINDS[kind][1](kernel)
         assert kernel.files == {}
 
@@ -294,6 +294,24 @@ class TestStorePorts:
         assert port is not None
         platform.bind_interdomain(5, port)
         assert platform.store_port(5) is None
+
+
+class TestCpupools:
+    def test_all_are_listed(self, kernel: Kernel, kind: str) -> None:
+        kernel.cpupools = [0, 3, 4]
+        assert cpupools.of_this_host(kernel, kind) == [0, 3, 4]
+        assert kernel.files == {}
+
+    def test_a_host_without_xen_has_one(self, kernel: Kernel, kind: str) -> None:
+        kernel.missing |= kernel.PATHS
+        assert cpupools.of_this_host(kernel, kind) == [0]
+        assert cpupools.of_this_host(kernel, "plan9") == [0]
+
+    def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
+        kernel.sysctl_refused = errno.EPERM
+        with pytest.raises(Unavailable, match="only a program in dom0"):
+            cpupools.of_this_host(kernel, kind)
+        assert kernel.files == {}
 
 
 class TestMissing:
