@@ -139,7 +139,7 @@ cdef class Session(Output):
         self.actor.privileged = privileged
         self.actor.target = NO_DOMAIN
         self.actor.any_domain = True
-        self.features = 14
+        self.features = 15
         store.sessions.add(self)
         if not privileged:
             self.event_times = deque()
