@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from xenclient.store import operations
-from xenclient.store.address import open_socket, socket_path
+from xenclient.store.address import Address
 from xenclient.store.blocking_link import BlockingLink, UnixSocket
 from xenclient.store.errors import ClientError
 from xenclient.store.link import TIMEOUT_SECONDS
@@ -88,7 +88,7 @@ class Client(_Tree):
         """Connects.
 
         Args:
-            path: the socket; by default as `address.socket_path` says.
+            path: the socket, or the kernel's device; by default as `address.Address` says.
             timeout: seconds each call may take; see `within`.
             reconnect: seconds for which a lost server is tried.
             connect: makes the transport, in place of the socket.
@@ -96,9 +96,9 @@ class Client(_Tree):
         Raises:
             ConnectError: there is no server.
         """
-        where = path or socket_path()
-        opener = connect or (lambda: UnixSocket(open_socket(where)))
-        super().__init__(BlockingLink(where, reconnect, random, opener, clock, sleep), timeout)
+        address = Address(path)
+        opener = connect or (lambda: UnixSocket(address.open()))
+        super().__init__(BlockingLink(address.where, reconnect, random, opener, clock, sleep), timeout)
         self._link.open(timeout)
 
     def __enter__(self) -> Self:
