@@ -126,6 +126,7 @@ class Client(_Tree):
 
         Raises:
             DeadlineError: conflicts lasted longer than this client's deadline.
+            ConnectionLost: the server went away before it answered the commit, which may have happened.
         """
 
         async def attempt() -> T:

@@ -69,9 +69,16 @@ class _Tree:
 class Client(_Tree):
     """A connection to the store, made again when it is lost.
 
-    After a reconnection every watch is set again (and delivers its first event again); what changes
-    nothing is repeated; a write that may have been executed raises ConnectionLost; open transactions end
-    with EAGAIN.
+    A lost server is tried, with growing pauses, until the deadline of the call or of `reconnect`.  Then:
+
+    - Every watch is set again and delivers its first event again: what changed meanwhile has no other.
+    - A request that was not answered is repeated if that ends where once ends: all that only read, write,
+      mkdir, rm, set_perms, set_target, set_quota.  It is as if the call had come so much later: what
+      somebody else did to the node in between is undone, and events come twice.  Any other that may have
+      been executed raises ConnectionLost.
+    - Open transactions are gone: their next request raises EAGAIN, after which run_transaction runs its
+      function again.  When only the answer to the commit is missing, it is ConnectionLost, unless the
+      transaction had changed nothing.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class Client(_Tree):
 
         Raises:
             DeadlineError: conflicts lasted longer than this client's deadline.
+            ConnectionLost: the server went away before it answered the commit, which may have happened.
         """
 
         def attempt() -> T:
