@@ -39,7 +39,6 @@ class Kernel:
         opened, closed: how often the device was.
         broken: the rules that were broken.
         refusals: the errnos that the next writes which complete a message fail with.
-        opening: the last one.
         events: paths of events for the kernel's own watch, on the domain's `data` node.
     """
 
@@ -56,7 +55,6 @@ class Kernel:
         self.opened = self.closed = 0
         self.broken: list[str] = []
         self.refusals: list[int] = []
-        self.opening: File | None = None
         self.events: list[bytes] = []
         self.watches: dict[bytes, Callable[[bytes], None]] = {}
         self._output = bytearray()
@@ -147,7 +145,6 @@ class File:
         self._transactions: set[int] = set()
         with kernel.changed:
             kernel.opened += 1
-            kernel.opening = self
 
     def close(self) -> None:
         with self._kernel.changed:
@@ -159,11 +156,6 @@ class File:
     def _rule(self, holds: object, rule: str) -> None:
         if not holds:
             self._kernel.broken.append(rule)
-
-    def unread(self) -> int:
-        """Bytes that wait for a reader."""
-        with self._kernel.changed:
-            return len(self._replies)
 
     def _whole(self) -> Message | None:
         """The request if it is complete; what one write brought beyond it is lost."""
@@ -190,6 +182,7 @@ class LinuxFile(File):
         self._readable, self._wake = os.pipe()
         self._awake = False
         self._watches: list[tuple[bytes, bytes, bytes]] = []
+        self._sending = False
 
     def fileno(self) -> int:
         return self._readable
@@ -206,6 +199,7 @@ class LinuxFile(File):
 
     def write(self, data: bytes) -> int:
         with self._kernel.changed:
+            self._rule(not self._sending, "a write before the answer spoils the request that is being sent")
             if len(self._request) + len(data) > BUFFER_BYTES:
                 self._request.clear()
                 raise OSError(errno.EINVAL, "Invalid argument")
@@ -230,9 +224,11 @@ class LinuxFile(File):
         elif message.tx_id and message.tx_id not in self._transactions:
             self._reply(message._replace(type=MessageType.ERROR, payload=b"ENOENT\0"))
         else:
+            self._sending = True
             self._kernel.request(message, lambda answer: self._answered(message, answer))
 
     def _answered(self, message: Message, answer: Message) -> None:
+        self._sending = False
         if message.type == MessageType.TRANSACTION_END:
             self._transactions.discard(message.tx_id)
         elif message.type == MessageType.TRANSACTION_START and answer.type != MessageType.ERROR:

@@ -2,18 +2,19 @@
 
 import contextlib
 import errno
-import functools
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
+from tests.peers.wire import split_message
 from tests.unit.xenclient.face import Awaited, result_of
 from tests.unit.xenclient.guest_kernel import HOME, Kernel, LinuxFile, NetBSDFile
 from xenclient.cli import xenstore
-from xenclient.store import aio, blocking, device
+from xenclient.store import aio, blocking, bridge, device
 from xenclient.store.address import Address
 from xenclient.store.errors import ConnectError, DeadlineError
 from xenstore.errors import E2BIG, EACCES, EAGAIN, EEXIST, EINVAL, ENOSYS, XenstoreError
@@ -132,6 +133,20 @@ def test_clients_beside_each_other(play: Play, kernel: Kernel) -> None:
     play(scenario)
 
 
+def test_requests_of_many_tasks_go_one_by_one(kernel: Kernel) -> None:
+    async def main() -> None:
+        async with aio.Client() as client, trio.open_nursery() as nursery:
+            kernel.stop_xenstored()
+            for number in range(20):
+                nursery.start_soon(client.write, f"data/{number}", str(number))
+            await trio.testing.wait_all_tasks_blocked()
+            kernel.start_xenstored()
+
+    trio.run(main)
+    for number in range(20):
+        assert kernel.value(HOME + b"/data/%d" % number) == b"%d" % number
+
+
 @pytest.mark.parametrize(("size", "fits"), [(4096 - 16 - 5, True), (4096 - 16 - 4, False), (4090, False)])
 def test_a_message_holds_less_than_over_a_socket(play: Play, kernel: Kernel, size: int, fits: bool) -> None:
     async def scenario(client: Any) -> None:
@@ -244,19 +259,35 @@ def test_reset_watches_removes_the_clients(play: Play, kernel: Kernel) -> None:
 
 
 @linux
-def test_events_pile_up_in_the_kernel_while_nobody_reads(kernel: Kernel) -> None:
-    """Requests still come through to the device, each of which would be a chance to read some."""
-    turns = 100
+def test_events_wait_in_the_kernel_while_nobody_reads(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is lost, few are held by the thread, and a request goes out all the same."""
+    count = 100 * bridge.READ_BYTES // 250
+    held = []
+
+    class Observed(bridge.Polled):
+        def _give(self) -> None:
+            held.append(len(self._to_client))
+            super()._give()
+
+    monkeypatch.setattr(device, "Polled", Observed)
     with contextlib.closing(Address().open()) as sock:
         sock.sendall(pack(MessageType.WATCH, b"data\0" + b"t" * 200 + b"\0"))
         happens(kernel, lambda: len(kernel.watches) == 2)
-        for number in range(turns * device.READ_BYTES // 250):
+        for number in range(count):
             kernel.toolstack(MessageType.WRITE, HOME + b"/data\0%d" % number)
-        for turn in range(turns):
-            sock.sendall(pack(MessageType.WRITE, b"turn\0%d" % turn))
-            happens(kernel, functools.partial(lambda n: kernel.value(HOME + b"/turn") == b"%d" % n, turn))
-        assert kernel.opening
-        assert kernel.opening.unread()
+        sock.sendall(pack(MessageType.WRITE, b"request\0out"))
+        sock.setblocking(True)
+        received = bytearray()
+        types: list[int] = []
+        while types.count(MessageType.WRITE) < 1:
+            received += sock.recv(bridge.READ_BYTES)
+            while (message := split_message(received)) is not None:
+                types.append(message.type)
+    assert types.count(MessageType.WATCH_EVENT) == 1 + count
+    assert kernel.value(HOME + b"/request") == b"out"
+    assert max(held) <= bridge.UNREAD_MAX_BYTES + bridge.READ_BYTES + 100
 
 
 # NetBSD
