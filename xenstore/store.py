@@ -81,7 +81,7 @@ class Store(_store.Store):
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def administer(self, session: Session, type: int, payload: bytes) -> bytes:
+    def administer(self, session: Session, type: int, payload: bytes) -> bytes | None:
         return administration.answer(self, session, type, payload)
 
     def later(self, action: Callable[[], None]) -> None:

@@ -53,9 +53,9 @@ class LinuxPlatform(XenPlatform):
         PRIVCMD: "load the kernel module xen-privcmd (modprobe xen-privcmd)",
     }
 
-    def __init__(self, system: System | None = None) -> None:
+    def __init__(self, system: System | None = None, event_fd: int = -1) -> None:
         self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
-        super().__init__(system)
+        super().__init__(system, event_fd)
         try:
             self._gntdev = self._open(GNTDEV)
         except Unavailable:

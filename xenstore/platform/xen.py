@@ -39,6 +39,8 @@ MMAPBATCH_V2 = struct.Struct("=IH2xQQQ")
 class XenPlatform(Platform):
     """A dom0.  What a subclass adds is its system's device files and ioctls.
 
+    event_fd: the event channels' descriptor that another xenstored left, with its ports; -1: a new one.
+
     Raises:
         Unavailable: a device is missing, or the hypervisor does not answer.
     """
@@ -51,13 +53,17 @@ class XenPlatform(Platform):
     #: The ioctl that ends an overflow of the event ring.
     reset: int
 
-    def __init__(self, system: System | None = None) -> None:
+    def __init__(self, system: System | None = None, event_fd: int = -1) -> None:
         self._system = system or System()
         self._opened: list[int] = []
         self._bound: set[int] = set()
         try:
             self._privcmd = self._open(self.hypercall_device)
-            self._events = self._open(self.event_device, os.O_NONBLOCK)
+            if event_fd < 0:
+                self._events = self._open(self.event_device, os.O_NONBLOCK)
+            else:
+                self._events = event_fd
+                self._opened.append(event_fd)
             self._arguments = self._argument_page()
             self._list = DomainList(self._hypercall, self._arguments)
             self._list.probe()
@@ -120,6 +126,9 @@ class XenPlatform(Platform):
     def unbind(self, port: int) -> None:
         self._bound.discard(port)
         self._unbind(port)
+
+    def adopt(self, port: int) -> None:
+        self._bound.add(port)
 
     # --- pages and domains ------------------------------------------------------------------------------
 
