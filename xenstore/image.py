@@ -12,40 +12,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xenstore import _stream
 
 if TYPE_CHECKING:
-    from xenstore.store import Session, Store
+    from xenstore.store import Ring, Session, Store
 
-__all__ = ["Client", "Domain", "Image", "Ring", "capture", "restore"]
+__all__ = ["Client", "Domain", "Image", "capture", "restore"]
 
 #: What `Session.export` gives and `Store.restore` takes.
 State = Mapping[str, Any]
 
 
-class Ring(NamedTuple):
-    """How an introduced domain is connected.
+class Domain(NamedTuple):
+    """An introduced domain.
 
     Attributes:
-        gfn, remote_port: as INTRODUCE named them; 0: not known.
-        local_port: this host's end of its event channel; 0: not known.
-        unique: what the hypervisor tells this domain from others of the same domid by; 0: not known.
-        request_position, reply_position: our indices (req_cons, rsp_prod); None: as the page shows.
+        session: its state, which includes target and features.
+        ring: where its ring is; zeros where the stream did not say.
         error: why the ring is ignored, as in the page's error field; 0: it is not.
+        local_port: this host's end of its event channel; 0: not known.
+        has_positions: the session's positions are those of the ring; False: only the page tells them.
     """
-
-    gfn: int = 0
-    remote_port: int = 0
-    local_port: int = 0
-    unique: int = 0
-    request_position: int | None = None
-    reply_position: int | None = None
-    error: int = 0
-
-
-class Domain(NamedTuple):
-    """An introduced domain: its session, which holds target and features, and its ring."""
 
     domid: int
     session: State
     ring: Ring
+    error: int = 0
+    local_port: int = 0
+    has_positions: bool = True
 
 
 class Client(NamedTuple):
@@ -83,18 +74,18 @@ class Image(NamedTuple):
 
 def capture(
     store: Store,
-    rings: Mapping[int, Ring] | None = None,
     clients: Iterable[tuple[int, Session]] = (),
     *,
+    local_ports: Mapping[int, int] | None = None,
     socket_fd: int = -1,
     event_fd: int = -1,
 ) -> Image:
     """What a store holds now.
 
-    rings: by domid; clients: as `Pump.sessions` lists them.  Clients that were disconnected are left out.
+    clients: as `Pump.sessions` lists them; those that were disconnected are left out.  local_ports: by domid.
     Cost: all sessions with their watches and buffers, whatever the number of nodes.
     """
-    rings = rings or {}
+    ports = local_ports or {}
     return Image(
         generation=_stream.generation(store),
         quotas=store.quotas,
@@ -102,7 +93,13 @@ def capture(
         features_ahead=dict(store.features_ahead),
         reported_shutdowns=frozenset(store.reported_shutdowns),
         domains=tuple(
-            Domain(domid, session.export(), rings.get(domid, Ring()))
+            Domain(
+                domid,
+                session.export(),
+                store.rings[domid],
+                store.ignored.get(domid, 0),
+                ports.get(domid, 0),
+            )
             for domid, session in store.introduced.items()
         ),
         clients=tuple(Client(fd, session.export()) for fd, session in clients if not session.closed),
@@ -121,8 +118,5 @@ def restore(image: Image, store: Store) -> dict[int, Session]:
     store.features_ahead.update(image.features_ahead)
     store.reported_shutdowns.update(image.reported_shutdowns)
     for domain in image.domains:
-        session = store.restore(domain.session)
-        store.introduced[domain.domid] = session
-        if domain.ring.error:
-            session.close()
+        store.restore_domain(domain.session, domain.ring, domain.error)
     return {client.fd: store.restore(client.session) for client in image.clients}

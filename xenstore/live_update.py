@@ -44,7 +44,7 @@ class Attempt:
 
 
 class LiveUpdate:
-    """Answers `live-update` requests: `LiveUpdate(store, log)(session, words)` is the text, or None for later."""
+    """Answers `live-update` requests: `LiveUpdate(store, log)(session, words)` is the text; None: later."""
 
     def __init__(self, store: Store, log: Callable[[str], object]) -> None:
         self._store = store

@@ -35,7 +35,8 @@ def open_platform(
 ) -> Platform | None:
     """The host's platform: "linux", "netbsd", "sim:DIR", "none", or "auto" for what this machine is.
 
-    event_fd: the descriptor of event channels to go on with; -1: a new one is opened.  None: sockets only; `explain` has been called with the reason if it was "auto" that chose so.
+    event_fd: the descriptor of event channels to go on with; -1: a new one is opened.
+    None: sockets only; `explain` has been called with the reason if it was "auto" that chose so.
 
     Raises:
         Unavailable: the platform is there, but something it needs is not; the text says what and what to do.
