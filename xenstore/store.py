@@ -132,19 +132,11 @@ class Store(_store.Store):
 
     def restore(self, state: Mapping[str, Any]) -> Session:
         """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
-        session = self.open_session(state["domid"], state["privileged"])
+        if not state["privileged"]:
+            return self.restore_domain(state, Ring())
+        session = self.open_session(state["domid"], True)
         session.take_over(state)
-        if not session.privileged:
-            self._introduced(session)
         return session
-
-    def restore_domain(self, state: Mapping[str, Any], ring: Ring, error: int) -> None:
-        """Have a domain introduced whose session is in that state; error: why its ring is ignored, or 0."""
-        session = self.restore(state)
-        self._introduced(session)
-        self.rings[session.domid] = ring
-        if error:
-            self.ignore(session.domid, error)
 
     # --- domains ----------------------------------------------------------------------------------
 
@@ -162,6 +154,16 @@ class Store(_store.Store):
         self.reported_shutdowns.discard(domid)
         self.record_entry(EntryKind.CONNECT, domid, 0, b"%d %d %d" % ring)
         self.record_entry(EntryKind.FEATURES, domid, session.features)
+        return session
+
+    def restore_domain(self, state: Mapping[str, Any], ring: Ring, error: int = 0) -> Session:
+        """An introduced domain's session, by what `Session.export` told; error: why its ring is ignored, or 0."""
+        session = self.open_session(state["domid"], state["privileged"])
+        session.take_over(state)
+        self._introduced(session)
+        self.rings[session.domid] = ring
+        if error:
+            self.ignore(session.domid, error)
         return session
 
     def _introduced(self, session: Session) -> None:
