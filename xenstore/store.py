@@ -257,6 +257,10 @@ class Store(_store.Store):
         self._remove_nodes(domid)
         self.forget_domain(domid)
 
+    def disconnect(self, domid: int) -> None:
+        """Forget a domain's connection, not the domain."""
+        self._forget_connection(domid)
+
     def _forget_connection(self, domid: int) -> None:
         session = self.introduced.pop(domid, None)
         if session is not None:

@@ -66,6 +66,15 @@ class Journal:
         self._abandon_image()
         self._spare.drop()
 
+    def leave(self, why: str) -> None:
+        """Another program goes on with the store: nothing may be recovered from this journal, unless `retry`."""
+        if self._segment is None or self.failure is not None:
+            return
+        self._store.seal_now()
+        self._segment.end(why)
+        self._abandon_image()
+        self._recorder.stop(why)
+
     # --- segments ---------------------------------------------------------------------------------
 
     def _more(self) -> memoryview:

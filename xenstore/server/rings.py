@@ -4,13 +4,14 @@ Introduces dom0 and the domains that run already at start, serves a ring when it
 which domains have come to an end when the hypervisor says that some have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
 from xenstore import errors
 from xenstore._link import Link
 from xenstore._pump import Pump
+from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.store import Ring, Session, Store
 
@@ -29,6 +30,7 @@ class Rings:
         self._by_port: dict[int, Link] = {}
         self._seen: dict[int, DomainState] = {}
         self._changes_port: int | None = None
+        self._inherited: dict[int, Domain] = {}
 
     @property
     def host(self) -> str:
@@ -63,7 +65,7 @@ class Rings:
     def lives(self, domid: int, unique: int) -> bool:
         """Whether a domain is alive, and still the one of that identity."""
         state = self._platform.domains().get(domid)
-        return state is not None and not state.is_dying and state.unique == unique
+        return state is not None and not state.is_dying and unique in (0, state.unique)
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
@@ -74,7 +76,7 @@ class Rings:
         except PlatformError as error:
             raise _refusal(error) from error
         try:
-            local = self._platform.bind_interdomain(domid, port)
+            local = self._bind(domid, port)
         except PlatformError as error:
             if domid not in self._pages:
                 self._platform.unmap_page(page)
@@ -113,8 +115,11 @@ class Rings:
         own = self._platform.map_own_page()
         if own is not None:
             page, port = own
-            self._enter(0, page, self._platform.bind_interdomain(0, port))
+            self._enter(0, page, self._bind(0, port))
             self._connect(0, Ring(0, port, self.identity(0)))
+        elif 0 in store.introduced:
+            self._log("dom0 has no store ring here: the connection that it had is closed")
+            store.disconnect(0)
         store.domains_ended([domid for domid in recovered if domid != 0 and not self._go_on(domid)], [])
         for domid in sorted(self._seen):
             if domid not in store.introduced and not self._seen[domid].is_dying:
@@ -140,8 +145,8 @@ class Rings:
 
     def _go_on(self, domid: int) -> bool:
         """Serve a domain that the store was recovered with; returns whether it is still the same one, and alive."""
-        ring, state = self._store.rings[domid], self._seen.get(domid)
-        if state is None or state.is_dying or state.unique != ring.unique:
+        ring = self._store.rings[domid]
+        if not self.lives(domid, ring.unique):
             return False
         try:
             self.map(domid, ring.gfn, ring.port)
@@ -154,6 +159,9 @@ class Rings:
     def _connect(self, domid: int, ring: Ring) -> None:
         """Go on with a ring whose other side is alive: its indices stay."""
         link, session = self._links[domid], self._store.session_of(domid)
+        inherited = self._inherited.get(domid)
+        if session is not None and inherited is not None and not inherited.has_positions:
+            link.locate(session)
         if session is None:
             link.attach(self._store.connect_domain(domid, ring))
             link.connected()
@@ -165,7 +173,44 @@ class Rings:
                 "if it waits for answers or events, it has to be restarted"
             )
         self._notify(link.port)
-        self._serve(link)
+        if self._inherited:
+            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
+        else:
+            self._serve(link)
+
+    def _bind(self, domid: int, port: int) -> int:
+        """A local port for a domain's: the one that came with the event channels' descriptor, or a new one."""
+        inherited = self._inherited.get(domid)
+        if inherited is None or not inherited.local_port:
+            return self._platform.bind_interdomain(domid, port)
+        self._inherited[domid] = inherited._replace(local_port=0)
+        self._platform.adopt(inherited.local_port)
+        return inherited.local_port
+
+    # --- live update ------------------------------------------------------------------------------------
+
+    def inherit(self, domains: Iterable[Domain]) -> None:
+        """Before `start`: another xenstored left these domains, and their ports with the platform's descriptor."""
+        self._inherited = {domain.domid: domain for domain in domains}
+
+    @property
+    def event_fd(self) -> int:
+        """The descriptor of all event channels."""
+        return self._platform.fileno()
+
+    def local_ports(self) -> dict[int, int]:
+        """This host's ends of the domains' event channels, by domid."""
+        return {domid: link.port for domid, link in self._links.items()}
+
+    def hand_over(self) -> None:
+        """Let go of what another xenstored has to take for itself before it has the rest."""
+        assert self._changes_port is not None
+        self._platform.unbind(self._changes_port)
+
+    def take_back(self) -> None:
+        """Undo `hand_over`."""
+        self._changes_port = self._platform.bind_domain_changes()
+        self._pump.call_soon(self.look_at_domains)
 
     # --- events -----------------------------------------------------------------------------------------
 
