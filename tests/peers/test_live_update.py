@@ -316,7 +316,7 @@ class Load(threading.Thread):
 
 
 def test_under_load_nobody_notices(ours: Daemon) -> None:
-    """Sockets and rings write, read back and hear of each of their writes, exactly once, across live updates."""
+    """Sockets and rings write, read back and hear of each write, exactly once, across live updates."""
     clients = Clients(ours)
     stop = threading.Event()
     loads = []

@@ -140,7 +140,7 @@ def _inherited(path: str, fd: int) -> Iterator[socket.socket]:
         os.set_inheritable(fd, False)
         listener = socket.socket(fileno=fd)
     except OSError as error:
-        raise StartError(f"descriptor {fd}, which should be the listening socket: {error.strerror}") from error
+        raise StartError(f"descriptor {fd}, the listening socket's: {error.strerror}") from error
     with listener, _removed_at_the_end(path):
         yield listener
 

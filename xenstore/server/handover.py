@@ -126,7 +126,8 @@ class Handover:
         """Whether the new program is one of ours; raises Refused if it is no xenstored that starts."""
         status, text = await self._run(attempt.program, ["--help"])
         if status != 0 or "xenstored" not in text:
-            raise Refused(f"{attempt.program} --help: {_outcome(status, text)}, where a xenstored's is expected")
+            outcome = _outcome(status, text)
+            raise Refused(f"{attempt.program} --help: {outcome}, where a xenstored's is expected")
         if "--config-file" in text:  # it calls itself xenstored, too
             raise Refused(f"{attempt.program} is oxenstored, which reads no state but its own")
         return "--check-state" in text
