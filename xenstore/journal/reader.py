@@ -9,8 +9,8 @@ from xenstore._replay import Ending, ReplayError
 from xenstore.journal.files import Files
 from xenstore.journal.image import Image
 from xenstore.journal.segment import HEADER_BYTES, Header, read_header
-from xenstore.stream import StreamError
 from xenstore.store import Store
+from xenstore.stream import StreamError
 
 #: How far generations jump at a recovery, so that no listing has one that it had before.
 _GENERATION_GAP = 1 << 32
@@ -83,7 +83,8 @@ class Found:
         first = self._segments[0] if self._segments else None
         if self._image is None and (first is None or first[0] != 1):
             if first is not None:
-                self.dropped.append(f"{self._files.log(first[0])} and later: the image they follow is missing")
+                where = self._files.log(first[0])
+                self.dropped.append(f"{where} and later: the image that they follow is missing")
             return False
         return True
 

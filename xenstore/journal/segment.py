@@ -1,4 +1,4 @@
-"""Segments: the files of the log, filled with zeros before they are mapped, so that a full disk is an error."""
+"""Segments: the files of the log.  Full of zeros before they are mapped, so that a full disk is an error."""
 
 import mmap
 import os
@@ -57,7 +57,7 @@ class Segment:
 
 
 def fill(fd: int, done: int) -> int:
-    """Write another slice of a new segment's zeros; returns how many bytes there are now (SEGMENT_BYTES: all).
+    """Write more of a new segment's zeros; returns how many bytes there are now (SEGMENT_BYTES: all).
 
     Raises:
         OSError: there is no room for it.
@@ -80,5 +80,5 @@ def read_header(data: memoryview) -> Header:
     if magic != _MAGIC:
         raise ValueError("of another program or version")
     (size,) = _END.unpack(data[_END_AT : _END_AT + 4])
-    end = bytes(data[_END_AT + 4 : _END_AT + 4 + min(size, _END_TEXT_MAX)]).decode(errors="replace") if size else None
-    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), end)
+    end = bytes(data[_END_AT + 4 : _END_AT + 4 + min(size, _END_TEXT_MAX)]).decode(errors="replace")
+    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), end or None)

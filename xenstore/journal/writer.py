@@ -67,7 +67,7 @@ class Journal:
         self._spare.drop()
 
     def leave(self, why: str) -> None:
-        """Another program goes on with the store: nothing may be recovered from this journal, unless `retry`."""
+        """Another program goes on with the store: this journal tells nothing any more, unless `retry`."""
         if self._segment is None or self.failure is not None:
             return
         self._store.seal_now()
@@ -87,8 +87,8 @@ class Journal:
             self._segment.end(why)
             self._abandon_image()
             self._log(
-                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from now "
-                "on survives its end: make room there, it is tried again"
+                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
+                "now on survives its end: make room there, it is tried again"
             )
             raise
         if self._recorder.written - self._written_at_image > max(LOG_BYTES_MIN, self._image_bytes):
@@ -123,7 +123,7 @@ class Journal:
         return self._image is not None or not self._spare.is_full
 
     def _begin_image(self) -> None:
-        """From here on an image is written of the store as it is now; the log goes on in a segment of its own."""
+        """Write an image of the store as it is now; the log goes on in a segment of its own."""
         self._image_wanted = False
         self._written_at_image = self._recorder.written
         self._store.seal_now()
@@ -158,7 +158,7 @@ class Journal:
         self._written_at_image = self._recorder.written
         if not self._image_failed:
             self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; its log grows on until that works again")
+            self._log(f"no image of the journal can be written: {error}; its log grows on until that works")
 
     def _abandon_image(self) -> None:
         if self._image is not None:
@@ -166,7 +166,7 @@ class Journal:
             self._image = None
 
     def retry(self) -> None:
-        """After a failure: begin anew, if there is room now.  What was recorded before is removed for that."""
+        """After a failure: begin anew if there is room now.  What was recorded before is removed."""
         if self.failure is None:
             return
         try:

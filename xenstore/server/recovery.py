@@ -107,8 +107,8 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
         return found.number, 0
     _apply(found, files, store)
     log(
-        f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} domains, "
-        f"as of change {found.sequence}"
+        f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} "
+        f"domains, as of change {found.sequence}"
     )
     return found.number, found.sequence
 
@@ -140,5 +140,6 @@ def _apply(found: Found, files: Files, store: Store) -> None:
         found.recover(store)
     except (ReplayError, StreamError) as error:
         raise StartError(
-            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty store"
+            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty "
+            "store"
         ) from error

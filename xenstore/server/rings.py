@@ -144,7 +144,7 @@ class Rings:
         self._connect(domid, Ring(0, port, self.identity(domid)))
 
     def _go_on(self, domid: int) -> bool:
-        """Serve a domain that the store was recovered with; returns whether it is still the same one, and alive."""
+        """Serve a domain that the store was recovered with; False: that one has come to an end."""
         ring = self._store.rings[domid]
         if not self.lives(domid, ring.unique):
             return False
@@ -159,13 +159,23 @@ class Rings:
     def _connect(self, domid: int, ring: Ring) -> None:
         """Go on with a ring whose other side is alive: its indices stay."""
         link, session = self._links[domid], self._store.session_of(domid)
-        inherited = self._inherited.get(domid)
-        if session is not None and inherited is not None and not inherited.has_positions:
-            link.locate(session)
         if session is None:
             link.attach(self._store.connect_domain(domid, ring))
             link.connected()
-        elif domid in self._store.ignored:
+        else:
+            self._take_up(link, session)
+        if self._inherited:
+            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
+        else:
+            self._serve(link)
+
+    def _take_up(self, link: Link, session: Session) -> None:
+        """Go on with a session that was recovered."""
+        domid = session.domid
+        inherited = self._inherited.get(domid)
+        if inherited is not None and not inherited.has_positions:
+            link.locate(session)
+        if domid in self._store.ignored:
             link.ignore(session, self._store.ignored[domid])
         elif not link.adopt(session):
             self._log(
@@ -173,13 +183,9 @@ class Rings:
                 "if it waits for answers or events, it has to be restarted"
             )
         self._notify(link.port)
-        if self._inherited:
-            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
-        else:
-            self._serve(link)
 
     def _bind(self, domid: int, port: int) -> int:
-        """A local port for a domain's: the one that came with the event channels' descriptor, or a new one."""
+        """A local port for a domain's: the one that came with the platform's descriptor, or a new one."""
         inherited = self._inherited.get(domid)
         if inherited is None or not inherited.local_port:
             return self._platform.bind_interdomain(domid, port)
@@ -190,7 +196,7 @@ class Rings:
     # --- live update ------------------------------------------------------------------------------------
 
     def inherit(self, domains: Iterable[Domain]) -> None:
-        """Before `start`: another xenstored left these domains, and their ports with the platform's descriptor."""
+        """Before `start`: another xenstored left these domains, their ports with the descriptor."""
         self._inherited = {domain.domid: domain for domain in domains}
 
     @property
