@@ -225,6 +225,38 @@ def test_a_program_that_cannot_take_over_leaves_everything_as_it_was(ours: Daemo
     clients.close()
 
 
+DYING = """#!/bin/sh
+case "$*" in
+*--help*) echo xenstored --check-state;;
+*--check-state*) ;;
+*) exit 1;;
+esac
+"""
+
+
+@pytest.mark.parametrize("kind", ["ours", "c"])
+def test_a_program_that_dies_after_all_does_not_take_the_store_with_it(ours: Daemon, kind: str) -> None:
+    """The old program goes on, in another process; clients do not notice, but the one who asked is told."""
+    clients = Clients(ours)
+    clients.leave_unfinished()
+    if kind == "ours":
+        done = live_update(ours, script(ours.rundir, DYING))
+    else:
+        done = live_update(ours, C_XENSTORED, "-c", "-N -F /nonexistent/pid")
+    assert done.status == 3
+    assert b"died before it had taken over" in done.errors
+    assert not ours.alive
+    try:
+        clients.finish()
+        assert sorted(path.name for path in ours.rundir.glob("state_*")) == []
+        assert live_update(ours, OURS) == Run(0, b"", b"")
+        clients.go_on()
+    finally:
+        os.kill(int((ours.rundir / "socket.lock").read_text()), 15)
+        assert clients.watcher.receive_bytes() == b""
+    clients.close()
+
+
 def test_it_waits_for_transactions_and_refuses_after_the_timeout(ours: Daemon) -> None:
     clients = Clients(ours)
     tx_id = int(clients.busy.request(MessageType.TRANSACTION_START, b"\0").payload[:-1])

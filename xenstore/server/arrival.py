@@ -11,6 +11,7 @@ from collections.abc import Callable
 from xenstore import stream
 from xenstore._pump import Pump
 from xenstore.image import Image, restore
+from xenstore.server import guardian
 from xenstore.server.options import Options
 from xenstore.server.start import StartError, say
 from xenstore.store import Session, Store
@@ -52,6 +53,7 @@ class Arrival:
     def taken(self) -> None:
         """All is in place: nobody else may go on from the file any more."""
         os.unlink(self.path)
+        guardian.dismiss()
 
 
 def state_file(options: Options) -> str:

@@ -4,9 +4,10 @@ The new program is asked for its --help first, so that it is one that starts and
 of ours must then also say that it can go on from the state as it is.  Only after that, and once the rules
 about transactions allow it, the state is written to RUNDIR/state_dump and the program executed in this
 process, with all sockets and the event channels' descriptor kept open.  Whatever fails before leaves this
-one serving as if nothing had been asked.
+one serving as if nothing had been asked; for what fails after there is the `guardian`.
 """
 
+import functools
 import os
 import signal
 import socket
@@ -19,9 +20,10 @@ import trio
 
 from xenstore import stream
 from xenstore._pump import Pump
-from xenstore.image import Image, capture
+from xenstore.image import Image, State, capture
 from xenstore.journal.writer import Journal
 from xenstore.live_update import OK, Attempt, LiveUpdate
+from xenstore.server import guardian
 from xenstore.server.arrival import STATE_FILE
 from xenstore.server.rings import Rings
 from xenstore.store import Session, Store
@@ -171,18 +173,50 @@ class Handover:
 
     def _go(self, attempt: Attempt, version: int, is_ours: bool) -> None:
         """Become the new program.  Raises Refused, with everything as before."""
-        path = os.path.join(self._rundir, STATE_FILE)
+        path, own_path = (os.path.join(self._rundir, name) for name in (STATE_FILE, "state_own"))
         self._store.seal_now()
-        image = _with_reply(self._image(), attempt.session, self._store, self._pump)
+        image, reply = self._image(), functools.partial(self._with_reply, attempt.session)
+        died = f"{attempt.program} died before it had taken over; the old program goes on in another process"
         try:
-            self._write(path, image, version, is_ours)
+            self._write(path, reply(image, OK), version, is_ours)
+            self._write(own_path, reply(image, died), 2, is_ours=True)
             with self._handed_over(image, is_ours), _signals_wait(is_ours):
-                arguments = [attempt.program, *self._arguments_of(attempt), "-U"]
-                os.execve(attempt.program, arguments, self._environment)
+                self._become(attempt, path, own_path)
         except OSError as error:
-            with suppress(OSError):
-                os.unlink(path)
             raise Refused(f"Error activating new binary: {attempt.program}: {error.strerror}") from error
+        finally:
+            for each in (path, own_path):
+                with suppress(OSError):
+                    os.unlink(each)
+
+    def _become(self, attempt: Attempt, path: str, own_path: str) -> None:
+        """Raises OSError if this process cannot become the new program."""
+        own_command = [each for each in sys.orig_argv if each not in _LIVE_UPDATE]
+        own_command = [sys.executable, *own_command[1:], "-U"]
+        descriptor = guardian.start(path, own_path, own_command, self._environment)
+        try:
+            arguments = [attempt.program, *self._arguments_of(attempt), "-U"]
+            environment = self._environment | {guardian.DESCRIPTOR: str(descriptor)}
+            os.execve(attempt.program, arguments, environment)
+        finally:
+            os.unlink(path)  # before the descriptor is closed: the guardian has nothing to do
+            os.close(descriptor)
+
+    def _with_reply(self, session: Session, image: Image, text: str) -> Image:
+        """The image with the reply to -s among what its session has yet to be sent."""
+        reply = session.postponed_reply(os.fsencode(text) + b"\0")
+        fds = [fd for fd, other in self._pump.sessions() if other is session]
+        clients = [
+            each._replace(session=_with_output(each.session, reply)) if each.fd in fds else each
+            for each in image.clients
+        ]
+        domains = [
+            each._replace(session=_with_output(each.session, reply))
+            if self._store.session_of(each.domid) is session
+            else each
+            for each in image.domains
+        ]
+        return image._replace(clients=tuple(clients), domains=tuple(domains))
 
     def _image(self) -> Image:
         return capture(
@@ -222,7 +256,7 @@ class Handover:
             for fd in fds:
                 os.set_inheritable(fd, False)
             if self._rings is not None:
-                self._rings.take_back()
+                self._rings.hear_of_changes()
             if self._journal is not None and not is_ours:
                 self._journal.retry()
 
@@ -243,23 +277,8 @@ def _write_all(write: Callable[[memoryview], int], data: bytes) -> None:
         view = view[write(view) :]
 
 
-def _with_reply(image: Image, session: Session, store: Store, pump: Pump) -> Image:
-    """The image with the reply to -s among what its session has yet to be sent."""
-    reply = session.postponed_reply(OK.encode() + b"\0")
-    fds = [fd for fd, other in pump.sessions() if other is session]
-    clients = tuple(
-        each._replace(session={**each.session, "output": each.session["output"] + reply})
-        if each.fd in fds
-        else each
-        for each in image.clients
-    )
-    domains = tuple(
-        each._replace(session={**each.session, "output": each.session["output"] + reply})
-        if store.session_of(each.domid) is session
-        else each
-        for each in image.domains
-    )
-    return image._replace(clients=clients, domains=domains)
+def _with_output(state: State, more: bytes) -> State:
+    return {**state, "output": state["output"] + more}
 
 
 def _outcome(status: int, text: str) -> str:

@@ -146,6 +146,8 @@ class _Server:
         if self.arrival is not None:
             self.arrival.connect(self.pump)
             self.arrival.taken()
+            if self.rings is not None:
+                self.rings.hear_of_changes()
             self.log("took over by live update")
         if self.options.banner:
             with suppress(OSError):

@@ -30,7 +30,7 @@ class Rings:
         self._by_port: dict[int, Link] = {}
         self._seen: dict[int, DomainState] = {}
         self._changes_port: int | None = None
-        self._inherited: dict[int, Domain] = {}
+        self._inherited: dict[int, Domain] | None = None
 
     @property
     def host(self) -> str:
@@ -109,7 +109,8 @@ class Rings:
         """
         self._store = store
         self._pump = pump
-        self._changes_port = self._platform.bind_domain_changes()
+        if self._inherited is None:
+            self._changes_port = self._platform.bind_domain_changes()
         self._seen = dict(self._platform.domains())
         recovered = sorted(store.introduced)
         own = self._platform.map_own_page()
@@ -164,7 +165,7 @@ class Rings:
             link.connected()
         else:
             self._take_up(link, session)
-        if self._inherited:
+        if self._inherited is not None:
             self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
         else:
             self._serve(link)
@@ -172,7 +173,7 @@ class Rings:
     def _take_up(self, link: Link, session: Session) -> None:
         """Go on with a session that was recovered."""
         domid = session.domid
-        inherited = self._inherited.get(domid)
+        inherited = (self._inherited or {}).get(domid)
         if inherited is not None and not inherited.has_positions:
             link.locate(session)
         if domid in self._store.ignored:
@@ -186,17 +187,21 @@ class Rings:
 
     def _bind(self, domid: int, port: int) -> int:
         """A local port for a domain's: the one that came with the platform's descriptor, or a new one."""
-        inherited = self._inherited.get(domid)
+        known = self._inherited or {}
+        inherited = known.get(domid)
         if inherited is None or not inherited.local_port:
             return self._platform.bind_interdomain(domid, port)
-        self._inherited[domid] = inherited._replace(local_port=0)
+        known[domid] = inherited._replace(local_port=0)
         self._platform.adopt(inherited.local_port)
         return inherited.local_port
 
     # --- live update ------------------------------------------------------------------------------------
 
     def inherit(self, domains: Iterable[Domain]) -> None:
-        """Before `start`: another xenstored left these domains, their ports with the descriptor."""
+        """Before `start`: another xenstored left these domains, their ports with the platform's descriptor.
+
+        Nothing is served then before the next turn, and `hear_of_changes` is due once all was taken over.
+        """
         self._inherited = {domain.domid: domain for domain in domains}
 
     @property
@@ -213,9 +218,12 @@ class Rings:
         assert self._changes_port is not None
         self._platform.unbind(self._changes_port)
 
-    def take_back(self) -> None:
-        """Undo `hand_over`."""
-        self._changes_port = self._platform.bind_domain_changes()
+    def hear_of_changes(self) -> None:
+        """Hear of domains' ends again, those that came meanwhile included: all was taken over, or nothing."""
+        try:
+            self._changes_port = self._platform.bind_domain_changes()
+        except PlatformError as error:
+            self._log(f"ends of domains are not noticed any more: {error.strerror}")
         self._pump.call_soon(self.look_at_domains)
 
     # --- events -----------------------------------------------------------------------------------------

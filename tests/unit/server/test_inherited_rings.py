@@ -29,6 +29,7 @@ def succeed(world: World, *, private: bool) -> None:
     world.pump.log = world.log.append
     rings.inherit(image.domains)
     rings.start(store, world.pump)
+    rings.hear_of_changes()
 
 
 @pytest.fixture(params=[True, False], ids=["ours", "others"])
@@ -139,6 +140,6 @@ def test_if_nobody_took_over_domain_changes_are_heard_of_again(make: Callable[..
     world = make(5)
     world.rings.hand_over()
     world.die(5)
-    world.rings.take_back()
+    world.rings.hear_of_changes()
     world.settle()
     assert 5 not in world.store.introduced
