@@ -104,7 +104,7 @@ def test_what_the_state_holds(world: World, dom0: Client) -> None:
         "domid": 5,
         "privileged": False,
         "target": 6,
-        "features": 14,
+        "features": 15,
         "input": b"half",
         "output": b"",
         "message_left": 0,
