@@ -19,7 +19,7 @@ from xenstore.stream_reader import read
 
 __all__ = ["VERSIONS", "NodeWriter", "StreamError", "head", "read", "tail", "write"]
 
-_SLICE_BYTES = 1 << 20
+_SLICE_BYTES = 256 << 10
 
 
 def write(image: Image, store: Store, version: int = 2, *, private: bool = False) -> Iterator[bytes]:

@@ -138,7 +138,8 @@ class Handover:
         """Let the new program, with its arguments, try to go on from a copy of the state."""
         path = os.path.join(self._rundir, "state_check")
         try:
-            self._write(path, self._image(), version, is_ours=True)
+            for _ in self._writing(path, self._image(), version, is_ours=True):
+                await trio.lowlevel.checkpoint()  # clients are served meanwhile
             status, text = await self._run(
                 attempt.program, [*self._arguments_of(attempt), "--check-state", path]
             )
@@ -228,12 +229,18 @@ class Handover:
         )
 
     def _write(self, path: str, image: Image, version: int, is_ours: bool) -> None:
+        for _ in self._writing(path, image, version, is_ours):
+            pass
+
+    def _writing(self, path: str, image: Image, version: int, is_ours: bool) -> Iterator[None]:
+        """Writes the state of the moment of the first step, a piece a step."""
         private = is_ours and version > 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with open(os.open(path, flags, 0o600), "wb", buffering=0) as file:
                 for piece in stream.write(image, self._store, version, private=private):
                     _write_all(file.write, piece)
+                    yield
         except OSError as error:
             raise Refused(f"Dump write error: {path}: {error.strerror}") from error
         except ValueError as error:
