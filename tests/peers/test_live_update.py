@@ -166,8 +166,11 @@ def test_from_ours_to_c_and_back(ours: Daemon) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_version_may_be_asked_for(ours: Daemon, version: int) -> None:
-    """As newer xenstore-controls do; 4.17's cannot."""
+    """As newer xenstore-controls do, and ours; 4.17's cannot."""
     clients = Clients(ours)
+    done = run(OURS.parent, ours.socket, "control", "live-update", "-v", str(version), str(OURS))
+    assert done == Run(0, b"", b"")
+    clients.go_on()
     with Wire(ours.socket) as admin:
         for words, answer in (
             ([b"-f", str(OURS).encode()], b"OK\0"),
