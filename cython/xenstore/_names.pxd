@@ -2,6 +2,10 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 
+cdef enum:
+    FANOUT = 16                     # pieces of a branch
+
+
 cdef uint32_t hash_name(const char *name, Py_ssize_t size) noexcept
 
 

@@ -35,7 +35,6 @@ cdef extern from "Python.h":
 cdef enum:
     LEAF_MAX = 16
     COLLAPSE_AT = 8
-    FANOUT = 16
     BITS = 4
     HASH_BITS = 32
     LEVELS = 9                      # HASH_BITS / BITS, and the leaf

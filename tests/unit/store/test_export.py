@@ -110,6 +110,7 @@ def test_what_the_state_holds(world: World, dom0: Client) -> None:
         "message_left": 0,
         "sent_bytes": state["sent_bytes"],
         "watches": [(b"data", b"token", 2), (b"/abs", b"", -1)],
+        "executed_bytes": 68,
         "last_tx_id": tx,
         "transactions": [tx],
     }
