@@ -74,6 +74,9 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
+        if self.page.load(CONNECTION) == RECONNECT:
+            self.attach(session)            # it starts anew, whatever was
+            return True
         if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
             session.sent(session.out_tail - session.out_head)
             session.take_input(b"")
@@ -88,7 +91,7 @@ cdef class Link(Carrier):
         """Go on ignoring a domain, whose session is closed."""
         self.own(session)
         self.error = error
-        if session.features & 2:
+        if session.features & ERROR_FIELD:
             self.page.store(ERROR, error)
 
     def detach(self) -> None:

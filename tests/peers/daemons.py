@@ -96,6 +96,10 @@ class Daemon:
             self._process.kill()
             return self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it by SIGKILL, as a crash would."""
         self._watchdog.dismiss()

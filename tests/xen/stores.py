@@ -46,6 +46,16 @@ def kill_and_start(dom0: Dom0, store: Store) -> None:
     dom0.must(_script("stop-services") + _services(store), LIMIT_S)
 
 
+def kill(dom0: Dom0) -> None:
+    """End the store as by a crash, and the console daemon, which does not outlive it.  Raises dom0.Failed."""
+    dom0.must(_script("kill-services"))
+
+
+def restart(dom0: Dom0, store: Store) -> None:
+    """Start the store again where it ended.  Raises dom0.Failed."""
+    dom0.must(_services(store), LIMIT_S)
+
+
 def _services(store: Store) -> str:
     return f"STORE_COMMAND='{store.command}'\n{_script('services')}"
 

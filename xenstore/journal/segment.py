@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
 
 class Segment:
-    """A segment that is being written: `buffer` takes frames; `end` says that no more come."""
+    """A segment that is being written: `buffer` takes frames."""
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
@@ -49,11 +49,18 @@ class Segment:
         self._map[: len(fixed) + 4] = fixed + _CHECKSUM.pack(zlib.crc32(fixed))
         self.buffer = memoryview(self._map)[HEADER_BYTES:]
 
-    def end(self, why: str) -> None:
-        """Say that what happened after the last frame is not recorded."""
-        text = why.encode()[:_END_TEXT_MAX]
-        self._map[_END_AT + 4 : _END_AT + 4 + len(text)] = text
-        self._map[_END_AT : _END_AT + 4] = _END.pack(len(text))
+
+def end_segment(path: Path, why: str) -> None:
+    """Say in a segment that what happened after its last frame is not recorded.
+
+    Takes no room.  Raises OSError where the file cannot be written.
+    """
+    text = why.encode()[:_END_TEXT_MAX]
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.pwrite(fd, _END.pack(len(text)) + text, _END_AT)
+    finally:
+        os.close(fd)
 
 
 def fill(fd: int, done: int) -> int:

@@ -63,7 +63,7 @@ class Rings:
     def lives(self, domid: int, unique: int) -> bool:
         """Whether a domain is alive, and still the one of that identity."""
         state = self._platform.domains().get(domid)
-        return state is not None and not state.is_dying and state.unique == unique
+        return state is not None and not state.is_dying and not _differ(unique, state.unique)
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
@@ -145,7 +145,7 @@ class Rings:
     def _go_on(self, domid: int) -> bool:
         """Serve a domain that the store was recovered with; False: that one has come to an end."""
         ring, state = self._store.rings[domid], self._seen.get(domid)
-        if state is None or state.is_dying or state.unique != ring.unique:
+        if state is None or state.is_dying or _differ(ring.unique, state.unique):
             return False
         try:
             self.map(domid, ring.gfn, ring.port)
@@ -229,7 +229,7 @@ class Rings:
         """Whether a domid has changed hands between two looks."""
         if self._platform.pins_domids and domid in self._links:
             return False
-        return 0 != before.unique != now.unique != 0
+        return _differ(before.unique, now.unique)
 
     # --- tables -----------------------------------------------------------------------------------------
 
@@ -260,6 +260,11 @@ class Rings:
             self._platform.notify(port)
         except OSError as error:
             self._log(f"domain {link.domid}: cannot be notified: {error}")
+
+
+def _differ(unique: int, other: int) -> bool:
+    """Whether two identities are known, and of two domains."""
+    return 0 != unique != other != 0
 
 
 def _refusal(error: PlatformError) -> errors.XenstoreError:
