@@ -4,6 +4,7 @@ What it does shows if it was done twice: a second WATCH of the same is refused, 
 a counter would be too high.
 """
 
+import time
 from contextlib import suppress
 
 from tests.peers.ring import Guest
@@ -12,6 +13,8 @@ from xenstore.errors import EAGAIN, from_wire
 from xenstore.wire import TYPE_NAMES, MessageType
 
 END = "end"
+#: So that all of them leave the processor to the clients now and then.
+PAUSE_SECONDS = 0.01
 BELLS = b"in"
 
 
@@ -51,6 +54,7 @@ class Tenant:
         try:
             while not self.bells or self.bells[-1] != END:
                 self._cycle(b"w%d" % self._asked)
+                time.sleep(PAUSE_SECONDS)
         except TimeoutError:
             raise Wrong(f"request {self._asked} of its ring was never answered") from None
 

@@ -25,4 +25,4 @@ class Board:
 
     def total(self) -> Counts:
         slots = [_COUNTS.unpack_from(self._memory, client * _COUNTS.size) for client in range(self._clients)]
-        return Counts(*map(sum, zip(*slots, strict=True)))
+        return Counts(*(sum(slot[count] for slot in slots) for count in range(3)))
