@@ -1,4 +1,4 @@
-"""The store is killed and started again under a living host. What follows this file runs on the store that recovered."""
+"""The store is killed and started again under a living host: what follows runs on the one that recovered."""
 
 import pytest
 
