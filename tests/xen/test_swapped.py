@@ -19,7 +19,7 @@ ROUNDS = 2
 
 
 def test_what_it_costs_beside_debians(dom0: Dom0, figures: Figures) -> None:
-    """Figures, no verdicts.  Each is the better one of two rounds: the machine's other work only ever adds."""
+    """Figures, no verdicts.  Each is the better one of two rounds: other work of the machine only adds."""
     dom0.must("for name in $(xl list | awk 'NR > 2 {print $1}'); do xl destroy $name; done", 60)
     found: dict[str, dict[str, list[float]]] = {}
     for turn in range(ROUNDS):
