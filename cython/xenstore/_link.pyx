@@ -74,6 +74,7 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
+        self.interrupted = self.page.load(CONNECTION) == RECONNECT
         if self.page.load(CONNECTION) == RECONNECT:
             self.attach(session)            # it starts anew, whatever was
             return True
@@ -131,13 +132,14 @@ cdef class Link(Carrier):
     def connected(self) -> None:
         """Show the domain that it is connected."""
         self.page.store(CONNECTION, 0)
+        self.interrupted = False
         self.notify()
 
     @property
     def wants_reconnect(self) -> bool:
         """Whether the domain asks to start anew, which it may if it was offered that: whoever introduced it closes
         its session and calls `restart`."""
-        return (self.session is not None and self.session.features & RECONNECTION != 0
+        return (self.session is not None and (self.interrupted or self.session.features & RECONNECTION != 0)
                 and not self.error and self.page.load(CONNECTION) == RECONNECT)
 
     def serve(self) -> bool:
@@ -147,9 +149,12 @@ cdef class Link(Carrier):
         """
         cdef Session session = self.session
         cdef Py_ssize_t count
+        cdef int took = False
         if session is None or self.error:
             return False
         self.pass_output()
+        if self.error:
+            return False
         if not session.stalled:
             session.proceed(RING_SIZE)
         if not session.stalled and not session.closed and not session.has_waiting():
@@ -164,18 +169,22 @@ cdef class Link(Carrier):
                 session.touch()
                 session.store.seal()
                 self.requests.advance(count)
-                self.notify()
+                took = True
         if session.closed:
             self.give_up(ERROR_PROTO)
             return False
-        self.pass_output()
+        if not self.pass_output() and took:
+            self.notify()
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
         return self.pass_output()
 
     cdef int pass_output(self) except -1:
-        """Copy as much output into the page as fits; the domain's next event brings the rest."""
+        """Copy as much output into the page as fits; the domain's next event brings the rest.
+
+        Returns whether the domain was notified.
+        """
         cdef Session session = self.session
         cdef Py_ssize_t count
         if session is None or self.error or session.out_tail == session.out_head:
@@ -194,7 +203,7 @@ cdef class Link(Carrier):
             if failpoint.armed:
                 failpoint.reach("ring.shown")
             self.notify()
-        return 0
+        return count != 0
 
     cdef int give_up(self, int error) except -1:
         """Ignore this domain from now on."""
