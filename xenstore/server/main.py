@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 
 import trio
 
+from xenstore import _failpoint
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.journal.writer import Journal
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     for note in options.notes:
         say(note)
+    if options.failpoint is not None:
+        _failpoint.arm(*options.failpoint)
     if not options.foreground:
         return _run(options, start.to_syslog, start.detach(print_pid=options.print_pid))
     if options.print_pid:
