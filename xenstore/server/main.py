@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 
 import trio
 
+from xenstore import _failpoint
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.journal.writer import Journal
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return arrival.check(options.check_state)
     for note in options.notes:
         say(note)
+    if options.failpoint is not None:
+        _failpoint.arm(*options.failpoint)
     if options.live_update and not options.foreground:
         start.keep_log()
         return _run(options, start.to_syslog, lambda failure: start.to_syslog(failure) if failure else None)
