@@ -7,11 +7,11 @@ from xenstore._perms cimport Perms
 
 
 cdef class Node(Named):
-    cdef uint64_t epoch             # the version that may edit this node in place
-    cdef uint64_t generation        # of the last write to value, permissions or list of children
+    cdef Directory children         # None: no child
     cdef bytes value
     cdef Perms perms
-    cdef Directory children         # None: no child
+    cdef uint64_t epoch             # the version that may edit this node in place
+    cdef uint64_t generation        # of the last write to value, permissions or list of children
 
 
 cdef class History:

@@ -16,7 +16,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memchr
 
 from xenstore._names cimport (
-    bury, copy_directory, editable_slot, hash_name, in_order, insert, lookup, new_directory,
+    copy_directory, editable_slot, hash_name, in_order, insert, lookup, new_directory,
     remove as remove_name,
 )
 from xenstore._perms cimport Entry, entries, keep_only, make_perms, with_owner
@@ -50,10 +50,6 @@ cdef bytes intern(bytes text):
 @cython.no_gc
 cdef class Node(Named):
     """One node of one or more versions."""
-
-    def __dealloc__(self):
-        if self.children is not None:
-            bury(<PyObject *>self.children)
 
 
 @cython.final

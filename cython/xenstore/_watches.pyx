@@ -11,7 +11,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free
 from libc.string cimport memchr, memcpy
 
-from xenstore._names cimport bury, hash_name, in_order, insert, lookup, new_directory, remove as remove_name
+from xenstore._names cimport hash_name, in_order, insert, lookup, new_directory, remove as remove_name
 from xenstore._perms cimport NO_DOMAIN, READ, rights
 from xenstore._tree cimport Place, intern
 
@@ -53,10 +53,6 @@ cdef class Watch:
 @cython.no_gc
 cdef class Spot(Named):
     """A place in the index that is watched, or lies above one."""
-
-    def __dealloc__(self):
-        if self.children is not None:
-            bury(<PyObject *>self.children)
 
 
 cdef inline Py_ssize_t component_end(const char *path, Py_ssize_t start, Py_ssize_t size) noexcept:
