@@ -2,6 +2,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xenstore._accounts import Accounts
+from xenstore._recorder import Recorder
 from xenstore._watches import Subscriber, WatchIndex
 
 class Client(Subscriber):
@@ -16,12 +17,21 @@ class Store:
     control: Callable[[Any, list[bytes]], bytes] | None
     trace: Callable[[str, Any, int, bytes], object] | None
     log: Callable[[str], object] | None
+    recorder: Recorder | None
+    work: Callable[[], bool] | None
+    has_work: bool
     watches: WatchIndex
     accounts: Accounts
     open_transactions: int
     session_count: int
     def __init__(self, quotas: Mapping[str, int] | None, knows: Callable[[int], bool]) -> None: ...
     def say(self, line: str) -> None: ...
+    def seal_now(self) -> None: ...
+    def record_entry(
+        self, kind: int, domid: int, number: int = 0, first: bytes = b"", second: bytes = b""
+    ) -> None: ...
+    def ignore(self, domid: int, error: int) -> None: ...
+    def recall(self, kind: int, domid: int, number: int, first: bytes, second: bytes) -> None: ...
     def administer(self, session: Any, type: int, payload: bytes) -> bytes: ...
     def after_reply(self) -> None: ...
     def run_due(self) -> None: ...

@@ -99,7 +99,7 @@ def set_target(store: "Store", session: "Session", strings: list[bytes]) -> byte
     for each in (domid, target):
         if each not in store.introduced:
             raise errors.ENOENT(f"domain {each} is not introduced")
-    store.introduced[domid].target = target
+    store.set_target(domid, target)
     return OK
 
 
@@ -141,7 +141,7 @@ def set_feature(store: "Store", session: "Session", strings: list[bytes]) -> byt
         raise errors.EBUSY(f"domain {domid} is introduced already")
     if not store.hypervisor.exists(domid):
         raise errors.ENOENT(f"domain {domid} does not exist")
-    store.features_ahead[domid] = mask
+    store.set_features_ahead(domid, mask)
     return OK
 
 

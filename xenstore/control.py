@@ -67,6 +67,9 @@ class Control:
     def _check(self) -> bytes:
         for problem in self._store.check():
             self._log(f"check: {problem}")
+        recorder = self._store.recorder
+        if recorder is not None and recorder.failure is not None:
+            raise EIO(f"nothing is recorded: {recorder.failure}")
         return _OK
 
     def _log_switch(self, setting: str | None = None) -> bytes:

@@ -5,13 +5,28 @@ and the administrative requests (see `xenstore.administration`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from xenstore import _store, administration, errors
 from xenstore._accounts import Account
+from xenstore._recorder import EntryKind
 from xenstore._session import Session
 
-__all__ = ["Hypervisor", "NoHypervisor", "Session", "Store"]
+__all__ = ["Hypervisor", "NoHypervisor", "Ring", "Session", "Store"]
+
+
+class Ring(NamedTuple):
+    """Where a domain's ring is, as INTRODUCE said or the host knows.
+
+    Attributes:
+        gfn: frame number of its page; 0: grant reference 1 alone.
+        port: the event channel that the domain left open.
+        unique: the domain's identity (`platform.DomainState.unique`).
+    """
+
+    gfn: int = 0
+    port: int = 0
+    unique: int = 0
 
 
 class Hypervisor(Protocol):
@@ -19,6 +34,9 @@ class Hypervisor(Protocol):
 
     def exists(self, domid: int) -> bool:
         """Whether a domain of that id is alive."""
+
+    def identity(self, domid: int) -> int:
+        """A number that no other domain of that id has, or 0: not known."""
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's ring page and bind its event channel.
@@ -40,6 +58,9 @@ class NoHypervisor:
     def exists(self, domid: int) -> bool:
         return domid == 0
 
+    def identity(self, domid: int) -> int:
+        return 0
+
     def map(self, domid: int, gfn: int, port: int) -> None:
         raise errors.ENOENT(f"domain {domid}: this store runs without a hypervisor")
 
@@ -55,6 +76,10 @@ class Store(_store.Store):
 
     Attributes:
         introduced: sessions of the introduced domains, by domid.
+        rings: where their rings are, by domid.
+        ignored: the ring errors of those that broke the protocol, by domid.
+        reported_shutdowns: domains whose shutdown was told and is not told again.
+        features_ahead: features that domains will be offered when they are introduced, by domid.
         hypervisor: the host.
         log: called with one line about something an administrator should know, or None.
     """
@@ -67,10 +92,12 @@ class Store(_store.Store):
         hypervisor: Hypervisor | None = None,
     ) -> None:
         self.introduced: dict[int, Session] = {}
+        self.rings: dict[int, Ring] = {}
+        self.ignored: dict[int, int] = {}
         self.hypervisor: Hypervisor = hypervisor or NoHypervisor()
         self.keep_orphans = keep_orphans
         self.features_ahead: dict[int, int] = {}
-        self._reported_shutdown: set[int] = set()
+        self.reported_shutdowns: set[int] = set()
         self._after_reply: list[Callable[[], None]] = []
         super().__init__(quotas, self._knows)
 
@@ -105,10 +132,10 @@ class Store(_store.Store):
 
     def restore(self, state: Mapping[str, Any]) -> Session:
         """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
-        session = self.open_session(state["domid"], state["privileged"])
+        if not state["privileged"]:
+            return self.restore_domain(state, Ring())
+        session = self.open_session(state["domid"], True)
         session.take_over(state)
-        if not session.privileged:
-            self.introduced[session.domid] = session
         return session
 
     # --- domains ----------------------------------------------------------------------------------
@@ -117,13 +144,31 @@ class Store(_store.Store):
         """The session of an introduced domain."""
         return self.introduced.get(domid)
 
-    def connect_domain(self, domid: int) -> Session:
-        """A session of a domain that is introduced herewith, without a ring."""
+    def connect_domain(self, domid: int, ring: Ring = Ring()) -> Session:  # noqa: B008 (immutable)
+        """A session of a domain that is introduced herewith; its ring is for the hypervisor to serve."""
         session = self.open_session(domid, domid == 0)
         session.features = self.features_ahead.pop(domid, session.features)
-        self.introduced[domid] = session
-        self._reported_shutdown.discard(domid)
+        self._introduced(session)
+        self.rings[domid] = ring
+        self.ignored.pop(domid, None)
+        self.reported_shutdowns.discard(domid)
+        self.record_entry(EntryKind.CONNECT, domid, 0, b"%d %d %d" % ring)
+        self.record_entry(EntryKind.FEATURES, domid, session.features)
         return session
+
+    def restore_domain(self, state: Mapping[str, Any], ring: Ring, error: int = 0) -> Session:
+        """An introduced domain's session, by what `Session.export` told; error: why its ring is ignored, or 0."""
+        session = self.open_session(state["domid"], state["privileged"])
+        session.take_over(state)
+        self._introduced(session)
+        self.rings[session.domid] = ring
+        if error:
+            self.ignore(session.domid, error)
+        return session
+
+    def _introduced(self, session: Session) -> None:
+        session.recorded = True
+        self.introduced[session.domid] = session
 
     def introduce(self, domid: int, gfn: int, port: int) -> None:
         """Connect a domain's ring; a domain that is connected already starts anew, nobody is told.
@@ -132,20 +177,44 @@ class Store(_store.Store):
             XenstoreError: the ring cannot be mapped.
         """
         self.hypervisor.map(domid, gfn, port)
+        ring = Ring(gfn, port, self.hypervisor.identity(domid))
         if domid in self.introduced:
-            self.reconnect(domid)
-            return
-        self.hypervisor.serve(self.connect_domain(domid))
-        self.event_special(b"@introduceDomain", domid, True)
+            session = self._connect_anew(domid, ring)
+        else:
+            session = self.connect_domain(domid, ring)
+            self.event_special(b"@introduceDomain", domid, True)
+        # What the page shows must be recorded before, the reply to this request included.
+        self.later(lambda: self.hypervisor.serve(session))
 
     def reconnect(self, domid: int) -> None:
         """Start an introduced domain's connection anew: no watches, no transactions, an empty ring."""
+        self.hypervisor.serve(self._connect_anew(domid, self.rings[domid]))
+
+    def _connect_anew(self, domid: int, ring: Ring) -> Session:
         old = self.introduced[domid]
         target, features = old.target, old.features
         old.close()
-        session = self.connect_domain(domid)
-        session.target, session.features = target, features
-        self.hypervisor.serve(session)
+        session = self.connect_domain(domid, ring)
+        session.features = features
+        self.record_entry(EntryKind.FEATURES, domid, features)
+        self.set_target(domid, target)
+        return session
+
+    def set_target(self, domid: int, target: int | None) -> None:
+        """Give an introduced domain the rights of another one besides its own; None: no more."""
+        self.introduced[domid].target = target
+        self.record_entry(EntryKind.TARGET, domid, -1 if target is None else target)
+
+    def set_features_ahead(self, domid: int, mask: int) -> None:
+        """Choose the features that a domain will be offered when it is introduced."""
+        self.features_ahead[domid] = mask
+        self.record_entry(EntryKind.FEATURES_AHEAD, domid, mask)
+
+    def ignore(self, domid: int, error: int) -> None:
+        """Serve an introduced domain no more, though it lives: it has broken the protocol of its ring."""
+        self.introduced[domid].close()
+        self.ignored[domid] = error
+        self.record_entry(EntryKind.IGNORE, domid, error)
 
     def release(self, domid: int) -> None:
         """Forget an introduced domain, as if it had died; @releaseDomain is told after the reply."""
@@ -154,7 +223,11 @@ class Store(_store.Store):
 
     def resume(self, domid: int) -> None:
         """Let the next shutdown of a domain be told again."""
-        self._reported_shutdown.discard(domid)
+        self._report_shutdown(domid, False)
+
+    def _report_shutdown(self, domid: int, told: bool) -> None:
+        (self.reported_shutdowns.add if told else self.reported_shutdowns.discard)(domid)
+        self.record_entry(EntryKind.STOPPED, domid, told)
 
     def domain_shutdown(self, domid: int) -> None:
         """The hypervisor says a domain has shut down or crashed: told once, until `resume`."""
@@ -172,24 +245,29 @@ class Store(_store.Store):
                 told.append(domid)
             self._remove_domain(domid)
         for domid in stopped:
-            if domid in self.introduced and domid not in self._reported_shutdown:
-                self._reported_shutdown.add(domid)
+            if domid in self.introduced and domid not in self.reported_shutdowns:
+                self._report_shutdown(domid, True)
                 told.append(domid)
         for domid in told:
             self.event_special(b"@releaseDomain", domid, domid == told[-1])
 
     def _remove_domain(self, domid: int) -> None:
+        self._forget_connection(domid)
+        self.hypervisor.unmap(domid)
+        self._remove_nodes(domid)
+        self.forget_domain(domid)
+
+    def _forget_connection(self, domid: int) -> None:
         session = self.introduced.pop(domid, None)
         if session is not None:
             session.close()
         for other in self.introduced.values():
             if other.target == domid:
                 other.target = None
-        self._reported_shutdown.discard(domid)
+        self.rings.pop(domid, None)
+        self.ignored.pop(domid, None)
+        self.reported_shutdowns.discard(domid)
         self.features_ahead.pop(domid, None)
-        self.hypervisor.unmap(domid)
-        self._remove_nodes(domid)
-        self.forget_domain(domid)
 
     def _remove_nodes(self, domid: int) -> None:
         """Remove what a domain owns, wherever it is; -K gives it to dom0 instead (XSA-419)."""
@@ -222,6 +300,7 @@ class Store(_store.Store):
             ENOENT: unknown domain.
         """
         self.accounts.set_quota(name, value, domid)
+        self.record_entry(EntryKind.QUOTA, 0, -1 if domid is None else domid, name.encode(), b"%d" % value)
 
     def domain_quotas(self, domid: int) -> dict[str, int]:
         """One domain's quotas by name.
@@ -270,6 +349,47 @@ class Store(_store.Store):
                 + ", ".join(f"{name} {value}" for name, value in account.usage().items())
             )
         return "\n".join(lines) + "\n"
+
+    # --- the journal ------------------------------------------------------------------------------
+
+    def recall(self, kind: int, domid: int, number: int, first: bytes, second: bytes) -> None:
+        """Do again what an entry of the journal says, beside changes of nodes.
+
+        Raises:
+            ValueError, KeyError: it does not fit what came before.
+        """
+        if kind == EntryKind.CONNECT:
+            if domid in self.introduced:
+                self.introduced[domid].close()
+            self.connect_domain(domid, Ring(*map(int, first.split())))
+        elif kind == EntryKind.GONE:
+            self._forget_connection(domid)
+            self.forget_domain(domid)
+        elif kind == EntryKind.IGNORE:
+            self.ignore(domid, number)
+        elif kind == EntryKind.TARGET:
+            self.set_target(domid, None if number < 0 else number)
+        elif kind == EntryKind.FEATURES:
+            self.introduced[domid].features = number
+        elif kind == EntryKind.FEATURES_AHEAD:
+            self.set_features_ahead(domid, number)
+        elif kind == EntryKind.STOPPED:
+            self._report_shutdown(domid, bool(number))
+        elif kind == EntryKind.QUOTA:
+            self._recall_quota(first.decode(), int(second), number)
+        else:
+            self.introduced[domid].recall(kind, number, first, second)
+
+    def _recall_quota(self, name: str, value: int, domid: int) -> None:
+        if domid >= 0:
+            self.accounts.open(domid)
+        self.set_quota(name, value, None if domid < 0 else domid)
+
+    def recalled(self) -> None:
+        """All of the journal was done again: go on from here."""
+        for session in self.introduced.values():
+            if not session.closed:
+                session.taken_over()
 
     # --- consistency ------------------------------------------------------------------------------
 

@@ -83,6 +83,15 @@ cdef class Accounts:
             self.by_domid[domid] = account
         return account
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+        return sum(account.nodes for account in self.by_domid.values())
+
+    def open(self, int domid):
+        """Open the account of a domain, unless it has one."""
+        self.of(domid)
+
     def get(self, int domid):
         """The account of a domain, or None when it has none."""
         return self.by_domid.get(domid)

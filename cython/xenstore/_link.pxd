@@ -15,3 +15,4 @@ cdef class Link(Carrier):
 
     cdef int give_up(self, int error) except -1
     cdef int pass_output(self) except -1
+    cdef int own(self, Session session) except -1

@@ -7,7 +7,9 @@ Source: xen/include/public/io/xs_wire.h, struct xenstore_domain_interface; docs/
 """
 
 cimport cython
+from libc.stdint cimport uint32_t, uint64_t
 
+from xenstore cimport _failpoint as failpoint
 from xenstore._ring cimport BAD_INDEX
 
 cdef enum:
@@ -47,6 +49,11 @@ cdef class Link(Carrier):
 
     def attach(self, Session session not None) -> None:
         """Serve a session over this ring, from where the indices in the page stand."""
+        session.executed_bytes = self.requests.position
+        session.sent_bytes = session.recorded_bytes = self.replies.position
+        self.own(session)
+
+    cdef int own(self, Session session) except -1:
         self.detach()
         self.session = session
         session.owner = self
@@ -54,6 +61,33 @@ cdef class Link(Carrier):
         self.page.store(SERVER_FEATURES, session.features)
         self.page.store(ERROR, NO_ERROR)
         self.error = NO_ERROR
+        return 0
+
+    def adopt(self, Session session not None) -> bool:
+        """Serve a session that was served over this page before: what the page shows is made to agree with it.
+
+        Returns False where the page is further than what the session remembers: part of that is lost, it goes on
+        from where the page is, and its input and output so far are dropped.
+        """
+        cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
+        cdef uint32_t ahead = <uint32_t>taken - self.requests.position
+        cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
+        if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
+            session.sent(session.out_tail - session.out_head)
+            session.take_input(b"")
+            self.attach(session)
+            return False
+        self.requests.resume(<uint32_t>taken)
+        session.sent(shown)
+        self.own(session)
+        return True
+
+    def ignore(self, Session session not None, int error) -> None:
+        """Go on ignoring a domain, whose session is closed."""
+        self.own(session)
+        self.error = error
+        if session.features & 2:
+            self.page.store(ERROR, error)
 
     def detach(self) -> None:
         """Serve nobody; the page is left as it is."""
@@ -70,8 +104,16 @@ cdef class Link(Carrier):
 
     def restart(self) -> None:
         """Empty both directions, as for a domain that is introduced, or asks to start anew; tells the domain."""
+        # Whoever goes on after an end in the midst of this finds the request to start anew, and does it again.
+        self.page.store(CONNECTION, RECONNECT)
+        self.session.store.seal()
+        if failpoint.armed:
+            failpoint.reach("ring.restart")
         self.requests.restart()
         self.replies.restart()
+        self.session.executed_bytes = 0
+        self.session.sent_bytes = self.session.recorded_bytes = 0
+        self.session.touch()
         self.connected()
 
     def connected(self) -> None:
@@ -105,6 +147,8 @@ cdef class Link(Carrier):
                 session.consume(self.buffer, count, RING_SIZE)
                 if self.session is not session:
                     return False            # its own request ended this connection
+                session.touch()
+                session.store.seal()
                 self.requests.advance(count)
                 self.notify()
         if session.closed:
@@ -127,16 +171,22 @@ cdef class Link(Carrier):
             return self.give_up(ERROR_RINGIDX)
         count = min(count, session.out_tail - session.out_head)
         if count:
+            session.store.seal()
             self.replies.place(session.out + session.out_head, count)
+            if failpoint.armed:
+                failpoint.reach("ring.placed")
             session.sent(count)
             self.replies.advance(count)
+            if failpoint.armed:
+                failpoint.reach("ring.shown")
             self.notify()
         return 0
 
     cdef int give_up(self, int error) except -1:
         """Ignore this domain from now on."""
         self.error = error
-        self.session.close()
+        self.session.store.ignore(self.domid, error)
+        self.session.store.seal()
         if self.session.features & 2:
             self.page.store(ERROR, error)
         self.session.store.say(

@@ -19,7 +19,7 @@ path is long; and a large removed subtree must not be one long pause).
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport UINT16_MAX, uint16_t
+from libc.stdint cimport UINT16_MAX
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -50,7 +50,6 @@ cdef extern from "Python.h":
 cdef enum:
     LEAF_MAX = 16
     COLLAPSE_AT = 8
-    FANOUT = 32
     BITS = 5
     HASH_BITS = 32
     LEVELS = 8                      # HASH_BITS / BITS, rounded up, and the leaf
@@ -67,39 +66,10 @@ cdef class Named:
     """Something a directory can hold."""
 
 
-@cython.final
-@cython.no_gc
-cdef class Directory:
-    """The items below one node."""
-
-    def __dealloc__(self):
-        if self.top != NULL:
-            release(self.top)
-
-
 # --- pieces ----------------------------------------------------------------------------------------
-
-cdef struct Piece:
-    uint32_t refs                   # directories and branches that hold it; more than one: it is not edited in place
-    uint16_t used                   # items of a leaf, pieces of a branch
-    uint16_t size                   # how many items a leaf has room for, an even number; 0: this is a branch
-    # Behind it: a branch's `Piece *[FANOUT]`, or a leaf's hashes (`uint32_t[size]`) and items (`PyObject *[size]`).
-
-
-cdef inline Piece **pieces_of(Piece *branch) noexcept:
-    return <Piece **>(branch + 1)
-
 
 cdef inline Piece **slot_for(Piece *branch, uint32_t hash, int shift) noexcept:
     return &pieces_of(branch)[(hash >> shift) & (FANOUT - 1)]
-
-
-cdef inline uint32_t *hashes_of(Piece *leaf) noexcept:
-    return <uint32_t *>(leaf + 1)
-
-
-cdef inline PyObject **items_of(Piece *leaf) noexcept:
-    return <PyObject **>(hashes_of(leaf) + leaf.size)
 
 
 cdef inline size_t bytes_of(uint32_t size) noexcept:
@@ -113,8 +83,8 @@ cdef Piece *new_piece(uint32_t size) except NULL:
     cdef Piece *piece = <Piece *>PyMem_Malloc(bytes_of(size)) if size <= UINT16_MAX else NULL
     if piece == NULL:
         raise MemoryError()
+    memset(piece, 0, sizeof(Piece))
     piece.refs = 1
-    piece.used = 0
     piece.size = <uint16_t>size
     if size == 0:
         memset(pieces_of(piece), 0, FANOUT * sizeof(Piece *))
@@ -124,8 +94,9 @@ cdef Piece *new_piece(uint32_t size) except NULL:
 cdef Piece *copy_piece(Piece *source) except NULL:
     cdef Piece *piece = new_piece(source.size)
     cdef uint32_t i
-    memcpy(piece + 1, source + 1, bytes_of(source.size) - sizeof(Piece))
-    piece.used = source.used
+    memcpy(piece, source, bytes_of(source.size))
+    piece.refs = 1
+    Py_XINCREF(piece.listing)
     if piece.size:
         for i in range(piece.used):
             Py_INCREF(<object>items_of(piece)[i])
@@ -154,6 +125,7 @@ cdef void free_piece(Piece *piece) noexcept:
         for i in range(FANOUT):
             if pieces_of(piece)[i] != NULL:
                 release(pieces_of(piece)[i])
+    Py_XDECREF(piece.listing)
     PyMem_Free(piece)
 
 
@@ -194,24 +166,9 @@ cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept:
 
 # --- directories -----------------------------------------------------------------------------------
 
-cdef Directory new_directory(uint64_t epoch):
-    """An empty directory of this epoch."""
-    cdef Directory directory = Directory.__new__(Directory)
-    directory.top = new_piece(2)
-    directory.epoch = epoch
-    return directory
-
-
-cdef Directory copy_directory(Directory source, uint64_t epoch):
-    """The same directory for another epoch; shares every piece."""
-    cdef Directory directory = Directory.__new__(Directory)
-    directory.top = source.top
-    directory.top.refs += 1
-    directory.epoch = epoch
-    directory.count = source.count
-    directory.names_size = source.names_size
-    directory.listing = source.listing
-    return directory
+cdef Piece *new_directory() except NULL:
+    """An empty directory."""
+    return new_piece(2)
 
 
 cdef inline bint has_name(PyObject *item, const char *name, Py_ssize_t size) noexcept:
@@ -229,9 +186,9 @@ cdef inline PyObject **item_slot(Piece *leaf, const char *name, Py_ssize_t size,
     return NULL
 
 
-cdef PyObject *lookup(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
+cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
     """The item of that name, a borrowed reference, or NULL.  Cost: at most eight pieces deep."""
-    cdef Piece *piece = directory.top
+    cdef Piece *piece = directory
     cdef PyObject **slot
     cdef int shift = 0
     while piece.size == 0:
@@ -244,12 +201,12 @@ cdef PyObject *lookup(Directory directory, const char *name, Py_ssize_t size, ui
     return NULL if slot == NULL else slot[0]
 
 
-cdef PyObject **editable_slot(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:
-    """Where the item of that name is kept, every piece on the way made the directory's own; NULL: no such item.
+cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:
+    """Where the item of that name is kept, every piece on the way made the version's own; NULL: no such item.
 
     The caller may put another item of the same name there, taking over the reference.
     """
-    cdef Piece *piece = own(&directory.top)
+    cdef Piece *piece = own(directory)
     cdef Piece **slot
     cdef int shift = 0
     while piece.size == 0:
@@ -271,21 +228,31 @@ cdef int add_to_leaf(Piece **slot, PyObject *item, uint32_t hash) except -1:
     """Add to the version's own leaf in a slot, which moves where it has no room."""
     cdef Piece *leaf = slot[0]
     if leaf.used == leaf.size:
-        slot[0] = new_piece(leaf.size + (2 if leaf.size < 8 else 4))
-        slot[0].used = leaf.used
+        slot[0] = successor(leaf, leaf.size + (2 if leaf.size < 8 else 4))
         memcpy(hashes_of(slot[0]), hashes_of(leaf), leaf.used * sizeof(uint32_t))
         memcpy(items_of(slot[0]), items_of(leaf), leaf.used * sizeof(PyObject *))
+        slot[0].used = leaf.used
         PyMem_Free(leaf)
     put(slot[0], item, hash)
     return 0
 
 
+cdef Piece *successor(Piece *piece, uint32_t size) except NULL:
+    """An empty piece that says of its directory what another says, which then goes."""
+    cdef Piece *new = new_piece(size)
+    new.count = piece.count
+    new.names_size = piece.names_size
+    new.listing = piece.listing
+    piece.listing = NULL
+    return new
+
+
 cdef int split(Piece **slot, int shift) except -1:
     """Put a branch over leaves in the place of a full leaf, which is the version's own."""
     cdef Piece *leaf = slot[0]
-    cdef Piece *branch = new_piece(0)
-    cdef uint32_t i
+    cdef Piece *branch = successor(leaf, 0)
     cdef Piece **below
+    cdef uint32_t i
     for i in range(leaf.used):
         below = slot_for(branch, hashes_of(leaf)[i], shift)
         if below[0] == NULL:
@@ -297,9 +264,9 @@ cdef int split(Piece **slot, int shift) except -1:
     return 0
 
 
-cdef int insert(Directory directory, Named item, uint32_t hash) except -1:
+cdef int insert(Piece **directory, Named item, uint32_t hash) except -1:
     """Add an item whose name the directory does not hold."""
-    cdef Piece **slot = &directory.top
+    cdef Piece **slot = directory
     cdef Piece *piece
     cdef int shift = 0
     while True:
@@ -316,24 +283,21 @@ cdef int insert(Directory directory, Named item, uint32_t hash) except -1:
             break
     add_to_leaf(slot, <PyObject *>item, hash)
     Py_INCREF(item)
-    directory.count += 1
-    directory.names_size += <uint32_t>PyBytes_GET_SIZE(item.name) + 1
-    directory.listing = None
+    recount(directory[0], 1, PyBytes_GET_SIZE(item.name) + 1)
     return 0
 
 
-cdef Named remove(Directory directory, const char *name, Py_ssize_t size, uint32_t hash):
+cdef Named remove(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash):
     """Take the item of that name out; None when there is no such item."""
     cdef Piece **way[LEVELS]
     cdef Piece *piece
     cdef PyObject **slot
     cdef int depth = 0
-    cdef uint32_t i
     cdef Named item
-    if lookup(directory, name, size, hash) == NULL:
+    if lookup(directory[0], name, size, hash) == NULL:
         return None
-    way[0] = &directory.top
-    piece = own(way[0])
+    way[0] = directory
+    piece = own(directory)
     while piece.size == 0:
         way[depth + 1] = slot_for(piece, hash, depth * BITS)
         depth += 1
@@ -348,10 +312,8 @@ cdef Named remove(Directory directory, const char *name, Py_ssize_t size, uint32
         depth -= 1
         piece = way[depth][0]
         piece.used -= 1
-    directory.count -= 1
-    directory.names_size -= <uint32_t>PyBytes_GET_SIZE(item.name) + 1
-    directory.listing = None
-    if directory.top.size == 0 and directory.count <= COLLAPSE_AT:
+    recount(directory[0], -1, -(size + 1))
+    if directory[0].size == 0 and directory[0].count <= COLLAPSE_AT:
         collapse(directory)
     return item
 
@@ -362,18 +324,25 @@ cdef void take_out(Piece *leaf, uint32_t i) noexcept:
     memmove(&hashes_of(leaf)[i], &hashes_of(leaf)[i + 1], (leaf.used - i) * sizeof(uint32_t))
 
 
-cdef int collapse(Directory directory) except -1:
+cdef void recount(Piece *directory, int items, Py_ssize_t names_size) noexcept:
+    """Note that so many items more are in the directory, or fewer."""
+    directory.count += items
+    directory.names_size += <uint32_t>names_size
+    Py_CLEAR(directory.listing)
+
+
+cdef int collapse(Piece **directory) except -1:
     """Turn a directory that became small again into one leaf."""
-    cdef Piece *leaf = new_piece(COLLAPSE_AT)
-    cdef PyObject **items = in_order(directory)
+    cdef PyObject **items = in_order(directory[0])
+    cdef Piece *branch = directory[0]
     cdef uint32_t i
-    for i in range(directory.count):
+    directory[0] = successor(branch, COLLAPSE_AT)
+    for i in range(branch.count):
         Py_INCREF(<object>items[i])
-        put(leaf, items[i], hash_name(
+        put(directory[0], items[i], hash_name(
             PyBytes_AS_STRING((<Named>items[i]).name), PyBytes_GET_SIZE((<Named>items[i]).name)))
     PyMem_Free(items)
-    release(directory.top)
-    directory.top = leaf
+    release(branch)
     return 0
 
 
@@ -396,14 +365,14 @@ cdef Py_ssize_t gather(Piece *piece, PyObject **items, Py_ssize_t used) noexcept
     return used
 
 
-cdef PyObject **in_order(Directory directory) except NULL:
+cdef PyObject **in_order(Piece *directory) except NULL:
     """All items in creation order: an array of directory.count borrowed references, to be freed with PyMem_Free."""
     cdef PyObject **items = <PyObject **>PyMem_Malloc((directory.count + 1) * sizeof(PyObject *))
     cdef Py_ssize_t i, used = 0
     if items == NULL:
         raise MemoryError()
     if directory.count:
-        used = gather(directory.top, items, 0)
+        used = gather(directory, items, 0)
     for i in range(1, used):
         if (<Named>items[i - 1]).number > (<Named>items[i]).number:
             qsort(items, used, sizeof(PyObject *), by_number)
@@ -411,24 +380,29 @@ cdef PyObject **in_order(Directory directory) except NULL:
     return items
 
 
-cdef bytes listing_of(Directory directory):
+cdef bytes listing_of(Piece *directory):
     """The names in creation order, each followed by a NUL; built once after a change, then kept."""
     cdef PyObject **items
     cdef char *p
     cdef Py_ssize_t i, size
     cdef bytes text
-    if directory.listing is None:
-        items = in_order(directory)
-        text = PyBytes_FromStringAndSize(NULL, directory.names_size)
-        p = PyBytes_AS_STRING(text)
-        for i in range(directory.count):
-            size = PyBytes_GET_SIZE((<Named>items[i]).name) + 1
-            memcpy(p, PyBytes_AS_STRING((<Named>items[i]).name), size)
-            p += size
-        PyMem_Free(items)
-        directory.listing = text
-    return directory.listing
+    if directory.listing != NULL:
+        return <bytes>directory.listing
+    items = in_order(directory)
+    text = PyBytes_FromStringAndSize(NULL, directory.names_size)
+    p = PyBytes_AS_STRING(text)
+    for i in range(directory.count):
+        size = PyBytes_GET_SIZE((<Named>items[i]).name) + 1
+        memcpy(p, PyBytes_AS_STRING((<Named>items[i]).name), size)
+        p += size
+    PyMem_Free(items)
+    Py_INCREF(text)
+    directory.listing = <PyObject *>text
+    return text
 
 
 cdef extern from "Python.h":
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    void Py_XINCREF(PyObject *) noexcept
+    void Py_XDECREF(PyObject *) noexcept
+    void Py_CLEAR(PyObject *) noexcept

@@ -32,6 +32,9 @@ cdef class Output(Client):
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
     cdef uint64_t sent_bytes           # stream position of out_head
+    cdef public bint recorded                 # what happens to this session is recorded (Store.recorder)
+    cdef uint64_t recorded_bytes       # stream position up to which output is recorded
+    cdef bint rewritten                # unsent output was changed after it was recorded
     cdef Py_ssize_t message_left       # bytes of a message begun to be sent that are still unsent
     cdef uint64_t *pending             # hashes and stream positions of the watch events in out
     cdef int pending_used, pending_size

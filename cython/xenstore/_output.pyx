@@ -69,6 +69,9 @@ cdef class Output(Client):
         return self.out + self.out_tail
 
     cdef int touch(self) except -1:
+        if self.recorded and not self.unrecorded and self.store.recorder is not None:
+            self.unrecorded = True
+            self.store.unrecorded.append(self)
         if not self.touched:
             self.touched = True
             self.store.touched.append(self)
@@ -242,6 +245,8 @@ cdef class Output(Client):
                 to += size
             at += size
         self.out_tail = to
+        self.rewritten = True
+        self.touch()
         kept = deque([(moved[position], since) for position, since in self.event_times])
         self.forget_pending()
         self.find_pending()

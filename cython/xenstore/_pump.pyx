@@ -390,7 +390,9 @@ cdef class Pump:
     cdef int send_output(self, Connection connection) except -1:
         """Sends once; what the socket does not take goes when it is writable.  Drops a broken connection."""
         cdef Session session = connection.session
-        cdef Py_ssize_t size = send(connection.fd, session.out + session.out_head,
+        cdef Py_ssize_t size
+        self.store.seal()
+        size = send(connection.fd, session.out + session.out_head,
                                     session.out_tail - session.out_head, SOCKET_SEND_FLAGS)
         if size < 0:
             if errno != EAGAIN and errno != EINTR and errno != ENOBUFS:

@@ -16,6 +16,7 @@ cdef class Consumer:
 
     cdef Py_ssize_t available(self) noexcept
     cdef Py_ssize_t copy(self, char *into, Py_ssize_t limit) noexcept
+    cdef void resume(self, uint32_t position) noexcept
     cdef void advance(self, Py_ssize_t count) noexcept
 
 

@@ -89,6 +89,11 @@ cdef class Consumer:
             memcpy(into + first, self.data, count - first)
         return count
 
+    cdef void resume(self, uint32_t position) noexcept:
+        """Go on at a position that was reached before, whatever the page says."""
+        self.position = position
+        shared_store(self.consumed, position)
+
     cdef void advance(self, Py_ssize_t count) noexcept:
         """Take bytes that were copied: their place is the producer's again."""
         self.position += <uint32_t>count

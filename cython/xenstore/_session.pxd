@@ -1,4 +1,4 @@
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from xenstore._output cimport Output
 from xenstore._transactions cimport Transaction
@@ -15,6 +15,8 @@ cdef class Session(Output):
 
     cdef char *waiting                 # input not executed yet is waiting[waiting_head:waiting_tail]
     cdef Py_ssize_t waiting_head, waiting_tail, waiting_size
+    cdef uint64_t waiting_bytes        # stream position of waiting_head
+    cdef uint64_t executed_bytes       # stream position up to which input was executed
     cdef Actor actor
     cdef dict watches                  # (path NUL token): Watch, in order of registration
     cdef dict transactions             # id: Transaction
@@ -41,6 +43,8 @@ cdef class Session(Output):
     cdef int add_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int drop_watch(self, Watch watch) except -1
+    cdef int set_watch(self, Watch watch) except -1
+    cdef int note_watch(self, int kind, Watch watch) except -1
     cdef int start_transaction(self, uint32_t req_id, uint32_t tx_id) except -1
     cdef bint must_wait(self, Transaction transaction) except -1
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1

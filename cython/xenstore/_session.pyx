@@ -20,6 +20,10 @@ from xenstore._output cimport HEADER_SIZE, Header
 from xenstore._ledger cimport Row
 from xenstore._path cimport home_prefix, valid_path
 from xenstore._perms cimport NO_DOMAIN, READ, Perms, rights
+from xenstore._recorder cimport (
+    END as R_END, INPUT as R_INPUT, RESET as R_RESET, RING as R_RING, START as R_START, UNWATCH as R_UNWATCH,
+    WATCH as R_WATCH, RingState,
+)
 from xenstore._store cimport Store
 from xenstore._transactions cimport start
 from xenstore._tree cimport Tree
@@ -95,6 +99,11 @@ cdef inline Py_ssize_t string_end(const char *payload, Py_ssize_t start, Py_ssiz
     return -1 if nul == NULL else nul - payload
 
 
+cdef bytes registered_path(Watch watch):
+    """A watch's path as its client registered it."""
+    return watch.path[watch.prefix:] if watch.relative else watch.path
+
+
 cdef int parse_depth(const char *text, Py_ssize_t size) noexcept:
     """A watch depth, a decimal number; -1: it is none."""
     cdef int value = 0
@@ -160,6 +169,7 @@ cdef class Session(Output):
         if self.waiting_tail > self.waiting_head:
             self.waiting_head += self.execute_from(
                 data + self.waiting_head, self.waiting_tail - self.waiting_head, &left)
+            self.waiting_bytes = self.executed_bytes
             if self.waiting_head == self.waiting_tail:
                 PyMem_Free(self.waiting)
                 self.waiting = NULL
@@ -178,6 +188,8 @@ cdef class Session(Output):
     cdef int keep(self, const char *data, Py_ssize_t size) except -1:
         cdef Py_ssize_t held = self.waiting_tail - self.waiting_head
         cdef char *fresh
+        if held == 0:
+            self.waiting_bytes = self.executed_bytes
         if self.waiting_tail + size > self.waiting_size:
             fresh = <char *>PyMem_Malloc(held + size)
             if fresh == NULL:
@@ -204,11 +216,14 @@ cdef class Session(Output):
                 break
             if size - at < HEADER_SIZE + <Py_ssize_t>header.size:
                 break
-            self.more_input = size > at + HEADER_SIZE + <Py_ssize_t>header.size
-            self.execute(header.type, header.req_id, header.tx_id, data + at + HEADER_SIZE, header.size)
-            if self.parked is not None:
-                break                       # the request stays in the input until it is admitted
             at += HEADER_SIZE + header.size
+            self.executed_bytes += HEADER_SIZE + header.size    # before: what it says may be recorded meanwhile
+            self.more_input = size > at
+            self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
+            if self.parked is not None:
+                at -= HEADER_SIZE + header.size     # the request stays in the input until it is admitted
+                self.executed_bytes -= HEADER_SIZE + header.size
+                break
             budget[0] -= 1
             if not self.privileged:
                 self.update_stall()
@@ -340,7 +355,7 @@ cdef class Session(Output):
         reply = live.perform(&self.actor, request)
         fault[0] = live.fault
         if live.change != UNCHANGED:
-            self.store.changed(request)
+            self.store.changed(request, NO_DOMAIN if self.privileged else self.domid)
         return reply
 
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault):
@@ -425,12 +440,23 @@ cdef class Session(Output):
             return self.refuse(req_id, tx_id, F_ENOMEM)
         watch = Watch(self, path[:path_size], payload[path_end + 1:token_end], depth,
                       payload[0] != c'/' and payload[0] != c'@', path_size - path_end)
-        self.watches[key] = watch
-        self.store.watches.add(watch)
-        self.account.watches += 1
-        self.account.memory += path_size + token_end - path_end - 1
+        self.set_watch(watch)
+        self.note_watch(R_WATCH, watch)
         self.reply(WATCH, req_id, tx_id, OK)
         self.initial_event(watch)
+        return 0
+
+    cdef int set_watch(self, Watch watch) except -1:
+        self.watches[watch.path + b"\0" + watch.token] = watch
+        self.store.watches.add(watch)
+        self.account.watches += 1
+        self.account.memory += PyBytes_GET_SIZE(watch.path) + PyBytes_GET_SIZE(watch.token)
+        return 0
+
+    cdef int note_watch(self, int kind, Watch watch) except -1:
+        """Record that a watch was set or removed."""
+        if self.recorded:
+            self.store.record_entry(kind, self.domid, watch.depth, registered_path(watch), watch.token)
         return 0
 
     def initial_event(self, Watch watch):
@@ -451,6 +477,7 @@ cdef class Session(Output):
         if watch is None:
             return self.refuse(req_id, tx_id, F_ENOENT)
         self.drop_watch(watch)
+        self.note_watch(R_UNWATCH, watch)
         return self.reply(UNWATCH, req_id, tx_id, OK)
 
     cdef int drop_watch(self, Watch watch) except -1:
@@ -466,6 +493,8 @@ cdef class Session(Output):
         self.watches.clear()
         for transaction in list(self.transactions.values()):
             self.discard(transaction, False)
+        if self.recorded:
+            self.store.record_entry(R_RESET, self.domid)
 
     cdef int event(self, Watch watch, const char *path, Py_ssize_t size) except -1:
         """Queue the event of a change unless the same one is still unsent (XSA-326)."""
@@ -489,6 +518,8 @@ cdef class Session(Output):
         if not self.privileged:
             self.account.transactions += 1
             self.store.guest_transactions[transaction] = self
+        if self.recorded:
+            self.store.record_entry(R_START, self.domid, self.last_tx_id)
         return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
 
     cdef bint must_wait(self, Transaction transaction) except -1:
@@ -516,6 +547,8 @@ cdef class Session(Output):
             if self.closed:
                 return 0            # cut off for the events of its own commit
         self.discard(transaction, fault == F_EAGAIN)
+        if self.recorded:
+            self.store.record_entry(R_END, self.domid, tx_id)
         if fault != NO_FAULT:
             self.refuse(req_id, tx_id, fault)
         else:
@@ -544,6 +577,8 @@ cdef class Session(Output):
         before = live.tree
         live.tree = after
         self.store.settle()
+        if self.store.recorder is not None:
+            self.store.record_commit(transaction.log, NO_DOMAIN if self.privileged else self.domid)
         self.store.fire_commit(before, transaction.log)
         return NO_FAULT
 
@@ -635,6 +670,7 @@ cdef class Session(Output):
         cdef list parts = []
         if not self.stalled:
             self.proceed(0x7FFFFFFF)
+        self.store.seal()
         while self.out_tail > self.out_head and limit > 0:
             output = self.out[self.out_head:self.out_head + min(limit, self.out_tail - self.out_head)]
             parts.append(output)
@@ -642,13 +678,15 @@ cdef class Session(Output):
             self.sent(len(output))
             if not self.stalled:
                 self.proceed(0x7FFFFFFF)
+            self.store.seal()
         return b"".join(parts)
 
     def export(self) -> dict:
         """The session's whole state as a value that `take_over` understands.
 
         Keys: domid, privileged, target, features, input (not executed yet), output (unsent), message_left (bytes of
-        a message begun to be sent, 0: none), sent_bytes (position in the output stream), watches (path as
+        a message begun to be sent, 0: none), sent_bytes (position in the output stream), executed_bytes (in the input
+        stream, up to where input begins), watches (path as
         registered, token, depth or -1; in order), last_tx_id, transactions (ids of the open ones, which end with
         EAGAIN after a restore).
         """
@@ -661,60 +699,150 @@ cdef class Session(Output):
             "output": self.out[self.out_head:self.out_tail] if self.out != NULL else b"",
             "message_left": self.message_left,
             "sent_bytes": self.sent_bytes,
-            "watches": [
-                ((<Watch>watch).path[(<Watch>watch).prefix if (<Watch>watch).relative else 0:],
-                 (<Watch>watch).token, (<Watch>watch).depth)
-                for watch in self.watches.values()
-            ],
+            "executed_bytes": self.executed_bytes,
+            "watches": [(registered_path(watch), (<Watch>watch).token, (<Watch>watch).depth)
+                        for watch in self.watches.values()],
             "last_tx_id": self.last_tx_id,
             "transactions": list(self.transactions),
         }
 
     def take_over(self, state):
         """Become, fresh as this session is, what another one's `export` described."""
-        cdef const char *p
-        cdef const char *path
-        cdef Py_ssize_t size
-        cdef Watch watch
-        cdef Transaction transaction
-        cdef bytes name
         self.actor.target = NO_DOMAIN if state["target"] is None else state["target"]
         self.features = state["features"]
         self.last_tx_id = state["last_tx_id"]
         self.sent_bytes = state["sent_bytes"]
-        for name, token, depth in state["watches"]:
-            size = self.spell_out(name, len(name), True, &path)
-            if size < 0:
-                raise ValueError(f"watch on {name!r}: no such path is valid")
-            watch = Watch(self, path[:size], token, depth, name[:1] not in (b"/", b"@"), size - len(name))
-            self.watches[watch.path + b"\0" + token] = watch
-            self.store.watches.add(watch)
-            self.account.watches += 1
-            self.account.memory += size + len(token)
+        self.executed_bytes = state["executed_bytes"]
+        for path, token, depth in state["watches"]:
+            self.take_watch(path, token, depth)
         for tx_id in state["transactions"]:
-            transaction = start(tx_id, not self.privileged)
-            transaction.lost = True
-            self.transactions[tx_id] = transaction
-            self.store.open_transactions += 1
-            if not self.privileged:
-                self.account.transactions += 1
-                self.store.guest_transactions[transaction] = self
-        output = state["output"]
-        if output:
-            p = output
-            memcpy(self.room(len(output)), p, len(output))
-            self.out_tail += len(output)
-            self.message_left = state["message_left"]
-            self.find_pending()
-            if not self.privileged:
-                self.account.memory += len(output)
-                self.account.outstanding += self.count_messages()
-            self.touch()
-        if state["input"]:
-            p = state["input"]
-            self.keep(p, len(state["input"]))
-            self.touch()
+            self.take_transaction(tx_id)
+        self.take_output(state["output"], state["message_left"])
+        self.take_input(state["input"])
+        self.taken_over()
+
+    def take_watch(self, bytes name, bytes token, int depth):
+        """Set a watch again, silently; name: the path as it was registered.
+
+        Raises:
+            ValueError: no such path is valid.
+        """
+        cdef const char *path
+        cdef Py_ssize_t size = self.spell_out(name, len(name), True, &path)
+        if size < 0:
+            raise ValueError(f"watch on {name!r}: no such path is valid")
+        self.set_watch(Watch(self, path[:size], token, depth, name[:1] not in (b"/", b"@"), size - len(name)))
+
+    def take_transaction(self, uint32_t tx_id):
+        """Open a transaction again that will end with EAGAIN."""
+        cdef Transaction transaction = start(tx_id, not self.privileged)
+        transaction.lost = True
+        self.last_tx_id = tx_id
+        self.transactions[tx_id] = transaction
+        self.store.open_transactions += 1
+        if not self.privileged:
+            self.account.transactions += 1
+            self.store.guest_transactions[transaction] = self
+
+    def take_output(self, bytes output, Py_ssize_t message_left):
+        """Have more unsent output, of which so many bytes at the front belong to a message begun before."""
+        cdef const char *p = output
+        cdef int before = self.count_messages()
+        if not output:
+            return
+        memcpy(self.room(len(output)), p, len(output))
+        self.out_tail += len(output)
+        self.message_left = max(self.message_left, message_left)
+        if not self.privileged:
+            self.account.memory += len(output)
+            self.account.outstanding += self.count_messages() - before
+
+    def take_input(self, bytes data):
+        """Have other input that waits, after what was executed."""
+        cdef const char *p = data
+        self.waiting_head = self.waiting_tail = 0
+        if data:
+            self.keep(p, len(data))
+
+    def taken_over(self):
+        """All is taken over: go on from here."""
+        self.forget_pending()
+        if self.event_times is not None:
+            self.event_times.clear()
+        self.find_pending()
+        self.touch()
         self.update_stall()
+
+    # --- the record of changes -------------------------------------------------------------------------
+
+    cdef int record(self) except -1:
+        """Put into the frame how far input was executed, which output there is, and what waits."""
+        cdef RingState state
+        cdef uint64_t end = self.sent_bytes + (self.out_tail - self.out_head)
+        cdef Py_ssize_t at
+        if self.closed:
+            return 0
+        state.whole = self.rewritten or self.recorded_bytes < self.sent_bytes
+        state.executed = self.executed_bytes
+        state.sent = self.sent_bytes
+        state.output_at = self.sent_bytes if state.whole else self.recorded_bytes
+        state.message_left = <uint32_t>self.message_left
+        self.store.recorder.entry(R_RING, self.domid, 0, <char *>&state, sizeof(RingState),
+                                  self.out + self.out_head + (state.output_at - self.sent_bytes), end - state.output_at)
+        self.rewritten = False
+        self.recorded_bytes = end
+        if self.waiting_tail > self.waiting_head:
+            at = self.waiting_head + (self.executed_bytes - self.waiting_bytes)
+            self.store.recorder.entry(R_INPUT, self.domid, 0, self.waiting + at, self.waiting_tail - at, NULL, 0)
+        return 0
+
+    def recall(self, int kind, int number, bytes first, bytes second):
+        """Do again what an entry of the journal says happened to this session.
+
+        Raises:
+            ValueError: the entry is none, or does not fit what came before.
+        """
+        cdef RingState state
+        if kind == R_RING:
+            if len(first) != sizeof(RingState):
+                raise ValueError("a ring's state of another size")
+            memcpy(&state, PyBytes_AS_STRING(first), sizeof(RingState))
+            self.recall_ring(state.executed, state.sent, state.output_at, state.message_left, state.whole, second)
+        elif kind == R_INPUT:
+            self.take_input(first)
+        elif kind == R_WATCH:
+            self.take_watch(first, second, number)
+        elif kind == R_UNWATCH:
+            self.recall_unwatch(first, second)
+        elif kind == R_RESET:
+            self.reset()
+        elif kind == R_START:
+            self.take_transaction(number)
+        elif kind == R_END:
+            self.discard(self.transactions[number], False)
+
+    def recall_ring(self, uint64_t executed, uint64_t sent, uint64_t output_at, uint32_t message_left, bint whole,
+                    bytes output):
+        cdef uint64_t end = self.sent_bytes + (self.out_tail - self.out_head)
+        self.executed_bytes = executed
+        self.take_input(b"")
+        if whole:
+            self.sent(self.out_tail - self.out_head)
+            self.sent_bytes = output_at
+            self.message_left = 0
+            self.take_output(output, message_left)
+            return
+        if output_at != end or not self.sent_bytes <= sent <= end:
+            raise ValueError(f"output at {output_at} does not follow {end}")
+        self.sent(sent - self.sent_bytes)
+        self.take_output(output, 0)
+
+    def recall_unwatch(self, bytes name, bytes token):
+        cdef const char *path
+        cdef Py_ssize_t size = self.spell_out(name, len(name), True, &path)
+        if size < 0:
+            raise ValueError(f"watch on {name!r}: no such path is valid")
+        self.drop_watch(self.watches.pop(path[:size] + b"\0" + token))
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""

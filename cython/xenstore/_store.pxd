@@ -1,6 +1,7 @@
 from xenstore._accounts cimport Account, Accounts
 from xenstore._admission cimport Admission
 from xenstore._ledger cimport Ledger
+from xenstore._recorder cimport Recorder
 from xenstore._transactions cimport Log, Transaction
 from xenstore._tree cimport Node, Tree
 from xenstore._view cimport Actor, Request, View
@@ -12,12 +13,14 @@ cdef class Client(Subscriber):
     cdef readonly Store store
     cdef readonly bint stalled         # no further request may be executed now; lifted by sent(), admission or time
     cdef bint touched                  # already on store.touched
+    cdef bint unrecorded               # already on store.unrecorded
     cdef Account account
     cdef Transaction parked            # the transaction whose first operation waits in the input for admission
 
     cdef int admitted(self) except -1
     cdef int pass_time(self) except -1
     cdef int lose(self, Transaction transaction) except -1
+    cdef int record(self) except -1
     cpdef close(self)
 
 
@@ -28,6 +31,10 @@ cdef class Store:
     cdef public object trace           # callable(direction, session, type, payload), or None
     cdef public object log             # callable(str): one line about something an administrator should know
     cdef public double watch_event_seconds  # age at which an event is dropped that a guest does not read; 0: never
+    cdef public Recorder recorder      # where changes are recorded before anybody learns of them, or None
+    cdef list unrecorded               # ring sessions with changes that are in no frame yet
+    cdef public object work            # callable() -> bool: does a slice of what can wait; whether there is more
+    cdef public bint has_work          # `work` has something to do
     cdef View live
     cdef readonly WatchIndex watches
     cdef readonly Accounts accounts
@@ -45,7 +52,10 @@ cdef class Store:
 
     cdef int settle(self) except -1
     cdef bint within_node_quotas(self, Ledger ledger) except -1
-    cdef int changed(self, Request *request) except -1
+    cdef int seal(self) except -1
+    cdef int record_change(self, Request *request, int creator) except -1
+    cdef int record_commit(self, Log log, int creator) except -1
+    cdef int changed(self, Request *request, int creator) except -1
     cdef int fire_commit(self, Tree before, Log log) except -1
     cdef int admit(self) except -1
     cdef int bound_snapshots(self) except -1

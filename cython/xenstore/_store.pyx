@@ -13,7 +13,8 @@ from xenstore._accounts cimport Q_NODES
 from xenstore._ledger cimport Ledger
 from xenstore._names cimport dismantle, in_order
 from xenstore._perms cimport NO_DOMAIN, Entry, Perms, entries, with_owner
-from xenstore._transactions cimport Record
+from xenstore._recorder cimport Frame, GONE, REMOVE_NODE, SET_PERMS as SET_NODE_PERMS, WRITE_NODE
+from xenstore._transactions cimport Record, record_size
 from xenstore._tree cimport Place, fresh_tree
 from xenstore._view cimport REMOVED, RM, SET_PERMS, UNCHANGED, view_of
 
@@ -44,6 +45,10 @@ cdef class Client(Subscriber):
         """Let go of all that a transaction holds; it will fail."""
         return 0
 
+    cdef int record(self) except -1:
+        """Put what changed of it into the frame being made."""
+        return 0
+
     cpdef close(self):
         """Serve this client no more."""
 
@@ -57,6 +62,7 @@ cdef class Store:
 
     def __init__(self, quotas, knows):
         self.touched = []
+        self.unrecorded = []
         self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
         self.sessions = set()
         self.guests = set()
@@ -76,6 +82,12 @@ cdef class Store:
         """Answer a request about domains or the daemon; overridden where those exist."""
         raise errors.ENOSYS()
 
+    def ignore(self, domid, error):
+        """Serve a domain no more that broke the protocol of its ring; overridden where domains exist."""
+
+    def recall(self, kind, domid, number, first, second):
+        """Do again what an entry of the journal says about domains; overridden where those exist."""
+
     def after_reply(self):
         """Called when the answer to an administrative request is queued; overridden."""
 
@@ -91,7 +103,7 @@ cdef class Store:
         cdef double due = self.admission.deadline(self.now)
         if self.guests and (self.guests_wait or self.guest_transactions) and (due < 0 or due > GUEST_SECONDS):
             due = GUEST_SECONDS
-        if dismantle(0):
+        if self.has_work or dismantle(0):
             due = 0.0
         return due
 
@@ -105,6 +117,8 @@ cdef class Store:
             if (<Client>session).pass_time():
                 self.guests_wait = True
         dismantle(256)
+        if self.has_work:
+            self.has_work = self.work()
         return 0
 
     def run_due(self):
@@ -185,10 +199,12 @@ cdef class Store:
                     return False
         return True
 
-    cdef int changed(self, Request *request) except -1:
-        """The live view has just executed a request that changed it: book it, and tell the watches."""
+    cdef int changed(self, Request *request, int creator) except -1:
+        """The live view has just executed a request that changed it: book it, record it, and tell the watches."""
         cdef View live = self.live
         self.settle()
+        if self.recorder is not None:
+            self.record_change(request, creator)
         if live.change == REMOVED:
             self.watches.fire_removed(live.tree, request.path, request.path_size, live.removed, live.old_perms)
             live.removed = None
@@ -225,7 +241,7 @@ cdef class Store:
                     for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
                         if order.get(name, UNCHANGED) == UNCHANGED:
                             order[name] = (spot, node, parent)
-            at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
+            at += record_size(record)
         for path, change in order.items():
             if type(change) is tuple:
                 self.watches.fire_exact(after, path, change[0], change[1], change[2])
@@ -241,6 +257,60 @@ cdef class Store:
             self.watches.fire(after, path, len(path), before.current_perms(<Node>old.node))
         elif new.node != NULL:
             self.watches.fire(after, path, len(path), None)
+
+    # --- the record of changes -------------------------------------------------------------------------
+
+    cdef int seal(self) except -1:
+        """Record whatever happened: to be called before any client can learn of it."""
+        cdef Client client
+        if self.recorder is None or (self.recorder.used == sizeof(Frame) and not self.unrecorded):
+            return 0
+        for client in self.unrecorded:
+            client.unrecorded = False
+            client.record()
+        self.unrecorded.clear()
+        return self.recorder.close_frame(self.live.tree.history.generation)
+
+    def seal_now(self) -> None:
+        """For drivers written in Python: record whatever happened."""
+        self.seal()
+
+    def record_entry(self, int kind, int domid, int number=0, bytes first=b"", bytes second=b"") -> None:
+        """Record one fact (see `_recorder.Kind`), where anything is recorded."""
+        if self.recorder is not None:
+            self.recorder.entry(kind, domid, number, first, len(first), second, len(second))
+
+    cdef int record_change(self, Request *request, int creator) except -1:
+        """Record what a request has just done to the live tree."""
+        cdef bytes packed
+        if request.op == SET_PERMS:
+            packed = (<Node>self.live.tree.find(request.path, request.path_size).node).perms.packed
+            return self.recorder.entry(SET_NODE_PERMS, 0, creator, request.path, request.path_size, packed, len(packed))
+        return self.recorder.entry(REMOVE_NODE if request.op == RM else WRITE_NODE, 0, creator,
+                                   request.path, request.path_size, request.rest, request.rest_size)
+
+    cdef int record_commit(self, Log log, int creator) except -1:
+        """Record what a transaction has just done."""
+        cdef Record *record
+        cdef const char *path
+        cdef const char *rest
+        cdef Py_ssize_t at = 0, rest_size
+        cdef int kind
+        while at < log.used:
+            record = <Record *>(log.data + at)
+            at += record_size(record)
+            if record.change == UNCHANGED:
+                continue
+            path = <const char *>(record + 1)
+            rest = path + record.path_size
+            rest_size = record.rest_size
+            kind = REMOVE_NODE if record.op == RM else WRITE_NODE
+            if record.op == SET_PERMS:
+                kind = SET_NODE_PERMS
+                rest += record.rest_size + record.reply_size
+                rest_size = record.perms_size
+            self.recorder.entry(kind, 0, creator, path, record.path_size, rest, rest_size)
+        return 0
 
     # --- domains: what xenstore.store needs ----------------------------------------------------------
 
@@ -283,7 +353,7 @@ cdef class Store:
         request.rest_size = 0
         self.live.perform(&dom0, &request)
         if self.live.change != UNCHANGED:
-            self.changed(&request)
+            self.changed(&request, NO_DOMAIN)
 
     def owned_paths(self, int domid) -> list:
         """Paths of the topmost nodes a domain owns.  Cost: all nodes of the store."""
@@ -298,13 +368,16 @@ cdef class Store:
         """Make a domain the owner of the existing node at a path; no watch hears of it."""
         cdef Place place = self.live.tree.find(path, len(path))
         cdef Perms perms = self.live.tree.current_perms(<Node>place.node)
-        self.live.tree.set_perms(path, len(path), with_owner(perms, domid))
+        perms = with_owner(perms, domid)
+        self.live.tree.set_perms(path, len(path), perms)
         self.settle()
+        self.record_entry(SET_NODE_PERMS, 0, NO_DOMAIN, path, perms.packed)
 
     def forget_domain(self, int domid):
         """A domain is gone: permission entries that name it count no more (XSA-322), its account is closed."""
         self.live.tree.note_death(domid)
         self.accounts.forget(domid)
+        self.record_entry(GONE, domid)
 
     def recount(self) -> dict:
         """{domid: (nodes, bytes of nodes)} counted from the live tree.  Cost: all nodes."""
@@ -342,7 +415,7 @@ cdef list owned_paths(Tree tree, int domid):
         path, node = pending.pop()
         if entries(node.perms)[0].domid == domid and path:
             found.append(path)
-        elif node.children is not None:
+        elif node.children != NULL:
             items = in_order(node.children)
             for i in range(node.children.count - 1, -1, -1):
                 pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))

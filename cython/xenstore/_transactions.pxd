@@ -4,18 +4,24 @@ from xenstore._tree cimport Node, Tree
 from xenstore._view cimport Actor, Fault, Request, View
 
 
-cdef struct Record:                 # one operation in a transaction's log; path, rest and reply follow it
+cdef struct Record:                 # one operation in a transaction's log; path, rest, reply and perms follow it
     int op
     Fault fault
     int change
     uint32_t path_size, rest_size, reply_size
+    uint32_t perms_size             # of the packed permissions that SET_PERMS gave the node
+
+
+cdef inline Py_ssize_t record_size(Record *record) noexcept:
+    """Bytes from one record of a log to the next."""
+    return (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + record.perms_size + 7) & ~7
 
 
 cdef class Log:
     cdef char *data
     cdef Py_ssize_t used, size
 
-    cdef int append(self, Request *request, Fault fault, int change, bytes reply) except -1
+    cdef int append(self, Request *request, Fault fault, int change, bytes reply, bytes perms) except -1
 
 
 cdef class Transaction:
@@ -37,6 +43,7 @@ cdef class Transaction:
     cdef Tree replay(self, View live, Actor *who)
     cdef int snapshot(self, View live) except -1
     cdef int lose(self, View live) except -1
+    cdef bytes perms_after(self, View view, Request *request)
 
 
 cdef Transaction start(uint32_t id, bint count_nodes)

@@ -15,7 +15,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memcmp, memcpy, strlen
 
-from xenstore._view cimport DIRECTORY_PART, F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, UNCHANGED, view_of
+from xenstore._view cimport DIRECTORY_PART, F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, SET_PERMS, UNCHANGED, view_of
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
@@ -30,24 +30,24 @@ cdef class Log:
     def __dealloc__(self):
         PyMem_Free(self.data)
 
-    cdef int append(self, Request *request, Fault fault, int change, bytes reply) except -1:
+    cdef int append(self, Request *request, Fault fault, int change, bytes reply, bytes perms) except -1:
         cdef Record record
-        cdef Py_ssize_t reply_size = 0 if reply is None else PyBytes_GET_SIZE(reply)
-        cdef Py_ssize_t total = sizeof(Record) + request.path_size + request.rest_size + reply_size
+        cdef Py_ssize_t total
         cdef char *p
-        total = (total + 7) & ~7
+        record.op = request.op
+        record.fault = fault
+        record.change = change
+        record.path_size = <uint32_t>request.path_size
+        record.rest_size = <uint32_t>request.rest_size
+        record.reply_size = 0 if reply is None else <uint32_t>PyBytes_GET_SIZE(reply)
+        record.perms_size = 0 if perms is None else <uint32_t>PyBytes_GET_SIZE(perms)
+        total = record_size(&record)
         if self.used + total > self.size:
             p = <char *>PyMem_Realloc(self.data, (self.used + total) * 2)
             if p == NULL:
                 raise MemoryError()
             self.data = p
             self.size = (self.used + total) * 2
-        record.op = request.op
-        record.fault = fault
-        record.change = change
-        record.path_size = <uint32_t>request.path_size
-        record.rest_size = <uint32_t>request.rest_size
-        record.reply_size = <uint32_t>reply_size
         p = self.data + self.used
         memcpy(p, &record, sizeof(Record))
         p += sizeof(Record)
@@ -56,8 +56,11 @@ cdef class Log:
         if request.rest_size:
             memcpy(p, request.rest, request.rest_size)
             p += request.rest_size
-        if reply_size:
-            memcpy(p, PyBytes_AS_STRING(reply), reply_size)
+        if record.reply_size:
+            memcpy(p, PyBytes_AS_STRING(reply), record.reply_size)
+            p += record.reply_size
+        if record.perms_size:
+            memcpy(p, PyBytes_AS_STRING(perms), record.perms_size)
         self.used += total
         return 0
 
@@ -108,8 +111,14 @@ cdef class Transaction:
                 self.snapshot(live)
             return reply
         self.writes += self.view.change != UNCHANGED
-        self.log.append(request, self.view.fault, self.view.change, reply)
+        self.log.append(request, self.view.fault, self.view.change, reply, self.perms_after(self.view, request))
         return reply
+
+    cdef bytes perms_after(self, View view, Request *request):
+        """The packed permissions that the request just executed gave its node, if it did."""
+        if request.op != SET_PERMS or view.change == UNCHANGED:
+            return None
+        return (<Node>view.tree.find(request.path, request.path_size).node).perms.packed
 
     cdef Tree prepare(self, View live, Actor *who, Fault *fault):
         """The version that a commit would make the store; None: nothing to do, or the fault says why not."""
@@ -156,7 +165,10 @@ cdef class Transaction:
             if reply is not None and not same_reply(record, request.rest + record.rest_size, reply):
                 return None
             record.change = view.change
-            at += (sizeof(Record) + record.path_size + record.rest_size + record.reply_size + 7) & ~7
+            if record.perms_size:       # of the same size: only which domains are known may have changed
+                memcpy(p + record.path_size + record.rest_size + record.reply_size,
+                       PyBytes_AS_STRING(self.perms_after(view, &request)), record.perms_size)
+            at += record_size(record)
         return view.tree
 
 

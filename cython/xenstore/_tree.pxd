@@ -2,12 +2,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from xenstore._ledger cimport Ledger
-from xenstore._names cimport Directory, Named
+from xenstore._names cimport Named, Piece
 from xenstore._perms cimport Perms
 
 
 cdef class Node(Named):
-    cdef Directory children         # None: no child
+    cdef Piece *children            # a directory; NULL: no child
     cdef bytes value
     cdef Perms perms
     cdef uint64_t epoch             # the version that may edit this node in place

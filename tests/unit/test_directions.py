@@ -23,7 +23,8 @@ TRIO = {"xenstore/server", "clients/xenclient/store/aio.py", "clients/xenclient/
 #: The compiled layers of the store, lowest first; a layer cimports those before it only.
 LAYERS = (
     "_names", "_perms", "_path", "_ledger", "_tree", "_view", "_transactions", "_watches",
-    "_accounts", "_admission", "_store", "_output", "_session", "_memory", "_ring", "_link", "_pump",
+    "_accounts", "_admission", "_store", "_stream", "_output", "_session", "_memory", "_ring",
+    "_link", "_pump",
 )  # fmt: skip
 
 

@@ -10,9 +10,10 @@ import trio
 
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
+from xenstore.journal.writer import Journal
 from xenstore.platform import PlatformError, Unavailable
 from xenstore.platform.choose import open_platform
-from xenstore.server import start
+from xenstore.server import recovery, start
 from xenstore.server.drive import drive
 from xenstore.server.files import listening, pid_file
 from xenstore.server.options import Options, UsageError, parse, usage
@@ -67,6 +68,7 @@ class _Server:
         self.is_up = False
         self.why_alone = "as --platform asks"
         self.users = {0, os.geteuid()}
+        self.journal: Journal | None = None
 
     def run(self) -> None:
         start.raise_descriptor_limit()
@@ -92,6 +94,8 @@ class _Server:
             async with trio.open_nursery() as nursery:
                 if self.rings is not None:
                     nursery.start_soon(self.rings.scan_regularly)
+                if self.journal is not None:
+                    nursery.start_soon(recovery.keep_trying, self.journal, self.pump)
                 await self.obey(received)
                 nursery.cancel_scope.cancel()
             start.notify_supervisor("STOPPING=1")
@@ -110,6 +114,9 @@ class _Server:
             stack.enter_context(pid_file(self.options.pid_file))
         listener = stack.enter_context(listening(self.options.socket))
         self.start_trace()
+        if self.options.journal:
+            self.journal = recovery.open_journal(self.options, self.store, self.rings, self.log)
+            stack.callback(self.journal.stop)
         self.pump.listen(listener.fileno(), self.admit)
         stack.callback(self.pump.forget, listener.fileno())
         if self.rings is None:

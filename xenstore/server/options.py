@@ -35,6 +35,9 @@ class Options:
     quotas: dict[str, int] = field(default_factory=dict)
     watch_event_timeout_seconds: int | None = None  # bounds events queued to rings
     keep_orphans: bool = False
+    journal: bool = True
+    fresh: bool = False
+    force: bool = False
     socket: str = ""
     log_directory: str = ""
     poller: str | None = None
@@ -110,8 +113,8 @@ def _pair(text: str, unit: str) -> tuple[str, int]:
     return name, _number(value)
 
 
-def _flag(name: str) -> _Apply:
-    return lambda options, value: setattr(options, name, True)
+def _flag(name: str, to: bool = True) -> _Apply:
+    return lambda options, value: setattr(options, name, to)
 
 
 def _path(name: str) -> _Apply:
@@ -198,6 +201,9 @@ _OPTIONS = (
     _Option(
         "K", "keep-orphans", "", "keep the nodes of domains that are gone (a risk)", _flag("keep_orphans")
     ),
+    _Option("", "no-journal", "", "record nothing: a restart begins empty", _flag("journal", False)),
+    _Option("", "fresh", "", "begin empty, not where the journal ends", _flag("fresh")),
+    _Option("", "force", "", "--fresh even where domains run", _flag("force")),
     _Option("", "poller", "<name>", f"how to wait for clients: {', '.join(pollers())}", _poller),
     _Option(
         "",

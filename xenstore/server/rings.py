@@ -12,7 +12,7 @@ from xenstore import errors
 from xenstore._link import Link
 from xenstore._pump import Pump
 from xenstore.platform import DomainState, Page, Platform, PlatformError
-from xenstore.store import Session, Store
+from xenstore.store import Ring, Session, Store
 
 #: How often all rings are looked at without having been notified, in seconds: lost notifications happen.
 SCAN_SECONDS = 20.0
@@ -51,6 +51,20 @@ class Rings:
         self._seen.setdefault(domid, state)
         return True
 
+    def identity(self, domid: int) -> int:
+        return self._seen[domid].unique if domid in self._seen else 0
+
+    def guests(self) -> list[int]:
+        """The domains of the host beside dom0, by domid."""
+        return sorted(
+            domid for domid, state in self._platform.domains().items() if domid and not state.is_dying
+        )
+
+    def lives(self, domid: int, unique: int) -> bool:
+        """Whether a domain is alive, and still the one of that identity."""
+        state = self._platform.domains().get(domid)
+        return state is not None and not state.is_dying and state.unique == unique
+
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
         if domid in self._links:
@@ -85,21 +99,28 @@ class Rings:
     def start(self, store: Store, pump: Pump) -> None:
         """Connect dom0's kernel and every domain that runs, and wait for events from now on.
 
+        A store that was recovered goes on with the rings it had; those of its domains that came to an end
+        meanwhile are removed, and their end told.
+
         Raises:
             PlatformError: dom0's ring or the port for domain changes is not to be had.
         """
         self._store = store
         self._pump = pump
         self._changes_port = self._platform.bind_domain_changes()
+        self._seen = dict(self._platform.domains())
+        recovered = sorted(store.introduced)
         own = self._platform.map_own_page()
         if own is not None:
             page, port = own
             self._enter(0, page, self._platform.bind_interdomain(0, port))
-            self._resume(store.connect_domain(0))
-        self._seen = dict(self._platform.domains())
+            self._connect(0, Ring(0, port, self.identity(0)))
+        store.domains_ended([domid for domid in recovered if domid != 0 and not self._go_on(domid)], [])
         for domid in sorted(self._seen):
-            if domid != 0 and not self._seen[domid].is_dying:
+            if domid not in store.introduced and not self._seen[domid].is_dying:
                 self._introduce_running(domid)
+        if recovered:
+            self.look_at_domains()
         pump.on_readable(self._platform.fileno(), self.on_events, poll_only=self._platform.poll_only)
 
     def stop(self) -> None:
@@ -115,13 +136,35 @@ class Rings:
         except errors.XenstoreError as error:
             self._log(f"domain {domid} runs already, but its store ring cannot be connected: {error}")
             return
-        self._resume(self._store.connect_domain(domid))
+        self._connect(domid, Ring(0, port, self.identity(domid)))
 
-    def _resume(self, session: Session) -> None:
+    def _go_on(self, domid: int) -> bool:
+        """Serve a domain that the store was recovered with; returns whether it is still the same one, and alive."""
+        ring, state = self._store.rings[domid], self._seen.get(domid)
+        if state is None or state.is_dying or state.unique != ring.unique:
+            return False
+        try:
+            self.map(domid, ring.gfn, ring.port)
+        except errors.XenstoreError as error:
+            self._log(f"domain {domid} lives, but its store ring cannot be connected again: {error}")
+            return True
+        self._connect(domid, ring)
+        return True
+
+    def _connect(self, domid: int, ring: Ring) -> None:
         """Go on with a ring whose other side is alive: its indices stay."""
-        link = self._links[session.domid]
-        link.attach(session)
-        link.connected()
+        link, session = self._links[domid], self._store.session_of(domid)
+        if session is None:
+            link.attach(self._store.connect_domain(domid, ring))
+            link.connected()
+        elif domid in self._store.ignored:
+            link.ignore(session, self._store.ignored[domid])
+        elif not link.adopt(session):
+            self._log(
+                f"domain {domid} is further in its store ring than the journal: what lies between is lost; "
+                "if it waits for answers or events, it has to be restarted"
+            )
+        self._notify(link.port)
         self._serve(link)
 
     # --- events -----------------------------------------------------------------------------------------

@@ -1,0 +1,16 @@
+from enum import Enum
+
+from xenstore._store import Store
+
+class Ending(Enum):
+    CLEAN = "the log ends here"
+    CUT = "a frame goes on in what follows"
+    DAMAGED = "a frame is damaged or incomplete"
+
+class ReplayError(Exception): ...
+
+def scan(
+    data: bytes | bytearray | memoryview, start: int, sequence: int
+) -> tuple[int, int, int, Ending]: ...
+def apply(store: Store, data: bytes | bytearray | memoryview, start: int, end: int) -> None: ...
+def set_generation(store: Store, generation: int) -> None: ...

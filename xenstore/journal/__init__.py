@@ -1,0 +1,10 @@
+"""The journal: what a store needs to go on after whatever ended it, in the files of one directory.
+
+    log.N          segment N of the log: a header of 4096 bytes, then frames (`_recorder`), zeros after the last
+    image.N        everything as it was before segment N, in frames, too
+    *.new          a file that is being made
+
+A store is recovered from the highest image and the segments from its number on; where there is no image, from
+segment 1 on and an empty store.  The page cache outlives the process, and a store means nothing once the
+host was started anew, so nothing is ever synced to a disk.
+"""

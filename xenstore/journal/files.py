@@ -1,0 +1,59 @@
+"""The names of a journal's files, and which there are."""
+
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"(log|image)\.(\d+)")
+
+
+class Files:
+    """The directory of one journal.
+
+    Raises:
+        OSError: it cannot be made or read.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def create(self) -> None:
+        """Make the directory, for its owner alone, and remove what was left half made."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.directory.glob("*.new"):
+            path.unlink()
+
+    def log(self, number: int) -> Path:
+        return self.directory / f"log.{number}"
+
+    def image(self, number: int) -> Path:
+        return self.directory / f"image.{number}"
+
+    def logs(self) -> list[int]:
+        """Numbers of the segments there are, ascending."""
+        return self._numbers("log")
+
+    def images(self) -> list[int]:
+        """Numbers of the images there are, ascending."""
+        return self._numbers("image")
+
+    def _numbers(self, kind: str) -> list[int]:
+        if not self.directory.is_dir():
+            return []
+        names = (_NAME.fullmatch(path.name) for path in self.directory.iterdir())
+        return sorted(int(name[2]) for name in names if name is not None and name[1] == kind)
+
+    def remove_before(self, number: int) -> None:
+        """Remove what an image makes superfluous; of all older than `number`, images first."""
+        for old in self.images():
+            if old < number:
+                self.image(old).unlink()
+        for old in self.logs():
+            if old < number:
+                self.log(old).unlink()
+
+    def remove_all(self) -> None:
+        """Remove every file of the journal; last the segment that may say why it ended."""
+        for number in self.images():
+            self.image(number).unlink()
+        for number in self.logs():
+            self.log(number).unlink()

@@ -1,0 +1,221 @@
+"""Keeping a journal: segments for the recorder, and images that make old segments superfluous."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from xenstore._failpoint import reach
+from xenstore._recorder import Recorder
+from xenstore.journal.files import Files
+from xenstore.journal.image import ImageWriter
+from xenstore.journal.segment import SEGMENT_BYTES, Header, Segment, fill
+from xenstore.store import Store
+
+#: How much is logged after an image before the next one is begun: this, or as much as the image holds.
+LOG_BYTES_MIN = 4 * SEGMENT_BYTES
+
+
+class Journal:
+    """Records what happens to a store, from `start` on, in the files of a directory.
+
+    What can wait is done in slices: `work`, which the store calls between turns.
+
+    Attributes:
+        failure: why nothing is recorded any more, or None.
+    """
+
+    def __init__(self, files: Files, store: Store, log: Callable[[str], object], boot: str) -> None:
+        self._files = files
+        self._store = store
+        self._log = log
+        self._boot = boot
+        self._life = os.urandom(16)
+        self._number = 0
+        self._segment: Segment | None = None
+        self._spare = _Spare(files)
+        self._image: ImageWriter | None = None
+        self._image_wanted = False
+        self._image_bytes = 0
+        self._written_at_image = 0
+        self._image_failed = False
+
+    @property
+    def failure(self) -> str | None:
+        return self._recorder.failure
+
+    def start(self, number: int = 0, sequence: int = 0) -> None:
+        """Record from now on, after segment `number` and frame `sequence` of what was recovered.
+
+        Raises:
+            OSError: there is no room for the first segment.
+        """
+        self._number = number
+        self._recorder = Recorder(self._more, sequence)
+        self._begin_segment(goes_on=False)
+        self._store.recorder = self._recorder
+        self._image_wanted = number > 0
+        self._store.work = self.work
+        self._store.has_work = True
+
+    def stop(self) -> None:
+        """Record nothing any more; what is recorded stays."""
+        self._store.seal_now()
+        self._store.recorder = self._store.work = None
+        self._store.has_work = False
+        self._recorder.stop("stopped")
+        self._abandon_image()
+        self._spare.drop()
+
+    # --- segments ---------------------------------------------------------------------------------
+
+    def _more(self) -> memoryview:
+        """The next segment's buffer, for the recorder, in the midst of a frame."""
+        assert self._segment is not None
+        try:
+            buffer = self._begin_segment(goes_on=True)
+        except OSError as error:
+            why = f"{self._files.log(self._number + 1)}: {error.strerror or error}"
+            self._segment.end(why)
+            self._abandon_image()
+            self._log(
+                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from now "
+                "on survives its end: make room there, it is tried again"
+            )
+            raise
+        if self._recorder.written - self._written_at_image > max(LOG_BYTES_MIN, self._image_bytes):
+            self._image_wanted = True
+        self._store.has_work = True
+        return buffer
+
+    def _begin_segment(self, *, goes_on: bool) -> memoryview:
+        path = self._files.log(self._number + 1)
+        self._spare.finish(path)
+        reach("segment.filled")
+        header = Header(self._number + 1, self._recorder.sequence, goes_on, self._life, self._boot)
+        self._segment = Segment(path, header)
+        self._number += 1
+        reach("segment.begun")
+        if not goes_on:
+            self._recorder.into(self._segment.buffer)
+        return self._segment.buffer
+
+    # --- in slices --------------------------------------------------------------------------------
+
+    def work(self) -> bool:
+        """A slice of what can wait; returns whether there is more."""
+        if self.failure is not None:
+            return False
+        if not self._spare.is_full:
+            return self._spare.work() or self._image_wanted or self._image is not None
+        if self._image is not None:
+            self._write_image(self._image)
+        elif self._image_wanted:
+            self._begin_image()
+        return self._image is not None or not self._spare.is_full
+
+    def _begin_image(self) -> None:
+        """From here on an image is written of the store as it is now; the log goes on in a segment of its own."""
+        self._image_wanted = False
+        self._written_at_image = self._recorder.written
+        self._store.seal_now()
+        try:
+            self._begin_segment(goes_on=False)
+            self._image = ImageWriter(
+                self._files.image(self._number), self._store, self._life, self._recorder.sequence
+            )
+        except OSError as error:
+            self._no_image(error)
+
+    def _write_image(self, image: ImageWriter) -> None:
+        try:
+            if not image.work():
+                return
+            self._image_bytes = image.size
+            self._files.remove_before(self._number_of(image))
+        except OSError as error:
+            self._no_image(error)
+            return
+        self._image = None
+        if self._image_failed:
+            self._image_failed = False
+            self._log("the journal is complete again")
+
+    def _number_of(self, image: ImageWriter) -> int:
+        return int(image.path.suffix[1:])
+
+    def _no_image(self, error: OSError) -> None:
+        """The log grows on; the next full segment tries again."""
+        self._abandon_image()
+        self._written_at_image = self._recorder.written
+        if not self._image_failed:
+            self._image_failed = True
+            self._log(f"no image of the journal can be written: {error}; its log grows on until that works again")
+
+    def _abandon_image(self) -> None:
+        if self._image is not None:
+            self._image.abandon()
+            self._image = None
+
+    def retry(self) -> None:
+        """After a failure: begin anew, if there is room now.  What was recorded before is removed for that."""
+        if self.failure is None:
+            return
+        try:
+            self._files.remove_all()
+            self._recorder.restart()
+            self._begin_segment(goes_on=False)
+        except OSError as error:
+            self._recorder.stop(error.strerror or str(error))
+            return
+        self._image_failed = self._image_wanted = self._store.has_work = True
+
+
+class _Spare:
+    """A segment that is filled with zeros before it is needed."""
+
+    def __init__(self, files: Files) -> None:
+        self._path = files.directory / "spare.new"
+        self._fd = -1
+        self._done = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._done == SEGMENT_BYTES
+
+    def work(self) -> bool:
+        """Fill another slice; returns whether that succeeded, and so makes sense to go on with."""
+        try:
+            self._fill()
+        except OSError:
+            self.drop()  # it is said when the segment is needed
+            return False
+        return True
+
+    def _fill(self) -> None:
+        if self._fd < 0:
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._fd = os.open(self._path, flags, 0o600)
+        self._done = fill(self._fd, self._done)
+
+    def finish(self, path: os.PathLike[str]) -> None:
+        """Become the file `path`, full.
+
+        Raises:
+            OSError: there is no room.
+        """
+        try:
+            while not self.is_full:
+                self._fill()
+            os.rename(self._path, path)
+        except OSError:
+            self.drop()
+            raise
+        os.close(self._fd)
+        self._fd, self._done = -1, 0
+
+    def drop(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd, self._done = -1, 0
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)

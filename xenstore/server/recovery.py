@@ -1,0 +1,111 @@
+"""What a daemon does with the journal of the one before it, and keeping its own."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from xenstore._pump import Pump
+from xenstore.journal import boot
+from xenstore.journal.files import Files
+from xenstore.journal.reader import Found, ReplayError, StreamError
+from xenstore.journal.writer import Journal
+from xenstore.server.options import Options
+from xenstore.server.rings import Rings
+from xenstore.server.start import StartError
+from xenstore.store import Store
+
+#: How often a journal that could not be continued is tried again, in seconds.
+RETRY_SECONDS = 10.0
+
+Log = Callable[[str], object]
+
+
+def open_journal(options: Options, store: Store, rings: Rings | None, log: Log) -> Journal:
+    """Make a fresh store go on where the journal in the run directory ends, and record it from now on.
+
+    Raises:
+        StartError: the journal cannot be used, or --fresh would lose the store of running domains.
+    """
+    files = Files(Path(os.path.dirname(options.socket), "journal"))
+    journal = Journal(files, store, log, boot.identity())
+    try:
+        files.create()
+        if options.fresh:
+            _refuse_fresh(options, rings)
+            files.remove_all()
+            journal.start()
+        else:
+            journal.start(*_recover(files, store, rings, log))
+    except OSError as error:
+        raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
+    return journal
+
+
+async def keep_trying(journal: Journal, pump: Pump) -> None:
+    """Continue a journal that broke off as soon as that is possible, until cancelled."""
+    while True:
+        await trio.sleep(RETRY_SECONDS)
+        if journal.failure is not None:
+            pump.call_soon(journal.retry)
+
+
+def _refuse_fresh(options: Options, rings: Rings | None) -> None:
+    domains = [] if rings is None else rings.guests()
+    if domains and not options.force:
+        raise StartError(
+            f"--fresh would lose the store of domains that run ({', '.join(map(str, domains))}): shut them "
+            "down first, or add --force"
+        )
+
+
+def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple[int, int]:
+    """Recover what there is; returns the numbers of the last segment and frame."""
+    found = Found(files)
+    for line in found.dropped:
+        log(f"journal: dropped {line}")
+    why = _worthless(found, rings)
+    if why is not None:
+        log(f"the journal in {files.directory} is dropped: {why}")
+        files.remove_all()
+        return 0, 0
+    if found.is_empty:
+        return found.number, 0
+    _apply(found, files, store)
+    log(
+        f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} domains, "
+        f"as of change {found.sequence}"
+    )
+    return found.number, found.sequence
+
+
+def _worthless(found: Found, rings: Rings | None) -> str | None:
+    """Why a journal says nothing about this host as it is now."""
+    if found.is_empty:
+        return None
+    if found.end is not None:
+        return f"it breaks off where it could not be continued ({found.end})"
+    if not boot.same(found.boot, boot.identity()) and not _has_living_domain(found, rings):
+        return "it is from before the host was started"
+    return None
+
+
+def _has_living_domain(found: Found, rings: Rings | None) -> bool:
+    store = Store()
+    try:
+        found.recover(store)
+    except (ReplayError, StreamError):
+        return False
+    return rings is not None and any(
+        domid != 0 and rings.lives(domid, ring.unique) for domid, ring in store.rings.items()
+    )
+
+
+def _apply(found: Found, files: Files, store: Store) -> None:
+    try:
+        found.recover(store)
+    except (ReplayError, StreamError) as error:
+        raise StartError(
+            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty store"
+        ) from error
