@@ -15,8 +15,9 @@ from xenstore.wire import Feature, MessageType
 if TYPE_CHECKING:
     from xenstore.store import Session, Store
 
-#: What this store offers a guest or client, and all that SET_FEATURE may grant.
-FEATURES = Feature.ERROR | Feature.WATCH_DEPTH | Feature.DOMID_ANY
+#: What this store offers a guest or client, and all that SET_FEATURE may grant.  Xen's C xenstored does not
+#: offer RECONNECTION, oxenstored nothing else.
+FEATURES = Feature.RECONNECTION | Feature.ERROR | Feature.WATCH_DEPTH | Feature.DOMID_ANY
 
 OK = b"OK\0"
 

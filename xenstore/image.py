@@ -28,7 +28,6 @@ class Ring(NamedTuple):
         gfn, remote_port: as INTRODUCE named them; 0: not known.
         local_port: this host's end of its event channel; 0: not known.
         unique: what the hypervisor tells this domain from others of the same domid by; 0: not known.
-        request_position, reply_position: our indices (req_cons, rsp_prod); None: as the page shows.
         error: why the ring is ignored, as in the page's error field; 0: it is not.
     """
 
@@ -36,8 +35,6 @@ class Ring(NamedTuple):
     remote_port: int = 0
     local_port: int = 0
     unique: int = 0
-    request_position: int | None = None
-    reply_position: int | None = None
     error: int = 0
 
 
@@ -112,19 +109,9 @@ def capture(
 
 
 def _domain(store: Store, domid: int, session: Session, ring: Ring | None) -> Domain:
-    state, known = session.export(), store.rings[domid]
-    if ring is None:
-        taken = state["executed_bytes"] + len(state["input"])
-        ring = Ring(
-            known.gfn,
-            known.port,
-            0,
-            known.unique,
-            taken & 0xFFFFFFFF,
-            state["sent_bytes"] & 0xFFFFFFFF,
-            store.ignored.get(domid, 0),
-        )
-    return Domain(domid, state, ring)
+    known = store.rings[domid]
+    ring = ring or Ring(known.gfn, known.port, 0, known.unique, store.ignored.get(domid, 0))
+    return Domain(domid, session.export(), ring)
 
 
 def restore(image: Image, store: Store) -> dict[int, Session]:

@@ -69,10 +69,9 @@ STORE = struct.Struct("=QII")
 #: Domid, features.
 AHEAD = struct.Struct("=II")
 REPORTED = struct.Struct("=I")
-#: Connection, last transaction, features, error, flags, request position, reply position, remote port,
-#: position in the output stream, gfn, size of the input beyond INPUT_MAX, which follows.
-SESSION = struct.Struct("=IIIIIIIIQQQ")
-HAS_POSITIONS = 1
+#: Connection, last transaction, features, error, remote port, nothing, positions in the input and the output
+#: stream, gfn, size of the input beyond INPUT_MAX, which follows.
+SESSION = struct.Struct("=IIIIIIQQQQ")
 
 
 def record(type: int, *parts: bytes) -> bytes:

@@ -157,7 +157,10 @@ class Store(_store.Store):
         return session
 
     def restore_domain(self, state: Mapping[str, Any], ring: Ring, error: int = 0) -> Session:
-        """An introduced domain's session, by what `Session.export` told; error: why its ring is ignored, or 0."""
+        """An introduced domain's session, by what `Session.export` told.
+
+        error: why its ring is ignored, or 0.
+        """
         session = self.open_session(state["domid"], state["privileged"])
         session.take_over(state)
         self._introduced(session)

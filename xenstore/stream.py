@@ -112,7 +112,6 @@ def _connection(
 
 
 def _session_record(number: int, state: State, ring: Ring) -> bytes:
-    positions = ring.request_position, ring.reply_position
     more = state["input"][records.INPUT_MAX :]
     return record(
         records.OUR_SESSION,
@@ -121,10 +120,9 @@ def _session_record(number: int, state: State, ring: Ring) -> bytes:
             state["last_tx_id"],
             state["features"],
             ring.error,
-            0 if None in positions else records.HAS_POSITIONS,
-            positions[0] or 0,
-            positions[1] or 0,
             ring.remote_port,
+            0,
+            state["executed_bytes"],
             state["sent_bytes"],
             ring.gfn,
             len(more),

@@ -216,16 +216,13 @@ class _Reading:
 
     def _our_session(self, reader: Reader) -> None:
         fields = reader.take(records.SESSION)
-        number, last_tx_id, features, error, flags, request, reply, remote_port, sent_bytes, gfn, more = (
-            fields
-        )
+        number, last_tx_id, features, error, remote_port, _, executed_bytes, sent_bytes, gfn, more = fields
         connection = self._of(reader, number)
-        connection.state.update(last_tx_id=last_tx_id, features=features, sent_bytes=sent_bytes)
+        connection.state.update(
+            last_tx_id=last_tx_id, features=features, executed_bytes=executed_bytes, sent_bytes=sent_bytes
+        )
         connection.state["input"] += reader.raw(more)
         connection.ring = connection.ring._replace(gfn=gfn, remote_port=remote_port, error=error)
-        if flags & records.HAS_POSITIONS:
-            connection.ring = connection.ring._replace(request_position=request, reply_position=reply)
-            connection.state["executed_bytes"] = (request - len(connection.state["input"])) & 0xFFFFFFFF
 
     def _of(self, reader: Reader, number: int) -> _Connection:
         connection = self._connections.get(number)

@@ -26,6 +26,8 @@ cdef enum:
 
 cdef enum:
     RECONNECT = 1                   # in CONNECTION: the guest asks to start anew
+    RECONNECTION = 1                # in SERVER_FEATURES: it may; xenstore.wire.Feature has these for Python
+    ERROR_FIELD = 2                 # the reason for being ignored stands in ERROR
 
 NO_ERROR = 0
 ERROR_COMM = 1                      # event channel trouble
@@ -72,6 +74,9 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
+        if self.page.load(CONNECTION) == RECONNECT:
+            self.attach(session)            # it starts anew, whatever was
+            return True
         if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
             session.sent(session.out_tail - session.out_head)
             session.take_input(b"")
@@ -86,7 +91,7 @@ cdef class Link(Carrier):
         """Go on ignoring a domain, whose session is closed."""
         self.own(session)
         self.error = error
-        if session.features & 2:
+        if session.features & ERROR_FIELD:
             self.page.store(ERROR, error)
 
     def detach(self) -> None:
@@ -123,8 +128,10 @@ cdef class Link(Carrier):
 
     @property
     def wants_reconnect(self) -> bool:
-        """Whether the domain asks to start anew: whoever introduced it closes its session and calls `restart`."""
-        return self.session is not None and not self.error and self.page.load(CONNECTION) == RECONNECT
+        """Whether the domain asks to start anew, which it may if it was offered that: whoever introduced it closes
+        its session and calls `restart`."""
+        return (self.session is not None and self.session.features & RECONNECTION != 0
+                and not self.error and self.page.load(CONNECTION) == RECONNECT)
 
     def serve(self) -> bool:
         """Take at most one ring of requests, execute them, give what output fits.
@@ -187,7 +194,7 @@ cdef class Link(Carrier):
         self.error = error
         self.session.store.ignore(self.domid, error)
         self.session.store.seal()
-        if self.session.features & 2:
+        if self.session.features & ERROR_FIELD:
             self.page.store(ERROR, error)
         self.session.store.say(
             f"domain {self.domid}: its store ring breaks the protocol "

@@ -139,7 +139,7 @@ cdef class Session(Output):
         self.actor.privileged = privileged
         self.actor.target = NO_DOMAIN
         self.actor.any_domain = True
-        self.features = 14
+        self.features = 15
         store.sessions.add(self)
         if not privileged:
             self.event_times = deque()
@@ -765,7 +765,8 @@ cdef class Session(Output):
             self.keep(p, len(data))
 
     def taken_over(self):
-        """All is taken over: go on from here."""
+        """All is taken over, and recorded where that came from: go on from here."""
+        self.recorded_bytes = self.sent_bytes + (self.out_tail - self.out_head)
         self.forget_pending()
         if self.event_times is not None:
             self.event_times.clear()

@@ -6,9 +6,42 @@ import pytest
 
 from tests.xen import images, stores
 from tests.xen.dom0 import Dom0, Failed
+from tests.xen.figures import Figures
 from tests.xen.guest import Devices, Guest
 from tests.xen.packages import Missing
 from tests.xen.stores import Store
+
+FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = Figures()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Scenarios that show something only on this project's store stay off Debian's."""
+    unfit = [item for item in items if item.get_closest_marker("ours") and _store_of(item) == stores.DEBIAN]
+    config.hook.pytest_deselected(items=unfit)
+    items[:] = [item for item in items if item not in unfit]
+
+
+def _store_of(item: pytest.Item) -> Store | None:
+    call = getattr(item, "callspec", None)
+    return call.params.get("store") if call else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = config.stash[FIGURES].lines
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Told at the end of the run."""
+    return request.config.stash[FIGURES]
 
 
 @pytest.fixture(scope="session", params=[stores.DEBIAN, stores.OURS], ids=lambda store: store.name)
@@ -24,7 +57,7 @@ def dom0(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom
     try:
         built = images.build()
     except Missing as missing:
-        pytest.fail(str(missing), pytrace=False)
+        pytest.exit(str(missing), returncode=1)
     try:
         booted = Dom0(built, tmp_path_factory.mktemp(store.name))
     except Failed as failed:

@@ -14,6 +14,10 @@ STOP_LIMIT_S = 60
 UNTIL = 'until_done() { until "$@" >/dev/null 2>&1; do read -r -t 0.2 <>/run/never || true; done; }\n'
 
 
+#: For dom0: `home` is the folder of the domain made last; the store lists them in that order.
+NEWEST = "home=/local/domain/$(xenstore-list /local/domain | tail -n 1)\n"
+
+
 class Devices(NamedTuple):
     """What a guest gets.
 
@@ -26,29 +30,79 @@ class Devices(NamedTuple):
     address: str = ""
 
 
-NO_DEVICES = Devices()
-
-
-class Guest:
-    """A running PV guest.
+class Domain:
+    """A running PV domain of xl's.
 
     Attributes:
         name: in xl and in the store.
         domid: its number.
         home: its folder in the store.
+        start_s: from `xl create` to its report, if that was waited for, in seconds of dom0's clock.
     """
 
-    def __init__(self, dom0: Dom0, name: str, devices: Devices = NO_DEVICES) -> None:
-        """Create it and wait for its report. Raises dom0.Failed when that takes over START_LIMIT_S."""
+    def __init__(self, dom0: Dom0, name: str, config: str, *, wait: bool) -> None:
+        """Create it; `wait` for its report, too. Raises dom0.Failed when that takes over START_LIMIT_S."""
         self.name = name
         self._dom0 = dom0
+        path = f"/run/{name}.cfg"
+        created = dom0.must(
+            f"cat >{path} <<'END'\n{config}END\n"
+            f"begin=$EPOCHREALTIME\nxl create {path}\n{NEWEST}"
+            + (f"{UNTIL}until_done xenstore-read $home/data/state\n" if wait else "")
+            + "echo; echo $begin $EPOCHREALTIME $home",
+            START_LIMIT_S,
+        )
+        begin, end, self.home = created.splitlines()[-1].split()
+        self.domid = int(self.home.rpartition("/")[2])
+        self.start_s = float(end) - float(begin)
+
+    def await_report(self) -> None:
+        """Until it says in the store that it is up; Failed when that takes over START_LIMIT_S."""
+        self._dom0.must(f"{UNTIL}until_done xenstore-read {self.home}/data/state", START_LIMIT_S)
+
+    def await_console(self, text: str, limit_s: int = 30) -> None:
+        """Until it has written `text` to its console; Failed when that takes over `limit_s`."""
+        self._dom0.must(f"{UNTIL}until_done grep -aqF {shlex.quote(text)} {self._console}", limit_s)
+
+    def console(self) -> str:
+        """What it has written to its console."""
+        return self._dom0.must(f"tr -d '\\r\\0' <{self._console}")
+
+    @property
+    def _console(self) -> str:
+        return f"/var/log/xen/console/guest-{self.name}.log"
+
+    def destroy(self) -> None:
+        """Have it destroyed and wait for its end; Failed after STOP_LIMIT_S."""
+        self._dom0.must(f"xl destroy {self.name}", STOP_LIMIT_S)
+        self.await_end()
+
+    def await_end(self) -> None:
+        """Until xl knows it no more and its devices are gone; Failed after STOP_LIMIT_S."""
+        self._dom0.must(
+            f"gone() {{ ! xl domid {self.name} && ! xenstore-exists /libxl/{self.domid}; }}\n"
+            f"{UNTIL}until_done gone",
+            STOP_LIMIT_S,
+        )
+
+
+class Program(Domain):
+    """A domain that is one small program (`bare/`), which does what its `act` says: see `bare/acts.c`."""
+
+    def __init__(self, dom0: Dom0, name: str, act: str) -> None:
+        lines = [f"kernel = '{dom0.images.program}'", f"extra = '{act}'", "memory = 8"]
+        super().__init__(dom0, name, _config(name, lines), wait=True)
+
+
+class Guest(Domain):
+    """A running Linux that obeys commands."""
+
+    def __init__(self, dom0: Dom0, name: str, devices: Devices, *, wait: bool = True) -> None:
+        """As `Domain`."""
         self._orders = 0
-        config = f"/run/{name}.cfg"
-        make_disk = f"truncate -s 16M {devices.disk}\n" if devices.disk else ""
-        dom0.must(f"cat >{config} <<'END'\n{_config(dom0, name, devices)}END\n{make_disk}")
-        dom0.must(f"xl create {config}", START_LIMIT_S)
-        self._find()
-        dom0.must(f"{UNTIL}until_done xenstore-read {self.home}/data/state", START_LIMIT_S)
+        if devices.disk:
+            dom0.must(f"truncate -s 16M {devices.disk}")
+        super().__init__(dom0, name, _config(name, _linux(dom0, devices)), wait=wait)
 
     def obey(self, command: str, limit_s: int = 30) -> Done:
         """Have the guest run a shell command; its exit status and the end of its output.
@@ -73,45 +127,29 @@ class Guest:
         assert done.status == 0, f"{self.name}: {command}: status {done.status}: {done.output}"
         return done.output
 
-    def await_console(self, text: str) -> None:
-        """Until it has written `text` to its console; Failed when that takes over 30 s."""
-        log = f"/var/log/xen/console/guest-{self.name}.log"
-        self._dom0.must(f"{UNTIL}until_done grep -aqF {shlex.quote(text)} {log}")
-
     def save(self, file: str) -> None:
         """Into a file of dom0's; it runs no more."""
         self._dom0.must(f"xl save {self.name} {file}", START_LIMIT_S)
 
     def restore(self, file: str) -> None:
         """From that file, under another domid."""
-        self._dom0.must(f"xl restore {file}", START_LIMIT_S)
-        self._find()
-
-    def _find(self) -> None:
-        self.domid = int(self._dom0.must(f"xl domid {self.name}"))
-        self.home = f"/local/domain/{self.domid}"
-
-    def await_end(self) -> None:
-        """Until xl knows it no more and its devices are gone; Failed after STOP_LIMIT_S."""
-        self._dom0.must(
-            f"gone() {{ ! xl domid {self.name} && ! xenstore-exists /libxl/{self.domid}; }}\n"
-            f"{UNTIL}until_done gone",
-            STOP_LIMIT_S,
-        )
+        done = self._dom0.must(f"xl restore {file}\n{NEWEST}echo; echo $home", START_LIMIT_S)
+        self.home = done.splitlines()[-1]
+        self.domid = int(self.home.rpartition("/")[2])
 
 
-def _config(dom0: Dom0, name: str, devices: Devices) -> str:
-    images = dom0.images
+def _config(name: str, lines: list[str]) -> str:
+    common = [f"name = '{name}'", "type = 'pv'", "vcpus = 1", "on_crash = 'destroy'"]
+    return "".join(f"{line}\n" for line in common + lines)
+
+
+def _linux(dom0: Dom0, devices: Devices) -> list[str]:
     argument = f" address={devices.address}" if devices.address else ""
     lines = [
-        f"name = '{name}'",
-        "type = 'pv'",
-        f"kernel = '{images.kernel}'",
-        f"ramdisk = '{images.guest}'",
+        f"kernel = '{dom0.images.kernel}'",
+        f"ramdisk = '{dom0.images.guest}'",
         f"extra = 'console=hvc0 quiet{argument}'",
         "memory = 160",
-        "vcpus = 1",
-        "on_crash = 'destroy'",
     ]
     if devices.disk:
         lines.append(f"disk = ['format=raw,vdev=xvda,access=w,target={devices.disk}']")
@@ -119,4 +157,4 @@ def _config(dom0: Dom0, name: str, devices: Devices) -> str:
         # The last byte of the address makes the MAC unique on the bridge.
         last = int(devices.address.rpartition(".")[2])
         lines.append(f"vif = ['mac=00:16:3e:01:02:{last:02x},bridge=xenbr0']")
-    return "".join(f"{line}\n" for line in lines)
+    return lines

@@ -1,9 +1,11 @@
 """Build what is booted: Xen, a kernel, and one initial RAM disk each for dom0 and for the guests."""
 
+import compileall
 import gzip
 import hashlib
 import lzma
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +33,8 @@ DOM0_MODULES = [
     "bridge",
 ]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
+#: A guest without a kernel, freestanding C.
+PROGRAM = HERE / "bare"
 #: Loaded at run time by name, so that ldd does not list it.
 UNLISTED_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1"
 
@@ -42,6 +46,7 @@ class Images(NamedTuple):
     kernel: Path
     dom0: Path
     guest: Path
+    program: Path
 
 
 def build() -> Images:
@@ -50,15 +55,24 @@ def build() -> Images:
     Raises packages.Missing.
     """
     require_installed()
+    _compile_modules()
     linux = kernel()
     folder = cache() / f"images-{_fingerprint(linux)}"
-    images = Images(*(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img")))
+    images = Images(*(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img", "program")))
     if not folder.exists():
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
         _build_in(unfinished, linux)
+        for old in cache().glob("images-*"):
+            shutil.rmtree(old)
         unfinished.rename(folder)
     return images
+
+
+def _compile_modules() -> None:
+    """Compile this project's Python: dom0, which cannot write here, would do it at each start."""
+    for folder in ("xenstore", "clients"):
+        compileall.compile_dir(HERE.parents[1] / folder, quiet=2)
 
 
 def _build_in(folder: Path, linux: Kernel) -> None:
@@ -71,16 +85,27 @@ def _build_in(folder: Path, linux: Kernel) -> None:
     for name in ("poweroff", "reboot"):
         guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
     guest.write(folder / "guest.img")
+    compile_program(folder / "program")
 
 
 def _fingerprint(linux: Kernel) -> str:
     """A short name for what the images are made of."""
     digest = hashlib.sha256(linux.version.encode())
-    for source in (*HERE.glob("*.py"), *HERE.glob("dom*/*"), *map(Path, INSTALLED)):
-        if HERE in source.parents and source.name not in ("images.py", "cpio.py", "init"):
-            continue
+    ours = (HERE / "images.py", HERE / "cpio.py", *HERE.glob("dom*/init"), *PROGRAM.iterdir())
+    for source in (*ours, *map(Path, INSTALLED)):
         digest.update(f"{source}:{os.stat(source).st_mtime_ns}".encode())
     return digest.hexdigest()[:12]
+
+
+def compile_program(target: Path) -> None:
+    """Make the guest that is one small program: without libraries, in the general registers alone."""
+    options = (
+        "-std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -mno-red-zone "
+        "-mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables -no-pie -static -nostdlib "
+        "-Wl,-Ttext-segment=0x100000,--build-id=none,-z,noexecstack,-z,max-page-size=4096"
+    )
+    sources = sorted(map(str, PROGRAM.glob("*.c")))
+    subprocess.run(["gcc", *options.split(), "-o", str(target), *sources], check=True)
 
 
 def _decompressed(image: Path) -> bytes:

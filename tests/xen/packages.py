@@ -14,6 +14,7 @@ INSTALLED = {
     "/usr/bin/busybox": "busybox-static",
     "/usr/sbin/brctl": "bridge-utils",
     "/usr/sbin/ip": "iproute2",
+    "/usr/bin/gcc": "gcc",
 }
 #: The kernel's package depends on the one with the files. (The cloud kernel cannot be a dom0.)
 KERNEL = "linux-image-amd64"

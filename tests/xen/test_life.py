@@ -1,12 +1,15 @@
 """A host's life on the store: dom0's kernel, guests made, used and ended with Debian's xl."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import Devices, Guest
+from tests.xen.guest import Guest
 from tests.xen.stores import Store
 
-pytestmark = pytest.mark.xen
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
 
 def test_the_store_is_the_one_that_is_meant(dom0: Dom0, store: Store) -> None:
@@ -26,11 +29,25 @@ def test_xl_lists_dom0(dom0: Dom0) -> None:
     assert rows[1].split()[:2] == ["Domain-0", "0"]
 
 
-def test_guest_without_devices(dom0: Dom0) -> None:
-    guest = Guest(dom0, "plain")
+def test_our_xen_init_dom0_names_all_cpupools(dom0: Dom0) -> None:
+    """Debian's program, with which the host came up, has left the first one's name."""
+    program = Path(sys.prefix) / "bin/xen-init-dom0"
+    named = dom0.must(
+        "xl cpupool-cpu-remove Pool-0 1\nxl cpupool-create 'name=\"second\"' 'cpus=[\"1\"]'\n"
+        "xenstore-rm /local/pool; xenstore-rm /local/domain/0/name\n"
+        f"{program}\nxenstore-ls -f /local/pool\nxenstore-read /local/domain/0/name\n"
+        "xl cpupool-destroy Pool-1\nxl cpupool-cpu-add Pool-0 1",
+        60,
+    )
+    lines = named.splitlines()
+    assert [line for line in lines if "/name" in line] == [
+        f'/local/pool/{number}/name = "Pool-{number}"' for number in (0, 1)
+    ]
+    assert lines[-1] == "Domain-0"
+
+
+def test_guest_is_up_and_has_a_console(guest: Guest) -> None:
     guest.await_console(f"guest: up, named {guest.name}")
-    dom0.must(f"xl shutdown {guest.name}")
-    guest.await_end()
 
 
 def test_guest_reads_its_name(guest: Guest) -> None:
@@ -72,11 +89,3 @@ def test_interface_is_attached_and_detached_hot(dom0: Dom0, guest: Guest) -> Non
     guest.must(f"{wait}; ip link set eth1 up", 60)
     dom0.must(f"xl network-detach {guest.name} 1", 60)
     guest.must("[ ! -d /sys/class/net/eth1 ]")
-
-
-def test_destroyed_guest_leaves_nothing(dom0: Dom0) -> None:
-    before = dom0.must("xenstore-ls -fp")
-    guest = Guest(dom0, "victim", Devices(disk="/run/victim.img", address="10.0.0.3"))
-    dom0.must(f"xl destroy {guest.name}", 60)
-    guest.await_end()
-    assert dom0.must("xenstore-ls -fp") == before

@@ -1,7 +1,7 @@
 """The journal: what a store needs to go on after whatever ended it, in the files of one directory.
 
-    log.N          segment N of the log: a header of 4096 bytes, then frames (`_recorder`), zeros after the last
-    image.N        everything as it was before segment N, in frames, too
+    log.N          segment N of the log: a header of 4096 bytes, frames (`_recorder`), then zeros
+    image.N        everything as it was before segment N
     *.new          a file that is being made
 
 A store is recovered from the highest image and the segments from its number on; where there is no image, from

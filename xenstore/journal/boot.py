@@ -9,7 +9,7 @@ _TOLERANCE_SECONDS = 600.0
 
 
 def identity() -> str:
-    """The identity of this start of the host, at most 64 bytes: Linux's boot_id, else the second it started in."""
+    """Which start of the host this is, in at most 64 bytes: Linux's boot_id, else the second it began in."""
     try:
         return f"boot_id {_LINUX.read_text().strip()}"
     except OSError:

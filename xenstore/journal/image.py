@@ -38,7 +38,7 @@ class ImageWriter:
         self._nodes: stream.NodeWriter | None = stream.NodeWriter(store, True)
         self._made = path.with_name(path.name + ".new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = open(os.open(self._made, flags, 0o600), "wb", buffering=0)
+        self._fd = os.open(self._made, flags, 0o600)
         reach("image.begun")
         self._write(stream.head(self._image, private=True))
 
@@ -55,14 +55,14 @@ class ImageWriter:
         trailer = _TRAILER.pack(_MAGIC, life, sequence, self.size)
         self._write(trailer)
         self._write(_CHECKSUM.pack(self._crc))
-        self._file.close()
+        os.close(self._fd)
         reach("image.written")
         os.rename(self._made, self.path)
         reach("image.placed")
         return True
 
     def abandon(self) -> None:
-        self._file.close()
+        os.close(self._fd)
         with suppress(OSError):
             self._made.unlink(missing_ok=True)
 
@@ -70,7 +70,7 @@ class ImageWriter:
         self._crc = zlib.crc32(data, self._crc)
         view = memoryview(data)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[os.write(self._fd, view) :]
         self.size += len(data)
 
 

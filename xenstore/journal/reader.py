@@ -9,8 +9,8 @@ from xenstore._replay import Ending, ReplayError
 from xenstore.journal.files import Files
 from xenstore.journal.image import Image
 from xenstore.journal.segment import HEADER_BYTES, Header, read_header
-from xenstore.stream import StreamError
 from xenstore.store import Store
+from xenstore.stream import StreamError
 
 #: How far generations jump at a recovery, so that no listing has one that it had before.
 _GENERATION_GAP = 1 << 32
@@ -29,6 +29,7 @@ class Found:
 
     Attributes:
         boot: which start of the host it is of, or "".
+        life: what all its files share.
         number: of the last segment, whatever is in it.
         sequence: of the last frame that counts.
         dropped: what does not count although it is there, a line for each.
@@ -39,6 +40,7 @@ class Found:
     def __init__(self, files: Files) -> None:
         self._files = files
         self.boot = ""
+        self.life = b""
         self.sequence = 0
         self.dropped: list[str] = []
         self.end: str | None = None
@@ -74,7 +76,7 @@ class Found:
             except (ValueError, OSError) as error:
                 self.dropped.append(f"{self._files.image(number)}: {error}")
                 continue
-            self.sequence = self._image.sequence
+            self.life, self.sequence = self._image.life, self._image.sequence
             begin = number
             break
         for number in logs:
@@ -83,7 +85,8 @@ class Found:
         first = self._segments[0] if self._segments else None
         if self._image is None and (first is None or first[0] != 1):
             if first is not None:
-                self.dropped.append(f"{self._files.log(first[0])} and later: the image they follow is missing")
+                where = self._files.log(first[0])
+                self.dropped.append(f"{where} and later: the image that they follow is missing")
             return False
         return True
 
@@ -96,7 +99,8 @@ class Found:
         except (ValueError, OSError) as error:
             self.dropped.append(f"{path}: {error}")
             return
-        if header.number != number or (self._image is not None and header.life != self._image.life):
+        self.life = self.life or header.life
+        if (header.number, header.life) != (number, self.life):
             self.dropped.append(f"{path}: it belongs to another journal")
             return
         self.boot = header.boot

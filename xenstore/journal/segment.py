@@ -1,4 +1,4 @@
-"""Segments: the files of the log, filled with zeros before they are mapped, so that a full disk is an error."""
+"""Segments: the files of the log.  Full of zeros before they are mapped, so that a full disk is an error."""
 
 import mmap
 import os
@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
 
 class Segment:
-    """A segment that is being written: `buffer` takes frames; `end` says that no more come."""
+    """A segment that is being written: `buffer` takes frames."""
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
@@ -49,15 +49,22 @@ class Segment:
         self._map[: len(fixed) + 4] = fixed + _CHECKSUM.pack(zlib.crc32(fixed))
         self.buffer = memoryview(self._map)[HEADER_BYTES:]
 
-    def end(self, why: str) -> None:
-        """Say that what happened after the last frame is not recorded."""
-        text = why.encode()[:_END_TEXT_MAX]
-        self._map[_END_AT + 4 : _END_AT + 4 + len(text)] = text
-        self._map[_END_AT : _END_AT + 4] = _END.pack(len(text))
+
+def end_segment(path: Path, why: str) -> None:
+    """Say in a segment that what happened after its last frame is not recorded.
+
+    Takes no room.  Raises OSError where the file cannot be written.
+    """
+    text = why.encode()[:_END_TEXT_MAX]
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.pwrite(fd, _END.pack(len(text)) + text, _END_AT)
+    finally:
+        os.close(fd)
 
 
 def fill(fd: int, done: int) -> int:
-    """Write another slice of a new segment's zeros; returns how many bytes there are now (SEGMENT_BYTES: all).
+    """Write more of a new segment's zeros; returns how many bytes there are now (SEGMENT_BYTES: all).
 
     Raises:
         OSError: there is no room for it.
@@ -80,5 +87,5 @@ def read_header(data: memoryview) -> Header:
     if magic != _MAGIC:
         raise ValueError("of another program or version")
     (size,) = _END.unpack(data[_END_AT : _END_AT + 4])
-    end = bytes(data[_END_AT + 4 : _END_AT + 4 + min(size, _END_TEXT_MAX)]).decode(errors="replace") if size else None
-    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), end)
+    end = bytes(data[_END_AT + 4 : _END_AT + 4 + min(size, _END_TEXT_MAX)]).decode(errors="replace")
+    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), end or None)

@@ -8,7 +8,7 @@ from xenstore._failpoint import reach
 from xenstore._recorder import Recorder
 from xenstore.journal.files import Files
 from xenstore.journal.image import ImageWriter
-from xenstore.journal.segment import SEGMENT_BYTES, Header, Segment, fill
+from xenstore.journal.segment import SEGMENT_BYTES, Header, Segment, end_segment, fill
 from xenstore.store import Store
 
 #: How much is logged after an image before the next one is begun: this, or as much as the image holds.
@@ -18,7 +18,8 @@ LOG_BYTES_MIN = 4 * SEGMENT_BYTES
 class Journal:
     """Records what happens to a store, from `start` on, in the files of a directory.
 
-    What can wait is done in slices: `work`, which the store calls between turns.
+    What can wait is done in slices: `work`, which the store calls between turns.  Where there is no room for
+    the log, the store goes on without, and the journal says of itself that it ends there.
 
     Attributes:
         failure: why nothing is recorded any more, or None.
@@ -29,7 +30,7 @@ class Journal:
         self._store = store
         self._log = log
         self._boot = boot
-        self._life = os.urandom(16)
+        self._life = b""
         self._number = 0
         self._segment: Segment | None = None
         self._spare = _Spare(files)
@@ -43,19 +44,26 @@ class Journal:
     def failure(self) -> str | None:
         return self._recorder.failure
 
-    def start(self, number: int = 0, sequence: int = 0) -> None:
-        """Record from now on, after segment `number` and frame `sequence` of what was recovered.
+    def start(self, number: int = 0, sequence: int = 0, life: bytes = b"") -> None:
+        """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`.
+
+        number above 0 without a life: after files that are worth nothing; an image is needed first.
 
         Raises:
-            OSError: there is no room for the first segment.
+            OSError: the recovered journal cannot be continued, nor told so.
         """
         self._number = number
+        self._life = life or os.urandom(16)
         self._recorder = Recorder(self._more, sequence)
-        self._begin_segment(goes_on=False)
         self._store.recorder = self._recorder
-        self._image_wanted = number > 0
         self._store.work = self.work
-        self._store.has_work = True
+        self._image_wanted = self._store.has_work = True
+        try:
+            self._begin_segment(goes_on=False)
+        except OSError as error:
+            self._break_off(error)
+            return
+        self._image_wanted = number > 0
 
     def stop(self) -> None:
         """Record nothing any more; what is recorded stays."""
@@ -70,22 +78,26 @@ class Journal:
 
     def _more(self) -> memoryview:
         """The next segment's buffer, for the recorder, in the midst of a frame."""
-        assert self._segment is not None
         try:
             buffer = self._begin_segment(goes_on=True)
         except OSError as error:
-            why = f"{self._files.log(self._number + 1)}: {error.strerror or error}"
-            self._segment.end(why)
-            self._abandon_image()
-            self._log(
-                f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from now "
-                "on survives its end: make room there, it is tried again"
-            )
+            self._break_off(error)
             raise
         if self._recorder.written - self._written_at_image > max(LOG_BYTES_MIN, self._image_bytes):
             self._image_wanted = True
         self._store.has_work = True
         return buffer
+
+    def _break_off(self, error: OSError) -> None:
+        why = f"{self._files.log(self._number + 1)}: {error.strerror or error}"
+        self._log(
+            f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
+            "now on survives its end: make room there, it is tried again"
+        )
+        self._recorder.stop(why)
+        self._abandon_image()
+        for number in self._files.logs():
+            end_segment(self._files.log(number), why)
 
     def _begin_segment(self, *, goes_on: bool) -> memoryview:
         path = self._files.log(self._number + 1)
@@ -114,7 +126,7 @@ class Journal:
         return self._image is not None or not self._spare.is_full
 
     def _begin_image(self) -> None:
-        """From here on an image is written of the store as it is now; the log goes on in a segment of its own."""
+        """Write an image of the store as it is now; the log goes on in a segment of its own."""
         self._image_wanted = False
         self._written_at_image = self._recorder.written
         self._store.seal_now()
@@ -149,7 +161,7 @@ class Journal:
         self._written_at_image = self._recorder.written
         if not self._image_failed:
             self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; its log grows on until that works again")
+            self._log(f"no image of the journal can be written: {error}; its log grows on until that works")
 
     def _abandon_image(self) -> None:
         if self._image is not None:
@@ -157,7 +169,7 @@ class Journal:
             self._image = None
 
     def retry(self) -> None:
-        """After a failure: begin anew, if there is room now.  What was recorded before is removed for that."""
+        """After a failure: begin anew if there is room now.  What was recorded before is removed."""
         if self.failure is None:
             return
         try:

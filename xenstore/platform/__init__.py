@@ -18,7 +18,9 @@ class DomainState(NamedTuple):
     """What the hypervisor says of a domain.
 
     Attributes:
-        unique: differs between two domains that had the same domid one after the other; 0: not known.
+        unique: differs between two domains that had the same domid one after the other, and is the same
+            for one of them as long as it lives, whatever becomes of it and of xenstored; 64 bits; 0: not
+            known.
         is_shutdown: it has shut down or crashed and waits to be destroyed.
         is_dying: it is being destroyed, nothing of it can be mapped any more.
     """
@@ -45,10 +47,13 @@ class Platform(ABC):
     Attributes:
         name: what kind of host this is, for people.
         poll_only: only poll(2) can wait for `fileno()`, neither epoll nor kqueue.
+        pins_domids: a domain whose page is mapped here remains, dying at most, until it is unmapped: its
+            domid cannot be another's before.
     """
 
     name: str
     poll_only = False
+    pins_domids = False
 
     @abstractmethod
     def fileno(self) -> int:
@@ -108,7 +113,8 @@ class Platform(ABC):
 
     @abstractmethod
     def store_port(self, domid: int) -> int | None:
-        """The port an introduced domain would name, where the host knows it (existing domains at start)."""
+        """The port that an INTRODUCE of a running domain would name; None where the host cannot tell, or
+        where the domain does not wait for a xenstored there."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,91 +1,93 @@
-"""Which domains there are: the hypercall XEN_SYSCTL_getdomaininfolist.
+"""Which domains there are (XEN_SYSCTL_getdomaininfolist), and which is which (XEN_DOMCTL_get_domain_state).
 
-The tools' hypercalls carry an interface version; the hypervisor answers EACCES to any but its own.  What is
-used here is the same in all of them, so the version is found by asking.  What does change from one to the
-next is the length of struct xen_domctl_getdomaininfo: it is asked for one domain at a time, and only its
-head is read (domain at 0, flags at 4), which has stood since version 6.
-Source: xen/include/public/sysctl.h (struct xen_sysctl, struct xen_sysctl_getdomaininfolist), domctl.h
-(struct xen_domctl_getdomaininfo, XEN_DOMINF_*), xen.h (__HYPERVISOR_sysctl).
+What changes from one version of the hypervisor to the next is the length of struct xen_domctl_getdomaininfo:
+it is asked for one domain at a time, and only what has stood is read of it: domain at 0, flags at 4; the
+handle at 76 since Xen 4.3.
+Xen 4.21 and later number all domains they ever had (`unique_id`), and say so whatever the version.
+Source: xen/include/public/sysctl.h (struct xen_sysctl_getdomaininfolist), domctl.h
+(struct xen_domctl_getdomaininfo, XEN_DOMINF_*, struct xen_domctl_get_domain_state).
 """
 
 import errno
 import struct
-from collections.abc import Callable
 
-from xenstore.platform import DomainState, Unavailable
-from xenstore.platform.system import Mapping
+from xenstore.platform import DomainState
+from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.sysctl import HYPERVISOR_SYSCTL, find_version
 
-HYPERVISOR_SYSCTL = 35
+HYPERVISOR_DOMCTL = 36
 GETDOMAININFOLIST = 6
+GET_DOMAIN_STATE = 90
 FIRST_RESERVED_DOMID = 0x7FF0
 
 DYING = 1 << 0
 SHUTDOWN = 1 << 2
 
-#: Xen 4.17's first, later ones, then earlier ones.
-VERSIONS = (*range(0x15, 0x40), *range(0x14, 5, -1))
+#: Xen 4.3's, the first with the handle where it is read.
+FIRST_WITH_HANDLE = 0xA
 
 #: cmd, interface_version, first_domain, max_domains, buffer, num_domains.
 _REQUEST = struct.Struct("=IIH2xIQI")
 _NUM_DOMAINS = struct.Struct("=I")
-_HEAD = struct.Struct("=H2xI")
+#: domain, flags, handle (as two numbers).
+_INFO = struct.Struct("=H2xI68xQQ")
 
-#: Where things lie in the page shared with the hypervisor; the structure is 136 bytes, the answer about 200.
+#: cmd, interface_version (0: for every hypervisor), domain; state, caps, pad, unique_id.
+_STATE = struct.Struct("=IIH6xHHIQ")
+
+#: Where things lie in the page shared with the hypervisor; the structures are 136 and 144 bytes, the answer
+#: about 200.
 _NUM_DOMAINS_AT = 24
 _ANSWER_AT = 1024
 
 
 class DomainList:
-    """Asks the hypervisor.
+    """Asks the hypervisor."""
 
-    call: makes a hypercall of (number, argument), returns its result, raises OSError with the hypervisor's
-    errno.  page: memory that the hypervisor can reach.
-    """
-
-    def __init__(self, call: Callable[[int, int], int], page: Mapping) -> None:
-        self._call = call
-        self._page = page
+    def __init__(self, hypercalls: Hypercalls) -> None:
+        self._call = hypercalls
+        self._page = hypercalls.page
         self._version = 0
+        self._is_numbered = False
 
     def probe(self) -> None:
-        """Find the interface version.
+        """Find the interface version, and what domains can be told apart by.
 
         Raises:
             Unavailable: the hypervisor takes none, or refuses.
         """
-        try:
-            self._version = next(version for version in VERSIONS if self._takes(version))
-        except StopIteration:
-            raise Unavailable(
-                f"the hypervisor takes no sysctl interface version of {min(VERSIONS):#x} to "
-                f"{max(VERSIONS):#x}: this xenstored does not know it"
-            ) from None
-        except OSError as error:
-            raise Unavailable(
-                f"the hypervisor refuses to list the domains ({error.strerror}): xenstored must run in dom0"
-            ) from error
+        self._version = find_version(lambda version: self._next(0, version))
+        self._is_numbered = bool(self._number(0))
 
     def __call__(self) -> dict[int, DomainState]:
-        """All domains, by domid.  Cost: a hypercall for each.
+        """All domains, by domid.  Cost: one hypercall for each; two since Xen 4.21.
 
-        What tells a domain from an earlier one of the same domid is not known to this hypercall.
+        A domain's `unique` is the hypervisor's number of it; before Xen 4.21 it is made of the domain's
+        UUID, which its toolstack chooses and may give to its next domain, too; dom0, whose UUID may change
+        while it runs, has 0 there, like a domain without one.
         """
         found = {}
         domid = self._next(0, self._version)
         while domid is not None:
-            flags = self._unpack(_HEAD, _ANSWER_AT)[1]
-            found[domid] = DomainState(0, bool(flags & SHUTDOWN), bool(flags & DYING))
+            _, flags, first, second = self._unpack(_INFO, _ANSWER_AT)
+            unique = self._number(domid) if self._is_numbered else self._of_handle(domid, first ^ second)
+            if unique is not None:  # None: it ended just now
+                found[domid] = DomainState(unique, bool(flags & SHUTDOWN), bool(flags & DYING))
             domid = self._next(domid + 1, self._version)
         return found
 
-    def _takes(self, version: int) -> bool:
+    def _of_handle(self, domid: int, folded: int) -> int:
+        return folded if domid != 0 and self._version >= FIRST_WITH_HANDLE else 0
+
+    def _number(self, domid: int) -> int | None:
+        """The hypervisor's number of a domain, 0 where it has none to tell; None: there is no such domain."""
+        with memoryview(self._page) as page:
+            _STATE.pack_into(page, 0, GET_DOMAIN_STATE, 0, domid, 0, 0, 0, 0)
         try:
-            self._next(0, version)
+            self._call(HYPERVISOR_DOMCTL, self._page.address)
         except OSError as error:
-            if error.errno != errno.EACCES:
-                raise
-            return False
-        return True
+            return None if error.errno in (errno.ESRCH, errno.ENOENT) else 0
+        return self._unpack(_STATE, 0)[-1]
 
     def _next(self, first: int, version: int) -> int | None:
         """The lowest domid from `first` on, its state in the page; None: there is none."""
@@ -97,7 +99,7 @@ class DomainList:
         self._call(HYPERVISOR_SYSCTL, self._page.address)
         if self._unpack(_NUM_DOMAINS, _NUM_DOMAINS_AT)[0] == 0:
             return None
-        return int(self._unpack(_HEAD, _ANSWER_AT)[0])
+        return self._unpack(_INFO, _ANSWER_AT)[0]
 
     def _unpack(self, layout: struct.Struct, at: int) -> tuple[int, ...]:
         with memoryview(self._page) as page:

@@ -7,8 +7,10 @@ Why ioctls and no library: see `xenstore.platform.xen`.
 import errno
 import os
 import struct
+from contextlib import ExitStack
 
-from xenstore.platform import Page, PlatformError, Unavailable
+from xenstore.platform import Page, PlatformError
+from xenstore.platform.hypercalls import Hypercalls
 from xenstore.platform.system import Mapping, System
 from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
 
@@ -40,27 +42,39 @@ _INDEX_AT = 8
 _UNMAP_GRANT = struct.Struct("=QII")
 
 
+class LinuxHypercalls(Hypercalls):
+    """Linux 3.3 or later."""
+
+    device = PRIVCMD
+    remedy = "load the kernel module xen-privcmd (modprobe xen-privcmd)"
+
+    def __call__(self, number: int, *arguments: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, *arguments, *[0] * (5 - len(arguments))))
+        return self._system.ioctl(self.fd, PRIVCMD_HYPERCALL, request)
+
+    def _argument_page(self) -> Mapping:
+        """The kernel's own memory for this; before 4.18 locked pages, which it may still move."""
+        try:
+            return map_device(self._system, HYPERCALL_BUFFER)
+        except OSError:
+            return self._system.allocate(PAGE_SIZE, locked=True)
+
+
 class LinuxPlatform(XenPlatform):
     """Linux 3.3 or later."""
 
     name = "Linux"
     event_device = EVTCHN
-    hypercall_device = PRIVCMD
+    event_remedy = "load the kernel module xen-evtchn (modprobe xen-evtchn)"
     reset = EVTCHN_RESET
-    remedies = {  # noqa: RUF012
-        EVTCHN: "load the kernel module xen-evtchn (modprobe xen-evtchn)",
-        GNTDEV: "load the kernel module xen-gntdev (modprobe xen-gntdev)",
-        PRIVCMD: "load the kernel module xen-privcmd (modprobe xen-privcmd)",
-    }
 
-    def __init__(self, system: System | None = None) -> None:
+    def _open_hypercalls(self, system: System) -> Hypercalls:
+        return LinuxHypercalls(system)
+
+    def _open_more(self, opened: ExitStack) -> None:
         self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
-        super().__init__(system)
-        try:
-            self._gntdev = self._open(GNTDEV)
-        except Unavailable:
-            self.close()
-            raise
+        remedy = "load the kernel module xen-gntdev (modprobe xen-gntdev)"
+        self._gntdev = self._open(opened, GNTDEV, remedy)
 
     def notify(self, port: int) -> None:
         self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
@@ -69,8 +83,8 @@ class LinuxPlatform(XenPlatform):
         """From /proc/xen where xenfs is mounted there, else from the device that has the same to give."""
         try:
             if self._system.exists(XSD_PORT):
-                return self._map_device(XSD_KVA), self._read_number(XSD_PORT)
-            return self._map_device(XENBUS_BACKEND), self._backend_port()
+                return map_device(self._system, XSD_KVA), self._read_number(XSD_PORT)
+            return map_device(self._system, XENBUS_BACKEND), self._backend_port()
         except PlatformError:
             raise
         except OSError as error:
@@ -116,7 +130,7 @@ class LinuxPlatform(XenPlatform):
         self._system.ioctl(self._gntdev, GNTDEV_UNMAP_GRANT_REF, request)
 
     def _map_frame(self, domid: int, gfn: int) -> Mapping:
-        memory = self._system.map(self._privcmd, PAGE_SIZE)
+        memory = self._system.map(self._hypercalls.fd, PAGE_SIZE)
         try:
             self._fill_from_frame(PRIVCMD_MMAPBATCH_V2, memory, domid, gfn)
         except OSError:
@@ -124,27 +138,18 @@ class LinuxPlatform(XenPlatform):
             raise
         return memory
 
-    def _hypercall(self, number: int, argument: int) -> int:
-        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0))
-        return self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
-
-    def _argument_page(self) -> Mapping:
-        """The kernel's own memory for this; before 4.18 locked pages, which it may still move."""
-        try:
-            return self._map_device(HYPERCALL_BUFFER)
-        except OSError:
-            return self._system.allocate(PAGE_SIZE, locked=True)
-
-    def _map_device(self, path: str) -> Mapping:
-        fd = self._system.open(path, os.O_RDWR)
-        try:
-            return self._system.map(fd, PAGE_SIZE)
-        finally:
-            self._system.close(fd)
-
     def _backend_port(self) -> int:
         fd = self._system.open(XENBUS_BACKEND, os.O_RDWR)
         try:
             return self._system.ioctl(fd, XENBUS_BACKEND_EVTCHN, bytearray())
         finally:
             self._system.close(fd)
+
+
+def map_device(system: System, path: str) -> Mapping:
+    """The page behind a device file; raises OSError."""
+    fd = system.open(path, os.O_RDWR)
+    try:
+        return system.map(fd, PAGE_SIZE)
+    finally:
+        system.close(fd)

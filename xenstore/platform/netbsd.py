@@ -13,7 +13,8 @@ import os
 import struct
 
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.system import Mapping
+from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.system import Mapping, System
 from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
 
 XENEVT = "/dev/xenevt"
@@ -43,20 +44,37 @@ _REFERENCE = struct.Struct("=II")
 _REFERENCE_AT = 3088
 
 
+DEVICE_NODES = "make the device nodes (cd /dev && sh MAKEDEV xen)"
+KERNFS = "mount kernfs (mount -t kernfs kernfs /kern), and run in dom0"
+REMEDIES = {XSD_KVA: DEVICE_NODES, XSD_PORT: KERNFS}
+
+
+class NetBSDHypercalls(Hypercalls):
+    """NetBSD."""
+
+    device = PRIVCMD
+    remedy = KERNFS
+
+    def __call__(self, number: int, *arguments: int) -> int:
+        request = bytearray(_HYPERCALL.pack(number, *arguments, *[0] * (5 - len(arguments)), 0))
+        self._system.ioctl(self.fd, PRIVCMD_HYPERCALL, request)
+        return int(_HYPERCALL.unpack(request)[6])
+
+    def _argument_page(self) -> Mapping:
+        return self._system.allocate(PAGE_SIZE, locked=True)
+
+
 class NetBSDPlatform(XenPlatform):
     """NetBSD 9.1 or later."""
 
     name = "NetBSD"
     poll_only = True
     event_device = XENEVT
-    hypercall_device = PRIVCMD
+    event_remedy = DEVICE_NODES
     reset = EVTCHN_RESET
-    remedies = {  # noqa: RUF012
-        XENEVT: "make the device nodes (cd /dev && sh MAKEDEV xen)",
-        XSD_KVA: "make the device nodes (cd /dev && sh MAKEDEV xen)",
-        PRIVCMD: "mount kernfs (mount -t kernfs kernfs /kern), and run in dom0",
-        XSD_PORT: "mount kernfs (mount -t kernfs kernfs /kern), and run in dom0",
-    }
+
+    def _open_hypercalls(self, system: System) -> Hypercalls:
+        return NetBSDHypercalls(system)
 
     def notify(self, port: int) -> None:
         self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
@@ -75,7 +93,7 @@ class NetBSDPlatform(XenPlatform):
             raise
         except OSError as error:
             raise PlatformError(
-                error.errno or errno.EIO, f"{path}: {error.strerror}; {self.remedies[path]}"
+                error.errno or errno.EIO, f"{path}: {error.strerror}; {REMEDIES[path]}"
             ) from error
 
     def unmap_page(self, page: Page) -> None:
@@ -96,13 +114,13 @@ class NetBSDPlatform(XenPlatform):
         self._system.ioctl(self._events, EVTCHN_UNBIND, bytearray(PORT.pack(port)))
 
     def _map_grant(self, domid: int) -> Mapping:
-        base = self._arguments.address
-        with memoryview(self._arguments) as page:
+        base = self._hypercalls.page.address
+        with memoryview(self._hypercalls.page) as page:
             _REFERENCE.pack_into(page, _REFERENCE_AT, domid, STORE_GRANT)
         memory = self._system.allocate(PAGE_SIZE)
         request = bytearray(_MAP_GRANT.pack(1, 0, memory.address, 0, 0, 0, base + _REFERENCE_AT))
         try:
-            self._system.ioctl(self._privcmd, GNTDEV_MMAP_GRANT_REF, request)
+            self._system.ioctl(self._hypercalls.fd, GNTDEV_MMAP_GRANT_REF, request)
         except OSError:
             memory.close()
             raise
@@ -117,11 +135,3 @@ class NetBSDPlatform(XenPlatform):
             memory.close()
             raise
         return memory
-
-    def _hypercall(self, number: int, argument: int) -> int:
-        request = bytearray(_HYPERCALL.pack(number, argument, 0, 0, 0, 0, 0))
-        self._system.ioctl(self._privcmd, PRIVCMD_HYPERCALL, request)
-        return int(_HYPERCALL.unpack(request)[6])
-
-    def _argument_page(self) -> Mapping:
-        return self._system.allocate(PAGE_SIZE, locked=True)

@@ -12,12 +12,15 @@ import os
 import struct
 from abc import abstractmethod
 from collections.abc import Mapping as ReadOnlyMapping
+from contextlib import ExitStack
 
-from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
+from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.platform.domain_list import DomainList
+from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, open_device
+from xenstore.platform.store_ports import StorePorts
 from xenstore.platform.system import Mapping, System
 
-PAGE_SIZE = 4096
+__all__ = ["PAGE_SIZE", "PORT", "STORE_GRANT", "XenPlatform"]
 
 #: The virtual interrupt of domain changes (xen.h, VIRQ_DOM_EXC).
 DOMAIN_CHANGES = 3
@@ -43,32 +46,27 @@ class XenPlatform(Platform):
         Unavailable: a device is missing, or the hypervisor does not answer.
     """
 
-    #: Device files opened at start: the text says what provides them.
+    #: The device file of events, and what provides it.
     event_device: str
-    hypercall_device: str
-    remedies: ReadOnlyMapping[str, str]
+    event_remedy: str
 
     #: The ioctl that ends an overflow of the event ring.
     reset: int
 
+    pins_domids = True
+
     def __init__(self, system: System | None = None) -> None:
         self._system = system or System()
-        self._opened: list[int] = []
         self._bound: set[int] = set()
-        try:
-            self._privcmd = self._open(self.hypercall_device)
-            self._events = self._open(self.event_device, os.O_NONBLOCK)
-            self._arguments = self._argument_page()
-            self._list = DomainList(self._hypercall, self._arguments)
+        with ExitStack() as opened:
+            self._hypercalls = self._open_hypercalls(self._system)
+            opened.callback(self._hypercalls.close)
+            self._events = self._open(opened, self.event_device, self.event_remedy, os.O_NONBLOCK)
+            self._list = DomainList(self._hypercalls)
             self._list.probe()
-        except Unavailable:
-            self.close()
-            raise
-        except OSError as error:
-            self.close()
-            raise Unavailable(
-                f"no memory for hypercalls can be locked: {error.strerror}; xenstored must run as root"
-            ) from error
+            self._open_more(opened)
+            self._opened = opened.pop_all()
+        self._store_ports = StorePorts(self._hypercalls)
 
     # --- events -----------------------------------------------------------------------------------------
 
@@ -144,13 +142,10 @@ class XenPlatform(Platform):
         return self._list()
 
     def store_port(self, domid: int) -> int | None:
-        """Not known: the domain's kernel has closed or kept its end, and only it knows the number."""
-        return None
+        return self._store_ports(domid)
 
     def close(self) -> None:
-        for fd in self._opened:
-            self._system.close(fd)
-        self._opened.clear()
+        self._opened.close()
 
     # --- what differs -----------------------------------------------------------------------------------
 
@@ -175,33 +170,27 @@ class XenPlatform(Platform):
         """The page of a frame; raises OSError."""
 
     @abstractmethod
-    def _hypercall(self, number: int, argument: int) -> int:
-        """The hypervisor's result; raises OSError."""
+    def _open_hypercalls(self, system: System) -> Hypercalls:
+        """Raises Unavailable."""
 
-    @abstractmethod
-    def _argument_page(self) -> Mapping:
-        """Memory that the hypervisor can always reach."""
+    def _open_more(self, opened: ExitStack) -> None:
+        """Open what else the system needs; raises Unavailable."""
 
     # --- shared parts of those --------------------------------------------------------------------------
 
-    def _open(self, path: str, flags: int = 0) -> int:
-        try:
-            fd = self._system.open(path, os.O_RDWR | flags)
-        except PermissionError as error:
-            raise Unavailable(f"{path}: {error.strerror}; xenstored must run as root") from error
-        except OSError as error:
-            raise Unavailable(f"{path}: {error.strerror}; {self.remedies[path]}") from error
-        self._opened.append(fd)
+    def _open(self, opened: ExitStack, path: str, remedy: str, flags: int = 0) -> int:
+        fd = open_device(self._system, path, remedy, flags)
+        opened.callback(self._system.close, fd)
         return fd
 
     def _fill_from_frame(self, number: int, memory: Mapping, domid: int, gfn: int) -> None:
         """Put a domain's frame in the place of a mapping, by privcmd's MMAPBATCH_V2; raises OSError."""
-        base = self._arguments.address
-        with memoryview(self._arguments) as page:
+        base = self._hypercalls.page.address
+        with memoryview(self._hypercalls.page) as page:
             struct.pack_into("=Qi", page, FRAME_AT, gfn, 0)
         request = bytearray(MMAPBATCH_V2.pack(1, domid, memory.address, base + FRAME_AT, base + ERROR_AT))
-        self._system.ioctl(self._privcmd, number, request)
-        with memoryview(self._arguments) as page:
+        self._system.ioctl(self._hypercalls.fd, number, request)
+        with memoryview(self._hypercalls.page) as page:
             failure = abs(struct.unpack_from("=i", page, ERROR_AT)[0])
         if failure:
             raise OSError(failure, os.strerror(failure))

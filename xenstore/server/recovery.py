@@ -60,8 +60,8 @@ def _refuse_fresh(options: Options, rings: Rings | None) -> None:
         )
 
 
-def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple[int, int]:
-    """Recover what there is; returns the numbers of the last segment and frame."""
+def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple[int, int, bytes]:
+    """Recover what there is; returns where it ends, as `Journal.start` wants to know."""
     found = Found(files)
     for line in found.dropped:
         log(f"journal: dropped {line}")
@@ -69,15 +69,15 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
     if why is not None:
         log(f"the journal in {files.directory} is dropped: {why}")
         files.remove_all()
-        return 0, 0
+        return 0, 0, b""
     if found.is_empty:
-        return found.number, 0
+        return found.number, 0, b""
     _apply(found, files, store)
     log(
-        f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} domains, "
-        f"as of change {found.sequence}"
+        f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} "
+        f"domains, as of change {found.sequence}"
     )
-    return found.number, found.sequence
+    return found.number, found.sequence, found.life
 
 
 def _worthless(found: Found, rings: Rings | None) -> str | None:
@@ -107,5 +107,6 @@ def _apply(found: Found, files: Files, store: Store) -> None:
         found.recover(store)
     except (ReplayError, StreamError) as error:
         raise StartError(
-            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty store"
+            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty "
+            "store"
         ) from error

@@ -63,7 +63,7 @@ class Rings:
     def lives(self, domid: int, unique: int) -> bool:
         """Whether a domain is alive, and still the one of that identity."""
         state = self._platform.domains().get(domid)
-        return state is not None and not state.is_dying and state.unique == unique
+        return state is not None and not state.is_dying and not _differ(unique, state.unique)
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
@@ -130,6 +130,10 @@ class Rings:
     def _introduce_running(self, domid: int) -> None:
         port = self._platform.store_port(domid)
         if port is None:
+            self._log(
+                f"domain {domid} runs already, but no event channel of its waits for the store here: "
+                "it is served once a toolstack introduces it"
+            )
             return
         try:
             self.map(domid, 0, port)
@@ -139,9 +143,9 @@ class Rings:
         self._connect(domid, Ring(0, port, self.identity(domid)))
 
     def _go_on(self, domid: int) -> bool:
-        """Serve a domain that the store was recovered with; returns whether it is still the same one, and alive."""
+        """Serve a domain that the store was recovered with; False: that one has come to an end."""
         ring, state = self._store.rings[domid], self._seen.get(domid)
-        if state is None or state.is_dying or state.unique != ring.unique:
+        if state is None or state.is_dying or _differ(ring.unique, state.unique):
             return False
         try:
             self.map(domid, ring.gfn, ring.port)
@@ -157,7 +161,14 @@ class Rings:
         if session is None:
             link.attach(self._store.connect_domain(domid, ring))
             link.connected()
-        elif domid in self._store.ignored:
+        else:
+            self._take_up(link, session)
+        self._serve(link)
+
+    def _take_up(self, link: Link, session: Session) -> None:
+        """Go on with a session that was recovered."""
+        domid = session.domid
+        if domid in self._store.ignored:
             link.ignore(session, self._store.ignored[domid])
         elif not link.adopt(session):
             self._log(
@@ -165,7 +176,6 @@ class Rings:
                 "if it waits for answers or events, it has to be restarted"
             )
         self._notify(link.port)
-        self._serve(link)
 
     # --- events -----------------------------------------------------------------------------------------
 
@@ -207,13 +217,19 @@ class Rings:
         died = [
             domid
             for domid, state in self._seen.items()
-            if domid not in now or now[domid].is_dying or now[domid].unique != state.unique
+            if domid not in now or now[domid].is_dying or self._is_another(domid, state, now[domid])
         ]
         stopped = [
             domid for domid, state in now.items() if state.is_shutdown and domid not in died and domid != 0
         ]
         self._seen = {domid: state for domid, state in now.items() if not state.is_dying}
         self._store.domains_ended(died, stopped)
+
+    def _is_another(self, domid: int, before: DomainState, now: DomainState) -> bool:
+        """Whether a domid has changed hands between two looks."""
+        if self._platform.pins_domids and domid in self._links:
+            return False
+        return _differ(before.unique, now.unique)
 
     # --- tables -----------------------------------------------------------------------------------------
 
@@ -244,6 +260,11 @@ class Rings:
             self._platform.notify(port)
         except OSError as error:
             self._log(f"domain {link.domid}: cannot be notified: {error}")
+
+
+def _differ(unique: int, other: int) -> bool:
+    """Whether two identities are known, and of two domains."""
+    return 0 != unique != other != 0
 
 
 def _refusal(error: PlatformError) -> errors.XenstoreError:

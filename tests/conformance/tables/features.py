@@ -20,6 +20,7 @@ from tests.conformance.words import (
 from xenstore.limits import QUOTAS
 from xenstore.wire import MessageType as Type
 
+OFFERED = "error, watch depth, DOMID_ANY"
 ALL = " ".join(quota.name for quota in QUOTAS).encode("ascii") + b"\0"
 
 
@@ -42,22 +43,22 @@ def set_quota(*words: str) -> Request:
 SCENARIOS = [
     scenario(
         "older daemons",
-        do("a", raw(Type.GET_FEATURE, b""), b"14\0", "error, watch depth, DOMID_ANY", c=UNKNOWN),
+        do("a", raw(Type.GET_FEATURE, b""), b"15\0", f"{OFFERED}: 14 of C 4.22, and reconnection", c=UNKNOWN),
         not_on={"o": O_EMPTY},
     ),
     scenario(
         "older daemons, all four types",
-        do("a", get_feature("3"), b"14\0", "features of a domain", c=UNKNOWN, o=UNKNOWN),
-        do("a", set_feature(3, 14), EBUSY, "it is introduced", c=UNKNOWN, o=UNKNOWN),
+        do("a", get_feature("3"), b"15\0", "features of a domain", c=UNKNOWN, o=UNKNOWN),
+        do("a", set_feature(3, 15), EBUSY, "it is introduced", c=UNKNOWN, o=UNKNOWN),
         do("a", get_quota("nodes"), b"1000\0", "a quota", c=UNKNOWN, o=UNKNOWN),
         do("a", set_quota("nodes", "1000"), OK, "the same", c=UNKNOWN, o=UNKNOWN),
         do("d3", read("/"), EACCES, "a domain"),
     ),
     scenario(
         "features",
-        do("a", raw(Type.GET_FEATURE, b""), b"14\0", "of the daemon, for a socket"),
-        do("d3", raw(Type.GET_FEATURE, b""), b"14\0", "of a domain, by itself"),
-        do("a", get_feature("3"), b"14\0", "of a domain, by dom0"),
+        do("a", raw(Type.GET_FEATURE, b""), b"15\0", "of the daemon, for a socket"),
+        do("d3", raw(Type.GET_FEATURE, b""), b"15\0", "of a domain, by itself"),
+        do("a", get_feature("3"), b"15\0", "of a domain, by dom0"),
         do("a", get_feature("9"), ENOENT, "of a domain that is not there"),
         do("d3", get_feature("3"), EACCES, "a domain may not name itself"),
         do("d3", get_feature("0"), EACCES, "nor another"),
@@ -83,7 +84,8 @@ SCENARIOS = [
         "arguments of SET_FEATURE",
         do("a", strings(Type.SET_FEATURE, "3"), EINVAL, "no value"),
         do("a", strings(Type.SET_FEATURE, "3", "2", "2"), EINVAL, "two values"),
-        do("a", set_feature(3, 1), EINVAL, "reconnection is not offered"),
+        do("a", set_feature(3, 1), OK, "reconnection alone; C 4.22 does not offer it, and says EINVAL"),
+        do("a", get_feature("3"), b"1\0", "as said"),
         do("a", set_feature(3, 16), EINVAL, "an unknown bit"),
         do("a", set_feature(3, "x"), EINVAL, "no number"),
         do("a", set_feature("x", 2), EINVAL, "no domain"),

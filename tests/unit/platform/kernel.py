@@ -17,7 +17,6 @@ from xenstore._memory import Memory
 from xenstore.platform.system import System
 
 PAGE_SIZE = 4096
-SYSCTL = 35
 VIRQ_DOM_EXC = 3
 
 #: How deep Linux lets pollers watch each other; one more, and only poll(2) can wait.
@@ -46,6 +45,10 @@ class Domain:
         self.has_grant = grant
         self.gfn = 0xABC
         self.ports = {7}  # unbound ports that wait for dom0
+        self.other_ports: dict[int, tuple[int, int]] = {}  # by number: state, and whose the other end is
+        self.store_parameter: int | None = None  # a fully virtualised domain's
+        self.handle = bytes(16)
+        self.number = 0  # of all domains that ever were; since Xen 4.21
 
     def map(self) -> Memory:
         return Memory(self._file.fileno(), PAGE_SIZE)
@@ -78,7 +81,9 @@ class Kernel(System):
         self.domains[0].ports = {self.OWN_PORT}
         self.virq_taken: int | None = None
         self.sysctl_refused: int | None = None
+        self.domctl_refused: int | None = None
         self.interface_version = 0x15
+        self.cpupools = [0]
         self.versions_asked: list[int] = []
         self.bound: dict[int, object] = {}
         self.masked: set[int] = set()
@@ -209,10 +214,26 @@ class Kernel(System):
 
     # --- the hypervisor -----------------------------------------------------------------------------
 
-    def hypercall(self, number: int, argument: int) -> int:
-        """XEN_SYSCTL_getdomaininfolist, of one domain."""
-        assert number == SYSCTL
+    def hypercall(self, number: int, *arguments: int) -> int:
+        """What the hypervisor is asked; the last argument points to the rest."""
+        operation, argument, *unused = arguments if number in (32, 34) else (0, *arguments)
+        assert not any(unused)
         assert argument in self.locked, "the hypervisor may not reach this"
+        match number:
+            case 32:
+                self.event_channel_op(operation, argument)
+            case 34:
+                self.hvm_op(operation, argument)
+            case 35:
+                self.sysctl(argument)
+            case 36:
+                self.domctl(argument)
+            case _:
+                raise refusal(errno.ENOSYS)
+        return 0
+
+    def sysctl(self, argument: int) -> None:
+        """XEN_SYSCTL_getdomaininfolist, of one domain; XEN_SYSCTL_cpupool_op."""
         request = struct.Struct("=IIH2xIQI")
         cmd, version, first, count, buffer, _ = request.unpack(ctypes.string_at(argument, request.size))
         self.versions_asked.append(version)
@@ -220,14 +241,60 @@ class Kernel(System):
             raise refusal(errno.EACCES)
         if self.sysctl_refused is not None:
             raise refusal(self.sysctl_refused)
+        if cmd == 18:
+            self.cpupool_op(argument)
+            return
         assert (cmd, count) == (6, 1)
         found = [domid for domid in sorted(self.domains) if domid >= first][:1]
         poke(argument, request.pack(cmd, version, first, count, buffer, len(found)))
         assert 136 <= buffer - argument <= PAGE_SIZE - 256, "would overwrite the question, or leave the page"
         for domid in found:
-            answer = struct.pack("=HHI", domid, 0xDEAD, self.domains[domid].flags)
-            poke(buffer, answer + b"\xff" * (256 - len(answer)))
-        return 0
+            answer = struct.pack("=HHI", domid, 0xDEAD, self.domains[domid].flags).ljust(76, b"\xff")
+            poke(buffer, (answer + self.domains[domid].handle).ljust(256, b"\xff"))
+
+    def cpupool_op(self, argument: int) -> None:
+        """INFO: the next pool; its CPUs are told, too."""
+        operation, first, *_, bitmap, bits = struct.unpack("=6IQI", ctypes.string_at(argument + 8, 36))
+        assert operation == 3
+        pool = min((pool for pool in self.cpupools if pool >= first), default=None)
+        if pool is None:
+            raise refusal(errno.ENOENT)
+        poke(argument + 12, struct.pack("=I", pool))
+        assert 44 <= bitmap - argument <= PAGE_SIZE - bits // 8
+        poke(bitmap, b"\xff" * (bits // 8))
+
+    def domctl(self, argument: int) -> None:
+        """XEN_DOMCTL_get_domain_state, where the hypervisor has it."""
+        cmd, version, domid, *zeros = struct.unpack("=IIH6xHHIQ", ctypes.string_at(argument, 32))
+        assert (cmd, version, zeros) == (90, 0, [0] * 4)
+        if self.interface_version < 0x17:
+            raise refusal(errno.EACCES)
+        if self.domctl_refused is not None:
+            raise refusal(self.domctl_refused)
+        if domid not in self.domains:
+            raise refusal(errno.ESRCH)
+        poke(argument + 16, struct.pack("=HHIQ", 1, 0, 0, self.domains[domid].number))
+
+    def event_channel_op(self, operation: int, argument: int) -> None:
+        """EVTCHNOP_status."""
+        domid, port = struct.unpack("=H2xI16x", ctypes.string_at(argument, 24))
+        assert operation == 5
+        if domid not in self.domains:
+            raise refusal(errno.ESRCH)
+        if port == 0 or port > 4096:
+            raise refusal(errno.EINVAL)
+        domain = self.domains[domid]
+        taken = (2, 0) if (domid, port) in self.bound.values() else (1, 0)
+        state, other = taken if port in domain.ports else domain.other_ports.get(port, (0, 0))
+        poke(argument, struct.pack("=HHIIIH", domid, 0, port, state, 0xDEAD, other))
+
+    def hvm_op(self, operation: int, argument: int) -> None:
+        """HVMOP_get_param."""
+        domid, index, _ = struct.unpack("=H2xIQ", ctypes.string_at(argument, 16))
+        assert (operation, index) == (1, 2)
+        if domid not in self.domains or self.domains[domid].store_parameter is None:
+            raise refusal(errno.EINVAL)
+        poke(argument + 8, struct.pack("=Q", self.domains[domid].store_parameter))
 
     # --- mappings -----------------------------------------------------------------------------------
 
@@ -306,7 +373,7 @@ class LinuxKernel(Kernel):
             case "/dev/xen/evtchn", 0x00004505:
                 self.overflow = False
             case "/dev/xen/privcmd", 0x00305000:
-                return self.hypercall(*struct.unpack("=2Q32x", argument))
+                return self.hypercall(*struct.unpack("=6Q", argument))
             case "/dev/xen/privcmd", 0x00205004:
                 self.map_frame(argument)
             case "/dev/xen/gntdev", 0x00184700:
@@ -374,7 +441,7 @@ class NetBSDKernel(Kernel):
             case "/dev/xenevt", 0x20004509:
                 self.overflow = False
             case "/kern/xen/privcmd", 0xC0385000:
-                result = self.hypercall(*struct.unpack("=2Q40x", argument))
+                result = self.hypercall(*struct.unpack("=6Q8x", argument))
                 struct.pack_into("=q", argument, 48, result)
             case "/kern/xen/privcmd", 0x80205006:
                 assert struct.unpack_from("=Q", argument, 8)[0] in self.anonymous, "mmap comes first"

@@ -2,13 +2,14 @@
 
 import errno
 import re
+import uuid
 
 import pytest
 
 from tests.unit.platform.conftest import KINDS
 from tests.unit.platform.kernel import Domain, Kernel, LinuxKernel, NetBSDKernel
 from xenstore._pump import Pump
-from xenstore.platform import DomainState, Page, PlatformError, Unavailable
+from xenstore.platform import DomainState, Page, PlatformError, Unavailable, cpupools
 from xenstore.platform import linux as linux_host
 from xenstore.platform import netbsd as netbsd_host
 from xenstore.platform.xen import XenPlatform
@@ -169,6 +170,58 @@ class TestDomains:
             300: DomainState(0, True, True),
         }
 
+    def test_a_new_owner_of_a_domid_is_told_from_the_one_before(
+        self, kernel: Kernel, kind: str, platform: XenPlatform
+    ) -> None:
+        """Before Xen 4.21: by its UUID, whatever becomes of it, and whoever asks."""
+        kernel.domains[5] = domain = Domain()
+        domain.handle = uuid.UUID(int=1 << 64 | 6).bytes
+        unique = platform.domains()[5].unique
+        assert 0 < unique < 1 << 64
+        domain.flags = SHUTDOWN | DYING
+        restarted = KINDS[kind][1](kernel)
+        assert restarted.domains()[5].unique == unique
+        restarted.close()
+        domain.handle = uuid.UUID(int=1 << 64 | 7).bytes
+        assert platform.domains()[5].unique not in (0, unique)
+
+    def test_dom0s_identity_is_not_its_uuid(self, kernel: Kernel, platform: XenPlatform) -> None:
+        """xen-init-dom0 may give it another."""
+        kernel.domains[0].handle = bytes(range(16))
+        assert platform.domains()[0].unique == 0
+
+    @pytest.mark.parametrize(("version", "known"), [(0x9, False), (0xA, True)])
+    def test_before_xen_4_3_the_handle_is_elsewhere(
+        self, kernel: Kernel, kind: str, version: int, known: bool
+    ) -> None:
+        kernel.interface_version = version
+        kernel.domains[5] = Domain()
+        kernel.domains[5].handle = bytes(range(16))
+        platform = KINDS[kind][1](kernel)
+        assert bool(platform.domains()[5].unique) is known
+        platform.close()
+
+    def test_since_xen_4_21_the_hypervisor_numbers_domains(self, kernel: Kernel, kind: str) -> None:
+        kernel.interface_version = 0x17
+        kernel.domains |= {5: Domain(), 6: Domain()}
+        for domain, number in zip(kernel.domains.values(), (1, 2**64 - 1, 7), strict=True):
+            domain.number = number
+            domain.handle = b"x" * 16
+        platform = KINDS[kind][1](kernel)
+        assert [state.unique for state in platform.domains().values()] == [1, 2**64 - 1, 7]
+        platform.close()
+
+    def test_a_hypervisor_that_tells_no_number_is_asked_for_the_handle(
+        self, kernel: Kernel, kind: str
+    ) -> None:
+        kernel.interface_version = 0x17
+        kernel.domctl_refused = errno.EPERM
+        kernel.domains[5] = Domain()
+        kernel.domains[5].handle = bytes(range(16))
+        platform = KINDS[kind][1](kernel)
+        assert platform.domains()[5].unique != 0
+        platform.close()
+
     def test_the_last_domid(self, kernel: Kernel, platform: XenPlatform) -> None:
         kernel.domains[0x7FEF] = Domain()
         assert list(platform.domains()) == [0, 0x7FEF]
@@ -190,8 +243,74 @@ class TestDomains:
 
     def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
         kernel.sysctl_refused = errno.EPERM
-        with pytest.raises(Unavailable, match=r"refuses to list the domains .*must run in dom0"):
+        with pytest.raises(Unavailable, match=r"the tools' questions .*only a program in dom0"):
             KINDS[kind][1](kernel)
+        assert kernel.files == {}
+
+
+class TestStorePorts:
+    """Of domains that run already when the store starts."""
+
+    def test_the_first_of_a_paravirtual_domain(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        kernel.domains[5].ports = {1, 2}
+        assert platform.store_port(5) == 1
+
+    @pytest.mark.parametrize(
+        ("state", "other"), [(2, 0), (1, 3), (4, 0)], ids=["connected", "another domain's", "a virq"]
+    )
+    def test_the_first_is_not_open_for_dom0(
+        self, kernel: Kernel, platform: XenPlatform, state: int, other: int
+    ) -> None:
+        kernel.domains[5] = Domain()
+        kernel.domains[5].other_ports = {1: (state, other)}
+        kernel.domains[5].ports = {2}
+        assert platform.store_port(5) is None
+
+    def test_none_is_in_use(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        kernel.domains[5].ports = set()
+        assert platform.store_port(5) is None
+
+    def test_a_fully_virtualised_domain_has_it_among_its_parameters(
+        self, kernel: Kernel, platform: XenPlatform
+    ) -> None:
+        kernel.domains[5] = Domain()
+        kernel.domains[5].ports = {1, 40}
+        kernel.domains[5].store_parameter = 40
+        assert platform.store_port(5) == 40
+        kernel.domains[5].ports = {1}
+        assert platform.store_port(5) is None
+        kernel.domains[5].store_parameter = 5000
+        assert platform.store_port(5) is None
+
+    def test_of_a_domain_that_has_gone(self, platform: XenPlatform) -> None:
+        assert platform.store_port(9) is None
+
+    def test_a_port_found_can_be_bound_once(self, kernel: Kernel, platform: XenPlatform) -> None:
+        kernel.domains[5] = Domain()
+        kernel.domains[5].ports = {1}
+        port = platform.store_port(5)
+        assert port is not None
+        platform.bind_interdomain(5, port)
+        assert platform.store_port(5) is None
+
+
+class TestCpupools:
+    def test_all_are_listed(self, kernel: Kernel, kind: str) -> None:
+        kernel.cpupools = [0, 3, 4]
+        assert cpupools.of_this_host(kernel, kind) == [0, 3, 4]
+        assert kernel.files == {}
+
+    def test_a_host_without_xen_has_one(self, kernel: Kernel, kind: str) -> None:
+        kernel.missing |= kernel.PATHS
+        assert cpupools.of_this_host(kernel, kind) == [0]
+        assert cpupools.of_this_host(kernel, "plan9") == [0]
+
+    def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
+        kernel.sysctl_refused = errno.EPERM
+        with pytest.raises(Unavailable, match="only a program in dom0"):
+            cpupools.of_this_host(kernel, kind)
         assert kernel.files == {}
 
 

@@ -73,12 +73,22 @@ class Host(Platform):
         self.guests = {domid: Guest(domid) for domid in (0, *domids)}
         self.guests_ever = dict(self.guests)  # the dead ones too
         self.states = {domid: DomainState(0, False, False) for domid in self.guests}
-        self.known_ports: dict[int, int] = {}
+        self.known_ports: dict[int, int | None] = {}
         self.bound: dict[int, int] = {}
         self.mapped: set[int] = set()
         self.notified: dict[int, int] = {}
         self.fired: list[int] = []
         self._fds = os.pipe()
+
+    def appear(self, domid: int) -> Guest:
+        """A domain is made, of which nobody has told the store."""
+        self.guests[domid] = self.guests_ever[domid] = Guest(domid)
+        self.states[domid] = DomainState(0, False, False)
+        return self.guests[domid]
+
+    def become(self, domid: int, unique: int) -> None:
+        """Who has this domid is another one now."""
+        self.states[domid] = DomainState(unique, False, False)
 
     def fire(self, domid: int) -> None:
         self.fired += [port for port, other in self.bound.items() if other == domid]
@@ -139,7 +149,7 @@ class World:
     """A store on such a host; dom0 is a client of the socket."""
 
     def __init__(
-        self, *domids: int, running: Mapping[int, int] | None = None, early: bytes = b"", at: int = 0
+        self, *domids: int, running: Mapping[int, int | None] | None = None, early: bytes = b"", at: int = 0
     ) -> None:
         """running: domains that the store meets at its start, with their ports.  early: what waits on dom0's
         ring by then, whose indices stand at `at`."""

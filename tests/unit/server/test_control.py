@@ -2,6 +2,7 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.quotas = {quota.name: quota.default for quota in QUOTAS}
         self.problems: list[str] = []
+        self.recorder: SimpleNamespace | None = None
         self.resets = 0
 
     def check(self) -> list[str]:
@@ -128,6 +130,14 @@ def test_print_and_check_reach_the_log(desk: Desk) -> None:
     desk.store.problems = ["/a: dangling"]
     assert desk.ask("check") == b"OK\0"
     assert desk.log == ["control: hello", "check: /a: dangling"]
+
+
+def test_check_fails_while_nothing_is_recorded(desk: Desk) -> None:
+    desk.store.recorder = SimpleNamespace(failure=None)
+    assert desk.ask("check") == b"OK\0"
+    desk.store.recorder = SimpleNamespace(failure="No space left on device")
+    with pytest.raises(errors.EIO, match="nothing is recorded: No space left on device"):
+        desk.ask("check")
 
 
 def test_quota_lists_the_settings(desk: Desk) -> None:

@@ -110,7 +110,7 @@ def test_a_stale_socket_is_replaced(place: Place) -> None:
     with place.connect() as client:
         os.kill(place.pids.pop(), signal.SIGKILL)
         assert ended(client)
-    assert place.left() == ["socket"]
+    assert place.left() == ["journal", "socket"]
     place.start()
     assert place.answers()
 

@@ -94,7 +94,7 @@ class TestTheRing:
 
     def test_features_and_state_stand_in_the_page(self, world: World) -> None:
         guest = world.host.guests[5]
-        assert [guest.word(at) for at in (FEATURES, CONNECTION, ERROR)] == [14, 0, 0]
+        assert [guest.word(at) for at in (FEATURES, CONNECTION, ERROR)] == [15, 0, 0]
 
 
 HOSTILE = {
@@ -178,19 +178,31 @@ class TestStartingAnew:
         assert world.read(5, b"name") == b"new"
         assert world.store.usage(5)["watches"] == 0
 
-    def test_its_features_stay(self, make: Callable[..., World]) -> None:
+    def test_one_that_was_not_offered_it_may_not(self, make: Callable[..., World]) -> None:
         world = make()
-        world.host.guests[5] = guest = type(world.host.guests[0])(5)
-        world.host.guests_ever[5] = guest
-        world.host.states[5] = world.host.states[0]
-        world.dom0.ask(MessageType.SET_FEATURE, b"5", b"2")
+        world.host.appear(5)
+        world.dom0.ask(MessageType.SET_FEATURE, b"5", b"14")
         world.give_home(5)
         world.introduce(5)
-        assert guest.word(FEATURES) == 2
+        guest = world.host.guests[5]
+        world.exchange(5, pack(MessageType.WATCH, b"name\0t\0"))
         guest.set_word(CONNECTION, 1)
         world.notify(5)
-        assert guest.word(FEATURES) == 2
-        assert world.dom0.ask(MessageType.GET_FEATURE, b"5") == b"2\0"
+        assert guest.word(CONNECTION) == 1
+        assert world.store.usage(5)["watches"] == 1
+
+    def test_its_features_stay(self, make: Callable[..., World]) -> None:
+        world = make()
+        guest = world.host.appear(5)
+        world.dom0.ask(MessageType.SET_FEATURE, b"5", b"3")
+        world.give_home(5)
+        world.introduce(5)
+        assert guest.word(FEATURES) == 3
+        guest.set_word(CONNECTION, 1)
+        world.notify(5)
+        assert guest.word(CONNECTION) == 0
+        assert guest.word(FEATURES) == 3
+        assert world.dom0.ask(MessageType.GET_FEATURE, b"5") == b"3\0"
 
 
 class TestNotReading:
@@ -250,6 +262,20 @@ class TestComingAndGoing:
         assert world.host.mapped == {6}
         assert b"5" not in world.dom0.directory(b"/local/domain")
 
+    def test_a_domid_changes_hands_while_nobody_looks(self, make: Callable[..., World]) -> None:
+        """The first owner's nodes are removed; where a mapped page keeps the domid taken, nothing is."""
+        for pinned in (False, True):
+            world = make(5, 6)
+            world.host.pins_domids = pinned
+            world.host.become(5, 77)
+            world.host.fire(-1)
+            world.settle()
+            world.host.become(5, 78)
+            world.host.fire(-1)
+            world.settle()
+            assert (b"5" in world.dom0.directory(b"/local/domain")) is pinned
+            assert (world.host.mapped == {5, 6}) is pinned
+
     def test_two_that_die_are_told_once(self, world: World) -> None:
         world.dom0.watch_only(b"@releaseDomain")
         world.dom0.watch_only(b"@releaseDomain", b"deep", b"1")
@@ -291,8 +317,7 @@ class TestComingAndGoing:
     @pytest.mark.parametrize(("gfn", "port"), [(99, 7), (1, 99)], ids=["page", "port"])
     def test_one_that_cannot_be_connected(self, make: Callable[..., World], gfn: int, port: int) -> None:
         world = make()
-        world.host.guests[7] = world.host.guests_ever[7] = type(world.host.guests[0])(7)
-        world.host.states[7] = world.host.states[0]
+        world.host.appear(7)
         world.dom0.send(MessageType.INTRODUCE, b"7\0%d\0%d\0" % (gfn, port))
         assert [message.payload for message in world.dom0.take()] == [b"EINVAL\0"]
         assert world.host.mapped == set()
@@ -361,4 +386,13 @@ class TestStart:
         assert "runs already, but its store ring cannot be connected" in line
         world.give_home(3)
         assert world.read(3, b"") == b"EINVAL\0"
+        assert world.read(3, b"/local/domain/3") == b""
+
+    def test_a_domain_that_waits_for_no_store_here_is_named(self, make: Callable[..., World]) -> None:
+        world = make(running={3: None})
+        assert set(world.store.introduced) == {0}
+        (line,) = [line for line in world.log if "domain 3" in line]
+        assert "no event channel of its waits for the store here" in line
+        world.give_home(3)
+        world.introduce(3)
         assert world.read(3, b"/local/domain/3") == b""

@@ -76,8 +76,7 @@ class Populated:
     def image(self) -> Image:
         """As a daemon would capture it, its descriptors and rings made up."""
         rings = {
-            domid: Ring(100 + domid, 9, 16 + domid, 7000 + domid, domid * 1000, 2**32 - domid)
-            for domid in self.world.store.introduced
+            domid: Ring(100 + domid, 9, 16 + domid, 7000 + domid) for domid in self.world.store.introduced
         }
         clients = [(20 + i, client.session) for i, client in enumerate(self.clients)]
         return capture(self.world.store, rings, clients, socket_fd=5, event_fd=6)

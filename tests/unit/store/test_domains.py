@@ -203,4 +203,4 @@ def test_features_set_ahead_are_for_one_domain_only(world: World, dom0: Client) 
     world.hypervisor.domids.add(5)
     dom0.ask(MessageType.SET_FEATURE, b"5", b"0")
     world.die(5)
-    assert world.guest(5).ask(MessageType.GET_FEATURE) == b"14\0"
+    assert world.guest(5).ask(MessageType.GET_FEATURE) == b"15\0"

@@ -37,14 +37,13 @@ def path_of(body: bytes) -> bytes:
 def state(**differences: object) -> dict[str, object]:
     values: dict[str, object] = {
         "domid": 0, "privileged": True, "target": None, "features": 14, "input": b"", "output": b"",
-        "message_left": 0, "sent_bytes": 0, "watches": [], "last_tx_id": 0, "transactions": [],
+        "message_left": 0, "sent_bytes": 0, "executed_bytes": 0,
+        "watches": [], "last_tx_id": 0, "transactions": [],
     }  # fmt: skip
     return values | differences
 
 
-RING = Ring(
-    gfn=0x55, remote_port=3, local_port=9, unique=0x1122334455667788, request_position=7, reply_position=8
-)
+RING = Ring(gfn=0x55, remote_port=3, local_port=9, unique=0x1122334455667788)
 GUEST = Domain(5, state(domid=5, privileged=False, target=6, features=2), RING)
 BUSY = SocketClient(
     12, state(input=b"abc", output=b"left" + pack(16, b"EIO\0"), message_left=4, watches=[(b"x", b"t", -1)])
@@ -111,7 +110,7 @@ RECORDS = {
         2,
         [
             (6, b"\2\0" b"\0\0" b"\x09\0\0\0\x08\0\0\0" b"nodes\0soft-memory\0" b"\0\0"),
-            (7, b"\0\0" b"\1\0" b"\x0e\0\0\0" b"\7\0\0\0" b"nodes\0" b"\0\0\0\0\0\0"),
+            (7, b"\0\0" b"\1\0" b"\x0f\0\0\0" b"\7\0\0\0" b"nodes\0" b"\0\0\0\0\0\0"),
             (7, b"\6\0" b"\0\0" b"\2\0\0\0"),
         ],
     ),

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import Daemon, start_ours
+from xenclient.cli import init_dom0
 from xenclient.store.blocking import Client
 from xenstore.errors import ENOENT
+from xenstore.platform import Unavailable, cpupools
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 PATHS = ("/local/domain/0/domid", "/local/domain/0/name", "/local/pool/0/name")
@@ -34,6 +36,12 @@ def init(socket: Path, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def in_process(store: Daemon, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setenv("XENSTORED_PATH", str(store.socket))
+    monkeypatch.setattr(sys, "argv", ["xen-init-dom0"])
+    return init_dom0.main()
+
+
 def values(store: Daemon) -> tuple[bytes | None, ...]:
     found: list[bytes | None] = []
     with Client(str(store.socket)) as client:
@@ -49,6 +57,29 @@ def test_once_and_again(store: Daemon) -> None:
     assert init(store.socket) == DONE
     assert values(store) == SET_UP
     assert init(store.socket) == WAS_DONE
+
+
+def test_every_cpupool_is_named(store: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpupools, "of_this_host", lambda: [0, 3])
+    assert in_process(store, monkeypatch) == 0
+    with Client(str(store.socket)) as client:
+        names = [client.read(b"/local/pool/%d/name" % pool) for pool in (0, 3)]
+    assert names == [b"Pool-0", b"Pool-3"]
+
+
+def test_a_hypervisor_that_cannot_be_asked(
+    store: Daemon, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> list[int]:
+        raise Unavailable("/dev/xen/privcmd: Permission denied; it must run as root")
+
+    monkeypatch.setattr(cpupools, "of_this_host", refuse)
+    assert in_process(store, monkeypatch) == 0
+    assert values(store) == SET_UP
+    assert capfd.readouterr().err == (
+        "xen-init-dom0: of the cpupools only Pool-0 is named: "
+        "/dev/xen/privcmd: Permission denied; it must run as root\n"
+    )
 
 
 @pytest.mark.parametrize("there", PATHS[:2])

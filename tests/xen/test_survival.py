@@ -1,0 +1,96 @@
+"""The store is killed, restarted and upgraded under a running guest, which notices nothing."""
+
+import pytest
+
+from tests.xen import stores
+from tests.xen.dom0 import Dom0
+from tests.xen.guest import UNTIL, Devices, Guest
+from tests.xen.stores import Store
+
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
+
+KILLS = 10
+
+#: What the guest does all the time; whatever goes wrong stands in /errors.
+LOAD = """
+n=0
+while :; do
+    n=$((n + 1))
+    xenstore-write data/beat $n || echo "write $n"
+    [ "$(xenstore-read data/beat)" = $n ] || echo "read $n"
+done >>/errors 2>&1 </dev/null &
+while :; do
+    dd if=/dev/urandom of=/data bs=16k count=4 2>/dev/null
+    dd if=/data of=/dev/xvda bs=16k conv=fsync 2>/dev/null || echo "disk: write"
+    dd if=/dev/xvda bs=16k count=4 2>/dev/null | cmp -s - /data || echo "disk: read"
+done >>/errors 2>&1 </dev/null &
+ping 10.0.0.1 >/pings 2>&1 </dev/null &
+"""
+
+
+@pytest.fixture(scope="module")
+def survivor(dom0: Dom0, store: Store) -> Guest:
+    """A guest under load."""
+    guest = Guest(dom0, "survivor", Devices(disk="/run/survivor.img", address="10.0.0.9"))
+    guest.must(LOAD)
+    await_beats(dom0, guest)
+    return guest
+
+
+def await_beats(dom0: Dom0, guest: Guest) -> None:
+    """Until the guest's requests have been answered several times more."""
+    beat = f"xenstore-read {guest.home}/data/beat"
+    dom0.must(
+        f"until_done_in() {{ [ $({beat}) -ge $1 ]; }}\n"
+        f"{UNTIL}until_done {beat}\nfrom=$({beat})\nuntil_done until_done_in $((from + 3))",
+        60,
+    )
+
+
+def errors_of(guest: Guest) -> str:
+    return guest.must("cat /errors")
+
+
+def test_ten_kills_and_restarts(dom0: Dom0, store: Store, survivor: Guest) -> None:
+    for _ in range(KILLS):
+        stores.kill(dom0)
+        stores.restart(dom0, store)
+        await_beats(dom0, survivor)
+    assert errors_of(survivor) == ""
+    assert dom0.must("xenstore-read /local/domain/0/name") == "Domain-0"
+    assert survivor.must("xenstore-read name") == "survivor"
+
+
+def test_a_live_update(dom0: Dom0, store: Store, survivor: Guest) -> None:
+    pid = dom0.must("cat /run/xenstored.pid")
+    program = store.command.split()[0]
+    dom0.must(f"/usr/lib/xen-4.17/bin/xenstore-control live-update {program}", 60)
+    await_beats(dom0, survivor)
+    assert dom0.must("cat /run/xenstored.pid") == pid
+    assert errors_of(survivor) == ""
+
+
+def test_devices_come_and_go_afterwards(dom0: Dom0, survivor: Guest) -> None:
+    dom0.must("truncate -s 8M /run/later.img")
+    dom0.must(f"xl block-attach {survivor.name} format=raw,vdev=xvdb,access=w,target=/run/later.img", 60)
+    wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/xvdb ] && break; sleep 1; done"
+    survivor.must(f"{wait}; dd if=/dev/zero of=/dev/xvdb bs=64k count=4 && sync", 60)
+    dom0.must(f"xl block-detach {survivor.name} xvdb", 60)
+    dom0.must(f"xl network-attach {survivor.name} mac=00:16:3e:01:03:07 bridge=xenbr0", 60)
+    dom0.must(f"xl network-detach {survivor.name} 1", 60)
+
+
+def test_the_guests_own_log_shows_no_error(survivor: Guest) -> None:
+    lost = survivor.must("kill -INT $(pidof ping); sleep 1; grep 'packet loss' /pings")
+    assert " 0% packet loss" in lost
+    assert errors_of(survivor) == ""
+    assert survivor.must("dmesg | grep -ciE 'xenbus.*(error|fail|timeout)' || true") == "0"
+
+
+def test_it_shuts_down_cleanly(dom0: Dom0, survivor: Guest) -> None:
+    """xl's own watcher of the domain lost its store with the first kill: what it would do is done here."""
+    dom0.must(f"xl shutdown -w {survivor.name}", 60)
+    if dom0.run(f"xl domid {survivor.name}").status == 0:
+        dom0.must(f"xl destroy {survivor.name}", 60)
+    assert dom0.run(f"xenstore-exists {survivor.home}").status != 0
+    assert dom0.run(f"xenstore-exists /local/domain/0/backend/vbd/{survivor.domid}").status != 0
