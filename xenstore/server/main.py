@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 
 import trio
 
+from xenstore._arenas import use_huge_pages
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.journal.writer import Journal
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
     """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
+    use_huge_pages()
     server = _Server(options, log, lambda: report(None))
     try:
         server.run()
