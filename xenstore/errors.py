@@ -66,7 +66,11 @@ class ENOTEMPTY(XenstoreError):
 
 
 class ENOSYS(XenstoreError):
-    name, errno, meaning = "ENOSYS", _errno.ENOSYS, "request unknown to this xenstored"
+    name, errno, meaning = (
+        "ENOSYS",
+        _errno.ENOSYS,
+        "unknown to this xenstored or to the kernel's device",
+    )
 
 
 class EROFS(XenstoreError):

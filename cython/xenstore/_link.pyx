@@ -87,6 +87,13 @@ cdef class Link(Carrier):
         self.own(session)
         return True
 
+    def locate(self, Session session not None) -> None:
+        """Take the page's word for where a session's streams stand, whose positions nobody remembers."""
+        # One round of the index ahead, so that what waits in the input lies behind it.
+        session.executed_bytes = (<uint64_t>1 << 32) + self.requests.position \
+            - (session.waiting_tail - session.waiting_head)
+        session.sent_bytes = session.recorded_bytes = self.replies.position
+
     def ignore(self, Session session not None, int error) -> None:
         """Go on ignoring a domain, whose session is closed."""
         self.own(session)

@@ -52,6 +52,9 @@ cdef class Client(Subscriber):
     cpdef close(self):
         """Serve this client no more."""
 
+    def unpause(self):
+        """Go on with the start of a transaction that waits since `Store.pause_transactions`."""
+
     def held(self) -> dict:
         """What it holds, counted: watches, transactions, outstanding, bytes."""
         return {}
@@ -95,6 +98,17 @@ cdef class Store:
     def session_count(self) -> int:
         """How many sessions are open."""
         return len(self.sessions)
+
+    def all_sessions(self) -> list:
+        """The open sessions, in no order."""
+        return list(self.sessions)
+
+    def pause_transactions(self, bint paused):
+        """Let clients that have no transaction open wait with their next, or let them go on."""
+        self.transactions_paused = paused
+        if not paused:
+            for session in self.all_sessions():
+                (<Client>session).unpause()
 
     # --- time --------------------------------------------------------------------------------------
 

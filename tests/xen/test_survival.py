@@ -11,28 +11,26 @@ pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
 KILLS = 10
 
-#: What the guest does all the time; whatever goes wrong stands in /errors.
-LOAD = """
-n=0
-while :; do
-    n=$((n + 1))
-    xenstore-write data/beat $n || echo "write $n"
-    [ "$(xenstore-read data/beat)" = $n ] || echo "read $n"
-done >>/errors 2>&1 </dev/null &
-while :; do
-    dd if=/dev/urandom of=/data bs=16k count=4 2>/dev/null
-    dd if=/data of=/dev/xvda bs=16k conv=fsync 2>/dev/null || echo "disk: write"
-    dd if=/dev/xvda bs=16k count=4 2>/dev/null | cmp -s - /data || echo "disk: read"
-done >>/errors 2>&1 </dev/null &
-ping 10.0.0.1 >/pings 2>&1 </dev/null &
-"""
+#: What the guest does all the time; whatever goes wrong stands in /errors.  A line each: an order is one.
+STORE = (
+    "n=0; while :; do n=$((n + 1)); xenstore-write data/beat $n || echo write $n; "
+    '[ "$(xenstore-read data/beat)" = $n ] || echo read $n; done >>/errors 2>&1 </dev/null &'
+)
+DISK = (
+    "while :; do dd if=/dev/urandom of=/data bs=16k count=4 2>/dev/null; "
+    "dd if=/data of=/dev/xvda bs=16k conv=fsync 2>/dev/null || echo disk: write; "
+    "dd if=/dev/xvda bs=16k count=4 2>/dev/null | cmp -s - /data || echo disk: read; "
+    "done >>/errors 2>&1 </dev/null &"
+)
+NETWORK = "ping 10.0.0.1 >/pings 2>&1 </dev/null &"
 
 
 @pytest.fixture(scope="module")
 def survivor(dom0: Dom0, store: Store) -> Guest:
     """A guest under load."""
     guest = Guest(dom0, "survivor", Devices(disk="/run/survivor.img", address="10.0.0.9"))
-    guest.must(LOAD)
+    for load in (STORE, DISK, NETWORK):
+        guest.must(load)
     await_beats(dom0, guest)
     return guest
 

@@ -74,6 +74,20 @@ class Journal:
         self._abandon_image()
         self._spare.drop()
 
+    def leave(self, why: str) -> None:
+        """Another program goes on with the store: this journal tells nothing any more, unless `retry`.
+
+        Raises:
+            OSError: the journal cannot be told so.
+        """
+        if self.failure is not None:
+            return
+        self._store.seal_now()
+        self._recorder.stop(why)
+        self._abandon_image()
+        for number in self._files.logs():
+            end_segment(self._files.log(number), why)
+
     # --- segments ---------------------------------------------------------------------------------
 
     def _more(self) -> memoryview:

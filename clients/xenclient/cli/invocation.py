@@ -7,6 +7,7 @@ import os
 from xenclient.cli import output
 from xenclient.cli.options import Options, atoi
 from xenclient.cli.output import Failure, Output
+from xenclient.store.address import socket_path
 
 PLAIN, VALUED = "hfspturR", "n"
 NAMES = {
@@ -30,7 +31,7 @@ USAGE = {
     "chmod": b"[-h] [-u] [-r] [-s] key <mode [modes...]>",
     "watch": b"[-h] [-n NR] key",
 }
-#: The options each program takes besides -h, -s (which changes nothing) and --json.
+#: The options each program takes besides -h, -s and --json.
 TAKEN = {
     "ls": "fp",
     "read": "pR",
@@ -44,7 +45,11 @@ TAKEN = {
 
 
 class Invocation:
-    """A program with its options and arguments."""
+    """A program with its options and arguments.
+
+    Attributes:
+        path: the only place of the store to try, or None.
+    """
 
     def __init__(self, mode: str, argv: list[bytes], out: Output) -> None:
         self.mode = mode
@@ -52,6 +57,7 @@ class Invocation:
         self.out = out
         self.flags: set[str] = set()
         self.count = -1
+        self.path: str | None = None
         options = Options(argv, PLAIN, VALUED, NAMES, output.tell)
         for letter, value in options:
             self._option(letter, value)
@@ -74,5 +80,7 @@ class Invocation:
             self.count = atoi(value)
         elif letter in TAKEN[self.mode]:
             self.flags.add(letter)
-        elif letter != "s":
+        elif letter == "s":
+            self.path = socket_path()
+        else:
             raise self.usage()

@@ -28,8 +28,8 @@ REFUSED = (XenstoreError, ClientError)
 class Failure(Exception):
     """The program ends with this text on standard error.
 
-    Its cause, if it is the store's or the connection's error, appears in the JSON; a lost connection, of
-    which the text says nothing, on standard error too.
+    Its cause, if it is the store's or the connection's error, appears in the JSON; on standard error too,
+    after Xen's words, if it is a lost connection, or that neither of several places has a store.
     """
 
     def __init__(self, text: bytes, status: int = 1) -> None:
@@ -133,7 +133,8 @@ def as_json(value: bytes) -> object:
 def _tell(failure: Failure) -> None:
     tell(failure.text)
     cause = failure.__cause__
-    if isinstance(cause, ClientError) and not isinstance(cause, ConnectError):
+    xens_words_do = isinstance(cause, ConnectError) and len(cause.tried) < 2
+    if isinstance(cause, ClientError) and not xens_words_do:
         complain(os.fsencode(sys.argv[0]), os.fsencode(str(cause)))
 
 

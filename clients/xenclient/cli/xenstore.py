@@ -64,7 +64,7 @@ def _main(mode: str, program: Callable[[Client, Invocation], int]) -> int:
     def run(argv: list[bytes], out: Output) -> int:
         call = Invocation(mode, argv, out)
         try:
-            client = Client(timeout=TIMEOUT_SECONDS, reconnect=RECONNECT_SECONDS)
+            client = Client(call.path, timeout=TIMEOUT_SECONDS, reconnect=RECONNECT_SECONDS)
         except ConnectError as error:
             raise call.failure(b"xs_open: " + output.strerror(error)) from error
         with client:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 import trio
 
 from xenclient.store import operations
-from xenclient.store.address import open_socket, socket_path
+from xenclient.store.address import Address
 from xenclient.store.aio_link import TrioLink
 from xenclient.store.errors import ClientError
 from xenclient.store.link import TIMEOUT_SECONDS
@@ -90,14 +90,14 @@ class Client(_Tree):
         """To be entered once, with `async with`, which connects.
 
         Args:
-            path: the socket; by default as `address.socket_path` says.
+            path: the socket, or the kernel's device; by default as `address.Address` says.
             timeout: seconds each call may take; see `within`.
             reconnect: seconds for which a lost server is tried.
             connect: makes the stream, in place of the socket.
         """
-        where = path or socket_path()
-        opener = connect or (lambda: _open_stream(where))
-        super().__init__(TrioLink(where, reconnect, random, opener), timeout)
+        address = Address(path)
+        opener = connect or (lambda: _open_stream(address))
+        super().__init__(TrioLink(address.where, reconnect, random, opener), timeout)
         self._nursery_manager = trio.open_nursery()
 
     async def __aenter__(self) -> Self:
@@ -126,6 +126,7 @@ class Client(_Tree):
 
         Raises:
             DeadlineError: conflicts lasted longer than this client's deadline.
+            ConnectionLost: the server went away before it answered the commit, which may have happened.
         """
 
         async def attempt() -> T:
@@ -238,6 +239,6 @@ class Watch:
             self._link.post(request)
 
 
-def _open_stream(path: str) -> trio.SocketStream:
-    sock = socket.socket(fileno=open_socket(path).detach())
+def _open_stream(address: Address) -> trio.SocketStream:
+    sock = socket.socket(fileno=address.open().detach())
     return trio.SocketStream(trio.socket.from_stdlib_socket(sock))

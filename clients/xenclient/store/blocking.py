@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from xenclient.store import operations
-from xenclient.store.address import open_socket, socket_path
+from xenclient.store.address import Address
 from xenclient.store.blocking_link import BlockingLink, UnixSocket
 from xenclient.store.errors import ClientError
 from xenclient.store.link import TIMEOUT_SECONDS
@@ -69,9 +69,16 @@ class _Tree:
 class Client(_Tree):
     """A connection to the store, made again when it is lost.
 
-    After a reconnection every watch is set again (and delivers its first event again); what changes
-    nothing is repeated; a write that may have been executed raises ConnectionLost; open transactions end
-    with EAGAIN.
+    A lost server is tried, with growing pauses, until the deadline of the call or of `reconnect`.  Then:
+
+    - Every watch is set again and delivers its first event again: what changed meanwhile has no other.
+    - A request that was not answered is repeated if that ends where once ends: all that only read, write,
+      mkdir, rm, set_perms, set_target, set_quota.  It is as if the call had come so much later: what
+      somebody else did to the node in between is undone, and events come twice.  Any other that may have
+      been executed raises ConnectionLost.
+    - Open transactions are gone: their next request raises EAGAIN, after which run_transaction runs its
+      function again.  When only the answer to the commit is missing, it is ConnectionLost, unless the
+      transaction had changed nothing.
     """
 
     def __init__(
@@ -88,7 +95,7 @@ class Client(_Tree):
         """Connects.
 
         Args:
-            path: the socket; by default as `address.socket_path` says.
+            path: the socket, or the kernel's device; by default as `address.Address` says.
             timeout: seconds each call may take; see `within`.
             reconnect: seconds for which a lost server is tried.
             connect: makes the transport, in place of the socket.
@@ -96,9 +103,9 @@ class Client(_Tree):
         Raises:
             ConnectError: there is no server.
         """
-        where = path or socket_path()
-        opener = connect or (lambda: UnixSocket(open_socket(where)))
-        super().__init__(BlockingLink(where, reconnect, random, opener, clock, sleep), timeout)
+        address = Address(path)
+        opener = connect or (lambda: UnixSocket(address.open()))
+        super().__init__(BlockingLink(address.where, reconnect, random, opener, clock, sleep), timeout)
         self._link.open(timeout)
 
     def __enter__(self) -> Self:
@@ -120,6 +127,7 @@ class Client(_Tree):
 
         Raises:
             DeadlineError: conflicts lasted longer than this client's deadline.
+            ConnectionLost: the server went away before it answered the commit, which may have happened.
         """
 
         def attempt() -> T:

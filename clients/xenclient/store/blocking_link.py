@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Transport(Protocol):
-        """A connected stream of bytes: a socket, or the kernel's device.  Errors are OSError."""
+        """A connected stream of bytes.  Errors are OSError."""
 
         def send(self, data: bytearray, timeout: float | None) -> int:
             """Send what can be sent at once, at least a byte; TimeoutError, which may come early."""
@@ -37,7 +37,7 @@ LONGEST_WAIT_SECONDS = 3600.0
 
 
 class UnixSocket:
-    """The transport to xenstored's socket."""
+    """The transport to xenstored's socket, or to the thread that has the kernel's device."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock

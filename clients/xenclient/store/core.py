@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Steps = Generator["Request | Pause", bytes, T]
 
-#: What may be executed twice without harm: it changes nothing, or ends where once ends.
-REPEATABLE = frozenset(
+#: What changes nothing that anybody else sees.
+HARMLESS = frozenset(
     (
         MessageType.DIRECTORY,
         MessageType.DIRECTORY_PART,
@@ -40,6 +40,16 @@ REPEATABLE = frozenset(
         MessageType.RESET_WATCHES,
     )
 )
+#: What may be executed twice: it is harmless, or ends where once ends.  Not so what is refused the second
+#: time (RELEASE), announced again (INTRODUCE, RESUME) or means anything at all (CONTROL).
+REPEATABLE = HARMLESS | {
+    MessageType.WRITE,
+    MessageType.MKDIR,
+    MessageType.RM,
+    MessageType.SET_PERMS,
+    MessageType.SET_TARGET,
+    MessageType.SET_QUOTA,
+}
 #: The longest message taken from a server: oxenstored does not keep to PAYLOAD_MAX on sockets when it
 #: lists a directory.
 ANSWER_MAX_BYTES = 1 << 20
@@ -120,7 +130,7 @@ class Call:
     def awaited(self) -> str:
         """For the error of a caller who waits no longer."""
         text = f"the answer to {self.request}"
-        return text if self.request.type in REPEATABLE else f"{text}; it may still be executed"
+        return text if self.request.type in HARMLESS else f"{text}; it may still be executed"
 
     def check_repeatable(self, reason: str) -> None:
         """Return if this lost call may be sent again on another connection.

@@ -8,15 +8,17 @@ class ClientError(Exception):
 
 
 class ConnectError(ClientError):
-    """No connection could be made; the text names the socket and what to check.
+    """No connection could be made; the text names the socket or device and what to check.
 
     Attributes:
         errno: the system's reason, or 0.
+        tried: the paths that were looked for.
     """
 
-    def __init__(self, text: str, errno: int = 0) -> None:
+    def __init__(self, text: str, errno: int = 0, tried: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.errno = errno
+        self.tried = tried
 
 
 class ConnectionLost(ClientError):

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 
-from xenclient.store.core import Pause, Request
-from xenclient.store.errors import ProtocolError
+from xenclient.store.core import HARMLESS, Pause, Request
+from xenclient.store.errors import ConnectionLost, ProtocolError
 from xenstore.errors import EAGAIN, XenstoreError
 from xenstore.wire import MessageType
 
@@ -93,15 +93,20 @@ class Recording:
 
         Raises:
             EAGAIN: it conflicts with what others did meanwhile, and nothing happened.
-            ConnectionLost: the connection was lost before the answer came.
+            ConnectionLost: the connection was lost before the answer came, so it may have happened; what
+                only read is done again instead.
         """
         for pause in conflict_pauses(self._random):
             try:
                 yield from self._end(b"T\0")
                 return
             except EAGAIN:
-                yield pause
-                yield from self._replay()
+                pass
+            except ConnectionLost:
+                if any(request.type not in HARMLESS for request, _ in self._done):
+                    raise
+            yield pause
+            yield from self._replay()
 
     def abort(self) -> Request | None:
         """What ends it without effect; the answer does not matter.  None when there is nothing to end."""

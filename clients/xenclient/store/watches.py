@@ -5,7 +5,7 @@ from __future__ import annotations
 from xenclient.store.core import Request
 from xenclient.store.errors import ClientError
 from xenclient.store.strings import decode, encode, terminated
-from xenstore.errors import EEXIST, ENOENT, XenstoreError
+from xenstore.errors import EEXIST, ENOENT, ENOSYS, XenstoreError
 from xenstore.wire import MessageType
 
 TYPE_CHECKING = False
@@ -69,10 +69,17 @@ class Registration:
         self.restored = True
         call = connection.call(self.request(), answered)
 
+    def same(self, other: Registration) -> bool:
+        return (self.path, self.token) == (other.path, other.token)
+
     def covers(self, path: bytes) -> bool:
         # The server spells the path relative if the watch was, so comparing text is right.  "/" covers
         # @releaseDomain too, as the xenstored of Xen 4.17 has it.
-        return path == self.path or self.path == b"/" or path.startswith(self.path + b"/")
+        if path == self.path or (self.path == b"/" and path.startswith(b"@")):
+            return True
+        top = self.path.rstrip(b"/") + b"/"
+        # The kernel's device takes a depth and does not heed it.
+        return path.startswith(top) and (self.depth is None or path.count(b"/", len(top)) < self.depth)
 
     def everything(self) -> Event:
         return Event(decode(self.path), decode(self.token))
@@ -168,6 +175,9 @@ class Watches:
             self._next_token += 1
             token = f"xenclient-{self._next_token}"
         registration = Registration(queue, encode(path), encode(token), depth)
+        if any(each.same(registration) for each in self._registrations):
+            # The server would say so, but not the kernel's device.
+            raise EEXIST(str(registration.request()))
         self._registrations.append(registration)
         queue.registrations.append(registration)
         try:
@@ -205,10 +215,19 @@ class Watches:
         return [_unwatch_request(registration) for registration in left]
 
     def reset(self) -> Steps[None]:
-        """Remove all watches, and end all transactions, of this connection; iterating the watches ends."""
-        for registration in list(self._registrations):
+        """Remove all watches, and end all transactions, of this connection; iterating the watches ends.
+
+        Over the kernel's device transactions stay open.
+        """
+        registrations = list(self._registrations)
+        for registration in registrations:
             self.close(registration.queue)
-        yield Request(MessageType.RESET_WATCHES, b"\0")
+        try:
+            yield Request(MessageType.RESET_WATCHES, b"\0")
+        except ENOSYS:
+            # Over the kernel's device, where it would hit the kernel's own watches.
+            for registration in registrations:
+                yield from _unwatch(registration)
 
     def _forget(self, registration: Registration) -> None:
         if registration in self._registrations:

@@ -9,6 +9,7 @@ from tests.unit.xenclient.conftest import Scenario
 from tests.unit.xenclient.fake_store import Asked, FakeStore, HangUp
 from xenclient.store.errors import ClientError, ConnectError, ConnectionLost, DeadlineError
 from xenstore.errors import ENOSPC
+from xenstore.wire import TYPE_NAMES
 
 Play = Callable[[Scenario], None]
 
@@ -86,13 +87,19 @@ REPEATED = [
     ("exists", "/a"),
     ("get_domain_path", 3),
     ("is_domain_introduced", 3),
+    ("write", "/b", "1"),
+    ("mkdir", "/b"),
+    ("rm", "/a"),
+    ("set_perms", "/a", ["n0"]),
+    ("set_target", 3, 4),
+    ("set_quota", "nodes", 7),
 ]
 
 
 @pytest.mark.parametrize("call", REPEATED, ids=lambda call: call[0])
-def test_what_changes_nothing_is_asked_again(play: Play, call: tuple[Any, ...]) -> None:
+def test_what_ends_where_once_ends_is_asked_again(play: Play, call: tuple[Any, ...]) -> None:
     async def scenario(store: FakeStore, client: Any) -> None:
-        store.rules.append(hang_up("READ", "DIRECTORY", "GET_DOMAIN_PATH", "IS_DOMAIN_INTRODUCED"))
+        store.rules.append(hang_up(*TYPE_NAMES.values()))
         async with client() as c:
             await getattr(c, call[0])(*call[1:])
         assert [asked.connection for asked in store.asked] == [1, 2]
@@ -101,11 +108,10 @@ def test_what_changes_nothing_is_asked_again(play: Play, call: tuple[Any, ...]) 
 
 
 DOUBTFUL = [
-    ("write", "/b", "1"),
-    ("mkdir", "/b"),
-    ("rm", "/a"),
-    ("set_perms", "/a", ["n0"]),
+    ("introduce", 3, 4, 5),
     ("release", 3),
+    ("resume", 3),
+    ("set_feature", 3, 1),
     ("control", "check"),
 ]
 
@@ -113,7 +119,7 @@ DOUBTFUL = [
 @pytest.mark.parametrize("call", DOUBTFUL, ids=lambda call: call[0])
 def test_what_may_have_been_executed_is_said(play: Play, call: tuple[Any, ...]) -> None:
     async def scenario(store: FakeStore, client: Any) -> None:
-        store.rules.append(hang_up("WRITE", "MKDIR", "RM", "SET_PERMS", "RELEASE", "CONTROL"))
+        store.rules.append(hang_up(*TYPE_NAMES.values()))
         async with client() as c:
             with pytest.raises(
                 ConnectionLost, match=r"closed the connection .fake. before it answered .*may or may not"

@@ -35,4 +35,8 @@ def test_imports(module: str) -> None:
     names = imported(module)
     assert not names & HEAVY
     assert {name for name in names if not name.startswith(("xenclient", "xenstore"))} <= NEEDED
-    assert "xenclient.store.aio" not in names
+    assert not names & {"xenclient.store.aio", "xenclient.store.device"}
+
+
+def test_the_device_needs_a_thread_but_not_the_modules_made_for_them() -> None:
+    assert not imported("xenclient.store.device") & {"threading", "trio", "socket", "selectors", "typing"}

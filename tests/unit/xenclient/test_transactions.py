@@ -250,6 +250,18 @@ def test_a_commit_in_doubt_is_said_to_be(play: Play) -> None:
     play(scenario)
 
 
+def test_a_commit_in_doubt_of_what_was_only_read_is_done_again(play: Play) -> None:
+    async def scenario(store: FakeStore, client: Any) -> None:
+        store.rules.append(hang_up_once("TRANSACTION_END"))
+        async with client() as c:
+            async with c.transaction() as tx:
+                assert await tx.read("/a") == b"value"
+            assert [asked.connection for asked in store.names("READ")] == [1, 2]
+        assert ends(store) == [b"T\0", b"T\0"]
+
+    play(scenario)
+
+
 def test_pauses_double_up_to_the_longest_and_are_spread() -> None:
     longest = pauses(1, 8, lambda: 0.0)
     assert [next(longest) for _ in range(6)] == [1, 2, 4, 8, 8, 8]
