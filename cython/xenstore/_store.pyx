@@ -439,7 +439,7 @@ cdef list owned_paths(Tree tree, int domid):
         path, node = pending.pop()
         if entries(node.perms)[0].domid == domid and path:
             found.append(path)
-        elif node.children is not None:
+        elif node.children != NULL:
             items = in_order(node.children)
             for i in range(node.children.count - 1, -1, -1):
                 pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))

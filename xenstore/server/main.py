@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 import trio
 
 from xenstore import _failpoint
+from xenstore._arenas import use_huge_pages
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.journal.writer import Journal
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
     """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
+    use_huge_pages()
     server = _Server(options, log, lambda: report(None))
     try:
         server.run()
