@@ -53,7 +53,9 @@ cdef class Link(Carrier):
         """Serve a session over this ring, from where the indices in the page stand."""
         session.executed_bytes = self.requests.position
         session.sent_bytes = session.recorded_bytes = self.replies.position
+        session.rewritten = True            # what follows does not continue anything that was recorded
         self.own(session)
+        session.touch()
 
     cdef int own(self, Session session) except -1:
         self.detach()
@@ -74,9 +76,6 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
-        if self.page.load(CONNECTION) == RECONNECT:
-            self.attach(session)            # it starts anew, whatever was
-            return True
         if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
             session.sent(session.out_tail - session.out_head)
             session.take_input(b"")
@@ -118,20 +117,27 @@ cdef class Link(Carrier):
         """Empty both directions, as for a domain that is introduced, or asks to start anew; tells the domain."""
         # Whoever goes on after an end in the midst of this finds the request to start anew, and does it again.
         self.page.store(CONNECTION, RECONNECT)
+        self.session.executed_bytes = 0
+        self.session.sent_bytes = self.session.recorded_bytes = 0
+        self.session.touch()
         self.session.store.seal()
         if failpoint.armed:
             failpoint.reach("ring.restart")
         self.requests.restart()
         self.replies.restart()
-        self.session.executed_bytes = 0
-        self.session.sent_bytes = self.session.recorded_bytes = 0
-        self.session.touch()
+        if failpoint.armed:
+            failpoint.reach("ring.restarted")
         self.connected()
 
     def connected(self) -> None:
         """Show the domain that it is connected."""
         self.page.store(CONNECTION, 0)
         self.notify()
+
+    @property
+    def is_starting_anew(self) -> bool:
+        """Whether the page asks for that; where the domain was not offered it, this side was at it (`restart`)."""
+        return self.page.load(CONNECTION) == RECONNECT
 
     @property
     def wants_reconnect(self) -> bool:
@@ -147,9 +153,12 @@ cdef class Link(Carrier):
         """
         cdef Session session = self.session
         cdef Py_ssize_t count
+        cdef int took = False
         if session is None or self.error:
             return False
         self.pass_output()
+        if self.error:
+            return False
         if not session.stalled:
             session.proceed(RING_SIZE)
         if not session.stalled and not session.closed and not session.has_waiting():
@@ -164,18 +173,24 @@ cdef class Link(Carrier):
                 session.touch()
                 session.store.seal()
                 self.requests.advance(count)
-                self.notify()
+                took = True
+                if failpoint.armed:
+                    failpoint.reach("ring.taken")
         if session.closed:
             self.give_up(ERROR_PROTO)
             return False
-        self.pass_output()
+        if not self.pass_output() and took:
+            self.notify()
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
         return self.pass_output()
 
     cdef int pass_output(self) except -1:
-        """Copy as much output into the page as fits; the domain's next event brings the rest."""
+        """Copy as much output into the page as fits; the domain's next event brings the rest.
+
+        Returns whether the domain was notified.
+        """
         cdef Session session = self.session
         cdef Py_ssize_t count
         if session is None or self.error or session.out_tail == session.out_head:
@@ -194,7 +209,7 @@ cdef class Link(Carrier):
             if failpoint.armed:
                 failpoint.reach("ring.shown")
             self.notify()
-        return 0
+        return count != 0
 
     cdef int give_up(self, int error) except -1:
         """Ignore this domain from now on."""

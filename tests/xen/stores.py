@@ -34,16 +34,7 @@ def start(dom0: Dom0, store: Store) -> None:
 
 def replace(dom0: Dom0, store: Store) -> None:
     """Put another store, empty, under a host whose guests have ended. Raises dom0.Failed."""
-    dom0.must(f"{_script('stop-services')}{_script('forget')}{_services(store)}", LIMIT_S)
-
-
-def kill_and_start(dom0: Dom0, store: Store) -> None:
-    """Have the store go on where it was killed, whatever runs. Raises dom0.Failed.
-
-    Programs that were connected have lost it: xenconsoled is started again, too; xl's processes that wait for
-    the ends of domains made before are not.
-    """
-    dom0.must(_script("stop-services") + _services(store), LIMIT_S)
+    dom0.must(f"{_script('kill-services')}{_script('forget')}{_services(store)}", LIMIT_S)
 
 
 def kill(dom0: Dom0) -> None:
