@@ -15,7 +15,7 @@ from xenstore._failpoint import reach
 from xenstore.image import capture, restore
 from xenstore.store import Store
 
-_SLICE_BYTES = 64 << 10
+_SLICE_BYTES = 16 << 10
 _MAGIC = b"xendimg1"
 _TRAILER = struct.Struct("<8s16sQQ")  # magic, life, sequence of the last frame before, bytes of the stream
 _CHECKSUM = struct.Struct("<I")

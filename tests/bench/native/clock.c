@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+#define SETTLE_LOOK_NS 50000000LL
+#define SETTLE_MAX_NS 5000000000LL
+
 static int64_t setup_began;
 
 static int64_t read_clock(clockid_t clock)
@@ -34,3 +37,20 @@ int64_t server_cpu_ns(void)
 void setup_begins(void) { setup_began = now_ns(); }
 
 int64_t setup_left_ns(void) { return setup_began + options.limit_s * 1000000000LL - now_ns(); }
+
+/*
+ * Wait until the server has nothing left to do of what went before (ours writes an image of many new nodes
+ * for its journal, another may collect garbage), but not for long.
+ */
+void settle(void)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_LOOK_NS};
+    int64_t end = now_ns() + SETTLE_MAX_NS, before;
+
+    if (options.pid == 0)
+        return;
+    do {
+        before = server_cpu_ns();
+        nanosleep(&pause, NULL);
+    } while (server_cpu_ns() - before > SETTLE_LOOK_NS / 10 && now_ns() < end);
+}

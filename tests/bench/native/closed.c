@@ -216,6 +216,8 @@ void closed_loop(void)
         fail("depth must be 1");
     prepare_background();
     prepare_nodes();
+    if (options.nodes > 0)
+        settle();
     prepare_clients(&group, &beside, poller);
     start_group(&group);
     start_group(&beside);

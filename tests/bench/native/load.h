@@ -42,6 +42,7 @@ void print_number(const char *name, double value);
 /* clock.c */
 int64_t now_ns(void);
 int64_t server_cpu_ns(void);  /* user and system time of process options.pid so far; 0 without one */
+void settle(void);            /* wait until the server is done with what setting up has left it to do */
 void setup_begins(void);
 int64_t setup_left_ns(void);
 
