@@ -12,7 +12,6 @@ cdef class Link(Carrier):
     cdef Consumer requests
     cdef Producer replies
     cdef char buffer[1024]
-    cdef bint interrupted           # the store ended while it began this connection anew
 
     cdef int give_up(self, int error) except -1
     cdef int pass_output(self) except -1

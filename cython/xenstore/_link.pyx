@@ -53,7 +53,9 @@ cdef class Link(Carrier):
         """Serve a session over this ring, from where the indices in the page stand."""
         session.executed_bytes = self.requests.position
         session.sent_bytes = session.recorded_bytes = self.replies.position
+        session.rewritten = True            # what follows does not continue anything that was recorded
         self.own(session)
+        session.touch()
 
     cdef int own(self, Session session) except -1:
         self.detach()
@@ -74,10 +76,6 @@ cdef class Link(Carrier):
         cdef uint64_t taken = session.executed_bytes + (session.waiting_tail - session.waiting_head)
         cdef uint32_t ahead = <uint32_t>taken - self.requests.position
         cdef uint32_t shown = self.replies.position - <uint32_t>session.sent_bytes
-        self.interrupted = self.page.load(CONNECTION) == RECONNECT
-        if self.page.load(CONNECTION) == RECONNECT:
-            self.attach(session)            # it starts anew, whatever was
-            return True
         if ahead > RING_SIZE or shown > <uint64_t>(session.out_tail - session.out_head):
             session.sent(session.out_tail - session.out_head)
             session.take_input(b"")
@@ -119,27 +117,33 @@ cdef class Link(Carrier):
         """Empty both directions, as for a domain that is introduced, or asks to start anew; tells the domain."""
         # Whoever goes on after an end in the midst of this finds the request to start anew, and does it again.
         self.page.store(CONNECTION, RECONNECT)
+        self.session.executed_bytes = 0
+        self.session.sent_bytes = self.session.recorded_bytes = 0
+        self.session.touch()
         self.session.store.seal()
         if failpoint.armed:
             failpoint.reach("ring.restart")
         self.requests.restart()
         self.replies.restart()
-        self.session.executed_bytes = 0
-        self.session.sent_bytes = self.session.recorded_bytes = 0
-        self.session.touch()
+        if failpoint.armed:
+            failpoint.reach("ring.restarted")
         self.connected()
 
     def connected(self) -> None:
         """Show the domain that it is connected."""
         self.page.store(CONNECTION, 0)
-        self.interrupted = False
         self.notify()
+
+    @property
+    def is_starting_anew(self) -> bool:
+        """Whether the page asks for that; where the domain was not offered it, this side was at it (`restart`)."""
+        return self.page.load(CONNECTION) == RECONNECT
 
     @property
     def wants_reconnect(self) -> bool:
         """Whether the domain asks to start anew, which it may if it was offered that: whoever introduced it closes
         its session and calls `restart`."""
-        return (self.session is not None and (self.interrupted or self.session.features & RECONNECTION != 0)
+        return (self.session is not None and self.session.features & RECONNECTION != 0
                 and not self.error and self.page.load(CONNECTION) == RECONNECT)
 
     def serve(self) -> bool:
@@ -170,6 +174,8 @@ cdef class Link(Carrier):
                 session.store.seal()
                 self.requests.advance(count)
                 took = True
+                if failpoint.armed:
+                    failpoint.reach("ring.taken")
         if session.closed:
             self.give_up(ERROR_PROTO)
             return False

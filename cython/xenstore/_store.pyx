@@ -291,6 +291,8 @@ cdef class Store:
             client.unrecorded = False
             client.record()
         self.unrecorded.clear()
+        if self.recorder.used == sizeof(Frame):
+            return 0                    # only of sessions that were closed meanwhile
         return self.recorder.close_frame(self.live.tree.history.generation)
 
     def seal_now(self) -> None:
@@ -437,7 +439,7 @@ cdef list owned_paths(Tree tree, int domid):
         path, node = pending.pop()
         if entries(node.perms)[0].domid == domid and path:
             found.append(path)
-        elif node.children is not None:
+        elif node.children != NULL:
             items = in_order(node.children)
             for i in range(node.children.count - 1, -1, -1):
                 pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))

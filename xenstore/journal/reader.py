@@ -4,7 +4,7 @@ import mmap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenstore import _replay
+from xenstore import _replay, _stream
 from xenstore._replay import Ending, ReplayError
 from xenstore.journal.files import Files
 from xenstore.journal.image import Image
@@ -60,7 +60,8 @@ class Found:
         """
         if self._image is not None:
             self._image.load(store)
-        _replay.set_generation(store, self._generation + _GENERATION_GAP)
+        generation = max(self._generation, _stream.generation(store))
+        _replay.set_generation(store, generation + _GENERATION_GAP)
         for data, start, end in self._pieces:
             _replay.apply(store, data, start, end)
         store.recalled()
@@ -112,22 +113,29 @@ class Found:
     def _scan(self) -> Iterator[Piece]:
         """The frames that count, in order."""
         rest = b""  # the part of a frame at the end of the segment before
-        broken: str | None = None
+        cut = ""  # where that is
+        is_broken = False
         for number, header, frames in self._segments:
             where = self._files.log(number)
-            if header.sequence != self.sequence or (header.goes_on and broken is not None):
+            if header.sequence != self.sequence or (header.goes_on and is_broken):
                 self.dropped.append(f"{where}: what it follows is missing")
                 continue
             if not header.goes_on:
-                rest, broken = b"", None
+                self._drop_rest(cut, rest)
+                rest, is_broken = b"", False
             data = rest + bytes(frames) if rest else frames
             end, self.sequence, generation, ending = _replay.scan(data, 0, self.sequence)
             self._generation = generation or self._generation
             yield Piece(data, 0, end)
-            rest = bytes(data[end:]) if ending is Ending.CUT else b""
-            if ending is Ending.DAMAGED:
-                broken = f"{where}: after frame {self.sequence}: {ending.value}"
-                self.dropped.append(broken)
+            rest, cut = (bytes(data[end:]), f"{where}") if ending is Ending.CUT else (b"", "")
+            is_broken = ending is Ending.DAMAGED
+            if is_broken:
+                self.dropped.append(f"{where}: after frame {self.sequence}: {ending.value}")
+        self._drop_rest(cut, rest)
+
+    def _drop_rest(self, where: str, rest: bytes) -> None:
+        if rest:
+            self.dropped.append(f"{where}: after frame {self.sequence}: its end is missing")
 
 
 __all__ = ["Found", "ReplayError", "StreamError"]

@@ -86,6 +86,13 @@ def read_header(data: memoryview) -> Header:
     magic, number, sequence, goes_on, life, boot = _FIXED.unpack(fixed)
     if magic != _MAGIC:
         raise ValueError("of another program or version")
-    (size,) = _END.unpack(data[_END_AT : _END_AT + 4])
-    end = bytes(data[_END_AT + 4 : _END_AT + 4 + min(size, _END_TEXT_MAX)]).decode(errors="replace")
-    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), end or None)
+    return Header(number, sequence, bool(goes_on), life, boot.rstrip(b"\0").decode(), _read_end(data))
+
+
+def _read_end(data: memoryview) -> str | None:
+    """Why the journal ends; anything but zeros is taken for an end, so that none is missed."""
+    area = bytes(data[_END_AT : _END_AT + _END.size + _END_TEXT_MAX])
+    if not any(area):
+        return None
+    (size,) = _END.unpack_from(area)
+    return area[_END.size : _END.size + min(size, _END_TEXT_MAX)].rstrip(b"\0").decode(errors="replace")

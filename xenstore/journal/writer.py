@@ -47,8 +47,6 @@ class Journal:
     def start(self, number: int = 0, sequence: int = 0, life: bytes = b"") -> None:
         """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`.
 
-        number above 0 without a life: after files that are worth nothing; an image is needed first.
-
         Raises:
             OSError: the recovered journal cannot be continued, nor told so.
         """
@@ -132,12 +130,22 @@ class Journal:
         if self.failure is not None:
             return False
         if not self._spare.is_full:
-            return self._spare.work() or self._image_wanted or self._image is not None
+            return self._work_on_spare()
         if self._image is not None:
             self._write_image(self._image)
         elif self._image_wanted:
             self._begin_image()
         return self._image is not None or not self._spare.is_full
+
+    def _work_on_spare(self) -> bool:
+        try:
+            self._spare.work()
+        except OSError as error:  # the log goes on as long as its segment lasts
+            if self._image_wanted or self._image is not None:
+                self._image_wanted = False
+                self._no_image(error)
+            return False
+        return True
 
     def _begin_image(self) -> None:
         """Write an image of the store as it is now; the log goes on in a segment of its own."""
@@ -186,6 +194,7 @@ class Journal:
         """After a failure: begin anew if there is room now.  What was recorded before is removed."""
         if self.failure is None:
             return
+        self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
         try:
             self._files.remove_all()
             self._recorder.restart()
@@ -208,14 +217,17 @@ class _Spare:
     def is_full(self) -> bool:
         return self._done == SEGMENT_BYTES
 
-    def work(self) -> bool:
-        """Fill another slice; returns whether that succeeded, and so makes sense to go on with."""
+    def work(self) -> None:
+        """Fill another slice.
+
+        Raises:
+            OSError: there is no room.
+        """
         try:
             self._fill()
         except OSError:
-            self.drop()  # it is said when the segment is needed
-            return False
-        return True
+            self.drop()
+            raise
 
     def _fill(self) -> None:
         if self._fd < 0:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, suppress
 
 import trio
 
+from xenstore import _failpoint
+from xenstore._arenas import use_huge_pages
 from xenstore._pump import Pump, peer_uid
 from xenstore.control import Control
 from xenstore.journal.writer import Journal
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return arrival.check(options.check_state)
     for note in options.notes:
         say(note)
+    if options.failpoint is not None:
+        _failpoint.arm(*options.failpoint)
     if options.live_update and not options.foreground:
         start.keep_log()
         return _run(options, start.to_syslog, lambda failure: start.to_syslog(failure) if failure else None)
@@ -53,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
     """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
+    use_huge_pages()
     server = _Server(options, log, lambda: report(None))
     try:
         server.run()

@@ -44,6 +44,9 @@ class Options:
     log_directory: str = ""
     poller: str | None = None
     platform: str = AUTO
+    failpoint: tuple[str, int] | None = (
+        None  # where a test makes the daemon die, and when it gets there how often
+    )
     notes: list[str] = field(default_factory=list)  # options that do nothing here, and why
 
 
@@ -76,6 +79,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     options.socket = environment.get("XENSTORED_PATH", "") or os.path.join(
         environment.get("XENSTORED_RUNDIR", "") or "/var/run/xenstored", "socket"
     )
+    if failpoint := environment.get("XENSTORED_FAILPOINT"):
+        options.failpoint = _failpoint(failpoint)
     for name, value in given:
         try:
             note = names[name].apply(options, value)
@@ -85,6 +90,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
             options.notes.append(f"{name} has no effect: {note}")
     options.socket = os.path.abspath(options.socket)
     return options
+
+
+def _failpoint(setting: str) -> tuple[str, int]:
+    name, colon, count = setting.partition(":")
+    try:
+        return name, _number(count) if colon else 1
+    except ValueError as error:
+        raise UsageError(f"XENSTORED_FAILPOINT={setting}: {error}") from error
 
 
 def usage() -> str:

@@ -104,7 +104,8 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
         files.remove_all()
         return 0, 0, b""
     if found.is_empty:
-        return found.number, 0, b""
+        files.remove_all()
+        return 0, 0, b""
     _apply(found, files, store)
     log(
         f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} "

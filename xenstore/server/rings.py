@@ -182,6 +182,8 @@ class Rings:
             link.locate(session)
         if domid in self._store.ignored:
             link.ignore(session, self._store.ignored[domid])
+        elif link.is_starting_anew:
+            self._store.reconnect(domid)
         elif not link.adopt(session):
             self._log(
                 f"domain {domid} is further in its store ring than the journal: what lies between is lost; "

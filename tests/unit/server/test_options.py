@@ -48,6 +48,14 @@ def test_what_is_accepted(arguments: str, meaning: dict[str, Any]) -> None:
     assert {name: getattr(options, name) for name in meaning} == meaning
 
 
+@pytest.mark.parametrize(("setting", "meaning"), [("a.b", ("a.b", 1)), ("a.b:7", ("a.b", 7))])
+def test_a_failpoint(setting: str, meaning: tuple[str, int]) -> None:
+    assert parse([], {"XENSTORED_FAILPOINT": setting}).failpoint == meaning
+    assert parse([], {}).failpoint is None
+    with pytest.raises(UsageError, match="XENSTORED_FAILPOINT=a:x: 'x' is not a number"):
+        parse([], {"XENSTORED_FAILPOINT": "a:x"})
+
+
 @pytest.mark.parametrize("option", ["-V", "-D", "-R", "--verbose", "--no-domain-init", "--no-recovery"])
 def test_options_of_older_xens_are_explained(option: str) -> None:
     (note,) = parse([option], {}).notes

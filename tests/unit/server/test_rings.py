@@ -204,23 +204,6 @@ class TestStartingAnew:
         assert guest.word(CONNECTION) == 1
         assert world.store.usage(5)["watches"] == 1
 
-    def test_an_interrupted_start_is_made_good_whatever_is_offered(self, make: Callable[..., World]) -> None:
-        """The store ends as it begins a connection anew for a domain that was not offered to ask for that."""
-        world = make()
-        guest = world.host.appear(5)
-        world.dom0.ask(MessageType.SET_FEATURE, b"5", b"14")
-        world.give_home(5)
-        world.introduce(5)
-        link = world.rings._links[5]
-        guest.set_word(CONNECTION, 1)
-        assert not link.wants_reconnect
-        assert link.adopt(world.store.introduced[5])
-        assert link.wants_reconnect
-        world.notify(5)
-        assert guest.word(CONNECTION) == 0
-        guest.set_word(CONNECTION, 1)
-        assert not link.wants_reconnect
-
     def test_its_features_stay(self, make: Callable[..., World]) -> None:
         world = make()
         guest = world.host.appear(5)

@@ -1,0 +1,275 @@
+"""Keeping a journal: segments follow each other, images make old ones superfluous, no slice is long."""
+
+import os
+
+import pytest
+
+from tests.unit.journal.place import Disk, Place
+from xenstore.journal import writer
+from xenstore.wire import MessageType, pack
+
+SEGMENT = 16384  # as the fixture `small` has it
+SLICE_MAX = 256 << 10
+
+
+def fill(place: Place, bytes_of_values: int, nodes: int = 20) -> None:
+    """Write so much, over and over to the same nodes."""
+    for n in range(bytes_of_values // 1000):
+        place.dom0.write(b"/fill/%d" % (n % nodes), b"%1000d" % n)
+
+
+class TestSegments:
+    def test_they_follow_each_other(self, place: Place) -> None:
+        fill(place, 40_000)
+        assert place.names() == ["log.1", "log.2", "log.3", "log.4"]
+        assert {path.stat().st_size for path in place.files.directory.iterdir()} == {SEGMENT}
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+        assert place.said("dropped") == []
+
+    def test_a_frame_longer_than_segments(self, place: Place) -> None:
+        """One commit that fills several."""
+        tx = place.dom0.start()
+        for n in range(60):
+            place.dom0.write(b"/many/%d" % n, b"%1000d" % n, tx)
+        place.dom0.end(tx)
+        place.dom0.write(b"/after", b"1")
+        assert len(place.files.logs()) >= 4
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+        assert place.dom0.read(b"/after") == b"1"
+
+    @pytest.mark.parametrize("size", range(900, 1000, 7))
+    def test_a_frame_ends_anywhere_at_a_segments_end(self, place: Place, size: int) -> None:
+        for n in range(40):
+            place.dom0.write(b"/%d" % n, b"v" * size)
+        assert len(place.files.logs()) > 2
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+
+    def test_each_restart_goes_on_in_another(self, place: Place) -> None:
+        for n in range(1, 6):
+            place.dom0.write(b"/%d" % n, b"v")
+            place.restart()
+            assert place.names()[-1] == f"log.{n + 1}"
+        assert place.dom0.directory(b"/")[-5:] == [b"1", b"2", b"3", b"4", b"5"]
+
+
+class TestImages:
+    def test_they_bound_the_log(self, place: Place, disk: Disk) -> None:
+        """However much is written, the files stay within a small multiple of the store."""
+        largest = 0
+        for _ in range(60):
+            fill(place, 20_000)
+            place.work()
+            largest = max(largest, place.size())
+        assert disk.written > 10 * largest
+        assert largest <= writer.LOG_BYTES_MIN + 3 * SEGMENT + 2 * 30_000
+        assert len(place.files.images()) == 1
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+
+    def test_the_log_may_grow_to_the_size_of_a_large_store(self, place: Place) -> None:
+        fill(place, 400_000, nodes=400)
+        place.work()
+        (image,) = place.files.images()
+        size = place.files.image(image).stat().st_size
+        fill(place, size - SEGMENT)
+        place.work()
+        assert place.files.images() == [image]
+        fill(place, 2 * SEGMENT)
+        place.work()
+        assert place.files.images() != [image]
+        assert place.size() < 3 * size
+
+    def test_a_recovered_journal_is_made_one_image(self, place: Place) -> None:
+        fill(place, 40_000)
+        place.restart()
+        place.work()
+        number = place.files.images()[0]
+        assert place.names() == [f"image.{number}", f"log.{number}", "spare.new"]
+
+    def test_no_slice_is_long(self, tmp_path: os.PathLike[str], disk: Disk) -> None:
+        """Segments of the true size."""
+        place = Place(tmp_path)  # type: ignore[arg-type]
+        fill(place, 3_000_000, nodes=3000)
+        place.restart()
+        longest = slices = 0
+        while place.store.has_work:
+            before = disk.written
+            place.store.run_due()
+            longest = max(longest, disk.written - before)
+            slices += 1
+        assert place.files.images() != []
+        assert longest <= SLICE_MAX
+        assert slices > 3_000_000 // SLICE_MAX
+        place.end()
+
+    def test_a_kill_at_every_slice(self, place: Place) -> None:
+        """What is half made is removed, and nothing lost; meanwhile changes go on."""
+        fill(place, 300_000, nodes=300)
+        guest = place.guest(5)
+        guest.watch_only(b"/fill")
+        place.restart()
+        slices = place.work()
+        for n in range(slices):
+            place.restart()
+            place.work(n)
+            place.dom0.write(b"/n", b"%d" % n)
+            before = place.state()
+            place.restart()
+            assert place.state() == before
+            assert not [name for name in place.names() if name == "image.new"]
+        assert place.said("dropped") == []
+        assert len(guest.session.export()["watches"]) == 1
+
+    def test_leftovers_are_removed(self, place: Place) -> None:
+        for name in ("image.7.new", "spare.new", "log.9.new"):
+            (place.files.directory / name).write_bytes(b"half made")
+        place.restart()
+        assert not [name for name in place.names() if name.endswith(".new")]
+
+    def test_changes_while_an_image_is_written_are_in_neither_twice(self, place: Place) -> None:
+        fill(place, 300_000, nodes=300)
+        place.restart()
+        slices = 0
+        while place.store.has_work:
+            place.work(1)
+            place.dom0.mkdir(b"/made/%d" % slices)
+            place.dom0.rm(b"/fill/%d" % slices)
+            slices += 1
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+        place.work()
+        place.restart()
+        assert place.state() == before
+
+
+class TestTheEndOfFrames:
+    def test_a_session_that_was_closed_leaves_no_empty_frame(self, place: Place) -> None:
+        """An empty frame would look like the end of the log."""
+        guest = place.guest(5)
+        guest.session.feed(pack(MessageType.READ, b"no\0") * 30)
+        place.store.domain_died(5)
+        place.store.seal_now()
+        guest.session.take()
+        place.store.seal_now()
+        place.dom0.write(b"/after", b"1")
+        place.restart()
+        assert place.dom0.read(b"/after") == b"1"
+        assert place.said("dropped") == []
+
+
+class TestAFullDisk:
+    def test_the_store_goes_on_and_says_so(self, place: Place, disk: Disk) -> None:
+        disk.left = 0
+        fill(place, 40_000)
+        assert place.dom0.read(b"/fill/1").endswith(b"21")
+        (line,) = place.said("cannot be continued")
+        assert "log.2: No space left on device" in line
+        assert "make room there" in line
+        place.dom0.send(MessageType.CONTROL, b"check\0")
+
+    def test_nothing_stale_comes_back(self, place: Place, disk: Disk) -> None:
+        place.dom0.write(b"/x", b"old")
+        disk.left = 0
+        fill(place, 40_000)
+        place.dom0.write(b"/x", b"new")
+        disk.left = None
+        place.restart()
+        assert place.dom0.directory(b"/") == [b"tool"]
+        (line,) = place.said("is dropped")
+        assert "it breaks off where it could not be continued" in line
+        assert "No space left on device" in line
+
+    @pytest.mark.parametrize("left", [0, 4096, 100_000])
+    def test_it_recovers_by_itself(self, place: Place, disk: Disk, left: int) -> None:
+        fill(place, 10_000)
+        disk.left = left
+        fill(place, 400_000)
+        assert place.journal.failure is not None
+        place.journal.retry()
+        assert place.journal.failure is not None
+        disk.left = None
+        place.journal.retry()
+        place.work()
+        assert place.journal.failure is None
+        assert place.said("the journal is complete again")
+        before = place.state()
+        place.restart()
+        assert place.state() == before
+
+    def test_a_kill_at_every_slice_of_that(self, place: Place, disk: Disk) -> None:
+        """Until it is complete there is nothing to recover, which is said; never is there a part."""
+        outcomes = set()
+        for n in range(40):
+            place.restart("--fresh")
+            place.dom0.write(b"/n", b"old")
+            disk.left = 0
+            fill(place, 100_000, nodes=100)
+            place.dom0.write(b"/n", b"%d" % n)
+            disk.left = None
+            place.journal.retry()
+            place.work(n)
+            place.dom0.write(b"/m", b"%d" % n)
+            place.log.clear()
+            place.restart()
+            if b"n" in place.dom0.directory(b"/"):
+                assert place.dom0.read(b"/n") == place.dom0.read(b"/m") == b"%d" % n
+                assert len(place.dom0.directory(b"/fill")) == 100
+            else:
+                assert place.dom0.directory(b"/") == [b"tool"]
+                assert place.said("dropped")
+            outcomes.add(b"n" in place.dom0.directory(b"/"))
+        assert outcomes == {True, False}
+
+    def test_one_that_never_began(self, place: Place, disk: Disk) -> None:
+        """The first segment cannot be written; later it can, but does not hold what was before."""
+        disk.left = 0
+        place.restart("--fresh")
+        place.dom0.write(b"/a", b"1")
+        assert place.said("cannot be continued")
+        disk.left = None
+        place.journal.retry()
+        place.dom0.set_perms(b"/a", b"n0", b"r5")
+        place.log.clear()
+        place.restart()
+        assert place.dom0.directory(b"/") == [b"tool"]
+        assert place.said("the image that they follow is missing")
+
+    @pytest.mark.parametrize("left", [0, 5000, 20_000, 100_000])
+    def test_no_work_is_done_over_and_over(self, place: Place, disk: Disk, left: int) -> None:
+        """A recovered journal wants an image, for which there is no room; all is in the log."""
+        fill(place, 300_000, nodes=300)
+        place.restart()
+        disk.left = left
+        place.work()
+        assert place.journal.failure is None
+        assert place.said("no image of the journal can be written: .*No space left")
+        place.dom0.write(b"/x", b"new")
+        before = place.state()
+        disk.left = None
+        place.restart()
+        assert place.state() == before
+
+    def test_half_a_request_while_nothing_is_recorded(self, place: Place, disk: Disk) -> None:
+        guest = place.guest(5)
+        disk.left = 0
+        fill(place, 40_000)
+        half = pack(MessageType.WRITE, b"a\0b")
+        guest.session.feed(pack(MessageType.READ, b"/\0") + half[:10])
+        guest.session.take(3)
+        disk.left = None
+        place.journal.retry()
+        place.work()
+        guest.session.feed(half[10:] + half[:10])
+        guest.session.take(4)
+        guest.session.feed(half[10:] + half[:12])
+        before = place.state()
+        place.restart()
+        assert place.state() == before
