@@ -16,6 +16,32 @@ from xenstore.wire import MessageType
 START_SECONDS = 30.0
 
 
+class Starter:
+    """The process that forks daemons (`tests.crash.starter`)."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.starter"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout
+
+    def order(self, order: dict[str, object]) -> str:
+        """Its answer."""
+        self._orders.write(json.dumps(order) + "\n")
+        self._orders.flush()
+        return self._answers.readline()
+
+    def close(self) -> None:
+        self._orders.close()
+        self._answers.close()
+        self._process.wait()
+
+
 class Daemons:
     """Starts xenstored and kills it; a context manager that leaves nothing running.
 
@@ -26,8 +52,7 @@ class Daemons:
         guests: where guests have their pages (`tests.peers.ring`).
     """
 
-    def __init__(self, directory: Path, *options: str, segment_bytes: int = 0) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self, starter: "Starter", directory: Path, *options: str, segment_bytes: int = 0) -> None:
         self.directory = directory
         self.rundir = directory / "r"
         self.socket = self.rundir / "socket"
@@ -36,12 +61,7 @@ class Daemons:
         self.life = socket.socket()
         self._options = options
         self._segment_bytes = segment_bytes
-        self._starter = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.starter"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._starter = starter
         self._pid = 0
         self._births = socket.socket(socket.AF_UNIX)
         self._births.bind(str(directory / "life"))
@@ -56,7 +76,7 @@ class Daemons:
         if failpoint is not None:
             environment["XENSTORED_FAILPOINT"] = failpoint
         arguments = ["--no-fork", "--rundir", str(self.rundir), "--platform", f"sim:{self.guests}"]
-        answer = self._order(
+        answer = self._starter.order(
             {
                 "start": [*arguments, *self._options, *options],
                 "environment": environment,
@@ -95,7 +115,7 @@ class Daemons:
 
     def reap(self) -> int:
         """Wait for its end; returns its exit status, negative for a signal."""
-        status = int(self._order({"reap": self._pid}))
+        status = int(self._starter.order({"reap": self._pid}))
         self._pid = 0
         self.life.close()
         try:
@@ -128,17 +148,5 @@ class Daemons:
     def __exit__(self, *exc: object) -> None:
         if self._pid:
             self.kill()
-        assert self._starter.stdin is not None
-        assert self._starter.stdout is not None
-        self._starter.stdin.close()
-        self._starter.stdout.close()
-        self._starter.wait()
         self._births.close()
         self._ready.close()
-
-    def _order(self, order: dict[str, object]) -> str:
-        assert self._starter.stdin is not None
-        assert self._starter.stdout is not None
-        self._starter.stdin.write(json.dumps(order) + "\n")
-        self._starter.stdin.flush()
-        return self._starter.stdout.readline()

@@ -26,7 +26,8 @@ def be_daemon(order: dict[str, Any]) -> None:
     for fd, source in ((0, null), (1, errors), (2, errors)):
         os.dup2(source, fd)
     if order["segment"]:
-        segment.SEGMENT_BYTES = writer.SEGMENT_BYTES = order["segment"]
+        for module in (segment, writer):
+            vars(module)["SEGMENT_BYTES"] = order["segment"]
         writer.LOG_BYTES_MIN = 4 * order["segment"]
     os._exit(program.main(order["start"]))
 

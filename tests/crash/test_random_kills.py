@@ -1,8 +1,7 @@
 """kill -9 at random moments, under load: everything acknowledged is there, and nothing happened twice."""
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -16,10 +15,10 @@ REST = 10
 
 
 @pytest.fixture(params=[0, 32768], ids=["segments", "short segments"])
-def daemons(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Daemons]:
-    with Daemons(tmp_path, "--timeout", "watch-event=0", segment_bytes=request.param) as daemons:
-        assert daemons.start()
-        yield daemons
+def daemons(request: pytest.FixtureRequest, make: Callable[..., Daemons]) -> Daemons:
+    daemons = make("--timeout", "watch-event=0", segment_bytes=request.param)
+    assert daemons.start()
+    return daemons
 
 
 def kill(daemons: Daemons, load: Load) -> None:
@@ -60,15 +59,15 @@ def test_a_thousand_kills(daemons: Daemons) -> None:
 
 
 @pytest.mark.parametrize("options", [["--fresh", "--force"], ["--no-journal"]])
-def test_the_load_sees_a_store_that_forgets(tmp_path: Path, options: list[str]) -> None:
+def test_the_load_sees_a_store_that_forgets(make: Callable[..., Daemons], options: list[str]) -> None:
     """What this proves depends on it."""
-    with Daemons(tmp_path) as daemons:
-        assert daemons.start()
-        load = Load(daemons, 1, rings=2, sockets=2)
-        assert load.run(100)
-        kill(daemons, load)
-        assert daemons.start(*options)
-        load.connect()
-        with pytest.raises((AssertionError, ValueError)):
-            load.run(100)
-        load.close()
+    daemons = make()
+    assert daemons.start()
+    load = Load(daemons, 1, rings=2, sockets=2)
+    assert load.run(100)
+    kill(daemons, load)
+    assert daemons.start(*options)
+    load.connect()
+    with pytest.raises((AssertionError, ValueError)):
+        load.run(100)
+    load.close()
