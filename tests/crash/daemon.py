@@ -17,11 +17,11 @@ START_SECONDS = 30.0
 
 
 class Starter:
-    """The process that forks daemons (`tests.crash.starter`)."""
+    """The process that forks daemons (`tests.crash.starter`); by: a command that runs the one after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *by: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.starter"],
+            [*by, sys.executable, "-m", "tests.crash.starter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -29,6 +29,7 @@ class Starter:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._orders, self._answers = self._process.stdin, self._process.stdout
+        self.pid = self._process.pid
 
     def order(self, order: dict[str, object]) -> str:
         """Its answer."""
@@ -45,14 +46,18 @@ class Starter:
 class Daemons:
     """Starts xenstored and kills it; a context manager that leaves nothing running.
 
-    segment_bytes: of a segment of the journal, if not the usual 4 MiB.
+    segment_bytes: of a segment of the journal, if not the usual 4 MiB.  user: whose the daemons are, if not
+    whoever runs the tests.
 
     Attributes:
+        user: see above.
         life: readable from the end of the running daemon on, and never before.
         guests: where guests have their pages (`tests.peers.ring`).
     """
 
-    def __init__(self, starter: "Starter", directory: Path, *options: str, segment_bytes: int = 0) -> None:
+    def __init__(
+        self, starter: "Starter", directory: Path, *options: str, segment_bytes: int = 0, user: int = 0
+    ) -> None:
         self.directory = directory
         self.rundir = directory / "r"
         self.socket = self.rundir / "socket"
@@ -61,6 +66,7 @@ class Daemons:
         self.life = socket.socket()
         self._options = options
         self._segment_bytes = segment_bytes
+        self.user = user
         self._starter = starter
         self._pid = 0
         self._births = socket.socket(socket.AF_UNIX)
@@ -83,6 +89,7 @@ class Daemons:
                 "stderr": str(self.directory / "stderr"),
                 "life": str(self.directory / "life"),
                 "segment": self._segment_bytes,
+                "user": self.user,
             }
         )
         self._pid = int(answer)
@@ -107,6 +114,11 @@ class Daemons:
     def ends(self) -> bool:
         """Whether it comes to an end now."""
         return bool(select.select([self.life], [], [], START_SECONDS)[0])
+
+    @property
+    def pid(self) -> int:
+        """Of the running one."""
+        return self._pid
 
     def kill(self) -> None:
         """End it by SIGKILL."""

@@ -1,8 +1,8 @@
 """A process that has the program imported and forks daemons of it: a restart costs no import.
 
-Orders are lines of JSON on standard input: {"start": [arguments], "environment": {}, "stderr": path, "life":
-path, "segment": bytes of one, or 0 for the true size} is answered with a process id, {"reap": process id}
-with how it ended.  Whoever is left when the input ends is killed.
+Orders are lines of JSON on standard input.  {"start": [arguments], "environment": {}, "stderr": path,
+"life": path, "segment": bytes of one, or 0 for the true size, "user": whom to be, or 0} is answered with a
+process id, {"reap": process id} with how it ended.  Whoever is left when the input ends is killed.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any
 
 import xenstore.server.main as program
 from xenstore.journal import segment, writer
+from xenstore.server import recovery
 
 
 def be_daemon(order: dict[str, Any]) -> None:
@@ -29,6 +30,11 @@ def be_daemon(order: dict[str, Any]) -> None:
         for module in (segment, writer):
             vars(module)["SEGMENT_BYTES"] = order["segment"]
         writer.LOG_BYTES_MIN = 4 * order["segment"]
+    recovery.RETRY_SECONDS = 0.05
+    if order["user"]:
+        os.setgroups([])
+        os.setgid(order["user"])
+        os.setuid(order["user"])
     os._exit(program.main(order["start"]))
 
 
