@@ -39,6 +39,7 @@ class Journal:
         self._image_bytes = 0
         self._written_at_image = 0
         self._image_failed = False
+        self._has_base = True  # the log follows an image, or nothing
 
     @property
     def failure(self) -> str | None:
@@ -107,6 +108,7 @@ class Journal:
             "now on survives its end: make room there, it is tried again"
         )
         self._recorder.stop(why)
+        self._store.journal_failure = why
         self._abandon_image()
         for number in self._files.logs():
             end_segment(self._files.log(number), why)
@@ -170,6 +172,8 @@ class Journal:
             self._no_image(error)
             return
         self._image = None
+        self._has_base = True
+        self._store.journal_failure = None
         if self._image_failed:
             self._image_failed = False
             self._log("the journal is complete again")
@@ -178,8 +182,11 @@ class Journal:
         return int(image.path.suffix[1:])
 
     def _no_image(self, error: OSError) -> None:
-        """The log grows on; the next full segment tries again."""
+        """The log grows on; the next full segment tries again.  Where it has no base it is worth nothing."""
         self._abandon_image()
+        if not self._has_base:
+            self._give_up(error)
+            return
         self._written_at_image = self._recorder.written
         if not self._image_failed:
             self._image_failed = True
@@ -195,14 +202,20 @@ class Journal:
         if self.failure is None:
             return
         self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
+        self._has_base = False
         try:
             self._files.remove_all()
             self._recorder.restart()
             self._begin_segment(goes_on=False)
         except OSError as error:
-            self._recorder.stop(error.strerror or str(error))
+            self._give_up(error)
             return
         self._image_failed = self._image_wanted = self._store.has_work = True
+
+    def _give_up(self, error: OSError) -> None:
+        """Until the next `retry`."""
+        self._store.journal_failure = error.strerror or str(error)
+        self._recorder.stop(self._store.journal_failure)
 
 
 class _Spare:

@@ -193,12 +193,22 @@ class TestAFullDisk:
         disk.left = left
         fill(place, 400_000)
         assert place.journal.failure is not None
-        place.journal.retry()
-        assert place.journal.failure is not None
+        for room in (
+            0,
+            SEGMENT,
+            2 * SEGMENT + 100,
+        ):  # for nothing, for a log without an image, for a part of it
+            disk.left = room
+            place.journal.retry()
+            place.work()
+            assert place.journal.failure is not None
+            assert place.store.journal_failure is not None
         disk.left = None
         place.journal.retry()
-        place.work()
         assert place.journal.failure is None
+        assert place.store.journal_failure is not None
+        place.work()
+        assert place.store.journal_failure is None
         assert place.said("the journal is complete again")
         before = place.state()
         place.restart()
