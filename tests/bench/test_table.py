@@ -162,7 +162,7 @@ def test_without_debians_packages_ours_and_null_are_measured(
 ) -> None:
     monkeypatch.setattr(servers, "C_XENSTORED", tmp_path / "xenstored")
     monkeypatch.setattr(servers, "O_XENSTORED", tmp_path / "oxenstored")
-    assert present(list(servers.NAMES)) == ["ours", "null"]
+    assert present(list(servers.NAMES)) == ["ours", "null", "no-journal"]
     assert "c is left out" in (said := capsys.readouterr().out)
     assert said.count("install Debian's xen-utils-4.17") == 3
 
