@@ -127,6 +127,18 @@ class TestImages:
         assert place.said("dropped") == []
         assert len(guest.session.export()["watches"]) == 1
 
+    def test_one_that_cannot_be_put_in_its_place(self, place: Place) -> None:
+        """Its descriptor is closed once (EBADF here): by the second time the number may be a client's."""
+        place.restart()
+        place.work(1)
+        (place.files.directory / f"image.{place.files.logs()[-1] + 1}").mkdir()
+        place.work()
+        assert place.said("no image of the journal can be written")
+        place.dom0.write(b"/x", b"1")
+        (place.files.directory / f"image.{place.files.logs()[-1]}").rmdir()
+        place.restart()
+        assert place.dom0.read(b"/x") == b"1"
+
     def test_leftovers_are_removed(self, place: Place) -> None:
         for name in ("image.7.new", "spare.new", "log.9.new"):
             (place.files.directory / name).write_bytes(b"half made")
