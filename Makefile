@@ -6,7 +6,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
 
-.PHONY: all build run test long test-xen lint bench bench-full stress sdist clean
+.PHONY: all build run test long test-xen lint bench bench-full stress chaos sdist clean
 
 all: build
 
@@ -50,6 +50,10 @@ bench-full: build
 # make stress STRESS_ARGS="--seconds 60 --clients 64 --socket PATH --plant"
 stress: build
 	$(PY) -m tests.stress $(STRESS_ARGS)
+
+# make chaos CHAOS_ARGS="--seconds 60 --every 1 --clients 32 --guests 8 --plant"
+chaos: build
+	$(PY) -m tests.chaos $(CHAOS_ARGS)
 
 sdist: build
 	$(PY) -m build

@@ -22,8 +22,8 @@ FEATURES = Feature.RECONNECTION | Feature.ERROR | Feature.WATCH_DEPTH | Feature.
 OK = b"OK\0"
 
 
-def answer(store: "Store", session: "Session", type: int, payload: bytes) -> bytes:
-    """The reply's payload to one administrative request.
+def answer(store: "Store", session: "Session", type: int, payload: bytes) -> bytes | None:
+    """The reply's payload to one administrative request; None: it comes later, by `Session.answer`.
 
     Raises:
         XenstoreError: the request is refused.
@@ -169,14 +169,14 @@ def set_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes
 # --- the daemon -----------------------------------------------------------------------------------------
 
 
-def control(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def control(store: "Store", session: "Session", strings: list[bytes]) -> bytes | None:
     if store.control is None:
         raise errors.EINVAL("this store takes no commands")
-    answer: bytes = store.control(session, strings)
+    answer: bytes | None = store.control(session, strings)
     return answer
 
 
-_REQUESTS: dict[int, Callable[["Store", "Session", list[bytes]], bytes]] = {
+_REQUESTS: dict[int, Callable[["Store", "Session", list[bytes]], bytes | None]] = {
     MessageType.CONTROL: control,
     MessageType.INTRODUCE: introduce,
     MessageType.RELEASE: release,

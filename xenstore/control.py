@@ -1,7 +1,7 @@
 """CONTROL: the commands of `xenstore-control`, each with the answer Xen's C xenstored gives to it.
 
-Formats: xenstore-control of Xen 4.22.  `live-update` is not among them; like any unknown command it is
-refused with EINVAL.
+Formats: xenstore-control of Xen 4.22.  `live-update` is there where the daemon can be replaced; an unknown
+command is refused with EINVAL.
 """
 
 import inspect
@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from xenstore.errors import BY_NAME, EINVAL, EIO, XenstoreError
 from xenstore.limits import QUOTA_INDEX, QUOTAS
+from xenstore.live_update import LiveUpdate
 from xenstore.store import Session, Store
 
 _OK = b"OK\0"
@@ -35,11 +36,17 @@ class Tracing(Protocol):
 class Control:
     """Answers one CONTROL request: `Control(store, tracing, log)(session, arguments) -> reply payload`.
 
-    `log` takes a line for the administrator.  Raises the errors of `xenstore.errors`; who may send CONTROL
-    is the session's business.
+    None instead of a payload: the reply comes later, by `Session.answer`.  `log` takes a line for the
+    administrator.  Raises the errors of `xenstore.errors`; who may send CONTROL is the session's business.
     """
 
-    def __init__(self, store: Store, tracing: Tracing, log: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tracing: Tracing,
+        log: Callable[[str], object],
+        live_update: LiveUpdate | None = None,
+    ) -> None:
         self._store = store
         self._tracing = tracing
         self._log = log
@@ -53,9 +60,13 @@ class Control:
             "quota-soft": _Command(self._quota_soft, "[set <name> <val>]"),
             "help": _Command(self._help, ""),
         }
+        self._live_update = live_update
 
-    def __call__(self, session: Session, arguments: list[bytes]) -> bytes:
+    def __call__(self, session: Session, arguments: list[bytes]) -> bytes | None:
         name, *rest = [os.fsdecode(argument) for argument in arguments] or [""]
+        if name == "live-update" and self._live_update is not None:
+            text = self._live_update(session, rest)
+            return None if text is None else _text(text)
         command = self._commands.get(name)
         if command is None:
             raise EINVAL(f"unknown command {name!r}")
@@ -156,7 +167,10 @@ class Control:
         return _text(f"Domain {number}:\n", *lines)
 
     def _help(self) -> bytes:
-        return _text(*[f"{name:<15} {command.parameters}\n" for name, command in self._commands.items()])
+        parameters = {name: command.parameters for name, command in self._commands.items()}
+        if self._live_update is not None:
+            parameters["live-update"] = "[-c <arguments>] [-F] [-t <seconds>] [-v <version>] <file>"
+        return _text(*[f"{name:<15} {what}\n" for name, what in parameters.items()])
 
 
 class _Command(NamedTuple):

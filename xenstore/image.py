@@ -10,40 +10,33 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xenstore import _stream
-from xenstore import store as store_module
 
 if TYPE_CHECKING:
-    from xenstore.store import Session, Store
+    from xenstore.store import Ring, Session, Store
 
-__all__ = ["Client", "Domain", "Image", "Ring", "capture", "restore"]
+__all__ = ["Client", "Domain", "Image", "capture", "restore"]
 
 #: What `Session.export` gives and `Store.restore` takes.
 State = Mapping[str, Any]
 
 
-class Ring(NamedTuple):
-    """How an introduced domain is connected.
+class Domain(NamedTuple):
+    """An introduced domain.
 
     Attributes:
-        gfn, remote_port: as INTRODUCE named them; 0: not known.
-        local_port: this host's end of its event channel; 0: not known.
-        unique: what the hypervisor tells this domain from others of the same domid by; 0: not known.
+        session: its state, which includes target and features.
+        ring: where its ring is; zeros where the stream did not say.
         error: why the ring is ignored, as in the page's error field; 0: it is not.
+        local_port: this host's end of its event channel; 0: not known.
+        has_positions: the session's positions are those of the ring; False: only the page tells them.
     """
-
-    gfn: int = 0
-    remote_port: int = 0
-    local_port: int = 0
-    unique: int = 0
-    error: int = 0
-
-
-class Domain(NamedTuple):
-    """An introduced domain: its session, which holds target and features, and its ring."""
 
     domid: int
     session: State
     ring: Ring
+    error: int = 0
+    local_port: int = 0
+    has_positions: bool = True
 
 
 class Client(NamedTuple):
@@ -81,18 +74,18 @@ class Image(NamedTuple):
 
 def capture(
     store: Store,
-    rings: Mapping[int, Ring] | None = None,
     clients: Iterable[tuple[int, Session]] = (),
     *,
+    local_ports: Mapping[int, int] | None = None,
     socket_fd: int = -1,
     event_fd: int = -1,
 ) -> Image:
     """What a store holds now.
 
-    rings: by domid; clients: as `Pump.sessions` lists them.  Clients that were disconnected are left out.
+    clients: as `Pump.sessions` lists them; those that were disconnected are left out.  local_ports: by domid.
     Cost: all sessions with their watches and buffers, whatever the number of nodes.
     """
-    rings = rings or {}
+    ports = local_ports or {}
     return Image(
         generation=_stream.generation(store),
         quotas=store.quotas,
@@ -100,18 +93,19 @@ def capture(
         features_ahead=dict(store.features_ahead),
         reported_shutdowns=frozenset(store.reported_shutdowns),
         domains=tuple(
-            _domain(store, domid, session, rings.get(domid)) for domid, session in store.introduced.items()
+            Domain(
+                domid,
+                session.export(),
+                store.rings[domid],
+                store.ignored.get(domid, 0),
+                ports.get(domid, 0),
+            )
+            for domid, session in store.introduced.items()
         ),
         clients=tuple(Client(fd, session.export()) for fd, session in clients if not session.closed),
         socket_fd=socket_fd,
         event_fd=event_fd,
     )
-
-
-def _domain(store: Store, domid: int, session: Session, ring: Ring | None) -> Domain:
-    known = store.rings[domid]
-    ring = ring or Ring(known.gfn, known.port, 0, known.unique, store.ignored.get(domid, 0))
-    return Domain(domid, session.export(), ring)
 
 
 def restore(image: Image, store: Store) -> dict[int, Session]:
@@ -124,8 +118,5 @@ def restore(image: Image, store: Store) -> dict[int, Session]:
     store.features_ahead.update(image.features_ahead)
     store.reported_shutdowns.update(image.reported_shutdowns)
     for domain in image.domains:
-        ring = domain.ring
-        store.restore_domain(
-            domain.session, store_module.Ring(ring.gfn, ring.remote_port, ring.unique), ring.error
-        )
+        store.restore_domain(domain.session, domain.ring, domain.error)
     return {client.fd: store.restore(client.session) for client in image.clients}

@@ -69,9 +69,9 @@ STORE = struct.Struct("=QII")
 #: Domid, features.
 AHEAD = struct.Struct("=II")
 REPORTED = struct.Struct("=I")
-#: Connection, last transaction, features, error, remote port, nothing, positions in the input and the output
-#: stream, gfn, size of the input beyond INPUT_MAX, which follows.
-SESSION = struct.Struct("=IIIIIIQQQQ")
+#: Connection, last transaction, features, error, remote port, size of the input beyond INPUT_MAX; positions
+#: in the input and output streams, gfn; that input follows.
+SESSION = struct.Struct("=IIIIIIQQQ")
 
 
 def record(type: int, *parts: bytes) -> bytes:

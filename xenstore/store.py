@@ -108,7 +108,7 @@ class Store(_store.Store):
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def administer(self, session: Session, type: int, payload: bytes) -> bytes:
+    def administer(self, session: Session, type: int, payload: bytes) -> bytes | None:
         return administration.answer(self, session, type, payload)
 
     def later(self, action: Callable[[], None]) -> None:
@@ -261,6 +261,10 @@ class Store(_store.Store):
         self.hypervisor.unmap(domid)
         self._remove_nodes(domid)
         self.forget_domain(domid)
+
+    def disconnect(self, domid: int) -> None:
+        """Forget a domain's connection, not the domain."""
+        self._forget_connection(domid)
 
     def _forget_connection(self, domid: int) -> None:
         session = self.introduced.pop(domid, None)

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from xenstore import records
 from xenstore._stream import NodeWriter, StreamError
 from xenstore.administration import FEATURES
-from xenstore.image import Client, Domain, Image, Ring, State
+from xenstore.image import Client, Domain, Image
 from xenstore.records import VERSIONS, record
-from xenstore.store import Store
+from xenstore.store import Ring, Store
 from xenstore.stream_reader import read
 
 __all__ = ["VERSIONS", "NodeWriter", "StreamError", "head", "read", "tail", "write"]
 
-_SLICE_BYTES = 1 << 20
+_SLICE_BYTES = 256 << 10
 
 
 def write(image: Image, store: Store, version: int = 2, *, private: bool = False) -> Iterator[bytes]:
@@ -52,10 +52,10 @@ def head(image: Image, version: int = 2, *, private: bool = False) -> bytes:
     number = 0
     for domain in image.domains:
         number += 1
-        parts += _connection(number, domain, domain.session, domain.ring, version, private)
+        parts += _connection(number, domain, version, private)
     for client in image.clients:
         number += 1
-        parts += _connection(number, client, client.session, Ring(), version, private)
+        parts += _connection(number, client, version, private)
     return b"".join(parts)
 
 
@@ -83,27 +83,27 @@ def _store_record(image: Image) -> bytes:
     )
 
 
-def _connection(
-    number: int, whose: Domain | Client, state: State, ring: Ring, version: int, private: bool
-) -> Iterator[bytes]:
+def _connection(number: int, whose: Domain | Client, version: int, private: bool) -> Iterator[bytes]:
     """The records of one connection."""
+    state = whose.session
     given, output = state["input"], state["output"]
     if len(given) > records.INPUT_MAX and not private:
         raise ValueError(f"a connection with {len(given)} bytes of input; the format holds 65535")
-    has_unique = version >= 2 and isinstance(whose, Domain)
+    unique = b""
     if isinstance(whose, Domain):
         target = records.NO_TARGET if state["target"] is None else state["target"]
-        type, spec = records.RING_TYPE, records.RING_SPEC.pack(whose.domid, target, ring.local_port)
+        type, spec = records.RING_TYPE, records.RING_SPEC.pack(whose.domid, target, whose.local_port)
+        if version >= 2:
+            unique = records.UNIQUE.pack(whose.ring.unique)
     else:
         type, spec = records.SOCKET_TYPE, records.SOCKET_SPEC.pack(whose.fd)
-    fields = records.HAS_UNIQUE if has_unique else 0
+    fields = records.HAS_UNIQUE if unique else 0
     kept = given[: records.INPUT_MAX]
     fixed = records.CONNECTION.pack(number, type, fields, spec, len(kept), state["message_left"], len(output))
     padding = bytes(-(len(fixed) + len(kept) + len(output)) % 8)
-    unique = records.UNIQUE.pack(ring.unique) if has_unique else b""
     yield record(records.CONNECTION_DATA, fixed, kept, output, padding, unique)
     if private:
-        yield _session_record(number, state, ring)
+        yield _session_record(number, whose)
     for path, token, depth in state["watches"]:
         yield _watch(number, path, token, depth, version)
     if private:
@@ -111,24 +111,23 @@ def _connection(
             yield record(records.TRANSACTION_DATA, records.TRANSACTION.pack(number, tx_id))
 
 
-def _session_record(number: int, state: State, ring: Ring) -> bytes:
+def _session_record(number: int, whose: Domain | Client) -> bytes:
+    state, ring, error = whose.session, Ring(), 0
+    if isinstance(whose, Domain):
+        ring, error = whose.ring, whose.error
     more = state["input"][records.INPUT_MAX :]
-    return record(
-        records.OUR_SESSION,
-        records.SESSION.pack(
-            number,
-            state["last_tx_id"],
-            state["features"],
-            ring.error,
-            ring.remote_port,
-            0,
-            state["executed_bytes"],
-            state["sent_bytes"],
-            ring.gfn,
-            len(more),
-        ),
-        more,
+    fixed = records.SESSION.pack(
+        number,
+        state["last_tx_id"],
+        state["features"],
+        error,
+        ring.port,
+        len(more),
+        state["executed_bytes"],
+        state["sent_bytes"],
+        ring.gfn,
     )
+    return record(records.OUR_SESSION, fixed, more)
 
 
 def _watch(number: int, path: bytes, token: bytes, depth: int, version: int) -> bytes:

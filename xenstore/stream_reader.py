@@ -6,9 +6,9 @@ from typing import Any
 from xenstore import records
 from xenstore._stream import NodeReader, StreamError, check_path
 from xenstore.administration import FEATURES
-from xenstore.image import Client, Domain, Image, Ring
+from xenstore.image import Client, Domain, Image
 from xenstore.records import Reader
-from xenstore.store import Store
+from xenstore.store import Ring, Store
 from xenstore.wire import HEADER, PAYLOAD_MAX, MessageType
 
 #: Bytes that can be looked at without a copy.
@@ -38,6 +38,9 @@ class _Connection:
         self.domid = domid
         self.fd = fd
         self.ring = Ring()
+        self.error = 0
+        self.local_port = 0
+        self.has_positions = False
         self.watches: set[tuple[bytes, bytes]] = set()  # by absolute path
         self.state: dict[str, Any] = {
             "domid": domid,
@@ -53,6 +56,9 @@ class _Connection:
             "last_tx_id": 0,
             "transactions": [],
         }
+
+    def domain(self) -> Domain:
+        return Domain(self.domid, self.state, self.ring, self.error, self.local_port, self.has_positions)
 
 
 class _Reading:
@@ -126,7 +132,7 @@ class _Reading:
         return self._image._replace(
             domain_quotas=self._domain_quotas,
             features_ahead=self._features_ahead,
-            domains=tuple(Domain(each.domid, each.state, each.ring) for each in connections if each.fd < 0),
+            domains=tuple(each.domain() for each in connections if each.fd < 0),
             clients=tuple(Client(each.fd, each.state) for each in connections if each.fd >= 0),
         )
 
@@ -154,10 +160,10 @@ class _Reading:
             raise reader.error(f"a second connection {number}, or one of domain {domid}, descriptor {fd}")
         known = _Connection(domid, fd, None if target == records.NO_TARGET else target, given, output, left)
         self._connections[number] = self._by_place[place] = known
-        known.ring = Ring(local_port=port)
+        known.local_port = port
         if fields & records.HAS_UNIQUE and self._version >= 2:
             reader.raw(-(records.CONNECTION.size + in_size + out_size) % 8)
-            known.ring = Ring(local_port=port, unique=reader.take(records.UNIQUE)[0])
+            known.ring = Ring(unique=reader.take(records.UNIQUE)[0])
 
     def _watch(self, reader: Reader) -> None:
         number, path_size, token_size = reader.take(records.WATCH)
@@ -216,13 +222,15 @@ class _Reading:
 
     def _our_session(self, reader: Reader) -> None:
         fields = reader.take(records.SESSION)
-        number, last_tx_id, features, error, remote_port, _, executed_bytes, sent_bytes, gfn, more = fields
+        number, last_tx_id, features, error, port, more, executed, sent, gfn = fields
         connection = self._of(reader, number)
         connection.state.update(
-            last_tx_id=last_tx_id, features=features, executed_bytes=executed_bytes, sent_bytes=sent_bytes
+            last_tx_id=last_tx_id, features=features, executed_bytes=executed, sent_bytes=sent
         )
         connection.state["input"] += reader.raw(more)
-        connection.ring = connection.ring._replace(gfn=gfn, remote_port=remote_port, error=error)
+        connection.ring = Ring(gfn, port, connection.ring.unique)
+        connection.error = error
+        connection.has_positions = True
 
     def _of(self, reader: Reader, number: int) -> _Connection:
         connection = self._connections.get(number)

@@ -86,6 +86,13 @@ cdef class Link(Carrier):
         self.own(session)
         return True
 
+    def locate(self, Session session not None) -> None:
+        """Take the page's word for where a session's streams stand, whose positions nobody remembers."""
+        # One round of the index ahead, so that what waits in the input lies behind it.
+        session.executed_bytes = (<uint64_t>1 << 32) + self.requests.position \
+            - (session.waiting_tail - session.waiting_head)
+        session.sent_bytes = session.recorded_bytes = self.replies.position
+
     def ignore(self, Session session not None, int error) -> None:
         """Go on ignoring a domain, whose session is closed."""
         self.own(session)
@@ -146,9 +153,12 @@ cdef class Link(Carrier):
         """
         cdef Session session = self.session
         cdef Py_ssize_t count
+        cdef int took = False
         if session is None or self.error:
             return False
         self.pass_output()
+        if self.error:
+            return False
         if not session.stalled:
             session.proceed(RING_SIZE)
         if not session.stalled and not session.closed and not session.has_waiting():
@@ -163,20 +173,24 @@ cdef class Link(Carrier):
                 session.touch()
                 session.store.seal()
                 self.requests.advance(count)
+                took = True
                 if failpoint.armed:
                     failpoint.reach("ring.taken")
-                self.notify()
         if session.closed:
             self.give_up(ERROR_PROTO)
             return False
-        self.pass_output()
+        if not self.pass_output() and took:
+            self.notify()
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
         return self.pass_output()
 
     cdef int pass_output(self) except -1:
-        """Copy as much output into the page as fits; the domain's next event brings the rest."""
+        """Copy as much output into the page as fits; the domain's next event brings the rest.
+
+        Returns whether the domain was notified.
+        """
         cdef Session session = self.session
         cdef Py_ssize_t count
         if session is None or self.error or session.out_tail == session.out_head:
@@ -195,7 +209,7 @@ cdef class Link(Carrier):
             if failpoint.armed:
                 failpoint.reach("ring.shown")
             self.notify()
-        return 0
+        return count != 0
 
     cdef int give_up(self, int error) except -1:
         """Ignore this domain from now on."""

@@ -1,40 +1,48 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 
 cdef enum:
-    FANOUT = 16                     # pieces of a branch
+    FANOUT = 32                     # pieces of a branch
 
 
 cdef uint32_t hash_name(const char *name, Py_ssize_t size) noexcept
 
 
 cdef class Named:
-    cdef bytes name
     cdef uint64_t number            # creation order: listings are sorted by it
+    cdef bytes name
 
 
-cdef class Piece:
-    cdef uint64_t epoch             # the version that may edit this piece in place
-    cdef PyObject **slots           # leaf: Named; branch: Piece or NULL (owned references)
-    cdef uint32_t *hashes           # leaf only: the names' hashes, in the same memory block as slots
-    cdef uint32_t used, size
-    cdef bint branch
+cdef struct Piece:                  # a directory is its top piece
+    uint32_t refs                   # how many hold it; it is edited in place only where that is one
+    uint16_t used                   # leaf: items; branch: pieces
+    uint16_t size                   # leaf: how many items it has room for, an even number; branch: 0
+    # Of the directory, kept in its top piece only:
+    uint32_t count                  # items in all pieces
+    uint32_t names_size             # bytes of the listing: each name and its NUL
+    PyObject *listing               # bytes: the names in creation order, each with a NUL; NULL until asked for
+    # Behind it are a branch's FANOUT pieces (or NULL), or a leaf's hashes and then its items.
 
 
-cdef class Directory(Piece):
-    cdef uint32_t count             # names in all pieces
-    cdef uint32_t names_size        # bytes of the listing: each name and its NUL
-    cdef bytes listing              # the names in creation order, each with a NUL; None until asked for
+cdef inline Piece **pieces_of(Piece *branch) noexcept:
+    return <Piece **>(branch + 1)
 
 
-cdef Directory new_directory(uint64_t epoch)
-cdef Directory copy_directory(Directory directory, uint64_t epoch)
-cdef PyObject *lookup(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept
-cdef PyObject **editable_slot(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL
-cdef int insert(Directory directory, Named item, uint32_t hash) except -1
-cdef Named remove(Directory directory, const char *name, Py_ssize_t size, uint32_t hash)
-cdef PyObject **in_order(Directory directory) except NULL
-cdef bytes listing_of(Directory directory)
-cdef void bury(PyObject *piece) noexcept
+cdef inline uint32_t *hashes_of(Piece *leaf) noexcept:
+    return <uint32_t *>(leaf + 1)
+
+
+cdef inline PyObject **items_of(Piece *leaf) noexcept:
+    return <PyObject **>(hashes_of(leaf) + leaf.size)
+
+
+cdef Piece *new_directory() except NULL
+cdef void release(Piece *piece) noexcept
+cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept
+cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL
+cdef int insert(Piece **directory, Named item, uint32_t hash) except -1
+cdef Named remove(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash)
+cdef PyObject **in_order(Piece *directory) except NULL
+cdef bytes listing_of(Piece *directory)
 cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept

@@ -2,19 +2,24 @@
 """A directory: named items found by name, listed in creation order, shared between versions.
 
 A small directory is one array.  Above LEAF_MAX items it is a hash trie: a piece is either a leaf of at
-most LEAF_MAX items or a branch of FANOUT pieces, chosen by the next four bits of the name's hash.  A
-piece belongs to one *epoch*; a version edits pieces of its own epoch in place and copies others first,
+most LEAF_MAX items or a branch of FANOUT pieces, chosen by the next five bits of the name's hash.  A
+piece that more than one version holds is copied by the one that edits it, the others are edited in place,
 so versions share what they did not change and no edit costs in proportion to the directory.
 
+A lookup in a large store is a chain of cache misses and little else.  So a piece is one block of memory
+(not an object with a block), it holds hashes beside the items so that only the right one is looked at,
+and where what will be read lies further into a block than its first line, it is fetched ahead.
+
 Names come from guests, so hashes are Python's keyed ones.  The types are outside the garbage collector:
-items do not know their parents, hence there are no cycles.  Freeing never recurses: a piece that dies
-hands its sub-pieces, and a node its directory, to a graveyard that `dismantle` empties in slices
-(XSA-418: a tree as deep as a path is long; and a large removed subtree must not be one long pause).
+items do not know their parents, hence there are no cycles.  Freeing never recurses: a directory that
+dies leaves its pieces in a graveyard that `dismantle` empties in slices (XSA-418: a tree as deep as a
+path is long; and a large removed subtree must not be one long pause).
 """
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport UINT16_MAX
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -28,6 +33,16 @@ cdef extern from *:
     """
     Py_hash_t xend_hash_bytes(const void *data, Py_ssize_t size) noexcept
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define xend_prefetch(p) __builtin_prefetch(p)
+    #else
+    #define xend_prefetch(p) ((void)(p))
+    #endif
+    """
+    void prefetch "xend_prefetch" (const void *) noexcept
+
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
@@ -35,9 +50,10 @@ cdef extern from "Python.h":
 cdef enum:
     LEAF_MAX = 16
     COLLAPSE_AT = 8
-    BITS = 4
+    BITS = 5
     HASH_BITS = 32
-    LEVELS = 9                      # HASH_BITS / BITS, and the leaf
+    LEVELS = 8                      # HASH_BITS / BITS, rounded up, and the leaf
+    LINE = 64                       # bytes of memory fetched at a time
 
 
 cdef uint32_t hash_name(const char *name, Py_ssize_t size) noexcept:
@@ -50,51 +66,90 @@ cdef class Named:
     """Something a directory can hold."""
 
 
-@cython.no_gc
-cdef class Piece:
-    """A leaf or a branch of a directory."""
+# --- pieces ----------------------------------------------------------------------------------------
 
-    def __dealloc__(self):
-        cdef uint32_t i
-        if self.slots == NULL:
-            return
-        if self.branch:
-            for i in range(FANOUT):
-                if self.slots[i] != NULL:
-                    bury(self.slots[i])
-                    Py_DECREF(<object>self.slots[i])
-        else:
-            for i in range(self.used):
-                Py_DECREF(<object>self.slots[i])
-        PyMem_Free(self.slots)
+cdef inline Piece **slot_for(Piece *branch, uint32_t hash, int shift) noexcept:
+    return &pieces_of(branch)[(hash >> shift) & (FANOUT - 1)]
 
 
-@cython.final
-@cython.no_gc
-cdef class Directory(Piece):
-    """The items below one node."""
+cdef inline size_t bytes_of(uint32_t size) noexcept:
+    if size == 0:
+        return sizeof(Piece) + FANOUT * sizeof(Piece *)
+    return sizeof(Piece) + size * (sizeof(uint32_t) + sizeof(PyObject *))
+
+
+cdef Piece *new_piece(uint32_t size) except NULL:
+    """An empty leaf with room for so many items, or with size 0 a branch."""
+    cdef Piece *piece = <Piece *>PyMem_Malloc(bytes_of(size)) if size <= UINT16_MAX else NULL
+    if piece == NULL:
+        raise MemoryError()
+    memset(piece, 0, sizeof(Piece))
+    piece.refs = 1
+    piece.size = <uint16_t>size
+    if size == 0:
+        memset(pieces_of(piece), 0, FANOUT * sizeof(Piece *))
+    return piece
+
+
+cdef Piece *copy_piece(Piece *source) except NULL:
+    cdef Piece *piece = new_piece(source.size)
+    cdef uint32_t i
+    memcpy(piece, source, bytes_of(source.size))
+    piece.refs = 1
+    Py_XINCREF(piece.listing)
+    if piece.size:
+        for i in range(piece.used):
+            Py_INCREF(<object>items_of(piece)[i])
+    else:
+        for i in range(FANOUT):
+            if pieces_of(piece)[i] != NULL:
+                pieces_of(piece)[i].refs += 1
+    return piece
+
+
+cdef Piece *own(Piece **slot) except NULL:
+    """The piece in a slot of what a version owns, made its own: copied first if others hold it too."""
+    cdef Piece *shared = slot[0]
+    if shared.refs > 1:
+        slot[0] = copy_piece(shared)
+        shared.refs -= 1
+    return slot[0]
+
+
+cdef void free_piece(Piece *piece) noexcept:
+    cdef uint32_t i
+    if piece.size:
+        for i in range(piece.used):
+            Py_DECREF(<object>items_of(piece)[i])
+    else:
+        for i in range(FANOUT):
+            if pieces_of(piece)[i] != NULL:
+                release(pieces_of(piece)[i])
+    Py_XDECREF(piece.listing)
+    PyMem_Free(piece)
 
 
 # --- the graveyard ---------------------------------------------------------------------------------
 
-cdef PyObject **graves = NULL
+cdef Piece **graves = NULL
 cdef Py_ssize_t graves_used = 0
 cdef Py_ssize_t graves_size = 0
 
 
-cdef void bury(PyObject *piece) noexcept:
-    """Keep a piece that would die now alive until `dismantle`; the caller drops its own reference as usual."""
+cdef void release(Piece *piece) noexcept:
+    """Hold a piece no longer; where nobody else does, `dismantle` will free it."""
     global graves, graves_used, graves_size
-    cdef PyObject **grown
-    if piece.ob_refcnt > 1:
+    cdef Piece **grown
+    piece.refs -= 1
+    if piece.refs:
         return
     if graves_used == graves_size:
-        grown = <PyObject **>PyMem_Realloc(graves, (graves_size * 2 + 64) * sizeof(PyObject *))
+        grown = <Piece **>PyMem_Realloc(graves, (graves_size * 2 + 64) * sizeof(Piece *))
         if grown == NULL:
+            free_piece(piece)
             return
         graves = grown
         graves_size = graves_size * 2 + 64
-    Py_INCREF(<object>piece)
     graves[graves_used] = piece
     graves_used += 1
 
@@ -105,72 +160,15 @@ cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept:
     while graves_used > 0 and budget > 0:
         graves_used -= 1
         budget -= 1
-        Py_DECREF(<object>graves[graves_used])
+        free_piece(graves[graves_used])
     return graves_used
 
 
-# --- pieces ----------------------------------------------------------------------------------------
+# --- directories -----------------------------------------------------------------------------------
 
-cdef int grow_leaf(Piece piece, uint32_t size) except -1:
-    cdef PyObject **slots = <PyObject **>PyMem_Malloc(size * (sizeof(PyObject *) + sizeof(uint32_t)))
-    if slots == NULL:
-        raise MemoryError()
-    cdef uint32_t *hashes = <uint32_t *>(slots + size)
-    if piece.used:
-        memcpy(slots, piece.slots, piece.used * sizeof(PyObject *))
-        memcpy(hashes, piece.hashes, piece.used * sizeof(uint32_t))
-    PyMem_Free(piece.slots)
-    piece.slots = slots
-    piece.hashes = hashes
-    piece.size = size
-    return 0
-
-
-cdef int copy_into(Piece target, Piece source) except -1:
-    cdef uint32_t i
-    if source.branch:
-        target.slots = <PyObject **>PyMem_Malloc(FANOUT * sizeof(PyObject *))
-        if target.slots == NULL:
-            raise MemoryError()
-        target.branch = True
-        target.used = source.used
-        for i in range(FANOUT):
-            target.slots[i] = source.slots[i]
-            if target.slots[i] != NULL:
-                Py_INCREF(<object>target.slots[i])
-    elif source.used:
-        grow_leaf(target, source.size)
-        memcpy(target.slots, source.slots, source.used * sizeof(PyObject *))
-        memcpy(target.hashes, source.hashes, source.used * sizeof(uint32_t))
-        target.used = source.used
-        for i in range(target.used):
-            Py_INCREF(<object>target.slots[i])
-    return 0
-
-
-cdef Piece copy_piece(Piece source, uint64_t epoch):
-    cdef Piece piece = Piece.__new__(Piece)
-    piece.epoch = epoch
-    copy_into(piece, source)
-    return piece
-
-
-cdef Directory new_directory(uint64_t epoch):
-    """An empty directory of this epoch."""
-    cdef Directory directory = Directory.__new__(Directory)
-    directory.epoch = epoch
-    return directory
-
-
-cdef Directory copy_directory(Directory source, uint64_t epoch):
-    """The same directory for another epoch; shares every piece below its top."""
-    cdef Directory directory = Directory.__new__(Directory)
-    directory.epoch = epoch
-    copy_into(directory, source)
-    directory.count = source.count
-    directory.names_size = source.names_size
-    directory.listing = source.listing
-    return directory
+cdef Piece *new_directory() except NULL:
+    """An empty directory."""
+    return new_piece(2)
 
 
 cdef inline bint has_name(PyObject *item, const char *name, Py_ssize_t size) noexcept:
@@ -180,177 +178,171 @@ cdef inline bint has_name(PyObject *item, const char *name, Py_ssize_t size) noe
     )
 
 
-cdef inline Py_ssize_t index_in_leaf(PyObject *piece, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
+cdef inline PyObject **item_slot(Piece *leaf, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
     cdef uint32_t i
-    for i in range((<Piece>piece).used):
-        if (<Piece>piece).hashes[i] == hash and has_name((<Piece>piece).slots[i], name, size):
-            return i
-    return -1
+    for i in range(leaf.used):
+        if hashes_of(leaf)[i] == hash and has_name(items_of(leaf)[i], name, size):
+            return &items_of(leaf)[i]
+    return NULL
 
 
-cdef PyObject *lookup(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
+cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
     """The item of that name, a borrowed reference, or NULL.  Cost: at most eight pieces deep."""
-    cdef PyObject *piece = <PyObject *>directory
+    cdef Piece *piece = directory
+    cdef PyObject **slot
     cdef int shift = 0
-    while (<Piece>piece).branch:
-        piece = (<Piece>piece).slots[(hash >> shift) & (FANOUT - 1)]
+    while piece.size == 0:
+        piece = slot_for(piece, hash, shift)[0]
         if piece == NULL:
             return NULL
+        prefetch(<char *>piece + LINE)
         shift += BITS
-    cdef Py_ssize_t i = index_in_leaf(piece, name, size, hash)
-    return NULL if i < 0 else (<Piece>piece).slots[i]
+    slot = item_slot(piece, name, size, hash)
+    return NULL if slot == NULL else slot[0]
 
 
-cdef PyObject *own_piece(PyObject **slot, uint64_t epoch) except NULL:
-    """The piece in a branch's slot, copied first unless it belongs to this epoch (borrowed)."""
-    cdef Piece mine
-    if (<Piece>slot[0]).epoch != epoch:
-        mine = copy_piece(<Piece>slot[0], epoch)
-        Py_INCREF(mine)
-        Py_DECREF(<object>slot[0])
-        slot[0] = <PyObject *>mine
-    return slot[0]
-
-
-cdef PyObject **editable_slot(Directory directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:
-    """Where the item of that name is kept, every piece on the way made the directory's own; NULL: no such item.
+cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:
+    """Where the item of that name is kept, every piece on the way made the version's own; NULL: no such item.
 
     The caller may put another item of the same name there, taking over the reference.
     """
-    cdef PyObject *piece = <PyObject *>directory
-    cdef PyObject **slot
+    cdef Piece *piece = own(directory)
+    cdef Piece **slot
     cdef int shift = 0
-    while (<Piece>piece).branch:
-        slot = &(<Piece>piece).slots[(hash >> shift) & (FANOUT - 1)]
+    while piece.size == 0:
+        slot = slot_for(piece, hash, shift)
         if slot[0] == NULL:
             return NULL
-        piece = own_piece(slot, directory.epoch)
+        piece = own(slot)
         shift += BITS
-    cdef Py_ssize_t i = index_in_leaf(piece, name, size, hash)
-    return NULL if i < 0 else &(<Piece>piece).slots[i]
+    return item_slot(piece, name, size, hash)
 
 
-cdef int add_to_leaf(Piece piece, PyObject *item, uint32_t hash) except -1:
-    if piece.used == piece.size:
-        grow_leaf(piece, piece.size * 2 if piece.size else 1)
-    piece.slots[piece.used] = item
-    piece.hashes[piece.used] = hash
-    piece.used += 1
+cdef void put(Piece *leaf, PyObject *item, uint32_t hash) noexcept:
+    items_of(leaf)[leaf.used] = item
+    hashes_of(leaf)[leaf.used] = hash
+    leaf.used += 1
+
+
+cdef int add_to_leaf(Piece **slot, PyObject *item, uint32_t hash) except -1:
+    """Add to the version's own leaf in a slot, which moves where it has no room."""
+    cdef Piece *leaf = slot[0]
+    if leaf.used == leaf.size:
+        slot[0] = successor(leaf, leaf.size + (2 if leaf.size < 8 else 4))
+        memcpy(hashes_of(slot[0]), hashes_of(leaf), leaf.used * sizeof(uint32_t))
+        memcpy(items_of(slot[0]), items_of(leaf), leaf.used * sizeof(PyObject *))
+        slot[0].used = leaf.used
+        PyMem_Free(leaf)
+    put(slot[0], item, hash)
     return 0
 
 
-cdef int split(Piece piece, int shift) except -1:
-    """Turn a full leaf into a branch over leaves."""
-    cdef PyObject **slots = <PyObject **>PyMem_Malloc(FANOUT * sizeof(PyObject *))
-    cdef PyObject **items = piece.slots
-    cdef uint32_t *hashes = piece.hashes
-    cdef uint32_t i, used = piece.used
-    cdef PyObject **slot
-    cdef Piece leaf
-    if slots == NULL:
-        raise MemoryError()
-    memset(slots, 0, FANOUT * sizeof(PyObject *))
-    piece.slots = slots
-    piece.hashes = NULL
-    piece.used = piece.size = 0
-    piece.branch = True
-    for i in range(used):
-        slot = &slots[(hashes[i] >> shift) & (FANOUT - 1)]
-        if slot[0] == NULL:
-            leaf = Piece.__new__(Piece)
-            leaf.epoch = piece.epoch
-            Py_INCREF(leaf)
-            slot[0] = <PyObject *>leaf
-            piece.used += 1
-        add_to_leaf(<Piece>slot[0], items[i], hashes[i])
-    PyMem_Free(items)
+cdef Piece *successor(Piece *piece, uint32_t size) except NULL:
+    """An empty piece that says of its directory what another says, which then goes."""
+    cdef Piece *new = new_piece(size)
+    new.count = piece.count
+    new.names_size = piece.names_size
+    new.listing = piece.listing
+    piece.listing = NULL
+    return new
+
+
+cdef int split(Piece **slot, int shift) except -1:
+    """Put a branch over leaves in the place of a full leaf, which is the version's own."""
+    cdef Piece *leaf = slot[0]
+    cdef Piece *branch = successor(leaf, 0)
+    cdef Piece **below
+    cdef uint32_t i
+    for i in range(leaf.used):
+        below = slot_for(branch, hashes_of(leaf)[i], shift)
+        if below[0] == NULL:
+            below[0] = new_piece(2)
+            branch.used += 1
+        add_to_leaf(below, items_of(leaf)[i], hashes_of(leaf)[i])
+    slot[0] = branch
+    PyMem_Free(leaf)
     return 0
 
 
-cdef int insert(Directory directory, Named item, uint32_t hash) except -1:
+cdef int insert(Piece **directory, Named item, uint32_t hash) except -1:
     """Add an item whose name the directory does not hold."""
-    cdef PyObject *piece = <PyObject *>directory
-    cdef PyObject **slot
-    cdef Piece leaf
+    cdef Piece **slot = directory
+    cdef Piece *piece
     cdef int shift = 0
     while True:
-        if (<Piece>piece).branch:
-            slot = &(<Piece>piece).slots[(hash >> shift) & (FANOUT - 1)]
+        piece = own(slot)
+        if piece.size == 0:
+            slot = slot_for(piece, hash, shift)
             if slot[0] == NULL:
-                leaf = Piece.__new__(Piece)
-                leaf.epoch = directory.epoch
-                Py_INCREF(leaf)
-                slot[0] = <PyObject *>leaf
-                (<Piece>piece).used += 1
-            piece = own_piece(slot, directory.epoch)
+                slot[0] = new_piece(2)
+                piece.used += 1
             shift += BITS
-        elif (<Piece>piece).used == LEAF_MAX and shift < HASH_BITS:
-            split(<Piece>piece, shift)
+        elif piece.used >= LEAF_MAX and shift < HASH_BITS:
+            split(slot, shift)
         else:
             break
-    add_to_leaf(<Piece>piece, <PyObject *>item, hash)
+    add_to_leaf(slot, <PyObject *>item, hash)
     Py_INCREF(item)
-    directory.count += 1
-    directory.names_size += <uint32_t>PyBytes_GET_SIZE(item.name) + 1
-    directory.listing = None
+    recount(directory[0], 1, PyBytes_GET_SIZE(item.name) + 1)
     return 0
 
 
-cdef Named remove(Directory directory, const char *name, Py_ssize_t size, uint32_t hash):
+cdef Named remove(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash):
     """Take the item of that name out; None when there is no such item."""
-    cdef PyObject **way[LEVELS]
-    cdef PyObject *parents[LEVELS]
-    cdef PyObject *piece = <PyObject *>directory
+    cdef Piece **way[LEVELS]
+    cdef Piece *piece
     cdef PyObject **slot
     cdef int depth = 0
-    cdef Py_ssize_t i
     cdef Named item
-    if lookup(directory, name, size, hash) == NULL:
+    if lookup(directory[0], name, size, hash) == NULL:
         return None
-    while (<Piece>piece).branch:
-        slot = &(<Piece>piece).slots[(hash >> (depth * BITS)) & (FANOUT - 1)]
-        way[depth] = slot
-        parents[depth] = piece
-        piece = own_piece(slot, directory.epoch)
+    way[0] = directory
+    piece = own(directory)
+    while piece.size == 0:
+        way[depth + 1] = slot_for(piece, hash, depth * BITS)
         depth += 1
-    i = index_in_leaf(piece, name, size, hash)
-    item = <Named>(<Piece>piece).slots[i]
+        piece = own(way[depth])
+    slot = item_slot(piece, name, size, hash)
+    item = <Named>slot[0]
     Py_DECREF(item)
-    (<Piece>piece).used -= 1
-    memmove(&(<Piece>piece).slots[i], &(<Piece>piece).slots[i + 1], ((<Piece>piece).used - i) * sizeof(PyObject *))
-    memmove(&(<Piece>piece).hashes[i], &(<Piece>piece).hashes[i + 1], ((<Piece>piece).used - i) * sizeof(uint32_t))
-    while depth > 0 and (<Piece>piece).used == 0:
-        depth -= 1
-        piece = parents[depth]
-        Py_DECREF(<object>way[depth][0])
+    take_out(piece, <uint32_t>(slot - items_of(piece)))
+    while depth > 0 and piece.used == 0:
+        PyMem_Free(piece)
         way[depth][0] = NULL
-        (<Piece>piece).used -= 1
-    directory.count -= 1
-    directory.names_size -= <uint32_t>PyBytes_GET_SIZE(item.name) + 1
-    directory.listing = None
-    if directory.branch and directory.count <= COLLAPSE_AT:
+        depth -= 1
+        piece = way[depth][0]
+        piece.used -= 1
+    recount(directory[0], -1, -(size + 1))
+    if directory[0].size == 0 and directory[0].count <= COLLAPSE_AT:
         collapse(directory)
     return item
 
 
-cdef int collapse(Directory directory) except -1:
+cdef void take_out(Piece *leaf, uint32_t i) noexcept:
+    leaf.used -= 1
+    memmove(&items_of(leaf)[i], &items_of(leaf)[i + 1], (leaf.used - i) * sizeof(PyObject *))
+    memmove(&hashes_of(leaf)[i], &hashes_of(leaf)[i + 1], (leaf.used - i) * sizeof(uint32_t))
+
+
+cdef void recount(Piece *directory, int items, Py_ssize_t names_size) noexcept:
+    """Note that so many items more are in the directory, or fewer."""
+    directory.count += items
+    directory.names_size += <uint32_t>names_size
+    Py_CLEAR(directory.listing)
+
+
+cdef int collapse(Piece **directory) except -1:
     """Turn a directory that became small again into one leaf."""
-    cdef PyObject **items = in_order(directory)
-    cdef PyObject **slots = directory.slots
+    cdef PyObject **items = in_order(directory[0])
+    cdef Piece *branch = directory[0]
     cdef uint32_t i
-    directory.slots = NULL
-    directory.branch = False
-    directory.used = directory.size = 0
-    grow_leaf(directory, COLLAPSE_AT)
-    for i in range(directory.count):
+    directory[0] = successor(branch, COLLAPSE_AT)
+    for i in range(branch.count):
         Py_INCREF(<object>items[i])
-        add_to_leaf(directory, items[i], hash_name(
+        put(directory[0], items[i], hash_name(
             PyBytes_AS_STRING((<Named>items[i]).name), PyBytes_GET_SIZE((<Named>items[i]).name)))
-    for i in range(FANOUT):
-        if slots[i] != NULL:
-            Py_DECREF(<object>slots[i])
-    PyMem_Free(slots)
     PyMem_Free(items)
+    release(branch)
     return 0
 
 
@@ -362,25 +354,25 @@ cdef int by_number(const void *a, const void *b) noexcept nogil:
     return (x > y) - (x < y)
 
 
-cdef Py_ssize_t gather(PyObject *piece, PyObject **items, Py_ssize_t used) noexcept:
+cdef Py_ssize_t gather(Piece *piece, PyObject **items, Py_ssize_t used) noexcept:
     cdef uint32_t i
-    if not (<Piece>piece).branch:
-        memcpy(items + used, (<Piece>piece).slots, (<Piece>piece).used * sizeof(PyObject *))
-        return used + (<Piece>piece).used
+    if piece.size:
+        memcpy(items + used, items_of(piece), piece.used * sizeof(PyObject *))
+        return used + piece.used
     for i in range(FANOUT):
-        if (<Piece>piece).slots[i] != NULL:
-            used = gather((<Piece>piece).slots[i], items, used)
+        if pieces_of(piece)[i] != NULL:
+            used = gather(pieces_of(piece)[i], items, used)
     return used
 
 
-cdef PyObject **in_order(Directory directory) except NULL:
+cdef PyObject **in_order(Piece *directory) except NULL:
     """All items in creation order: an array of directory.count borrowed references, to be freed with PyMem_Free."""
     cdef PyObject **items = <PyObject **>PyMem_Malloc((directory.count + 1) * sizeof(PyObject *))
     cdef Py_ssize_t i, used = 0
     if items == NULL:
         raise MemoryError()
     if directory.count:
-        used = gather(<PyObject *>directory, items, 0)
+        used = gather(directory, items, 0)
     for i in range(1, used):
         if (<Named>items[i - 1]).number > (<Named>items[i]).number:
             qsort(items, used, sizeof(PyObject *), by_number)
@@ -388,24 +380,29 @@ cdef PyObject **in_order(Directory directory) except NULL:
     return items
 
 
-cdef bytes listing_of(Directory directory):
+cdef bytes listing_of(Piece *directory):
     """The names in creation order, each followed by a NUL; built once after a change, then kept."""
     cdef PyObject **items
     cdef char *p
     cdef Py_ssize_t i, size
     cdef bytes text
-    if directory.listing is None:
-        items = in_order(directory)
-        text = PyBytes_FromStringAndSize(NULL, directory.names_size)
-        p = PyBytes_AS_STRING(text)
-        for i in range(directory.count):
-            size = PyBytes_GET_SIZE((<Named>items[i]).name) + 1
-            memcpy(p, PyBytes_AS_STRING((<Named>items[i]).name), size)
-            p += size
-        PyMem_Free(items)
-        directory.listing = text
-    return directory.listing
+    if directory.listing != NULL:
+        return <bytes>directory.listing
+    items = in_order(directory)
+    text = PyBytes_FromStringAndSize(NULL, directory.names_size)
+    p = PyBytes_AS_STRING(text)
+    for i in range(directory.count):
+        size = PyBytes_GET_SIZE((<Named>items[i]).name) + 1
+        memcpy(p, PyBytes_AS_STRING((<Named>items[i]).name), size)
+        p += size
+    PyMem_Free(items)
+    Py_INCREF(text)
+    directory.listing = <PyObject *>text
+    return text
 
 
 cdef extern from "Python.h":
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    void Py_XINCREF(PyObject *) noexcept
+    void Py_XDECREF(PyObject *) noexcept
+    void Py_CLEAR(PyObject *) noexcept

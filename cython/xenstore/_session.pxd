@@ -22,6 +22,10 @@ cdef class Session(Output):
     cdef dict transactions             # id: Transaction
     cdef uint32_t last_tx_id
     cdef bint more_input               # a further request follows the one being executed
+    cdef bint paused                   # the start of a transaction waits in the input until those may start again
+    cdef readonly bint postponed       # an administrative request was executed, its reply is to come: see `answer`
+    cdef uint32_t[3] postponed_header  # its type, request and transaction
+    cdef readonly double transacting_since  # since when there have been open transactions; meaningless without
 
     # what the driver calls
     cdef int consume(self, const char *data, Py_ssize_t size, int budget) except -1

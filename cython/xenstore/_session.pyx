@@ -16,7 +16,7 @@ from xenstore._accounts cimport (
     Account, Q_MEMORY, Q_NODE_PERMISSIONS, Q_NODE_SIZE, Q_NODES, Q_OUTSTANDING, Q_PATH_MAX, Q_TRANSACTION_NODES,
     Q_TRANSACTIONS, Q_WATCHES,
 )
-from xenstore._output cimport HEADER_SIZE, Header
+from xenstore._output cimport HEADER_SIZE, Header, put_header
 from xenstore._ledger cimport Row
 from xenstore._path cimport home_prefix, valid_path
 from xenstore._perms cimport NO_DOMAIN, READ, Perms, rights
@@ -220,7 +220,7 @@ cdef class Session(Output):
             self.executed_bytes += HEADER_SIZE + header.size    # before: what it says may be recorded meanwhile
             self.more_input = size > at
             self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
-            if self.parked is not None:
+            if self.parked is not None or self.paused:
                 at -= HEADER_SIZE + header.size     # the request stays in the input until it is admitted
                 self.executed_bytes -= HEADER_SIZE + header.size
                 break
@@ -238,6 +238,9 @@ cdef class Session(Output):
             transaction = self.transactions.get(tx_id)
             if transaction is not None and transaction.view is None and self.must_wait(transaction):
                 return 0
+        if self.store.transactions_paused and type == TRANSACTION_START and not self.transactions:
+            self.paused = self.stalled = True
+            return 0
         if self.store.trace is not None:
             self.store.trace("IN", self, type, payload[:size])
         if not kind & KNOWN:
@@ -403,11 +406,29 @@ cdef class Session(Output):
             answer = self.store.administer(self, type, payload)
         except errors.XenstoreError as error:
             return self.message(ERROR, req_id, tx_id, error.name.encode() + b"\0", len(error.name) + 1)
+        if answer is None:
+            self.postponed = self.stalled = True
+            self.postponed_header = [type, req_id, tx_id]
+            return 0
         if len(answer) > PAYLOAD_MAX:
             answer = answer[: PAYLOAD_MAX - 1] + b"\0"
         self.reply(type, req_id, tx_id, answer)
         self.store.after_reply()
         return 0
+
+    def answer(self, bytes payload):
+        """Send the reply that was postponed; nothing happens once this client is gone."""
+        if self.closed:
+            return
+        self.postponed = False
+        self.reply(self.postponed_header[0], self.postponed_header[1], self.postponed_header[2], payload)
+        self.update_stall()
+
+    def postponed_reply(self, bytes payload) -> bytes:
+        """The bytes that `answer` would send."""
+        cdef char[HEADER_SIZE] header
+        put_header(header, self.postponed_header[0], self.postponed_header[1], self.postponed_header[2], len(payload))
+        return header[:HEADER_SIZE] + payload
 
     # --- watches -----------------------------------------------------------------------------------
 
@@ -512,6 +533,8 @@ cdef class Session(Output):
         self.last_tx_id = self.last_tx_id + 1 if self.last_tx_id < 0x7FFFFFFF else 1
         while self.last_tx_id in self.transactions:
             self.last_tx_id += 1
+        if not self.transactions:
+            self.transacting_since = self.store.now
         transaction = start(self.last_tx_id, not self.privileged)
         self.transactions[self.last_tx_id] = transaction
         self.store.open_transactions += 1
@@ -600,6 +623,10 @@ cdef class Session(Output):
         self.parked = None
         return self.update_stall()
 
+    def unpause(self):
+        self.paused = False
+        self.update_stall()
+
     cdef int pass_time(self) except -1:
         if self.event_times:
             self.drop_old_events(self.store.now - self.store.watch_event_seconds)
@@ -624,7 +651,7 @@ cdef class Session(Output):
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked is not None or self.is_full()
+        cdef bint stalled = self.parked is not None or self.paused or self.postponed or self.is_full()
         if not self.privileged:
             self.store.accounts.note(self.account)
             stalled = (
@@ -738,6 +765,8 @@ cdef class Session(Output):
         cdef Transaction transaction = start(tx_id, not self.privileged)
         transaction.lost = True
         self.last_tx_id = tx_id
+        if not self.transactions:
+            self.transacting_since = self.store.now
         self.transactions[tx_id] = transaction
         self.store.open_transactions += 1
         if not self.privileged:
@@ -773,6 +802,11 @@ cdef class Session(Output):
         self.find_pending()
         self.touch()
         self.update_stall()
+
+    @property
+    def transaction_count(self) -> int:
+        """How many transactions this client has open."""
+        return len(self.transactions)
 
     # --- the record of changes -------------------------------------------------------------------------
 

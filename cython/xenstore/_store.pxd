@@ -42,7 +42,9 @@ cdef class Store:
     cdef set sessions
     cdef set guests                    # the unprivileged sessions among them
     cdef bint guests_wait              # some guest may be stalled or leave events unread: time matters to it
+    cdef double look_at                # when guests are looked at next; INFINITY: it is not decided
     cdef readonly long open_transactions
+    cdef readonly bint transactions_paused  # clients without open ones wait with their start
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
     cdef unsigned long long bound_again  # how many replaced bytes make `bound_snapshots` worth its cost
 

@@ -7,6 +7,7 @@ It knows of its sessions only what `Client` says.
 cimport cython
 from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from xenstore._accounts cimport Q_NODES
@@ -26,8 +27,9 @@ cdef extern from "Python.h":
 cdef unsigned long long PINNED_MAX = limits.PINNED_MAX_BYTES
 cdef double PINNED_SECONDS = limits.PINNED_MAX_SECONDS
 
-#: How often guests' credits, events and snapshots are looked at, in seconds.
+#: How often guests' credits and events are looked at, in seconds; and how often their snapshots, if nothing changes.
 cdef double GUEST_SECONDS = 0.05
+cdef double SNAPSHOT_SECONDS = 1.0
 
 
 cdef class Client(Subscriber):
@@ -52,6 +54,9 @@ cdef class Client(Subscriber):
     cpdef close(self):
         """Serve this client no more."""
 
+    def unpause(self):
+        """Go on with the start of a transaction that waits since `Store.pause_transactions`."""
+
     def held(self) -> dict:
         """What it holds, counted: watches, transactions, outstanding, bytes."""
         return {}
@@ -67,6 +72,7 @@ cdef class Store:
         self.sessions = set()
         self.guests = set()
         self.guest_transactions = {}
+        self.look_at = INFINITY
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
@@ -96,13 +102,28 @@ cdef class Store:
         """How many sessions are open."""
         return len(self.sessions)
 
+    def all_sessions(self) -> list:
+        """The open sessions, in no order."""
+        return list(self.sessions)
+
+    def pause_transactions(self, bint paused):
+        """Let clients that have no transaction open wait with their next, or let them go on."""
+        self.transactions_paused = paused
+        if not paused:
+            for session in self.all_sessions():
+                (<Client>session).unpause()
+
     # --- time --------------------------------------------------------------------------------------
 
     cdef double deadline(self) except? -2:
         """Seconds until `tick` has something to do; negative: nothing waits for time to pass."""
         cdef double due = self.admission.deadline(self.now)
-        if self.guests and (self.guests_wait or self.guest_transactions) and (due < 0 or due > GUEST_SECONDS):
-            due = GUEST_SECONDS
+        cdef double look
+        if self.guests and (self.guests_wait or self.guest_transactions):
+            # The time is kept: a busy store asks again and again, and would never come to it.
+            self.look_at = min(self.look_at, self.now + (GUEST_SECONDS if self.guests_wait else SNAPSHOT_SECONDS))
+            look = max(0.0, self.look_at - self.now)
+            due = look if due < 0 else min(due, look)
         if self.has_work or dismantle(0):
             due = 0.0
         return due
@@ -112,6 +133,7 @@ cdef class Store:
         self.admit()
         if self.guest_transactions:
             self.bound_snapshots()
+        self.look_at = INFINITY
         self.guests_wait = False
         for session in self.guests:
             if (<Client>session).pass_time():
@@ -417,7 +439,7 @@ cdef list owned_paths(Tree tree, int domid):
         path, node = pending.pop()
         if entries(node.perms)[0].domid == domid and path:
             found.append(path)
-        elif node.children is not None:
+        elif node.children != NULL:
             items = in_order(node.children)
             for i in range(node.children.count - 1, -1, -1):
                 pending.append((path + b"/" + (<Node>items[i]).name, <Node>items[i]))

@@ -15,7 +15,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from xenstore._accounts cimport Account
 from xenstore._ledger cimport Ledger
-from xenstore._names cimport FANOUT, Piece, hash_name, in_order, insert, lookup, new_directory
+from xenstore._names cimport FANOUT, Piece, hash_name, in_order, insert, items_of, lookup, new_directory, pieces_of
 from xenstore._path cimport valid_path
 from xenstore._perms cimport READ, STALE, WRITE, Entry, Perms, entries, make_perms
 from xenstore._store cimport Store
@@ -179,7 +179,7 @@ cdef class NodeWriter:
                 self.write_child(<Node>item, level.path_size)
                 return True
             if item != NULL:
-                self.push_piece(<Piece>item, level.path_size)
+                self.push_piece(<Piece *>item, level.path_size)
 
     cdef int write_child(self, Node node, Py_ssize_t above) except -1:
         cdef Py_ssize_t size = above
@@ -194,7 +194,7 @@ cdef class NodeWriter:
     cdef int descend(self, Node node, Py_ssize_t path_size) except -1:
         """Continue with a node's children."""
         cdef Level level
-        if node.children is None:
+        if node.children == NULL:
             return 0
         if self.numbered:
             return self.push_piece(node.children, path_size)
@@ -206,11 +206,11 @@ cdef class NodeWriter:
         level.path_size = path_size
         return self.push(level)
 
-    cdef int push_piece(self, Piece piece, Py_ssize_t path_size) except -1:
+    cdef int push_piece(self, Piece *piece, Py_ssize_t path_size) except -1:
         cdef Level level
-        level.items = piece.slots
-        level.count = FANOUT if piece.branch else piece.used
-        level.pieces = piece.branch
+        level.pieces = piece.size == 0
+        level.items = <PyObject **>pieces_of(piece) if level.pieces else items_of(piece)
+        level.count = FANOUT if level.pieces else piece.used
         level.owned = False
         level.next = 0
         level.path_size = path_size
@@ -477,7 +477,7 @@ cdef class NodeReader:
             while stop < end and path[stop] != c"/":
                 stop += 1
             found = NULL
-            if (<Node>self.nodes[self.depth - 1]).children is not None:
+            if (<Node>self.nodes[self.depth - 1]).children != NULL:
                 found = lookup((<Node>self.nodes[self.depth - 1]).children, path + start + 1, stop - start - 1,
                                hash_name(path + start + 1, stop - start - 1))
             if found == NULL:
@@ -495,12 +495,12 @@ cdef class NodeReader:
         cdef Node parent = <Node>self.nodes[self.depth - 1]
         cdef Py_ssize_t start = self.path_size + 1
         cdef uint32_t hash = hash_name(path + start, size - start)
-        if parent.children is None:
-            parent.children = new_directory(self.tree.epoch)
+        if parent.children == NULL:
+            parent.children = new_directory()
         elif lookup(parent.children, path + start, size - start, hash) != NULL:
             return self.refuse(f"a second node {path[:size]!r}")
         node.name = intern(PyBytes_FromStringAndSize(path + start, size - start))
-        insert(parent.children, node, hash)
+        insert(&parent.children, node, hash)
         self.tree.ledger.add(entries(parent.perms)[0].domid, 0, size - start + 1)
         self.tree.ledger.add(entries(node.perms)[0].domid, 1, node_size(node) + size)
         memcpy(self.path + self.path_size, path + self.path_size, size - self.path_size)

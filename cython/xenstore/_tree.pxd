@@ -2,16 +2,16 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from xenstore._ledger cimport Ledger
-from xenstore._names cimport Directory, Named
+from xenstore._names cimport Named, Piece
 from xenstore._perms cimport Perms
 
 
 cdef class Node(Named):
-    cdef uint64_t epoch             # the version that may edit this node in place
-    cdef uint64_t generation        # of the last write to value, permissions or list of children
+    cdef Piece *children            # a directory; NULL: no child
     cdef bytes value
     cdef Perms perms
-    cdef Directory children         # None: no child
+    cdef uint64_t epoch             # the version that may edit this node in place
+    cdef uint64_t generation        # of the last write to value, permissions or list of children
 
 
 cdef class History:

@@ -16,8 +16,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memchr
 
 from xenstore._names cimport (
-    bury, copy_directory, editable_slot, hash_name, in_order, insert, lookup, new_directory,
-    remove as remove_name,
+    editable_slot, hash_name, in_order, insert, lookup, new_directory, release, remove as remove_name,
 )
 from xenstore._perms cimport Entry, entries, keep_only, make_perms, with_owner
 
@@ -52,8 +51,8 @@ cdef class Node(Named):
     """One node of one or more versions."""
 
     def __dealloc__(self):
-        if self.children is not None:
-            bury(<PyObject *>self.children)
+        if self.children != NULL:
+            release(self.children)
 
 
 @cython.final
@@ -64,7 +63,7 @@ cdef class History:
 cdef long node_size(Node node) noexcept:
     """Bytes of a node that the quota "node-size" bounds: header, permissions, value, names of children."""
     cdef long size = NODE_HEADER + PERM_SIZE * node.perms.count + PyBytes_GET_SIZE(node.value)
-    if node.children is not None:
+    if node.children != NULL:
         size += node.children.names_size
     return size
 
@@ -101,7 +100,7 @@ cdef class Tree:
             end = <const char *>memchr(path + start, c'/', size - start)
             stop = size if end == NULL else end - path
             child = NULL
-            if (<Node>node).children is not None:
+            if (<Node>node).children != NULL:
                 child = lookup((<Node>node).children, path + start, stop - start, hash_name(path + start, stop - start))
             if child == NULL:
                 place.node = NULL
@@ -180,20 +179,18 @@ cdef class Tree:
         copy.value = node.value
         copy.perms = node.perms
         copy.children = node.children
+        if copy.children != NULL:
+            copy.children.refs += 1
         self.replaced_bytes += NODE_BYTES + PyBytes_GET_SIZE(node.value)
         return copy
 
     cdef Node own_child(self, Node node, const char *name, Py_ssize_t size):
         """The child of a node of this version's own, made this version's own; None when there is none."""
-        cdef Directory children = node.children
         cdef PyObject **slot
         cdef Node child
-        if children is None:
+        if node.children == NULL:
             return None
-        if children.epoch != self.epoch:
-            children = copy_directory(children, self.epoch)
-            node.children = children
-        slot = editable_slot(children, name, size, hash_name(name, size))
+        slot = editable_slot(&node.children, name, size, hash_name(name, size))
         if slot == NULL:
             return None
         if (<Node>slot[0]).epoch != self.epoch:
@@ -277,11 +274,9 @@ cdef class Tree:
         return 0
 
     cdef int add_child(self, Node node, Node child, const char *name, Py_ssize_t size) except -1:
-        if node.children is None:
-            node.children = new_directory(self.epoch)
-        elif node.children.epoch != self.epoch:
-            node.children = copy_directory(node.children, self.epoch)
-        insert(node.children, child, hash_name(name, size))
+        if node.children == NULL:
+            node.children = new_directory()
+        insert(&node.children, child, hash_name(name, size))
         self.ledger.add(entries(node.perms)[0].domid, 0, size + 1)
         self.stamp(node)
         return 0
@@ -292,11 +287,10 @@ cdef class Tree:
         cdef Py_ssize_t start = above + 1 if above > 1 else 1
         cdef Node parent = self.edit(path, above)
         cdef Node top
-        if parent.children.epoch != self.epoch:
-            parent.children = copy_directory(parent.children, self.epoch)
-        top = <Node>remove_name(parent.children, path + start, size - start, hash_name(path + start, size - start))
+        top = <Node>remove_name(&parent.children, path + start, size - start, hash_name(path + start, size - start))
         if parent.children.count == 0:
-            parent.children = None
+            release(parent.children)
+            parent.children = NULL
         self.ledger.add(entries(parent.perms)[0].domid, 0, -(size - start + 1))
         self.stamp(parent)
         self.charge_subtree(top, size, -1)
@@ -309,7 +303,7 @@ cdef class Tree:
         cdef Pending *grown
         cdef Pending now
         cdef PyObject **items
-        cdef Directory children
+        cdef Piece *children
         cdef uint32_t i
         if stack == NULL:
             raise MemoryError()
@@ -324,7 +318,7 @@ cdef class Tree:
                 if sign < 0:
                     self.replaced_bytes += NODE_BYTES
                 children = (<Node>now.node).children
-                if children is None:
+                if children == NULL:
                     continue
                 if used + children.count > room:
                     room = (used + children.count) * 2
@@ -396,7 +390,7 @@ cdef create_special(Tree tree, bytes name):
     node.number = tree.history.number
     tree.history.generation += 1
     node.generation = tree.history.generation
-    if tree.specials.children is None:
-        tree.specials.children = new_directory(tree.epoch)
-    insert(tree.specials.children, node, hash_name(name, len(name)))
+    if tree.specials.children == NULL:
+        tree.specials.children = new_directory()
+    insert(&tree.specials.children, node, hash_name(name, len(name)))
     tree.ledger.add(0, 1, node_size(node) + len(name))

@@ -79,7 +79,7 @@ cdef class View:
             reply = self.tree.current_perms(<Node>node).text
         elif request.op == DIRECTORY_PART:
             return self.directory_part(<Node>node, request)
-        elif (<Node>node).children is None:
+        elif (<Node>node).children == NULL:
             reply = EMPTY
         elif (<Node>node).children.names_size > PAYLOAD_MAX:
             return self.fail(F_E2BIG)
@@ -95,7 +95,7 @@ cdef class View:
         The last part ends in an empty name.  The reader starts again when the generation has changed.
         """
         cdef bytes head = b"%d\0" % node.generation
-        cdef bytes names = EMPTY if node.children is None else listing_of(node.children)
+        cdef bytes names = EMPTY if node.children == NULL else listing_of(node.children)
         cdef const char *p = PyBytes_AS_STRING(names)
         cdef const char *nul
         cdef Py_ssize_t offset = leading_number(request.rest, request.rest_size)

@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from xenstore._names cimport Directory, Named
+from xenstore._names cimport Named, Piece
 from xenstore._perms cimport Perms
 from xenstore._tree cimport Node, Tree
 
@@ -28,7 +28,7 @@ cdef class Watch:
 
 
 cdef class Spot(Named):
-    cdef Directory children
+    cdef Piece *children
     cdef PyObject *first            # watches set exactly here, oldest first (borrowed: their subscribers own them)
     cdef PyObject *last
 

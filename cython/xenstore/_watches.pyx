@@ -11,7 +11,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free
 from libc.string cimport memchr, memcpy
 
-from xenstore._names cimport bury, hash_name, in_order, insert, lookup, new_directory, remove as remove_name
+from xenstore._names cimport hash_name, in_order, insert, lookup, new_directory, release, remove as remove_name
 from xenstore._perms cimport NO_DOMAIN, READ, rights
 from xenstore._tree cimport Place, intern
 
@@ -55,8 +55,8 @@ cdef class Spot(Named):
     """A place in the index that is watched, or lies above one."""
 
     def __dealloc__(self):
-        if self.children is not None:
-            bury(<PyObject *>self.children)
+        if self.children != NULL:
+            release(self.children)
 
 
 cdef inline Py_ssize_t component_end(const char *path, Py_ssize_t start, Py_ssize_t size) noexcept:
@@ -65,7 +65,7 @@ cdef inline Py_ssize_t component_end(const char *path, Py_ssize_t start, Py_ssiz
 
 
 cdef inline PyObject *child_spot(PyObject *spot, const char *name, Py_ssize_t size) noexcept:
-    if (<Spot>spot).children is None:
+    if (<Spot>spot).children == NULL:
         return NULL
     return lookup((<Spot>spot).children, name, size, hash_name(name, size))
 
@@ -102,9 +102,9 @@ cdef class WatchIndex:
             else:
                 child = Spot.__new__(Spot)
                 child.name = intern(PyBytes_FromStringAndSize(path + start, stop - start))
-                if spot.children is None:
-                    spot.children = new_directory(0)
-                insert(spot.children, child, hash_name(path + start, stop - start))
+                if spot.children == NULL:
+                    spot.children = new_directory()
+                insert(&spot.children, child, hash_name(path + start, stop - start))
             spot = child
             start = stop + 1
         return spot
@@ -155,11 +155,12 @@ cdef class WatchIndex:
             (<Spot>spot).last = watch.before
         else:
             (<Watch>watch.after).before = watch.before
-        if keeper != NULL and (<Spot>spot).first == NULL and (<Spot>spot).children is None:
-            remove_name((<Spot>keeper).children, path + cut_start, cut_stop - cut_start,
+        if keeper != NULL and (<Spot>spot).first == NULL and (<Spot>spot).children == NULL:
+            remove_name(&(<Spot>keeper).children, path + cut_start, cut_stop - cut_start,
                         hash_name(path + cut_start, cut_stop - cut_start))
             if (<Spot>keeper).children.count == 0:
-                (<Spot>keeper).children = None
+                release((<Spot>keeper).children)
+                (<Spot>keeper).children = NULL
         return 0
 
     cdef list matching(self, const char *path, Py_ssize_t size, bint any_depth):
@@ -240,7 +241,7 @@ cdef class WatchIndex:
         cdef Py_ssize_t start = 1, stop
         cdef list pending
         cdef list watched = []
-        if path[0] == c'@' or removed.children is None:
+        if path[0] == c'@' or removed.children == NULL:
             return watched
         while start < size:
             stop = component_end(path, start, size)
@@ -292,14 +293,14 @@ cdef push_common_children(list pending, bytes path, Spot spot, Node node):
 
     Walks the smaller of the two directories.
     """
-    cdef Directory walked = node.children
-    cdef Directory other = spot.children
+    cdef Piece *walked = node.children
+    cdef Piece *other = spot.children
     cdef PyObject **items
     cdef PyObject *found
     cdef uint32_t i
     cdef bytes name
     cdef list common = []
-    if walked is None or other is None:
+    if walked == NULL or other == NULL:
         return
     if other.count < walked.count:
         walked, other = other, walked
@@ -311,7 +312,7 @@ cdef push_common_children(list pending, bytes path, Spot spot, Node node):
         if found != NULL:
             common.append((<Named>items[i], <Named>found))
     PyMem_Free(items)
-    if walked is spot.children:
+    if walked == spot.children:
         common = [(child, child_of_spot) for child_of_spot, child in common]
         common.sort(key=number_of_node)
     for child, child_of_spot in reversed(common):

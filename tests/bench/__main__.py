@@ -1,6 +1,6 @@
 """make bench: our xenstored against C xenstored, oxenstored and the null server.
 
-    python -m tests.bench [--full] [--runs N] [--seconds S] [--only PATTERN] [--against ours,c,o,o-nolog,null]
+    python -m tests.bench [--full] [--runs N] [--seconds S] [--only PATTERN] [--against ours,c,...]
 
 Prints the table as it grows and writes it to build/bench/ as Markdown, JSON and SVG.  The exit status
 says whether our server answered rightly everywhere; what was not reached is for the reader.
@@ -16,11 +16,20 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cold, report, servers
+from tests.bench import cold, report, restart, servers
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
 from tests.bench.targets import GOALS, Targets
-from tests.bench.workloads import COLD_START, WORKLOADS, Workload
+from tests.bench.workloads import (
+    COLD_START,
+    IMAGE,
+    LIVE_UPDATE,
+    OTHER_ROWS,
+    RECOVERY,
+    SIZES,
+    WORKLOADS,
+    Workload,
+)
 
 COLD_RUNS = 15
 
@@ -32,9 +41,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of a run (0.5; 1 with --full)")
     parser.add_argument("--only", metavar="PATTERN", help="workloads whose name contains or matches this")
     parser.add_argument("--list", action="store_true", help="print the names of the workloads and stop")
-    parser.add_argument("--goal", choices=GOALS, default="foundation", help="whose targets are shown")
+    parser.add_argument("--goal", choices=GOALS, default="fastest", help="whose targets are shown")
     parser.add_argument(
-        "--against", default="ours,c,o,o-nolog,null", help="which servers (default: %(default)s)"
+        "--against", default=",".join(servers.NAMES), help="which servers (default: %(default)s)"
     )
     chosen = parser.parse_args(words)
     chosen.against = chosen.against.split(",")
@@ -86,12 +95,30 @@ def run(chosen: argparse.Namespace, names: list[str]) -> dict[str, dict[str, Mea
         results[workload.name] = measure(workload, names, chosen.effort, tick)
         show(workload.name, results, targets)
     if servers.OURS in names and selected(COLD_START, chosen.only):
-        with tempfile.TemporaryDirectory(prefix="xend-bench-") as scratch:
-            rows = cold.measure_cold_start(COLD_RUNS, Path(scratch))
-        results.update(rows)
-        for name in rows:
-            show(name, results, targets)
+        with tempfile.TemporaryDirectory(prefix="xend-bench-", dir=servers.SCRATCH) as scratch:
+            add(cold.measure_cold_start(COLD_RUNS, Path(scratch)), results, targets)
+    for nodes in sizes(chosen.full, chosen.only) if servers.OURS in names else []:
+        tick(f"{RECOVERY[nodes]} and what belongs to it")
+        add(restart.measure_restarts(nodes, chosen.effort.runs), results, targets)
     return results
+
+
+def sizes(full: bool, pattern: str | None) -> list[int]:
+    """How large the stores are that end and go on."""
+    rows = {
+        nodes: (RECOVERY[nodes], IMAGE[nodes], LIVE_UPDATE[nodes])
+        for nodes in SIZES
+        if full or pattern or nodes < 1_000_000
+    }
+    return [nodes for nodes, names in rows.items() if any(selected(name, pattern) for name in names)]
+
+
+def add(
+    rows: dict[str, dict[str, Measured]], results: dict[str, dict[str, Measured]], targets: Targets
+) -> None:
+    results.update(rows)
+    for name in rows:
+        show(name, results, targets)
 
 
 def show(name: str, results: dict[str, dict[str, Measured]], targets: Targets) -> None:
@@ -105,6 +132,7 @@ def main(words: list[str]) -> int:
     chosen = arguments(words)
     if chosen.list:
         print("\n".join(w.name + ("" if w.quick else "  (--full)") for w in WORKLOADS))
+        print("\n".join(OTHER_ROWS))
         return 0
     try:
         program("load"), program("null")

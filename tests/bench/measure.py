@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.programs import program
-from tests.bench.servers import LOAD_CORE, NULL, on_core, start
+from tests.bench.servers import BARE, LOAD_CORE, NULL, OURS, SCRATCH, on_core, start
 from tests.bench.workloads import Workload
 from tests.peers.daemons import Daemon
 
@@ -63,13 +63,20 @@ def measure(
 
     A server that fails or gives up is not tried again.  `tick` is told what runs at the moment.
     """
-    measured = {name: Measured() for name in servers if name != NULL or workload.null}
+    measured = {name: Measured() for name in servers if suits(workload, name)}
     for number in range(effort.runs):
         for name, so_far in measured.items():
             if not so_far.problem and so_far.seconds < effort.budget:
                 tick(f"{workload.name}: run {number + 1} of {effort.runs}, {name}")
                 _add_run(so_far, name, workload, effort.seconds)
     return measured
+
+
+def suits(workload: Workload, server: str) -> bool:
+    """Whether a server runs a workload."""
+    if workload.journal:
+        return server in (OURS, BARE)
+    return server != BARE and (server != NULL or workload.null)
 
 
 def _add_run(so_far: Measured, name: str, workload: Workload, seconds: float) -> None:
@@ -93,34 +100,39 @@ def run_once(name: str, workload: Workload, seconds: float) -> Figures:
     Raises:
         Failed, GaveUp.
     """
-    with tempfile.TemporaryDirectory(prefix="xend-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="xend-bench-", dir=SCRATCH) as scratch:
         daemon = start(name, Path(scratch), workload)
         with daemon:
-            return _load(daemon, workload, seconds)
+            return load(daemon, workload, seconds)
 
 
-def _load(daemon: Daemon, workload: Workload, seconds: float) -> Figures:
+def load(
+    daemon: Daemon, workload: Workload, seconds: float, ready: Callable[[], None] | None = None
+) -> Figures:
+    """Put a workload on a server that runs; `ready` is called once the load has been started."""
     before = daemon.rss
     command = [
         str(program("load")), str(daemon.socket), *workload.arguments.split(),
         f"ms={max(1, round(seconds * 1000))}", f"pid={daemon.pid}", f"limit_s={SETUP_SECONDS}",
     ]  # fmt: skip
     with on_core(LOAD_CORE):
-        load = subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     # The generator bounds itself in time; it holds its connections until its input ends.
-    with load:
-        assert load.stdout is not None
-        assert load.stdin is not None
-        assert load.stderr is not None
-        line = load.stdout.readline()
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stderr is not None
+        if ready is not None:
+            ready()
+        line = process.stdout.readline()
         after = daemon.rss if daemon.alive else before
-        load.stdin.close()
-        complaint = load.stderr.read().strip()
-    if load.returncode != 0:
+        process.stdin.close()
+        complaint = process.stderr.read().strip()
+    if process.returncode != 0:
         death = "" if daemon.alive else f"; the server has died: {daemon.stderr()[-500:]}"
-        raise Failed((complaint or f"the load generator ended with status {load.returncode}") + death)
+        raise Failed((complaint or f"the load generator ended with status {process.returncode}") + death)
     return _figures(json.loads(line), workload, before, after)
 
 
@@ -128,6 +140,8 @@ def _figures(answer: dict[str, float | str], workload: Workload, before: int, af
     if "gave_up" in answer:
         raise GaveUp(str(answer["gave_up"]))
     figures = {name: float(value) for name, value in answer.items()}
+    if figures.get("ops_per_s"):
+        figures["us_per_op"] = 1e6 / figures["ops_per_s"]
     figures["rss_mb"] = after / 1e6
     figures["grown_mb"] = (after - before) / 1e6
     held = sum(workload.number(name, 0) for name in ("nodes", "watches", "idle"))

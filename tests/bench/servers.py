@@ -10,7 +10,7 @@ from tests.bench.programs import program
 from tests.bench.workloads import Workload
 from tests.peers.daemons import C_XENSTORED, O_XENSTORED, Daemon, start_c, start_o, start_ours
 
-OURS, NULL = "ours", "null"
+OURS, NULL, BARE = "ours", "null", "no-journal"
 #: oxenstored is clearly slower with its access log, which Debian's start script leaves on: both count.
 PEERS = ("c", "o", "o-nolog")
 NAMES = {
@@ -19,7 +19,12 @@ NAMES = {
     "o": "oxenstored 4.17, access log on",
     "o-nolog": "oxenstored 4.17, access log off",
     "null": "null server",
+    "no-journal": "xenstored of this project, --no-journal",
 }
+
+#: Where run directories are made: in memory, as /var/run mostly is; None: wherever temporary files are.
+MEMORY = Path("/dev/shm")
+SCRATCH = MEMORY if os.access(MEMORY, os.W_OK) else None
 
 SERVER_CORE, LOAD_CORE = 0, 1
 
@@ -43,6 +48,7 @@ def start(name: str, rundir: Path, workload: Workload) -> Daemon:
         "o": lambda: start_o(rundir, access_log=True),
         "o-nolog": lambda: start_o(rundir, access_log=False),
         "null": lambda: start_null(rundir, workload),
+        "no-journal": lambda: start_ours(rundir, "--no-journal"),
     }
     with on_core(SERVER_CORE):
         return starters[name]()

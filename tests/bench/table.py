@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.bench.measure import Measured
-from tests.bench.servers import NULL, OURS, PEERS
+from tests.bench.servers import BARE, NULL, OURS, PEERS
 from tests.bench.targets import MORE_IS_BETTER, Target
 
 #: Results by workload and server.
@@ -70,6 +70,8 @@ def judge(target: Target, name: str, results: Results) -> Verdict:
         return Verdict(target, against_peer(measured, target.figure))
     if target.against == "null":
         return Verdict(target, against_null(measured))
+    if target.against == "bare":
+        return Verdict(target, ratio(ours, figure_of(measured, BARE, target.figure)))
     if target.against == "row":
         return Verdict(target, ratio(ours, figure_of(results.get(target.row, {}), OURS, target.figure)))
     return Verdict(target, ours)

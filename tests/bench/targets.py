@@ -6,7 +6,7 @@ A row without a target is measured and shown all the same.
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.bench.workloads import BY_NAME
+from tests.bench.workloads import BY_NAME, IMAGE, OTHER_ROWS, RECOVERY
 
 #: Of these more is better; of all other figures less is.
 MORE_IS_BETTER = frozenset({"ops_per_s"})
@@ -18,19 +18,25 @@ class Target:
 
     Attributes:
         figure: a name the load generator or the runner gives.
-        against: what ours is divided by: the best peer's figure, the null server's, that of another row
-            of ours (`row`), or nothing.
+        against: what ours is divided by: the best peer's figure, the null server's, ours without its
+            journal, that of another row of ours (`row`), or nothing.
         bound: at least this where more is better, at most this where less is.
     """
 
     figure: str
-    against: Literal["peer", "null", "row", "nothing"]
+    against: Literal["peer", "null", "bare", "row", "nothing"]
     bound: float
     row: str = ""
 
     def __str__(self) -> str:
         sign = "≥" if self.figure in MORE_IS_BETTER else "≤"
-        of = {"peer": " of the better peer", "null": " of null", "row": f" of {self.row!r}", "nothing": ""}
+        of = {
+            "peer": " of the better peer",
+            "null": " of null",
+            "bare": " of that without the journal",
+            "row": f" of {self.row!r}",
+            "nothing": "",
+        }
         return f"{self.figure} {sign} {self.bound:g}{of[self.against]}"
 
 
@@ -44,6 +50,10 @@ def null(bound: float) -> Target:
 
 def cpu(bound: float) -> Target:
     return peer(bound, "cpu_us_per_op")
+
+
+def journal(bound: float) -> tuple[Target, ...]:
+    return tuple(Target(figure, "bare", bound) for figure in ("us_per_op", "cpu_us_per_op"))
 
 
 def at_most(figure: str, bound: float) -> Target:
@@ -138,11 +148,18 @@ FASTEST: Targets = {
     "resident memory, empty": (at_most("rss_mb", 30),),
 }
 
-GOALS: dict[str, Targets] = {"foundation": FOUNDATION, "fastest": FASTEST}
+#: What surviving whatever ends the daemon may cost.
+SURVIVAL: Targets = {
+    **{f"cost of the journal: write, {n}": journal(1.15) for n in ("1 client", "8 clients", "64 clients")},
+    RECOVERY[1_000_000]: (at_most("ms", 5000),),
+    IMAGE[1_000_000]: (at_most("max_us", 5000),),
+}
+
+GOALS: dict[str, Targets] = {"foundation": FOUNDATION | SURVIVAL, "fastest": FASTEST | SURVIVAL}
 
 
 def unknown_rows() -> set[str]:
     """Rows that a target names and no workload is; a test says that there are none."""
     rows = {row for goal in GOALS.values() for row in goal}
     compared = {target.row for goal in GOALS.values() for targets in goal.values() for target in targets}
-    return (rows | compared) - {""} - BY_NAME.keys()
+    return (rows | compared) - {""} - BY_NAME.keys() - OTHER_ROWS.keys()

@@ -13,6 +13,7 @@ class Workload:
         figure: the one figure that speaks for the row.
         quick: part of the default subset.
         null: fixed replies satisfy it, so that the null server can run it.
+        journal: it shows what our journal costs, so only ours runs it, with it and without.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Workload:
     figure: str = "ops_per_s"
     quick: bool = False
     null: bool = True
+    journal: bool = False
 
     @property
     def kind(self) -> str:
@@ -149,6 +151,20 @@ def _sizes() -> list[Workload]:
     return nodes + wide + removal
 
 
+def _journal() -> list[Workload]:
+    return [
+        Workload(
+            f"cost of the journal: write, {_clients(n)}",
+            f"write clients={n}",
+            "us_per_op",
+            quick=True,
+            null=False,
+            journal=True,
+        )
+        for n in (1, 8, 64)
+    ]
+
+
 def _memory() -> list[Workload]:
     return [
         Workload("resident memory, empty", "hold", "rss_mb", quick=True, null=False),
@@ -166,14 +182,29 @@ WORKLOADS: tuple[Workload, ...] = (
     *_crowds(),
     *_sizes(),
     *_memory(),
+    *_journal(),
 )
 BY_NAME: dict[str, Workload] = {workload.name: workload for workload in WORKLOADS}
 
 #: Rows that start programs instead of loading a server (see cold.py); the second is what the first cannot
 #: go below.
 COLD_START, COLD_PYTHON = "cold start of xenstore-read", "cold start of Python itself"
+#: Rows of a store that ends and goes on (see restart.py), by number of nodes.
+SIZES = (1_000, 100_000, 1_000_000)
+RECOVERY = {nodes: f"recovery of {nodes:,} nodes" for nodes in SIZES}
+IMAGE = {nodes: f"read beside the writing of an image of {nodes:,} nodes" for nodes in SIZES}
+LIVE_UPDATE = {nodes: f"live update with {nodes:,} nodes" for nodes in SIZES}
+
+#: The figure that speaks for each row that is no Workload.
+OTHER_ROWS: dict[str, str] = {
+    COLD_PYTHON: "ms",
+    COLD_START: "ms",
+    **dict.fromkeys(RECOVERY.values(), "ms"),
+    **dict.fromkeys(IMAGE.values(), "max_us"),
+    **dict.fromkeys(LIVE_UPDATE.values(), "pause_ms"),
+}
 
 
 def figure_name(row: str) -> str:
     """The figure that speaks for a row of the table."""
-    return "ms" if row in (COLD_START, COLD_PYTHON) else BY_NAME[row].figure
+    return OTHER_ROWS[row] if row in OTHER_ROWS else BY_NAME[row].figure

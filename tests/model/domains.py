@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.model.model import Model
     from tests.model.session import Session
 
-ALL_FEATURES = 14
+ALL_FEATURES = 15
 HOME = b"/local/domain/%d"
 
 

@@ -53,7 +53,7 @@ class Model:
     def connect(self) -> Session:
         return self.open(0, privileged=True)
 
-    def open(self, domid: int, *, privileged: bool, features: int = 14) -> Session:
+    def open(self, domid: int, *, privileged: bool, features: int = 15) -> Session:
         self.sessions.append(Session(domid, privileged, features))
         return self.sessions[-1]
 

@@ -23,7 +23,8 @@ CI = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
-LONG = settings(CI, max_examples=3000, stateful_step_count=100)
+#: Hypothesis remembers every draw: thousands of such walks take its memory to gigabytes.
+LONG = settings(CI, max_examples=300, stateful_step_count=100)
 
 
 def chooser(data: st.DataObject) -> Choose:

@@ -139,7 +139,7 @@ def start_c(rundir: Path, *options: str) -> Daemon:
     rundir = rundir.absolute()
     command: list[str | Path] = [C_XENSTORED, "-N", "-F", rundir / "pid", *options]
     paths = {"XENSTORED_RUNDIR": str(rundir), "XENSTORED_ROOTDIR": str(rundir / "lib")}
-    return Daemon("c", rundir, command, LD_PRELOAD=_preload(), **paths)
+    return Daemon("c", rundir, command, LD_PRELOAD=preloaded(), **paths)
 
 
 #: Its socket is compiled in as /var/run/xenstored/socket.  A tmpfs of its own over /run (where /var/run
@@ -174,7 +174,7 @@ def start_o(rundir: Path, access_log: bool = False, settings: Mapping[str, objec
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     log = [] if access_log else ["--no-access-log"]
     daemon: list[str | Path] = [O_XENSTORED, "--no-fork", "--config-file", path, *log]
-    command: list[str | Path] = [*unshare, "sh", "-c", _O_MOUNTS, "oxenstored", rundir, _preload(), *daemon]
+    command: list[str | Path] = [*unshare, "sh", "-c", _O_MOUNTS, "oxenstored", rundir, preloaded(), *daemon]
     return Daemon("o", rundir, command)
 
 
@@ -202,7 +202,7 @@ _O_CONFIG: dict[str, object] = {
 }
 
 
-def _preload() -> str:
+def preloaded() -> str:
     """The path of our preload library, compiled if it is missing or older than its source."""
     source = Path(__file__).with_name("preload.c")
     library = ROOT / "build" / "peers" / "preload.so"

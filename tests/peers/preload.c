@@ -65,14 +65,16 @@ static void set_address(struct sockaddr_un *address, int domid)
     snprintf(address->sun_path, sizeof address->sun_path, "%s", guest_file(path, domid, "store.channel"));
 }
 
+static int channel_fd = -1;             /* survives exec, as /dev/xen/evtchn of a live update does */
+
 static int channel(void)
 {
-    static int fd = -1;
     struct sockaddr_un own;
+    int fd;
 
-    if (fd >= 0)
-        return fd;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (channel_fd >= 0)
+        return channel_fd;
+    channel_fd = fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     set_address(&own, -1);
     unlink(own.sun_path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof own) < 0) {
@@ -83,7 +85,13 @@ static int channel(void)
 }
 
 void *xenevtchn_open(void *logger, unsigned int flags) { return &handle; }
-void *xenevtchn_fdopen(void *logger, int fd, unsigned int flags) { return &handle; }
+
+void *xenevtchn_fdopen(void *logger, int fd, unsigned int flags)
+{
+    channel_fd = fd;
+    return &handle;
+}
+
 int xenevtchn_close(void *xce) { return 0; }
 int xenevtchn_fd(void *xce) { return channel(); }
 int xenevtchn_bind_interdomain(void *xce, uint32_t domid, uint32_t port) { return PORT_OF_DOMAIN + domid; }

@@ -157,7 +157,6 @@ CONTROLS: list[tuple[str, Answers]] = [
     ("control live-update /bin/x -F", OK),
     ("control live-update /bin/x /bin/y", OK),
     ("control live-update -a", OK),
-    ("control live-update -v 2 /bin/y", OK),
     ("control live-update ''", OK),
     ("control live-update -t 1 /bin/x", in_turn(OK, b"BUSY\0")),
     ("control live-update -t 4 -F /bin/x", in_turn(OK, b"BUSY\0", OK)),

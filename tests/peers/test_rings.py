@@ -84,7 +84,7 @@ def test_introducing_again_prepares_the_page(host: Host) -> None:
 
 
 def test_features_stand_in_the_page(host: Host) -> None:
-    assert host.guest.words[FEATURES] == 14
+    assert host.guest.words[FEATURES] == 15
 
 
 @on_all

@@ -123,6 +123,10 @@ class Wire(Connection):
             self._socket.close()
             raise
 
+    def set_timeout(self, seconds: float) -> None:
+        """How long every wait from now on may last."""
+        self._socket.settimeout(seconds)
+
     def send_bytes(self, data: bytes) -> None:
         self._socket.sendall(data)
 

@@ -4,12 +4,13 @@ import mmap
 import struct
 from typing import NamedTuple
 
-_COUNTS = struct.Struct("=QQ")
+_COUNTS = struct.Struct("=QQQ")
 
 
 class Counts(NamedTuple):
     committed: int
     eagain: int
+    events: int = 0
 
 
 class Board:
@@ -24,4 +25,4 @@ class Board:
 
     def total(self) -> Counts:
         slots = [_COUNTS.unpack_from(self._memory, client * _COUNTS.size) for client in range(self._clients)]
-        return Counts(sum(committed for committed, _ in slots), sum(eagain for _, eagain in slots))
+        return Counts(*(sum(slot[count] for slot in slots) for count in range(3)))

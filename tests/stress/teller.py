@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -65,10 +65,13 @@ class Teller:
 
     def work(self) -> None:
         with connect(self._task.socket) as wire:
-            while time.monotonic() < self._task.until:
-                accounts = self._random.sample(range(self._task.accounts), min(3, self._task.accounts))
-                written = self._random.choices((2, 0), (9, 1))[0]
-                self._repeat(wire, accounts[: self._random.choice((2, 3))], written)
+            self.work_on(wire)
+
+    def work_on(self, wire: Wire) -> None:
+        while time.monotonic() < self._task.until:
+            accounts = self._random.sample(range(self._task.accounts), min(3, self._task.accounts))
+            written = self._random.choices((2, 0), (9, 1))[0]
+            self._repeat(wire, accounts[: self._random.choice((2, 3))], written)
 
     def _repeat(self, wire: Wire, accounts: list[int], written: int) -> None:
         """Tries until it is committed, or time is up."""
@@ -94,8 +97,13 @@ class Teller:
             for account, change in list(zip(accounts, (-amount, amount), strict=False))[:written]:
                 balance = Balance(seen[account].amount + change, name)
                 write(wire, self._task.root, account, balance, tx_id)
-        versions = {account: balance.version for account, balance in seen.items()}
-        return Committed(name, began, time.monotonic_ns(), versions, tuple(accounts[:written]))
+            versions = {account: balance.version for account, balance in seen.items()}
+            done = Committed(name, began, 0, versions, tuple(accounts[:written]))
+            self._sign(wire, tx_id, done)
+        return replace(done, ended=time.monotonic_ns())
+
+    def _sign(self, wire: Wire, tx_id: int, done: Committed) -> None:
+        """What else belongs into a transaction, before its end; for those whose connections may break."""
 
     def _note(self, done: Committed) -> None:
         self._committed += 1

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import lzma
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,8 +62,6 @@ def build() -> Images:
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
         _build_in(unfinished, linux)
-        for old in cache().glob("images-*"):
-            shutil.rmtree(old)
         unfinished.rename(folder)
     return images
 

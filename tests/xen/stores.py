@@ -34,7 +34,7 @@ def start(dom0: Dom0, store: Store) -> None:
 
 def replace(dom0: Dom0, store: Store) -> None:
     """Put another store, empty, under a host whose guests have ended. Raises dom0.Failed."""
-    dom0.must(_script("stop-services") + _services(store), LIMIT_S)
+    dom0.must(f"{_script('kill-services')}{_script('forget')}{_services(store)}", LIMIT_S)
 
 
 def kill(dom0: Dom0) -> None:

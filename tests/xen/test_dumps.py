@@ -28,10 +28,12 @@ def dumps(dom0: Dom0, store: Store, figures: Figures) -> dict[str, list[str]]:
         "both() { [ $(xenstore-ls -f /local/domain/0/backend | grep -c 'state = \"4\"') = 2 ]; }\n"
         f"{UNTIL}until_done both"
     )
-    texts["running"] = dom0.must("xenstore-control log off; xenstore-ls -fp")
+    texts["running"] = dom0.must("xenstore-control log off >/dev/null; xenstore-ls -fp")
     dom0.must("xenstore-control log on; xl shutdown first")
     guest.await_end()
-    requests = dom0.must(f"xenstore-control log off; grep -a '^IN ' {TRACE} | awk '{{print $5}}'; rm {TRACE}")
+    requests = dom0.must(
+        f"xenstore-control log off >/dev/null; grep -a '^IN ' {TRACE} | awk '{{print $5}}'; rm {TRACE}"
+    )
     figures.add(f"requests in the life of a guest with vbd and vif, {store.name}: {_counted(requests)}")
     figures.add(f"its start, xl create to its word, {store.name}: {guest.start_s:.1f} s")
     texts["after"] = dom0.must("xenstore-ls -fp")

@@ -1,7 +1,9 @@
 """A host's life on the store: dom0's kernel, guests made, used and ended with Debian's xl."""
 
+import struct
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -53,6 +55,14 @@ def test_guest_is_up_and_has_a_console(guest: Guest) -> None:
 def test_guest_reads_its_name(guest: Guest) -> None:
     assert guest.must("xenstore-read name") == guest.name
     assert guest.must("xenstore-read domid") == str(guest.domid)
+
+
+def test_guest_is_told_from_another_of_its_domid_by_its_uuid(dom0: Dom0, guest: Guest) -> None:
+    """So it is on this Xen, older than 4.21."""
+    uuid = UUID(dom0.must(f"xenstore-read {guest.home}/vm").removeprefix("/vm/"))
+    first, second = struct.unpack("=QQ", uuid.bytes)
+    listed = f"from xenstore.platform.linux import *; print(LinuxPlatform().domains()[{guest.domid}].unique)"
+    assert int(dom0.must(f"{sys.executable} -c '{listed}'")) == first ^ second
 
 
 @pytest.mark.parametrize("command", ["xenstore-read", "xenstore-write"])

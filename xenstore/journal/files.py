@@ -1,8 +1,12 @@
 """The names of a journal's files, and which there are."""
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+#: How much of a file is removed in a step.
+_SLICE_BYTES = 4 << 20
 _NAME = re.compile(r"(log|image)\.(\d+)")
 
 
@@ -42,14 +46,20 @@ class Files:
         names = (_NAME.fullmatch(path.name) for path in self.directory.iterdir())
         return sorted(int(name[2]) for name in names if name is not None and name[1] == kind)
 
-    def remove_before(self, number: int) -> None:
-        """Remove what an image makes superfluous; of all older than `number`, images first."""
+    def remove_before(self, number: int) -> Iterator[None]:
+        """Remove what an image makes superfluous, a slice a step; of all older than `number`, images first.
+
+        A large file is cut shorter and shorter: giving back its memory at once may take many milliseconds.
+
+        Raises:
+            OSError: in a step.
+        """
         for old in self.images():
             if old < number:
-                self.image(old).unlink()
+                yield from _remove(self.image(old))
         for old in self.logs():
             if old < number:
-                self.log(old).unlink()
+                yield from _remove(self.log(old))
 
     def remove_all(self) -> None:
         """Remove every file of the journal; last the segment that may say why it ended."""
@@ -57,3 +67,11 @@ class Files:
             self.image(number).unlink()
         for number in self.logs():
             self.log(number).unlink()
+
+
+def _remove(path: Path) -> Iterator[None]:
+    for size in range(path.stat().st_size - _SLICE_BYTES, 0, -_SLICE_BYTES):
+        os.truncate(path, size)
+        yield
+    path.unlink()
+    yield

@@ -1,7 +1,7 @@
 """Keeping a journal: segments for the recorder, and images that make old segments superfluous."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from xenstore._failpoint import reach
@@ -35,6 +35,7 @@ class Journal:
         self._segment: Segment | None = None
         self._spare = _Spare(files)
         self._image: ImageWriter | None = None
+        self._removal: Iterator[None] | None = None
         self._image_wanted = False
         self._image_bytes = 0
         self._written_at_image = 0
@@ -72,6 +73,20 @@ class Journal:
         self._recorder.stop("stopped")
         self._abandon_image()
         self._spare.drop()
+
+    def leave(self, why: str) -> None:
+        """Another program goes on with the store: this journal tells nothing any more, unless `retry`.
+
+        Raises:
+            OSError: the journal cannot be told so.
+        """
+        if self.failure is not None:
+            return
+        self._store.seal_now()
+        self._recorder.stop(why)
+        self._abandon_image()
+        for number in self._files.logs():
+            end_segment(self._files.log(number), why)
 
     # --- segments ---------------------------------------------------------------------------------
 
@@ -117,13 +132,16 @@ class Journal:
         """A slice of what can wait; returns whether there is more."""
         if self.failure is not None:
             return False
+        if self._removal is not None:  # first, for it makes room
+            self._remove(self._removal)
+            return True
         if not self._spare.is_full:
             return self._work_on_spare()
         if self._image is not None:
             self._write_image(self._image)
         elif self._image_wanted:
             self._begin_image()
-        return self._image is not None or not self._spare.is_full
+        return self._image is not None or self._removal is not None or not self._spare.is_full
 
     def _work_on_spare(self) -> bool:
         try:
@@ -153,16 +171,24 @@ class Journal:
             if not image.work():
                 return
             self._image_bytes = image.size
-            self._files.remove_before(self._number_of(image))
         except OSError as error:
             self._no_image(error)
             return
         self._image = None
         self._has_base = True
         self._store.journal_failure = None
+        self._removal = self._files.remove_before(self._number_of(image))
         if self._image_failed:
             self._image_failed = False
             self._log("the journal is complete again")
+
+    def _remove(self, removal: Iterator[None]) -> None:
+        try:
+            for _ in removal:
+                return  # the rest is for later
+        except OSError as error:
+            self._log(f"what an image has replaced cannot be removed: {error}; the next one tries again")
+        self._removal = None
 
     def _number_of(self, image: ImageWriter) -> int:
         return int(image.path.suffix[1:])
@@ -189,6 +215,7 @@ class Journal:
             return
         self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
         self._has_base = False
+        self._removal = None
         try:
             self._files.remove_all()
             self._recorder.restart()

@@ -92,6 +92,10 @@ class Platform(ABC):
         """Close a local port."""
 
     @abstractmethod
+    def adopt(self, port: int) -> None:
+        """Go on with a local port that came with the descriptor this platform was opened with."""
+
+    @abstractmethod
     def map_own_page(self) -> tuple[Page, int] | None:
         """dom0's own store page and the port on which its kernel waits; None where dom0 has none."""
 

@@ -31,9 +31,11 @@ def open_platform(
     explain: Callable[[str], object],
     system: System | None = None,
     operating_system: str = sys.platform,
+    event_fd: int = -1,
 ) -> Platform | None:
     """The host's platform: "linux", "netbsd", "sim:DIR", "none", or "auto" for what this machine is.
 
+    event_fd: the descriptor of event channels to go on with; -1: a new one is opened.
     None: sockets only; `explain` has been called with the reason if it was "auto" that chose so.
 
     Raises:
@@ -43,7 +45,7 @@ def open_platform(
     if name == NONE:
         return None
     if name.startswith(SIMULATED):
-        return SimulatedPlatform(Path(name.removeprefix(SIMULATED)))
+        return SimulatedPlatform(Path(name.removeprefix(SIMULATED)), event_fd)
     wanted = _of_system(operating_system) if name == AUTO else name
     if wanted == LINUX:
         missing = missing_on_linux(system)
@@ -56,7 +58,7 @@ def open_platform(
             raise Unavailable(missing)
         explain(missing)
         return None
-    return LinuxPlatform(system) if wanted == LINUX else NetBSDPlatform(system)
+    return LinuxPlatform(system, event_fd) if wanted == LINUX else NetBSDPlatform(system, event_fd)
 
 
 def _of_system(operating_system: str) -> str | None:

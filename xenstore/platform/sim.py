@@ -25,18 +25,21 @@ PAGE_SIZE = 4096
 
 
 class SimulatedPlatform(Platform):
-    """The host that lives in a directory."""
+    """The host that lives in a directory.
 
-    def __init__(self, directory: Path) -> None:
+    event_fd: the store's channel that another xenstored left; -1: a new one.
+    """
+
+    def __init__(self, directory: Path, event_fd: int = -1) -> None:
         self.name = f"sim:{directory}"
         self._directory = directory
         self._bound: set[int] = set()
-        self._channel = self._open_channel()
+        self._channel = self._open_channel() if event_fd < 0 else socket.socket(fileno=event_fd)
+        self._channel.setblocking(False)
 
     def _open_channel(self) -> socket.socket:
         path = self._directory / "store.channel"
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        channel.setblocking(False)
         try:
             path.unlink(missing_ok=True)
             channel.bind(os.fspath(path))
@@ -49,15 +52,15 @@ class SimulatedPlatform(Platform):
         return self._channel.fileno()
 
     def pending(self) -> list[int]:
-        """All bound ports: a datagram may have been lost to a full queue, and looking costs little."""
-        fired = False
+        """All domains' ports: a datagram may have been lost to a full queue, and looking costs little."""
+        fired = set()
         while True:
             try:
-                self._channel.recv(4)
+                fired.add(int.from_bytes(self._channel.recv(4), "little"))
             except BlockingIOError:
                 break
-            fired = True
-        return sorted(self._bound) if fired else []
+        rings = self._bound - {DOMAIN_CHANGES} if fired else set()
+        return sorted(self._bound & fired | rings)
 
     def unmask(self, port: int) -> None:
         pass
@@ -84,6 +87,9 @@ class SimulatedPlatform(Platform):
 
     def unbind(self, port: int) -> None:
         self._bound.discard(port)
+
+    def adopt(self, port: int) -> None:
+        self._bound.add(port)
 
     def map_own_page(self) -> tuple[Page, int] | None:
         if not self._page_file(0).exists():

@@ -42,6 +42,8 @@ MMAPBATCH_V2 = struct.Struct("=IH2xQQQ")
 class XenPlatform(Platform):
     """A dom0.  What a subclass adds is its system's device files and ioctls.
 
+    event_fd: the event channels' descriptor that another xenstored left, with its ports; -1: a new one.
+
     Raises:
         Unavailable: a device is missing, or the hypervisor does not answer.
     """
@@ -55,13 +57,17 @@ class XenPlatform(Platform):
 
     pins_domids = True
 
-    def __init__(self, system: System | None = None) -> None:
+    def __init__(self, system: System | None = None, event_fd: int = -1) -> None:
         self._system = system or System()
         self._bound: set[int] = set()
         with ExitStack() as opened:
             self._hypercalls = self._open_hypercalls(self._system)
             opened.callback(self._hypercalls.close)
-            self._events = self._open(opened, self.event_device, self.event_remedy, os.O_NONBLOCK)
+            self._events = event_fd
+            if event_fd < 0:
+                self._events = self._open(opened, self.event_device, self.event_remedy, os.O_NONBLOCK)
+            else:
+                opened.callback(self._system.close, event_fd)
             self._list = DomainList(self._hypercalls)
             self._list.probe()
             self._open_more(opened)
@@ -118,6 +124,9 @@ class XenPlatform(Platform):
     def unbind(self, port: int) -> None:
         self._bound.discard(port)
         self._unbind(port)
+
+    def adopt(self, port: int) -> None:
+        self._bound.add(port)
 
     # --- pages and domains ------------------------------------------------------------------------------
 

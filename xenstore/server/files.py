@@ -16,10 +16,11 @@ _BACKLOG = 1024
 
 
 @contextmanager
-def listening(path: str) -> Iterator[socket.socket]:
+def listening(path: str, inherited_fd: int = -1) -> Iterator[socket.socket]:
     """A listening socket at `path`, mode 0600; its lock is `path`.lock, held by one xenstored at a time.
 
     A socket nobody listens on any more is replaced.  Removed at the end, unless it is no longer ours.
+    inherited_fd: the one that another xenstored left to this process, if not negative.
 
     Raises:
         StartError: the path is too long, the directory not writable, another daemon serves the socket.
@@ -35,8 +36,9 @@ def listening(path: str) -> Iterator[socket.socket]:
     except OSError as error:
         raise StartError(f"run directory {directory}: {error.strerror}") from error
     with _locked(f"{path}.lock", f"{path} is served by another xenstored"):
-        _remove_stale(path)
-        with _bound(path) as listener:
+        if inherited_fd < 0:
+            _remove_stale(path)
+        with _bound(path) if inherited_fd < 0 else _inherited(path, inherited_fd) as listener:
             yield listener
 
 
@@ -127,11 +129,31 @@ def _bound(path: str) -> Iterator[socket.socket]:
             raise StartError(f"{path}: {error.strerror}") from error
         finally:
             os.umask(mask)
-        ours = os.lstat(path)
-        try:
+        with _removed_at_the_end(path):
             listener.listen(_BACKLOG)
             yield listener
-        finally:
-            with suppress(OSError):
-                if os.path.samestat(os.lstat(path), ours):
-                    os.unlink(path)
+
+
+@contextmanager
+def _inherited(path: str, fd: int) -> Iterator[socket.socket]:
+    try:
+        os.set_inheritable(fd, False)
+        listener = socket.socket(fileno=fd)
+    except OSError as error:
+        raise StartError(f"descriptor {fd}, the listening socket's: {error.strerror}") from error
+    with listener, _removed_at_the_end(path):
+        yield listener
+
+
+@contextmanager
+def _removed_at_the_end(path: str) -> Iterator[None]:
+    try:
+        ours = os.lstat(path)
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if os.path.samestat(os.lstat(path), ours):
+                os.unlink(path)

@@ -29,6 +29,8 @@ class Options:
     help: bool = False
     banner: bool = False
     print_pid: bool = False
+    live_update: bool = False  # go on where the xenstored stopped that was executed before in this process
+    check_state: str | None = None  # only say whether this file could be gone on from
     pid_file: str | None = None
     trace_file: str | None = None
     trace_switches: list[str] = field(default_factory=list)
@@ -225,6 +227,8 @@ _OPTIONS = (
         f"whose domains: {', '.join(NAMES)}, {SIMULATED}<dir>",
         _platform,
     ),
+    _Option("U", "live-update", "", "go on from <rundir>/state_dump", _flag("live_update")),
+    _Option("", "check-state", "<file>", "say whether -U could go on from a file", _path("check_state")),
     _Option("", "banner", "", "print what to try in another terminal", _flag("banner")),
     _Option("H", "help", "", "print this", _flag("help")),
     _Option("V", "verbose", "", "no effect", _without_effect("--trace-file shows each request")),

@@ -43,6 +43,39 @@ def open_journal(options: Options, store: Store, rings: Rings | None, log: Log) 
     return journal
 
 
+def begin_journal(options: Options, store: Store, log: Log) -> Journal:
+    """Record a store that came from elsewhere, beginning with an image of it, complete on return.
+
+    What an older journal holds stays until then.
+
+    Raises:
+        StartError: the journal cannot be used.
+    """
+    files = Files(Path(os.path.dirname(options.socket), "journal"))
+    journal = Journal(files, store, log, boot.identity())
+    try:
+        files.create()
+        journal.start(max([1, *files.logs(), *files.images()]))
+    except OSError as error:
+        raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
+    while journal.work():
+        pass
+    return journal
+
+
+def drop_journal(options: Options) -> None:
+    """Remove the journal of a store that is not recorded from now on.
+
+    Raises:
+        StartError: it cannot be removed.
+    """
+    files = Files(Path(os.path.dirname(options.socket), "journal"))
+    try:
+        files.remove_all()
+    except OSError as error:
+        raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
+
+
 async def keep_trying(journal: Journal, pump: Pump) -> None:
     """Continue a journal that broke off as soon as that is possible, until cancelled."""
     while True:

@@ -4,13 +4,14 @@ Introduces dom0 and the domains that run already at start, serves a ring when it
 which domains have come to an end when the hypervisor says that some have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
 from xenstore import errors
 from xenstore._link import Link
 from xenstore._pump import Pump
+from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.store import Ring, Session, Store
 
@@ -29,6 +30,7 @@ class Rings:
         self._by_port: dict[int, Link] = {}
         self._seen: dict[int, DomainState] = {}
         self._changes_port: int | None = None
+        self._inherited: dict[int, Domain] | None = None
 
     @property
     def host(self) -> str:
@@ -74,7 +76,7 @@ class Rings:
         except PlatformError as error:
             raise _refusal(error) from error
         try:
-            local = self._platform.bind_interdomain(domid, port)
+            local = self._bind(domid, port)
         except PlatformError as error:
             if domid not in self._pages:
                 self._platform.unmap_page(page)
@@ -107,14 +109,18 @@ class Rings:
         """
         self._store = store
         self._pump = pump
-        self._changes_port = self._platform.bind_domain_changes()
+        if self._inherited is None:
+            self._changes_port = self._platform.bind_domain_changes()
         self._seen = dict(self._platform.domains())
         recovered = sorted(store.introduced)
         own = self._platform.map_own_page()
         if own is not None:
             page, port = own
-            self._enter(0, page, self._platform.bind_interdomain(0, port))
+            self._enter(0, page, self._bind(0, port))
             self._connect(0, Ring(0, port, self.identity(0)))
+        elif 0 in store.introduced:
+            self._log("dom0 has no store ring here: the connection that it had is closed")
+            store.disconnect(0)
         store.domains_ended([domid for domid in recovered if domid != 0 and not self._go_on(domid)], [])
         for domid in sorted(self._seen):
             if domid not in store.introduced and not self._seen[domid].is_dying:
@@ -163,11 +169,17 @@ class Rings:
             link.connected()
         else:
             self._take_up(link, session)
-        self._serve(link)
+        if self._inherited is not None:
+            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
+        else:
+            self._serve(link)
 
     def _take_up(self, link: Link, session: Session) -> None:
         """Go on with a session that was recovered."""
         domid = session.domid
+        inherited = (self._inherited or {}).get(domid)
+        if inherited is not None and not inherited.has_positions:
+            link.locate(session)
         if domid in self._store.ignored:
             link.ignore(session, self._store.ignored[domid])
         elif link.is_starting_anew:
@@ -178,6 +190,47 @@ class Rings:
                 "if it waits for answers or events, it has to be restarted"
             )
         self._notify(link.port)
+
+    def _bind(self, domid: int, port: int) -> int:
+        """A local port for a domain's: the one that came with the platform's descriptor, or a new one."""
+        known = self._inherited or {}
+        inherited = known.get(domid)
+        if inherited is None or not inherited.local_port:
+            return self._platform.bind_interdomain(domid, port)
+        known[domid] = inherited._replace(local_port=0)
+        self._platform.adopt(inherited.local_port)
+        return inherited.local_port
+
+    # --- live update ------------------------------------------------------------------------------------
+
+    def inherit(self, domains: Iterable[Domain]) -> None:
+        """Before `start`: another xenstored left these domains, their ports with the platform's descriptor.
+
+        Nothing is served then before the next turn, and `hear_of_changes` is due once all was taken over.
+        """
+        self._inherited = {domain.domid: domain for domain in domains}
+
+    @property
+    def event_fd(self) -> int:
+        """The descriptor of all event channels."""
+        return self._platform.fileno()
+
+    def local_ports(self) -> dict[int, int]:
+        """This host's ends of the domains' event channels, by domid."""
+        return {domid: link.port for domid, link in self._links.items()}
+
+    def hand_over(self) -> None:
+        """Let go of what another xenstored has to take for itself before it has the rest."""
+        assert self._changes_port is not None
+        self._platform.unbind(self._changes_port)
+
+    def hear_of_changes(self) -> None:
+        """Hear of domains' ends again, those that came meanwhile included: all was taken over, or nothing."""
+        try:
+            self._changes_port = self._platform.bind_domain_changes()
+        except PlatformError as error:
+            self._log(f"ends of domains are not noticed any more: {error.strerror}")
+        self._pump.call_soon(self.look_at_domains)
 
     # --- events -----------------------------------------------------------------------------------------
 

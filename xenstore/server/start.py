@@ -64,8 +64,13 @@ def detach(*, print_pid: bool = False) -> Callable[[str | None], None]:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
-    syslog.openlog("xenstored", syslog.LOG_PID, syslog.LOG_DAEMON)
+    keep_log()
     return _report
+
+
+def keep_log() -> None:
+    """Sign the system log's lines with this daemon's name."""
+    syslog.openlog("xenstored", syslog.LOG_PID, syslog.LOG_DAEMON)
 
 
 def _report(failure: str | None) -> None:

@@ -89,6 +89,7 @@ class _LiveUpdate:
         self._command_line: bytes | None = None
         self._force = False
         self._seconds = LIVE_UPDATE_SECONDS
+        self._version: bytes | None = None
         rest = iter(words)
         for word in rest:
             if word == b"-c":
@@ -97,6 +98,8 @@ class _LiveUpdate:
                 self._seconds = atoi(_value(rest, b"timeout")) % 2**32
             elif word == b"-F":
                 self._force = True
+            elif word == b"-v":
+                self._version = _value(rest, b"version")
             else:
                 self._binary = word
         if self._binary is None:
@@ -129,6 +132,8 @@ class _LiveUpdate:
     def _start(self) -> None:
         """Ask once a second while the daemon has to wait for transactions to end."""
         words = [b"-s", b"-t", b"%d" % self._seconds] + ([b"-F"] if self._force else [])
+        if self._version is not None:
+            words += [b"-v", self._version]
         end = time.monotonic() + self._seconds
         answer = BUSY
         while answer == BUSY and time.monotonic() < end:

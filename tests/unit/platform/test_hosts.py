@@ -93,6 +93,29 @@ class TestEvents:
         assert kernel.bound == {}
         assert kernel.files == {}
 
+    def test_another_xenstored_goes_on_with_the_descriptor_and_its_ports(
+        self, kernel: Kernel, kind: str
+    ) -> None:
+        """As after a live update: what else was open is closed by exec."""
+        kernel.domains[5] = Domain()
+        before = KINDS[kind][1](kernel)
+        port, changes = before.bind_interdomain(5, 7), before.bind_domain_changes()
+        before.unbind(changes)
+        for fd in list(kernel.files):
+            if fd != before.fileno():
+                kernel.close(fd)
+        after = KINDS[kind][1](kernel, before.fileno())
+        after.adopt(port)
+        changes = after.bind_domain_changes()
+        kernel.fire(port)
+        assert after.pending() == [port]
+        after.notify(port)
+        assert kernel.notified == [port]
+        kernel.overflow = True
+        assert after.pending() == sorted([port, changes])
+        after.close()
+        assert kernel.files == {}
+
     @pytest.mark.parametrize(
         ("domid", "port", "number"), [(9, 7, errno.ESRCH), (0, 99, errno.EINVAL)], ids=["domain", "port"]
     )

@@ -118,6 +118,9 @@ class Host(Platform):
         self.bound[self.CHANGES] = -1
         return self.CHANGES
 
+    def adopt(self, port: int) -> None:
+        self.bound[port] = -1 if port == self.CHANGES else port - 100
+
     def unbind(self, port: int) -> None:
         del self.bound[port]
 

@@ -87,7 +87,9 @@ class Desk:
         self.session: Session = Store().connect()
 
     def ask(self, text: str) -> bytes:
-        return self.control(self.session, [os.fsencode(word) for word in text.split()])
+        answer = self.control(self.session, [os.fsencode(word) for word in text.split()])
+        assert answer is not None
+        return answer
 
 
 @pytest.fixture

@@ -71,7 +71,6 @@ def test_options_of_older_xens_are_explained(option: str) -> None:
         ("-F", "option -F requires argument; see --help"),
         ("--no-fork=yes", "option --no-fork must not have an argument; see --help"),
         ("start", "unexpected argument 'start'; see --help"),
-        ("-U", "option -U not recognized; see --help"),
         ("-E x", "-E x: 'x' is not a number of 0 to 2147483647"),
         ("-E -1", "-E -1: '-1' is not a number of 0 to 2147483647"),
         ("-W 2147483648", "-W 2147483648: '2147483648' is not a number of 0 to 2147483647"),

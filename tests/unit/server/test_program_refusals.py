@@ -8,7 +8,10 @@ import subprocess
 import pytest
 
 from tests.unit.server.program import PROGRAM, Place, as_root, ended
+from xenstore import stream
+from xenstore.image import capture
 from xenstore.server.files import SOCKET_PATH_MAX
+from xenstore.store import Store
 
 
 def refused(done: subprocess.CompletedProcess[str], line: str, status: int = 1) -> None:
@@ -48,6 +51,34 @@ def test_another_kind_of_xenstored_on_the_socket(place: Place) -> None:
         refused(place.run(), f"{place.socket} is served by another daemon")
         with place.connect():
             pass
+
+
+def test_nothing_to_take_over(place: Place) -> None:
+    place.rundir.mkdir()
+    state = place.rundir / "state_dump"
+    refused(place.run("-N", "-U"), f"no state to go on from: {state}: No such file")
+    state.write_bytes(b"xenstore" + bytes(30))
+    refused(place.run("-N", "-U"), f"{state} is no state to go on from: at byte 8: version 0")
+    assert place.left() == ["state_dump"]
+
+
+def test_a_descriptor_that_is_not_open_is_not_taken_over(place: Place) -> None:
+    place.rundir.mkdir()
+    state = place.rundir / "state_dump"
+    store = Store()
+    state.write_bytes(b"".join(stream.write(capture(store, socket_fd=997), store)))
+    refused(place.run("-N", "-U"), f"{state}: descriptor 997: Bad file descriptor")
+    assert state.exists()
+
+
+def test_whether_a_state_could_be_gone_on_from(place: Place) -> None:
+    state, store = place.directory / "state", Store()
+    state.write_bytes(b"".join(stream.write(capture(store), store)))
+    done = place.run("--check-state", str(state))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    state.write_bytes(state.read_bytes()[:-1])
+    refused(place.run("--check-state", str(state)), "is no state to go on from: at byte")
+    assert not place.rundir.exists()
 
 
 def test_something_that_is_no_socket(place: Place) -> None:

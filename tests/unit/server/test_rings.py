@@ -86,11 +86,15 @@ class TestTheRing:
         guest.take()
         assert [len(message.payload) for message in guest.messages()] == [RING_SIZE - HEADER.size, 4]
 
-    def test_it_is_told_of_what_was_taken_and_given(self, world: World) -> None:
+    def test_one_notification_tells_of_what_was_taken_and_given(self, world: World) -> None:
         before = world.host.notified[5]
-        world.host.guests[5].put(READ_NAME)
+        guest = world.host.guests[5]
+        guest.put(READ_NAME)
         world.notify(5)
-        assert world.host.notified[5] >= before + 2
+        assert world.host.notified[5] == before + 1
+        guest.put(READ_NAME[:5])
+        world.notify(5)
+        assert world.host.notified[5] == before + 2
 
     def test_features_and_state_stand_in_the_page(self, world: World) -> None:
         guest = world.host.guests[5]
@@ -116,6 +120,15 @@ class TestBreakingTheProtocol:
         assert guest.word(ERROR) == BAD_INDEX
         assert any("domain 5: its store ring breaks the protocol (bad index)" in line for line in world.log)
         assert world.read(6, b"name") == b"six"
+
+    def test_an_impossible_index_while_replies_wait(self, world: World) -> None:
+        guest = world.host.guests[5]
+        while guest.put(READ_NAME) == len(READ_NAME):
+            world.notify(5)
+        guest.set_word(RSP_CONS, 1 - RING_SIZE)
+        world.notify(5)
+        assert guest.word(ERROR) == BAD_INDEX
+        assert len([line for line in world.log if "breaks the protocol" in line]) == 1
 
     @pytest.mark.parametrize("size", [4097, 5000, 2**32 - 1])
     def test_a_payload_too_long(self, world: World, size: int) -> None:

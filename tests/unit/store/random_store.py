@@ -6,7 +6,7 @@ from typing import Any
 from tests.unit.store.client import Client, World
 from xenstore import errors
 from xenstore._stream import NodeWriter
-from xenstore.image import Image, Ring, capture
+from xenstore.image import Image, capture
 from xenstore.store import Session, Store
 from xenstore.wire import MessageType, pack
 
@@ -75,11 +75,9 @@ class Populated:
 
     def image(self) -> Image:
         """As a daemon would capture it, its descriptors and rings made up."""
-        rings = {
-            domid: Ring(100 + domid, 9, 16 + domid, 7000 + domid) for domid in self.world.store.introduced
-        }
+        ports = {domid: 16 + domid for domid in self.world.store.introduced}
         clients = [(20 + i, client.session) for i, client in enumerate(self.clients)]
-        return capture(self.world.store, rings, clients, socket_fd=5, event_fd=6)
+        return capture(self.world.store, clients, local_ports=ports, socket_fd=5, event_fd=6)
 
 
 def nodes_of(store: Store) -> bytes:

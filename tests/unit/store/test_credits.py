@@ -59,6 +59,20 @@ def test_credits_come_back_with_time(world: World) -> None:
     assert done < 1000
 
 
+def test_they_come_back_though_others_keep_the_store_busy(world: World) -> None:
+    """When it is due to be looked at does not move each time somebody asks."""
+    guest = world.guest(5)
+    hold_transaction(world)
+    flood(guest, 1000)
+    first = world.store.seconds_to_next()
+    world.store.now += first / 2
+    assert world.store.seconds_to_next() == pytest.approx(first / 2)
+    world.store.now += first / 2
+    assert world.store.seconds_to_next() == 0
+    world.store.run_due()
+    assert replies(guest) > 0
+
+
 def test_they_do_not_pile_up(world: World) -> None:
     guest = world.guest(5)
     hold_transaction(world)

@@ -1,7 +1,7 @@
 """Directories of every size against a dictionary: small ones are arrays, larger ones hash tries.
 
 The border is at sixteen names on the way up and eight on the way down; 300 and 5,000 names reach the second
-and the fourth level of the trie.
+and the third level of the trie.
 """
 
 import random

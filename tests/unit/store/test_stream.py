@@ -10,7 +10,8 @@ from tests.unit.store.random_store import Populated, nodes_of
 from tests.unit.store.streams import END, PREAMBLE, load, node
 from xenstore import errors, records, stream
 from xenstore.image import Client as SocketClient
-from xenstore.image import Domain, Image, Ring, capture, restore
+from xenstore.image import Domain, Image, capture, restore
+from xenstore.store import Ring
 from xenstore.wire import MessageType, pack
 
 
@@ -43,8 +44,8 @@ def state(**differences: object) -> dict[str, object]:
     return values | differences
 
 
-RING = Ring(gfn=0x55, remote_port=3, local_port=9, unique=0x1122334455667788)
-GUEST = Domain(5, state(domid=5, privileged=False, target=6, features=2), RING)
+RING = Ring(gfn=0x55, port=3, unique=0x1122334455667788)
+GUEST = Domain(5, state(domid=5, privileged=False, target=6, features=2), RING, local_port=9)
 BUSY = SocketClient(
     12, state(input=b"abc", output=b"left" + pack(16, b"EIO\0"), message_left=4, watches=[(b"x", b"t", -1)])
 )
@@ -168,8 +169,8 @@ def test_a_private_stream_is_the_whole_store(seed: int) -> None:
     clients = restore(after, store)
     assert store.check() == []
     assert nodes_of(store) == nodes_of(before.world.store)
-    rings = {domain.domid: domain.ring for domain in image.domains}
-    again = capture(store, rings, clients.items(), socket_fd=5, event_fd=6)
+    ports = {domain.domid: domain.local_port for domain in image.domains}
+    again = capture(store, clients.items(), local_ports=ports, socket_fd=5, event_fd=6)
     assert again._replace(generation=0) == image._replace(generation=0)
     assert again.generation > image.generation
     for account in before.world.store.accounts:
@@ -200,7 +201,8 @@ def test_a_stream_for_others_has_what_the_format_has(seed: int, version: int) ->
         assert [watch[:2] for watch in domain.session["watches"]] == [
             watch[:2] for watch in original.session["watches"]
         ]
-        assert domain.ring.local_port == original.ring.local_port
+        assert domain.local_port == original.local_port
+        assert not domain.has_positions
     if version == 2:
         assert (after.quotas, after.domain_quotas) == (image.quotas, image.domain_quotas)
         assert after.features_ahead == image.features_ahead
@@ -294,10 +296,11 @@ def test_a_restored_session_goes_on(world: World, dom0: Client) -> None:
 
 def test_a_domain_whose_ring_is_ignored_stays_ignored(world: World) -> None:
     world.guest(5)
-    image = capture(world.store, {5: Ring(error=2)})
+    world.store.ignore(5, 2)
+    image = capture(world.store)
     store, after = load(b"".join(stream.write(image, world.store, private=True)))
     restore(after, store)
     session = store.session_of(5)
-    assert after.domains[0].ring.error == 2
+    assert (after.domains[0].error, store.ignored) == (2, {5: 2})
     assert session is not None
     assert session.closed
