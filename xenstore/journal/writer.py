@@ -49,11 +49,15 @@ class Journal:
     def start(self, number: int = 0, sequence: int = 0, life: bytes = b"") -> None:
         """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`.
 
+        number above 0 without a life: after the files of a journal that this store does not come from; what
+        that one holds counts until an image is complete.
+
         Raises:
             OSError: the recovered journal cannot be continued, nor told so.
         """
         self._number = number
         self._life = life or os.urandom(16)
+        self._has_base = number == 0 or bool(life)
         self._recorder = Recorder(self._more, sequence)
         self._store.recorder = self._recorder
         self._store.work = self.work
@@ -108,6 +112,10 @@ class Journal:
             f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
             "now on survives its end: make room there, it is tried again"
         )
+        self._end_here(why)
+
+    def _end_here(self, why: str) -> None:
+        """Until the next `retry`; whoever recovers is told that what happened since is not there."""
         self._recorder.stop(why)
         self._store.journal_failure = why
         self._abandon_image()
@@ -195,14 +203,16 @@ class Journal:
 
     def _no_image(self, error: OSError) -> None:
         """The log grows on; the next full segment tries again.  Where it has no base it is worth nothing."""
-        self._abandon_image()
+        what = "its log grows on until that works"
         if not self._has_base:
-            self._give_up(error)
-            return
-        self._written_at_image = self._recorder.written
+            what = "nothing survives the end of the store: make room there, it is tried again"
         if not self._image_failed:
             self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; its log grows on until that works")
+            self._log(f"no image of the journal can be written: {error}; {what}")
+        self._abandon_image()
+        self._written_at_image = self._recorder.written
+        if not self._has_base:
+            self._end_here(error.strerror or str(error))
 
     def _abandon_image(self) -> None:
         if self._image is not None:
@@ -221,14 +231,10 @@ class Journal:
             self._recorder.restart()
             self._begin_segment(goes_on=False)
         except OSError as error:
-            self._give_up(error)
+            self._store.journal_failure = error.strerror or str(error)
+            self._recorder.stop(self._store.journal_failure)
             return
         self._image_failed = self._image_wanted = self._store.has_work = True
-
-    def _give_up(self, error: OSError) -> None:
-        """Until the next `retry`."""
-        self._store.journal_failure = error.strerror or str(error)
-        self._recorder.stop(self._store.journal_failure)
 
 
 class _Spare:
