@@ -78,9 +78,8 @@ class Control:
     def _check(self) -> bytes:
         for problem in self._store.check():
             self._log(f"check: {problem}")
-        recorder = self._store.recorder
-        if recorder is not None and recorder.failure is not None:
-            raise EIO(f"nothing is recorded: {recorder.failure}")
+        if self._store.journal_failure is not None:
+            raise EIO(f"the journal is not complete: {self._store.journal_failure}")
         return _OK
 
     def _log_switch(self, setting: str | None = None) -> bytes:

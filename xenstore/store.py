@@ -81,6 +81,7 @@ class Store(_store.Store):
         reported_shutdowns: domains whose shutdown was told and is not told again.
         features_ahead: features that domains will be offered when they are introduced, by domid.
         hypervisor: the host.
+        journal_failure: why a restart would lose what is recorded, although there is a journal; or None.
         log: called with one line about something an administrator should know, or None.
     """
 
@@ -98,6 +99,7 @@ class Store(_store.Store):
         self.keep_orphans = keep_orphans
         self.features_ahead: dict[int, int] = {}
         self.reported_shutdowns: set[int] = set()
+        self.journal_failure: str | None = None
         self._after_reply: list[Callable[[], None]] = []
         super().__init__(quotas, self._knows)
 

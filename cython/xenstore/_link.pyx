@@ -184,7 +184,13 @@ cdef class Link(Carrier):
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
-        return self.pass_output()
+        """Give what output fits; a session that may go on after a stall goes on: its domain waits, it need not fire."""
+        cdef Session session = self.session
+        self.pass_output()
+        if (self.serve_soon is not None and self.session is session and session is not None and not self.error
+                and not session.stalled and (session.has_waiting() or self.requests.available() != 0)):
+            self.serve_soon(self)
+        return 0
 
     cdef int pass_output(self) except -1:
         """Copy as much output into the page as fits; the domain's next event brings the rest.

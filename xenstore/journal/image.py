@@ -55,16 +55,22 @@ class ImageWriter:
         trailer = _TRAILER.pack(_MAGIC, life, sequence, self.size)
         self._write(trailer)
         self._write(_CHECKSUM.pack(self._crc))
-        os.close(self._fd)
+        self._close()
         reach("image.written")
         os.rename(self._made, self.path)
         reach("image.placed")
         return True
 
     def abandon(self) -> None:
-        os.close(self._fd)
+        """Remove what is half made."""
+        self._close()
         with suppress(OSError):
             self._made.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def _write(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)

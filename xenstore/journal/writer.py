@@ -40,6 +40,7 @@ class Journal:
         self._image_bytes = 0
         self._written_at_image = 0
         self._image_failed = False
+        self._has_base = True  # the log follows an image, or nothing
 
     @property
     def failure(self) -> str | None:
@@ -48,11 +49,15 @@ class Journal:
     def start(self, number: int = 0, sequence: int = 0, life: bytes = b"") -> None:
         """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`.
 
+        number above 0 without a life: after the files of a journal that this store does not come from; what
+        that one holds counts until an image is complete.
+
         Raises:
             OSError: the recovered journal cannot be continued, nor told so.
         """
         self._number = number
         self._life = life or os.urandom(16)
+        self._has_base = number == 0 or bool(life)
         self._recorder = Recorder(self._more, sequence)
         self._store.recorder = self._recorder
         self._store.work = self.work
@@ -107,7 +112,12 @@ class Journal:
             f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
             "now on survives its end: make room there, it is tried again"
         )
+        self._end_here(why)
+
+    def _end_here(self, why: str) -> None:
+        """Until the next `retry`; whoever recovers is told that what happened since is not there."""
         self._recorder.stop(why)
+        self._store.journal_failure = why
         self._abandon_image()
         for number in self._files.logs():
             end_segment(self._files.log(number), why)
@@ -173,6 +183,8 @@ class Journal:
             self._no_image(error)
             return
         self._image = None
+        self._has_base = True
+        self._store.journal_failure = None
         self._removal = self._files.remove_before(self._number_of(image))
         if self._image_failed:
             self._image_failed = False
@@ -190,12 +202,17 @@ class Journal:
         return int(image.path.suffix[1:])
 
     def _no_image(self, error: OSError) -> None:
-        """The log grows on; the next full segment tries again."""
-        self._abandon_image()
-        self._written_at_image = self._recorder.written
+        """The log grows on; the next full segment tries again.  Where it has no base it is worth nothing."""
+        what = "its log grows on until that works"
+        if not self._has_base:
+            what = "nothing survives the end of the store: make room there, it is tried again"
         if not self._image_failed:
             self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; its log grows on until that works")
+            self._log(f"no image of the journal can be written: {error}; {what}")
+        self._abandon_image()
+        self._written_at_image = self._recorder.written
+        if not self._has_base:
+            self._end_here(error.strerror or str(error))
 
     def _abandon_image(self) -> None:
         if self._image is not None:
@@ -207,12 +224,15 @@ class Journal:
         if self.failure is None:
             return
         self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
+        self._has_base = False
+        self._removal = None
         try:
             self._files.remove_all()
             self._recorder.restart()
             self._begin_segment(goes_on=False)
         except OSError as error:
-            self._recorder.stop(error.strerror or str(error))
+            self._store.journal_failure = error.strerror or str(error)
+            self._recorder.stop(self._store.journal_failure)
             return
         self._image_failed = self._image_wanted = self._store.has_work = True
 

@@ -262,9 +262,18 @@ class Rings:
                 self._store.reconnect(link.domid)
                 self._log(f"domain {link.domid} asked to start its store connection anew")
             if link.serve():
-                self._pump.call_soon(lambda: self._serve(link))
+                self._serve_soon(link)
         except Exception as error:
             self._log(f"domain {link.domid}: internal error at its store ring: {error!r}")
+
+    def _serve_soon(self, link: Link) -> None:
+        if not link.is_due:
+            link.is_due = True
+            self._pump.call_soon(lambda: self._serve_due(link))
+
+    def _serve_due(self, link: Link) -> None:
+        link.is_due = False
+        self._serve(link)
 
     def look_at_domains(self) -> None:
         """Tell the store which domains have come to an end since the last look."""
@@ -294,6 +303,7 @@ class Rings:
             old.release()
         link = Link(domid, page, lambda: self._notify(port))
         link.port = port
+        link.serve_soon = self._serve_soon
         self._links[domid] = link
         self._pages[domid] = page
         self._by_port[port] = link

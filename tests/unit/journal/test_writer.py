@@ -5,7 +5,11 @@ import os
 import pytest
 
 from tests.unit.journal.place import Disk, Place
+from tests.unit.store.client import Client
 from xenstore.journal import writer
+from xenstore.server.options import parse
+from xenstore.server.recovery import begin_journal
+from xenstore.store import Store
 from xenstore.wire import MessageType, pack
 
 SEGMENT = 16384  # as the fixture `small` has it
@@ -127,6 +131,18 @@ class TestImages:
         assert place.said("dropped") == []
         assert len(guest.session.export()["watches"]) == 1
 
+    def test_one_that_cannot_be_put_in_its_place(self, place: Place) -> None:
+        """Its descriptor is closed once (EBADF here): by the second time the number may be a client's."""
+        place.restart()
+        place.work(1)
+        (place.files.directory / f"image.{place.files.logs()[-1] + 1}").mkdir()
+        place.work()
+        assert place.said("no image of the journal can be written")
+        place.dom0.write(b"/x", b"1")
+        (place.files.directory / f"image.{place.files.logs()[-1]}").rmdir()
+        place.restart()
+        assert place.dom0.read(b"/x") == b"1"
+
     def test_leftovers_are_removed(self, place: Place) -> None:
         for name in ("image.7.new", "spare.new", "log.9.new"):
             (place.files.directory / name).write_bytes(b"half made")
@@ -193,12 +209,22 @@ class TestAFullDisk:
         disk.left = left
         fill(place, 400_000)
         assert place.journal.failure is not None
-        place.journal.retry()
-        assert place.journal.failure is not None
+        for room in (
+            0,
+            SEGMENT,
+            2 * SEGMENT + 100,
+        ):  # for nothing, for a log without an image, for a part of it
+            disk.left = room
+            place.journal.retry()
+            place.work()
+            assert place.journal.failure is not None
+            assert place.store.journal_failure is not None
         disk.left = None
         place.journal.retry()
-        place.work()
         assert place.journal.failure is None
+        assert place.store.journal_failure is not None
+        place.work()
+        assert place.store.journal_failure is None
         assert place.said("the journal is complete again")
         before = place.state()
         place.restart()
@@ -241,6 +267,33 @@ class TestAFullDisk:
         place.restart()
         assert place.dom0.directory(b"/") == [b"tool"]
         assert place.said("the image that they follow is missing")
+
+    @pytest.mark.parametrize("left", [0, 16384, 40_000, None])
+    def test_a_store_that_came_from_elsewhere(self, place: Place, disk: Disk, left: int | None) -> None:
+        """By live update: once it is served, what an older journal holds is stale, image or not."""
+        place.dom0.write(b"/x", b"old")
+        place.restart()
+        place.work()
+        place.end()
+        place.store = Store()
+        place.store.log = place.log.append
+        place.dom0 = Client(place.store.connect())
+        fill(place, 200_000, nodes=200)
+        disk.left = left
+        options = parse(["--rundir", str(place.rundir)], {})
+        place.journal = begin_journal(options, place.store, place.log.append)
+        place.dom0.write(b"/x", b"new")
+        if left is not None:
+            assert place.store.journal_failure is not None
+            assert place.said("nothing .*survives")
+        else:
+            assert place.store.journal_failure is None
+        before = place.state()
+        place.restart()
+        if left is None:
+            assert place.state() == before
+        else:
+            assert place.dom0.directory(b"/") == [b"tool"]
 
     @pytest.mark.parametrize("left", [0, 5000, 20_000, 100_000])
     def test_no_work_is_done_over_and_over(self, place: Place, disk: Disk, left: int) -> None:

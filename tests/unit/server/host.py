@@ -80,10 +80,10 @@ class Host(Platform):
         self.fired: list[int] = []
         self._fds = os.pipe()
 
-    def appear(self, domid: int) -> Guest:
+    def appear(self, domid: int, unique: int = 0) -> Guest:
         """A domain is made, of which nobody has told the store."""
         self.guests[domid] = self.guests_ever[domid] = Guest(domid)
-        self.states[domid] = DomainState(0, False, False)
+        self.states[domid] = DomainState(unique, False, False)
         return self.guests[domid]
 
     def become(self, domid: int, unique: int) -> None:

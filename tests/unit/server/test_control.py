@@ -2,7 +2,6 @@
 
 import errno
 import os
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +19,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.quotas = {quota.name: quota.default for quota in QUOTAS}
         self.problems: list[str] = []
-        self.recorder: SimpleNamespace | None = None
+        self.journal_failure: str | None = None
         self.resets = 0
 
     def check(self) -> list[str]:
@@ -135,10 +134,8 @@ def test_print_and_check_reach_the_log(desk: Desk) -> None:
 
 
 def test_check_fails_while_nothing_is_recorded(desk: Desk) -> None:
-    desk.store.recorder = SimpleNamespace(failure=None)
-    assert desk.ask("check") == b"OK\0"
-    desk.store.recorder = SimpleNamespace(failure="No space left on device")
-    with pytest.raises(errors.EIO, match="nothing is recorded: No space left on device"):
+    desk.store.journal_failure = "No space left on device"
+    with pytest.raises(errors.EIO, match="the journal is not complete: No space left on device"):
         desk.ask("check")
 
 

@@ -1,0 +1,164 @@
+"""One run directory, and the daemons that live in it one after the other."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.peers.wire import Wire
+from xenstore.wire import MessageType
+
+#: Longer than any start takes.
+START_SECONDS = 30.0
+
+
+class Starter:
+    """The process that forks daemons (`tests.crash.starter`); by: a command that runs the one after it."""
+
+    def __init__(self, *by: str) -> None:
+        self._process = subprocess.Popen(
+            [*by, sys.executable, "-m", "tests.crash.starter"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout
+        self.pid = self._process.pid
+
+    def order(self, order: dict[str, object]) -> str:
+        """Its answer."""
+        self._orders.write(json.dumps(order) + "\n")
+        self._orders.flush()
+        return self._answers.readline()
+
+    def close(self) -> None:
+        self._orders.close()
+        self._answers.close()
+        self._process.wait()
+
+
+class Daemons:
+    """Starts xenstored and kills it; a context manager that leaves nothing running.
+
+    segment_bytes: of a segment of the journal, if not the usual 4 MiB.  user: whose the daemons are, if not
+    whoever runs the tests.
+
+    Attributes:
+        user: see above.
+        life: readable from the end of the running daemon on, and never before.
+        guests: where guests have their pages (`tests.peers.ring`).
+    """
+
+    def __init__(
+        self, starter: "Starter", directory: Path, *options: str, segment_bytes: int = 0, user: int = 0
+    ) -> None:
+        self.directory = directory
+        self.rundir = directory / "r"
+        self.socket = self.rundir / "socket"
+        self.guests = directory / "guests"
+        self.guests.mkdir()
+        self.life = socket.socket()
+        self._options = options
+        self._segment_bytes = segment_bytes
+        self.user = user
+        self._starter = starter
+        self._pid = 0
+        self._births = socket.socket(socket.AF_UNIX)
+        self._births.bind(str(directory / "life"))
+        self._births.listen()
+        self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ready.bind(str(directory / "ready"))
+        self._ready.setblocking(False)
+
+    def begin(self, *options: str, failpoint: str | None = None) -> None:
+        """Fork a daemon, and do not wait until it serves."""
+        environment = {"NOTIFY_SOCKET": str(self.directory / "ready")}
+        if failpoint is not None:
+            environment["XENSTORED_FAILPOINT"] = failpoint
+        arguments = ["--no-fork", "--rundir", str(self.rundir), "--platform", f"sim:{self.guests}"]
+        answer = self._starter.order(
+            {
+                "start": [*arguments, *self._options, *options],
+                "environment": environment,
+                "stderr": str(self.directory / "stderr"),
+                "life": str(self.directory / "life"),
+                "segment": self._segment_bytes,
+                "user": self.user,
+            }
+        )
+        self._pid = int(answer)
+        self.life = self._births.accept()[0]
+
+    def start(self, *options: str, failpoint: str | None = None) -> bool:
+        """A daemon; returns once it serves.  False: it has come to an end before."""
+        self.begin(*options, failpoint=failpoint)
+        return self.comes_up()
+
+    def comes_up(self) -> bool:
+        """Wait until the daemon that was begun serves, or has come to an end: False."""
+        while True:
+            readable, _, _ = select.select([self._ready, self.life], [], [], START_SECONDS)
+            assert readable, f"it does not come up:\n{self.said()}"
+            if self._ready in readable:
+                if b"READY=1" in self._ready.recv(4096):
+                    return True
+            elif self.life in readable:
+                return False
+
+    def ends(self) -> bool:
+        """Whether it comes to an end now."""
+        return bool(select.select([self.life], [], [], START_SECONDS)[0])
+
+    @property
+    def pid(self) -> int:
+        """Of the running one."""
+        return self._pid
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        os.kill(self._pid, signal.SIGKILL)
+        self.reap()
+
+    def reap(self) -> int:
+        """Wait for its end; returns its exit status, negative for a signal."""
+        status = int(self._starter.order({"reap": self._pid}))
+        self._pid = 0
+        self.life.close()
+        try:
+            while self._ready.recv(4096):
+                pass
+        except BlockingIOError:
+            return status
+        return status
+
+    def said(self) -> str:
+        """All that the daemons have said so far."""
+        path = self.directory / "stderr"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def check(self) -> None:
+        """Assert that a recount finds what is booked, and that all is recorded."""
+        with Wire(self.socket) as wire:
+            answer = wire.request(MessageType.CONTROL, b"check\0").payload
+        assert answer == b"OK\0", answer
+        bad = [
+            line
+            for line in self.said().splitlines()
+            if "check:" in line or "internal error" in line or "lost" in line
+        ]
+        assert bad == []
+
+    def __enter__(self) -> "Daemons":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._pid:
+            self.kill()
+        self._births.close()
+        self._ready.close()
