@@ -181,10 +181,17 @@ cdef class Link(Carrier):
             return False
         if not self.pass_output() and took:
             self.notify()
+        self.waits = session.stalled
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
-        return self.pass_output()
+        cdef Session session
+        self.pass_output()
+        session = self.session
+        if self.waits and session is not None and not session.stalled and self.again is not None:
+            self.waits = False
+            self.again()                # nobody notifies anybody of the end of that
+        return 0
 
     cdef int pass_output(self) except -1:
         """Copy as much output into the page as fits; the domain's next event brings the rest.

@@ -28,6 +28,7 @@ class Rings:
         self._links: dict[int, Link] = {}
         self._pages: dict[int, Page] = {}
         self._by_port: dict[int, Link] = {}
+        self._queued: set[Link] = set()  # to be served soon
         self._seen: dict[int, DomainState] = {}
         self._changes_port: int | None = None
         self._inherited: dict[int, Domain] | None = None
@@ -170,7 +171,7 @@ class Rings:
         else:
             self._take_up(link, session)
         if self._inherited is not None:
-            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
+            self._serve_soon(link)  # not before the whole store was taken over
         else:
             self._serve(link)
 
@@ -254,7 +255,13 @@ class Rings:
         for link in list(self._links.values()):
             self._serve(link)
 
+    def _serve_soon(self, link: Link) -> None:
+        if link not in self._queued:
+            self._queued.add(link)
+            self._pump.call_soon(lambda: self._serve(link))
+
     def _serve(self, link: Link) -> None:
+        self._queued.discard(link)
         if self._links.get(link.domid) is not link:
             return
         try:
@@ -262,7 +269,7 @@ class Rings:
                 self._store.reconnect(link.domid)
                 self._log(f"domain {link.domid} asked to start its store connection anew")
             if link.serve():
-                self._pump.call_soon(lambda: self._serve(link))
+                self._serve_soon(link)
         except Exception as error:
             self._log(f"domain {link.domid}: internal error at its store ring: {error!r}")
 
@@ -294,6 +301,7 @@ class Rings:
             old.release()
         link = Link(domid, page, lambda: self._notify(port))
         link.port = port
+        link.again = lambda: self._serve_soon(link)
         self._links[domid] = link
         self._pages[domid] = page
         self._by_port[port] = link

@@ -253,6 +253,20 @@ class TestNotReading:
         assert world.read(6, b"name") == b"six"
 
 
+class TestWriteCredits:
+    def test_a_guest_in_debt_goes_on_in_time(self, world: World) -> None:
+        """XSA-206; nobody notifies the store of that."""
+        tx = world.dom0.start()
+        world.dom0.read(b"/tool", tx)
+        guest = world.host.guests[5]
+        guest.put(write(b"a", b"") * 53)  # more than a guest has credits; the replies fit into the ring
+        world.notify(5)
+        assert world.store.introduced[5].stalled
+        for _ in range(20):
+            world.pump.turn(1)
+        assert guest.take() == 53 * (HEADER.size + len(b"OK\0"))
+
+
 class TestComingAndGoing:
     def test_death_with_requests_waiting_in_the_same_turn(self, world: World) -> None:
         """XSA-425: input of the dead is not executed, and nothing of theirs is touched any more."""
