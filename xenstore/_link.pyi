@@ -12,7 +12,8 @@ class Link:
     domid: int
     error: int
     port: int
-    again: Callable[[], object] | None
+    serve_soon: Callable[[Link], object] | None
+    is_due: bool
     def __init__(self, domid: int, buffer: object, notify: Callable[[], object]) -> None: ...
     def attach(self, session: Session) -> None: ...
     def adopt(self, session: Session) -> bool: ...

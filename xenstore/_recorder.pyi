@@ -11,7 +11,7 @@ class EntryKind(enum.IntEnum):
     GONE = 16
     QUOTA = 17
 
-def checksum_of(data: bytes | bytearray | memoryview) -> int: ...
+def checksum_of(data: bytes | bytearray | memoryview, *, by_tables: bool = False) -> int: ...
 
 class Recorder:
     sequence: int

@@ -37,15 +37,17 @@ cdef extern from "Python.h":
     void PyObject_SetArenaAllocator(PyObjectArenaAllocator *)
 
 cdef enum:
-    BLOCK = 2 << 20                 # a huge page of every machine that Xen runs on
+    BLOCK = 2 << 20                 # a huge page on x86 and, with pages of 4 KiB, on Arm
+    SMALL_BLOCKS = 2                # in small pages, of which only those used are resident
 
 cdef char *rest = NULL              # of the block that is cut up now
 cdef size_t rest_size = 0
+cdef Py_ssize_t blocks = 0
 
 
 cdef bint begin_block() noexcept:
     """Map an aligned block in the place of the current one, which is used up."""
-    global rest, rest_size
+    global rest, rest_size, blocks
     cdef char *mapped = <char *>mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     cdef size_t before
     if mapped == MAP_FAILED:
@@ -54,7 +56,9 @@ cdef bint begin_block() noexcept:
     munmap(mapped, before)
     if before < BLOCK:
         munmap(mapped + before + BLOCK, BLOCK - before)
-    madvise(mapped + before, BLOCK, HUGEPAGE)      # a wish; small pages do as well
+    blocks += 1
+    if blocks > SMALL_BLOCKS:
+        madvise(mapped + before, BLOCK, HUGEPAGE)   # a wish; small pages do as well
     rest = mapped + before
     rest_size = BLOCK
     return True

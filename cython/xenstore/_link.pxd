@@ -7,9 +7,9 @@ cdef class Link(Carrier):
     cdef readonly int domid
     cdef readonly int error         # what the page's error field says: NO_ERROR or why the ring is ignored
     cdef public int port            # the local event channel, for whoever dispatches events
-    cdef bint waits                 # the session was stalled when it was served last
     cdef object notify              # callable(): tell the other side
-    cdef public object again        # callable(): it may be served again, of which no event tells; or None
+    cdef public object serve_soon   # callable(link): call `serve` in a later turn; None: nobody is there to
+    cdef public bint is_due         # for whoever does so: it is to be called already
     cdef Page page
     cdef Consumer requests
     cdef Producer replies

@@ -181,16 +181,15 @@ cdef class Link(Carrier):
             return False
         if not self.pass_output() and took:
             self.notify()
-        self.waits = session.stalled
         return not self.error and not session.stalled and (session.has_waiting() or self.requests.available() != 0)
 
     cdef int settle(self) except -1:
-        cdef Session session
+        """Give what output fits; a session that may go on after a stall goes on: its domain waits, it need not fire."""
+        cdef Session session = self.session
         self.pass_output()
-        session = self.session
-        if self.waits and session is not None and not session.stalled and self.again is not None:
-            self.waits = False
-            self.again()                # nobody notifies anybody of the end of that
+        if (self.serve_soon is not None and self.session is session and session is not None and not self.error
+                and not session.stalled and (session.has_waiting() or self.requests.available() != 0)):
+            self.serve_soon(self)
         return 0
 
     cdef int pass_output(self) except -1:

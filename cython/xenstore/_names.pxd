@@ -43,6 +43,7 @@ cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint3
 cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL
 cdef int insert(Piece **directory, Named item, uint32_t hash) except -1
 cdef Named remove(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash)
+cdef PyObject **in_any_order(Piece *directory) except NULL
 cdef PyObject **in_order(Piece *directory) except NULL
 cdef bytes listing_of(Piece *directory)
 cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept

@@ -333,7 +333,7 @@ cdef void recount(Piece *directory, int items, Py_ssize_t names_size) noexcept:
 
 cdef int collapse(Piece **directory) except -1:
     """Turn a directory that became small again into one leaf."""
-    cdef PyObject **items = in_order(directory[0])
+    cdef PyObject **items = in_any_order(directory[0])
     cdef Piece *branch = directory[0]
     cdef uint32_t i
     directory[0] = successor(branch, COLLAPSE_AT)
@@ -365,17 +365,22 @@ cdef Py_ssize_t gather(Piece *piece, PyObject **items, Py_ssize_t used) noexcept
     return used
 
 
-cdef PyObject **in_order(Piece *directory) except NULL:
-    """All items in creation order: an array of directory.count borrowed references, to be freed with PyMem_Free."""
+cdef PyObject **in_any_order(Piece *directory) except NULL:
+    """All items: an array of directory.count borrowed references, to be freed with PyMem_Free."""
     cdef PyObject **items = <PyObject **>PyMem_Malloc((directory.count + 1) * sizeof(PyObject *))
-    cdef Py_ssize_t i, used = 0
     if items == NULL:
         raise MemoryError()
-    if directory.count:
-        used = gather(directory, items, 0)
-    for i in range(1, used):
+    gather(directory, items, 0)
+    return items
+
+
+cdef PyObject **in_order(Piece *directory) except NULL:
+    """All items in creation order, otherwise as `in_any_order`."""
+    cdef PyObject **items = in_any_order(directory)
+    cdef Py_ssize_t i
+    for i in range(1, directory.count):
         if (<Named>items[i - 1]).number > (<Named>items[i]).number:
-            qsort(items, used, sizeof(PyObject *), by_number)
+            qsort(items, directory.count, sizeof(PyObject *), by_number)
             break
     return items
 

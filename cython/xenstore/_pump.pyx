@@ -208,11 +208,11 @@ cdef class Pump:
         """Seconds until a turn is needed although no descriptor is ready: 0.0 now, infinity never."""
         cdef double seconds
         self.due = INFINITY
-        if self.continued or self.soon or self.store.touched:
-            return 0.0
         seconds = self.store.deadline()
         if seconds >= 0.0:
-            self.due = self.store.now + seconds
+            self.due = self.store.now + seconds     # kept, too, where the next turn does not wait
+        if self.continued or self.soon or self.store.touched:
+            return 0.0
         if self.due == INFINITY and self.accept_again == INFINITY:
             return INFINITY
         return max(0.0, min(self.due, self.accept_again) - monotonic())

@@ -287,10 +287,11 @@ cdef class Store:
         cdef Client client
         if self.recorder is None or (self.recorder.used == sizeof(Frame) and not self.unrecorded):
             return 0
-        for client in self.unrecorded:
-            client.unrecorded = False
-            client.record()
-        self.unrecorded.clear()
+        if self.unrecorded:
+            for client in self.unrecorded:
+                client.unrecorded = False
+                client.record()
+            self.unrecorded.clear()
         if self.recorder.used == sizeof(Frame):
             return 0                    # only of sessions that were closed meanwhile
         return self.recorder.close_frame(self.live.tree.history.generation)

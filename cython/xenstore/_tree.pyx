@@ -16,7 +16,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.string cimport memchr
 
 from xenstore._names cimport (
-    editable_slot, hash_name, in_order, insert, lookup, new_directory, release, remove as remove_name,
+    editable_slot, hash_name, in_any_order, insert, lookup, new_directory, release, remove as remove_name,
 )
 from xenstore._perms cimport Entry, entries, keep_only, make_perms, with_owner
 
@@ -327,7 +327,7 @@ cdef class Tree:
                         raise MemoryError()
                     stack = grown
                 below = now.path_size + (now.path_size > 1)     # with the slash; "/" has it already
-                items = in_order(children)
+                items = in_any_order(children)
                 for i in range(children.count):
                     stack[used].node = items[i]
                     stack[used].path_size = below + PyBytes_GET_SIZE((<Node>items[i]).name)

@@ -3,6 +3,9 @@
 import json
 import os
 import platform
+import re
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +14,7 @@ from typing import Self
 
 from tests.bench.chart import chart
 from tests.bench.measure import Measured
-from tests.bench.servers import NAMES, OURS, PEERS, can_pin
+from tests.bench.servers import NAMES, OURS, PEERS, SCRATCH, can_pin
 from tests.bench.table import (
     Results,
     Verdict,
@@ -64,6 +67,7 @@ class Origin:
     cores: int
     load_before: float
     pinned: bool
+    rundirs: str
 
     @classmethod
     def of(cls, command: str) -> Self:
@@ -75,14 +79,25 @@ class Origin:
             os.cpu_count() or 0,
             round(os.getloadavg()[0], 2),
             can_pin(),
+            file_system(SCRATCH or Path(tempfile.gettempdir())),
         )
 
     def __str__(self) -> str:
         cores = "server and load on cores of their own" if self.pinned else "nothing pinned"
         return (
             f"`{self.command}`, {self.date}: {self.machine}, {self.cores} cores ({cores}), "
-            f"load before {self.load_before}."
+            f"load before {self.load_before}; run directories, with our journal, on {self.rundirs}."
         )
+
+
+def file_system(directory: Path) -> str:
+    """What kind of file system a directory is on, by the list of mounts: "tmpfs (/dev/shm)"."""
+    lines = subprocess.run(["mount"], capture_output=True, text=True).stdout.splitlines()
+    found = (re.match(r".* on (\S+) type (\S+)", line) for line in lines)
+    kinds = {Path(match[1]): match[2] for match in found if match is not None}
+    resolved = directory.resolve()
+    kind = next((kinds[place] for place in (resolved, *resolved.parents) if place in kinds), "unknown")
+    return f"{kind} ({directory})"
 
 
 _MARKDOWN_HEADER = (

@@ -8,9 +8,10 @@ import pytest
 
 from tests.bench import report, servers, targets
 from tests.bench.__main__ import choose, main, present
-from tests.bench.measure import Measured
+from tests.bench.measure import Measured, suits
+from tests.bench.restart import measure_restarts
 from tests.bench.table import against_peer, better_peer, cell, judge, short
-from tests.bench.targets import GOALS, Target, at_most, cpu, flat, null, peer
+from tests.bench.targets import GOALS, Target, at_most, cpu, flat, journal, null, peer
 from tests.bench.workloads import BY_NAME, COLD_START, WORKLOADS
 
 
@@ -32,9 +33,13 @@ RESULTS = {
         "c": runs(8, figure="close_ms"),
         "o": runs(2, figure="close_ms"),
     },
+    "cost of the journal: write, 8 clients": {
+        "ours": runs(12, figure="us_per_op"),
+        "no-journal": runs(10, figure="us_per_op"),
+    },
     "read, 1 client": {"ours": Measured(problem="died", failed=True), "c": runs(1)},
 }
-BESIDE_NONE, BESIDE_MANY, CLOSE, DEAD = RESULTS
+BESIDE_NONE, BESIDE_MANY, CLOSE, JOURNAL, DEAD = RESULTS
 
 
 def test_medians_of_alternating_runs() -> None:
@@ -65,6 +70,9 @@ def test_the_better_peer_is_the_one_with_the_better_figure() -> None:
         (CLOSE, peer(2, "close_ms"), 2.5, False),
         (CLOSE, at_most("close_ms", 5), 5, True),
         (CLOSE, at_most("close_ms", 4), 5, False),
+        (JOURNAL, journal(1.25)[0], 1.2, True),
+        (JOURNAL, journal(1.15)[0], 1.2, False),
+        (JOURNAL, journal(1.15)[1], None, None),
         (DEAD, peer(0.9), None, None),
     ],
 )
@@ -111,9 +119,10 @@ def test_every_workload_has_a_name_of_its_own() -> None:
     assert COLD_START not in BY_NAME
 
 
-def test_targets_of_rows_compare_with_rows_of_the_same_subset() -> None:
+@pytest.mark.parametrize("goal", GOALS)
+def test_targets_of_rows_compare_with_rows_of_the_same_subset(goal: str) -> None:
     quick = {workload.name for workload in choose(full=False, pattern=None)}
-    compared = {t.row for row in quick for t in GOALS["foundation"].get(row, ()) if t.row}
+    compared = {t.row for row in quick for t in GOALS[goal].get(row, ()) if t.row}
     assert compared <= quick
 
 
@@ -134,6 +143,24 @@ def test_reports(tmp_path: Path) -> None:
 def test_a_line_of_the_terminal_has_every_column() -> None:
     line = report.line(BESIDE_NONE, RESULTS, GOALS["foundation"])
     assert line.split()[4:] == ["ops_per_s", "110", "60", "40", "70", "200", "1.57", "0.55", "-"]
+
+
+def test_the_journal_is_measured_with_it_and_without() -> None:
+    assert [name for name in servers.NAMES if suits(BY_NAME[JOURNAL], name)] == ["ours", "no-journal"]
+    assert not suits(BY_NAME[DEAD], "no-journal")
+
+
+def test_the_file_system_of_a_directory() -> None:
+    assert report.file_system(Path("/nowhere/near")).endswith(" (/nowhere/near)")
+
+
+def test_restarts_are_measured() -> None:
+    rows = measure_restarts(1000, 1)
+    assert [row["ours"].problem for row in rows.values()] == ["", "", ""]
+    recovery, image, update = (row["ours"].runs[0] for row in rows.values())
+    assert recovery["ms"] > 0 < recovery["rss_mb"]
+    assert image["max_us"] > 0
+    assert update["pause_ms"] > image["max_us"] / 1e6
 
 
 def test_selection() -> None:
@@ -162,7 +189,7 @@ def test_without_debians_packages_ours_and_null_are_measured(
 ) -> None:
     monkeypatch.setattr(servers, "C_XENSTORED", tmp_path / "xenstored")
     monkeypatch.setattr(servers, "O_XENSTORED", tmp_path / "oxenstored")
-    assert present(list(servers.NAMES)) == ["ours", "null"]
+    assert present(list(servers.NAMES)) == ["ours", "null", "no-journal"]
     assert "c is left out" in (said := capsys.readouterr().out)
     assert said.count("install Debian's xen-utils-4.17") == 3
 

@@ -28,7 +28,6 @@ class Rings:
         self._links: dict[int, Link] = {}
         self._pages: dict[int, Page] = {}
         self._by_port: dict[int, Link] = {}
-        self._queued: set[Link] = set()  # to be served soon
         self._seen: dict[int, DomainState] = {}
         self._changes_port: int | None = None
         self._inherited: dict[int, Domain] | None = None
@@ -255,13 +254,7 @@ class Rings:
         for link in list(self._links.values()):
             self._serve(link)
 
-    def _serve_soon(self, link: Link) -> None:
-        if link not in self._queued:
-            self._queued.add(link)
-            self._pump.call_soon(lambda: self._serve(link))
-
     def _serve(self, link: Link) -> None:
-        self._queued.discard(link)
         if self._links.get(link.domid) is not link:
             return
         try:
@@ -272,6 +265,15 @@ class Rings:
                 self._serve_soon(link)
         except Exception as error:
             self._log(f"domain {link.domid}: internal error at its store ring: {error!r}")
+
+    def _serve_soon(self, link: Link) -> None:
+        if not link.is_due:
+            link.is_due = True
+            self._pump.call_soon(lambda: self._serve_due(link))
+
+    def _serve_due(self, link: Link) -> None:
+        link.is_due = False
+        self._serve(link)
 
     def look_at_domains(self) -> None:
         """Tell the store which domains have come to an end since the last look."""
@@ -301,7 +303,7 @@ class Rings:
             old.release()
         link = Link(domid, page, lambda: self._notify(port))
         link.port = port
-        link.again = lambda: self._serve_soon(link)
+        link.serve_soon = self._serve_soon
         self._links[domid] = link
         self._pages[domid] = page
         self._by_port[port] = link
