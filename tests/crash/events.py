@@ -48,6 +48,10 @@ class Events:
         assert number > self._removed, told
         self._removed = number
 
+    def is_complete(self, last: int) -> bool:
+        """Whether all was told up to the making of node `last`, after which an older one was removed."""
+        return self.made in (None, last) or (self._is_only_one and self.made == last - KEPT)
+
     def follow(self, before: "Events") -> None:
         """Another watch on the same, that was set first, is removed: both were told the same in between."""
         if before.made is None or self._is_only_one or before._is_only_one:

@@ -37,6 +37,15 @@ def test_a_second_first_event() -> None:
         Events(b"/x", b"t").take(b"/x/5")
 
 
+def test_the_end() -> None:
+    assert events().is_complete(7)
+    assert events(11, 12).is_complete(12)
+    assert events(4).is_complete(12)  # the watch came between the making and the removal
+    assert not events(11, 12).is_complete(13)
+    assert not events(3, 12, 4).is_complete(13)
+    assert not events(4).is_complete(13)
+
+
 def test_a_gap_between_two_watches() -> None:
     second = events(11, 12)
     second.follow(events(10, 11, 12))

@@ -23,7 +23,7 @@ STEPS = 120
 FIRST_NUMBER = 2000
 #: How the store of one of them goes on in another process.
 Restart = Callable[[LastingWorld], None]
-RESTARTS: dict[str, Restart] = {"kill": LastingWorld.restart}
+RESTARTS: dict[str, Restart] = {"kill": LastingWorld.restart, "live update": LastingWorld.live_update}
 
 
 class Twin:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from xenstore.journal.segment import HEADER_BYTES
+
 #: How much of a file is removed in a step.
 _SLICE_BYTES = 4 << 20
 _NAME = re.compile(r"(log|image)\.(\d+)")
@@ -60,6 +62,16 @@ class Files:
         for old in self.logs():
             if old < number:
                 yield from _remove(self.log(old))
+
+    def keep_end(self) -> None:
+        """Remove a journal that says of itself why it ended, all but that."""
+        for number in self.images():
+            self.image(number).unlink()
+        *numbers, last = self.logs() or [0]
+        for number in numbers:
+            self.log(number).unlink()
+        if last:
+            os.truncate(self.log(last), HEADER_BYTES)
 
     def remove_all(self) -> None:
         """Remove every file of the journal; last the segment that may say why it ended."""

@@ -220,14 +220,15 @@ class Journal:
             self._image = None
 
     def retry(self) -> None:
-        """After a failure: begin anew if there is room now.  What was recorded before is removed."""
+        """After a failure: begin anew if there is room now.  What was recorded before is removed, but that it
+        broke off is to be seen until an image is complete."""
         if self.failure is None:
             return
         self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
         self._has_base = False
         self._removal = None
         try:
-            self._files.remove_all()
+            self._files.keep_end()
             self._recorder.restart()
             self._begin_segment(goes_on=False)
         except OSError as error:

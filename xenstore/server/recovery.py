@@ -116,10 +116,10 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
 
 def _worthless(found: Found, rings: Rings | None) -> str | None:
     """Why a journal says nothing about this host as it is now."""
-    if found.is_empty:
-        return None
     if found.end is not None:
         return f"it breaks off where it could not be continued ({found.end})"
+    if found.is_empty:
+        return None
     if not boot.same(found.boot, boot.identity()) and not _has_living_domain(found, rings):
         return "it is from before the host was started"
     return None

@@ -170,7 +170,7 @@ class Rings:
         else:
             self._take_up(link, session)
         if self._inherited is not None:
-            self._pump.call_soon(lambda: self._serve(link))  # not before the whole store was taken over
+            self._serve_soon(link)  # not before the whole store was taken over
         else:
             self._serve(link)
 

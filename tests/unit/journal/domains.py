@@ -7,10 +7,12 @@ from pathlib import Path
 from tests.unit.journal.place import release
 from tests.unit.server.host import Host, World
 from tests.unit.store.client import Client
+from xenstore import stream
 from xenstore._pump import Pump
+from xenstore.image import capture, restore
 from xenstore.platform import DomainState
 from xenstore.server.options import parse
-from xenstore.server.recovery import open_journal
+from xenstore.server.recovery import begin_journal, open_journal
 from xenstore.server.rings import Rings
 from xenstore.store import Store
 
@@ -55,6 +57,27 @@ class LastingWorld(World):
     def restart(self, *options: str) -> None:
         self.kill()
         self.begin(*options)
+
+    def live_update(self) -> None:
+        """Another program takes over, with a journal of its own."""
+        image = capture(self.store, local_ports=self.rings.local_ports())
+        data = b"".join(stream.write(image, self.store, private=True))
+        self.rings.hand_over()
+        release(self.journal, self.store)
+        self.pump.close()
+        self.store = Store()
+        self.store.log = self.log.append
+        image = stream.read(data, self.store)
+        restore(image, self.store)
+        self.rings = self.store.hypervisor = Rings(self.host, self.log.append)
+        self.rings.inherit(image.domains)
+        self.pump = Pump(self.store)
+        self.pump.log = self.log.append
+        given = parse(["--rundir", str(self._rundir)], {})
+        self.journal = begin_journal(given, self.store, self.log.append)
+        self.rings.start(self.store, self.pump)
+        self.rings.hear_of_changes()
+        self.dom0 = Client(self.store.connect())
 
     def become_another(self, domid: int) -> None:
         """The domain dies, and another one gets its number."""

@@ -203,6 +203,23 @@ class TestAFullDisk:
         assert "it breaks off where it could not be continued" in line
         assert "No space left on device" in line
 
+    def test_nor_without_a_word(self, place: Place, disk: Disk) -> None:
+        """It has been tried again meanwhile, for which room was made of what there was."""
+        disk.left = 0
+        fill(place, 40_000)
+        for room in (0, SEGMENT, 0, 0):
+            disk.left = room
+            place.journal.retry()
+            place.work()
+        assert place.size() < 2 * SEGMENT
+        disk.left = None
+        place.restart()
+        assert place.dom0.directory(b"/") == [b"tool"]
+        (line,) = place.said("is dropped")
+        assert "No space left on device" in line
+        place.restart()
+        assert len(place.said("is dropped")) == 1
+
     @pytest.mark.parametrize("left", [0, 4096, 100_000])
     def test_it_recovers_by_itself(self, place: Place, disk: Disk, left: int) -> None:
         fill(place, 10_000)
