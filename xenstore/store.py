@@ -257,16 +257,13 @@ class Store(_store.Store):
             self.event_special(b"@releaseDomain", domid, domid == told[-1])
 
     def _remove_domain(self, domid: int) -> None:
-        self._forget_connection(domid)
+        self.disconnect(domid)
         self.hypervisor.unmap(domid)
         self._remove_nodes(domid)
         self.forget_domain(domid)
 
     def disconnect(self, domid: int) -> None:
         """Forget a domain's connection, not the domain."""
-        self._forget_connection(domid)
-
-    def _forget_connection(self, domid: int) -> None:
         session = self.introduced.pop(domid, None)
         if session is not None:
             session.close()
@@ -372,7 +369,7 @@ class Store(_store.Store):
                 self.introduced[domid].close()
             self.connect_domain(domid, Ring(*map(int, first.split())))
         elif kind == EntryKind.GONE:
-            self._forget_connection(domid)
+            self.disconnect(domid)
             self.forget_domain(domid)
         elif kind == EntryKind.IGNORE:
             self.ignore(domid, number)

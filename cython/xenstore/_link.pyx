@@ -144,7 +144,7 @@ cdef class Link(Carrier):
         """Whether the domain asks to start anew, which it may if it was offered that: whoever introduced it closes
         its session and calls `restart`."""
         return (self.session is not None and self.session.features & RECONNECTION != 0
-                and not self.error and self.page.load(CONNECTION) == RECONNECT)
+                and not self.error and self.is_starting_anew)
 
     def serve(self) -> bool:
         """Take at most one ring of requests, execute them, give what output fits.

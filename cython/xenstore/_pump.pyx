@@ -392,8 +392,8 @@ cdef class Pump:
         cdef Session session = connection.session
         cdef Py_ssize_t size
         self.store.seal()
-        size = send(connection.fd, session.out + session.out_head,
-                                    session.out_tail - session.out_head, SOCKET_SEND_FLAGS)
+        size = send(connection.fd, session.out + session.out_head, session.out_tail - session.out_head,
+                    SOCKET_SEND_FLAGS)
         if size < 0:
             if errno != EAGAIN and errno != EINTR and errno != ENOBUFS:
                 return self.drop(connection)

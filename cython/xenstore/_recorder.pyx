@@ -91,10 +91,6 @@ cdef class Recorder:
         self.used += total
         return 0
 
-    def note(self, int kind, int domid, int number=0, bytes first=b"", bytes second=b"") -> None:
-        """Add an entry, for callers in Python."""
-        self.entry(kind, domid, number, first, len(first), second, len(second))
-
     cdef int close_frame(self, uint64_t generation) except -1:
         """Write the frame being made into the log, and begin another."""
         cdef Frame frame

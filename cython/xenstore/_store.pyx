@@ -307,12 +307,12 @@ cdef class Store:
 
     cdef int record_change(self, Request *request, int creator) except -1:
         """Record what a request has just done to the live tree."""
+        cdef int kind = kind_of(request.op)
         cdef bytes packed
-        if request.op == SET_PERMS:
+        if kind == SET_NODE_PERMS:
             packed = (<Node>self.live.tree.find(request.path, request.path_size).node).perms.packed
-            return self.recorder.entry(SET_NODE_PERMS, 0, creator, request.path, request.path_size, packed, len(packed))
-        return self.recorder.entry(REMOVE_NODE if request.op == RM else WRITE_NODE, 0, creator,
-                                   request.path, request.path_size, request.rest, request.rest_size)
+            return self.recorder.entry(kind, 0, creator, request.path, request.path_size, packed, len(packed))
+        return self.recorder.entry(kind, 0, creator, request.path, request.path_size, request.rest, request.rest_size)
 
     cdef int record_commit(self, Log log, int creator) except -1:
         """Record what a transaction has just done."""
@@ -329,9 +329,8 @@ cdef class Store:
             path = <const char *>(record + 1)
             rest = path + record.path_size
             rest_size = record.rest_size
-            kind = REMOVE_NODE if record.op == RM else WRITE_NODE
-            if record.op == SET_PERMS:
-                kind = SET_NODE_PERMS
+            kind = kind_of(record.op)
+            if kind == SET_NODE_PERMS:
                 rest += record.rest_size + record.reply_size
                 rest_size = record.perms_size
             self.recorder.entry(kind, 0, creator, path, record.path_size, rest, rest_size)
@@ -423,6 +422,13 @@ cdef class Store:
                 for what, count in session.held().items():
                     held[what] += count
         return held
+
+
+cdef int kind_of(int op) noexcept:
+    """The kind of entry that records a request which has changed the tree."""
+    if op == SET_PERMS:
+        return SET_NODE_PERMS
+    return REMOVE_NODE if op == RM else WRITE_NODE
 
 
 cdef charge_specials(Tree tree):

@@ -17,8 +17,9 @@ from tests.chaos.killer import Killer
 from tests.chaos.run import Outcome, Plan, chaos
 from tests.chaos.verdict import faults
 from tests.peers.wire import Closed
-from tests.stress.__main__ import FAULTS_SHOWN, at_least
+from tests.stress.__main__ import at_least
 from tests.stress.board import Counts
+from tests.stress.verdict import conclude
 from xenstore.errors import XenstoreError
 
 
@@ -55,28 +56,20 @@ def tick(second: int, killer: Killer, tellers: Counts, others: Counts) -> None:
 
 def judge(outcome: Outcome, planted: bool) -> int:
     """Prints the verdict; returns the exit status."""
-    found = faults(outcome)
-    for fault in found[:FAULTS_SHOWN]:
-        print(f"  {fault}")
-    if len(found) > FAULTS_SHOWN:
-        print(f"  and {len(found) - FAULTS_SHOWN} more")
-    if planted:
-        print("the planted fault was FOUND" if found else "FAILED: the planted fault was not found")
-        return 0 if found else 1
-    if not outcome.history or not outcome.recovered_ms:
-        print(f"FAILED: {len(outcome.history)} transactions, {len(outcome.recovered_ms)} kills")
-        return 1
     kills = f"{len(outcome.recovered_ms)} kills"
-    if found:
-        print(f"FAILED: {len(found)} faults in {kills}")
-        return 1
-    print(
-        f"PASSED: {kills}, recovered in {statistics.median(outcome.recovered_ms):.0f} ms "
-        f"({max(outcome.recovered_ms):.0f} at most); {len(outcome.history)} transactions and "
-        f"{outcome.requests} requests of {len(outcome.guests)} rings: the sum is exact, every acknowledged "
-        "change is there, none twice, all watches complete"
+    transactions = f"{len(outcome.history)} transactions"
+    return conclude(
+        faults(outcome),
+        planted,
+        void=None if outcome.history and outcome.recovered_ms else f"{transactions}, {kills}",
+        extent=kills,
+        passed=lambda: (
+            f"{kills}, recovered in {statistics.median(outcome.recovered_ms):.0f} ms "
+            f"({max(outcome.recovered_ms):.0f} at most); {transactions} and "
+            f"{outcome.requests} requests of {len(outcome.guests)} rings: the sum is exact, every "
+            "acknowledged change is there, none twice, all watches complete"
+        ),
     )
-    return 0
 
 
 def main(words: list[str]) -> int:

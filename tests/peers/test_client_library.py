@@ -1,43 +1,31 @@
 """xenclient, blocking and trio, on the real daemons: Debian's two and ours."""
 
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 
 from tests.peers.daemons import Daemon, start_c, start_ours
-from tests.unit.xenclient.face import Awaited, result_of
+from tests.unit.xenclient.face import Scenario, play_aio, play_blocking
 from xenclient.store import aio, blocking
 from xenclient.store.perms import Perm
 from xenstore.errors import EAGAIN, EEXIST, EINVAL, ENOENT
 
 pytestmark = pytest.mark.peer
 
-Scenario = Callable[[Any], Coroutine[Any, Any, None]]
 Play = Callable[[Scenario, Daemon], None]
+PLAYS: dict[str, Play] = {
+    "blocking": lambda scenario, daemon: play_blocking(scenario, blocking.Client(str(daemon.socket))),
+    "aio": lambda scenario, daemon: play_aio(scenario, lambda: aio.Client(str(daemon.socket))),
+}
 
 
-def play_blocking(scenario: Scenario, daemon: Daemon) -> None:
-    with blocking.Client(str(daemon.socket)) as client:
-        result_of(scenario(Awaited(client)))
-
-
-def play_aio(scenario: Scenario, daemon: Daemon) -> None:
-    async def main() -> None:
-        async with aio.Client(str(daemon.socket)) as client:
-            await scenario(client)
-
-    trio.run(main)
-
-
-@pytest.fixture(params=[play_blocking, play_aio], ids=["blocking", "aio"])
+@pytest.fixture(params=PLAYS)
 def play(request: pytest.FixtureRequest) -> Play:
-    chosen: Play = request.param
-    return chosen
+    return PLAYS[request.param]
 
 
 @pytest.fixture(params=["c_xenstored", "o_xenstored", "our_xenstored"])

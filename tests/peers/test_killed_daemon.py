@@ -5,7 +5,7 @@ again on the same run directory.
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import trio
 
 from tests.peers.daemons import start_ours
 from tests.peers.programs import OURS, PROGRAM_SECONDS, environment, program
-from tests.unit.xenclient.face import Awaited, result_of
+from tests.unit.xenclient.face import Scenario, play_aio, play_blocking
 from xenclient.store import aio, blocking
 from xenclient.store.address import Address
 from xenclient.store.blocking_link import UnixSocket
@@ -150,27 +150,20 @@ class TrioTap(trio.abc.Stream):
         await self._stream.aclose()
 
 
-Scenario = Callable[[Any], Coroutine[Any, Any, None]]
 Play = Callable[[Scenario, Host], None]
+PLAYS: dict[str, Play] = {
+    "blocking": lambda scenario, host: play_blocking(
+        scenario, blocking.Client(timeout=PATIENCE_SECONDS, connect=lambda: BlockingTap(host))
+    ),
+    "aio": lambda scenario, host: play_aio(
+        scenario, lambda: aio.Client(timeout=PATIENCE_SECONDS, connect=lambda: TrioTap(host))
+    ),
+}
 
 
-def play_blocking(scenario: Scenario, host: Host) -> None:
-    with blocking.Client(timeout=PATIENCE_SECONDS, connect=lambda: BlockingTap(host)) as client:
-        result_of(scenario(Awaited(client)))
-
-
-def play_aio(scenario: Scenario, host: Host) -> None:
-    async def main() -> None:
-        async with aio.Client(timeout=PATIENCE_SECONDS, connect=lambda: TrioTap(host)) as client:
-            await scenario(client)
-
-    trio.run(main)
-
-
-@pytest.fixture(params=[play_blocking, play_aio], ids=["blocking", "aio"])
+@pytest.fixture(params=PLAYS)
 def play(request: pytest.FixtureRequest) -> Play:
-    chosen: Play = request.param
-    return chosen
+    return PLAYS[request.param]
 
 
 @pytest.fixture

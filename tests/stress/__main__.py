@@ -18,11 +18,10 @@ from tests.peers.daemons import ROOT, start_ours
 from tests.peers.wire import Closed
 from tests.stress.board import Counts
 from tests.stress.run import ClientFailed, Outcome, Plan, stress
-from tests.stress.verdict import faults, picture, sparkline
+from tests.stress.verdict import conclude, faults, picture, sparkline
 from xenstore.errors import XenstoreError
 
 PICTURE = ROOT / "build" / "stress" / "stress.svg"
-FAULTS_SHOWN = 10
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -70,25 +69,14 @@ def show(outcome: Outcome) -> None:
 
 def judge(outcome: Outcome, planted: bool) -> int:
     """Prints the verdict; returns the exit status."""
-    found = faults(outcome)
-    for fault in found[:FAULTS_SHOWN]:
-        print(f"  {fault}")
-    if len(found) > FAULTS_SHOWN:
-        print(f"  and {len(found) - FAULTS_SHOWN} more")
-    if planted:
-        print("the planted fault was FOUND" if found else "FAILED: the planted fault was not found")
-        return 0 if found else 1
-    if not outcome.history:
-        print("FAILED: nothing was committed")
-        return 1
-    if found:
-        print(f"FAILED: {len(found)} faults in {len(outcome.history)} transactions")
-        return 1
-    print(
-        f"PASSED: {len(outcome.history)} transactions, the sum is exact, "
-        "and one serial order explains every read"
+    count = f"{len(outcome.history)} transactions"
+    return conclude(
+        faults(outcome),
+        planted,
+        void=None if outcome.history else "nothing was committed",
+        extent=count,
+        passed=lambda: f"{count}, the sum is exact, and one serial order explains every read",
     )
-    return 0
 
 
 def main(words: list[str]) -> int:

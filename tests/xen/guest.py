@@ -127,6 +127,27 @@ class Guest(Domain):
         assert done.status == 0, f"{self.name}: {command}: status {done.status}: {done.output}"
         return done.output
 
+    def plug_disk(self, image: str) -> None:
+        """Give it dom0's file `image` (made here, 8 MiB) as xvdb; on return it has written to it."""
+        self._dom0.must(f"truncate -s 8M {image}")
+        self._dom0.must(f"xl block-attach {self.name} format=raw,vdev=xvdb,access=w,target={image}", 60)
+        self.must(f"{_appears('-b /dev/xvdb')}; dd if=/dev/zero of=/dev/xvdb bs=64k count=4 && sync", 60)
+
+    def unplug_disk(self) -> None:
+        """Take xvdb away; on return it is gone in the guest, too."""
+        self._dom0.must(f"xl block-detach {self.name} xvdb", 60)
+        self.must("[ ! -b /dev/xvdb ]")
+
+    def plug_interface(self, mac: str) -> None:
+        """Give it eth1, on dom0's bridge; on return it is up."""
+        self._dom0.must(f"xl network-attach {self.name} mac={mac} bridge=xenbr0", 60)
+        self.must(f"{_appears('-d /sys/class/net/eth1')}; ip link set eth1 up", 60)
+
+    def unplug_interface(self) -> None:
+        """Take eth1 away; on return it is gone in the guest, too."""
+        self._dom0.must(f"xl network-detach {self.name} 1", 60)
+        self.must("[ ! -d /sys/class/net/eth1 ]")
+
     def save(self, file: str) -> None:
         """Into a file of dom0's; it runs no more."""
         self._dom0.must(f"xl save {self.name} {file}", START_LIMIT_S)
@@ -136,6 +157,11 @@ class Guest(Domain):
         done = self._dom0.must(f"xl restore {file}\n{NEWEST}echo; echo $home", START_LIMIT_S)
         self.home = done.splitlines()[-1]
         self.domid = int(self.home.rpartition("/")[2])
+
+
+def _appears(test: str) -> str:
+    """For a guest's shell: until a test holds, or for ten seconds."""
+    return f"for i in 1 2 3 4 5 6 7 8 9 10; do [ {test} ] && break; sleep 1; done"
 
 
 def _config(name: str, lines: list[str]) -> str:

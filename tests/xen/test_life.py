@@ -84,18 +84,11 @@ def test_guest_pings_dom0(guest: Guest) -> None:
 
 
 def test_disk_is_attached_and_detached_hot(dom0: Dom0, guest: Guest) -> None:
-    dom0.must("truncate -s 8M /run/hot.img")
-    dom0.must(f"xl block-attach {guest.name} format=raw,vdev=xvdb,access=w,target=/run/hot.img", 60)
-    wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/xvdb ] && break; sleep 1; done"
-    guest.must(f"{wait}; dd if=/dev/zero of=/dev/xvdb bs=64k count=4 && sync", 60)
-    dom0.must(f"xl block-detach {guest.name} xvdb", 60)
-    guest.must("[ ! -b /dev/xvdb ]")
+    guest.plug_disk("/run/hot.img")
+    guest.unplug_disk()
     assert dom0.run(f"xenstore-exists /local/domain/0/backend/vbd/{guest.domid}/51728").status != 0
 
 
-def test_interface_is_attached_and_detached_hot(dom0: Dom0, guest: Guest) -> None:
-    dom0.must(f"xl network-attach {guest.name} mac=00:16:3e:01:03:01 bridge=xenbr0", 60)
-    wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -d /sys/class/net/eth1 ] && break; sleep 1; done"
-    guest.must(f"{wait}; ip link set eth1 up", 60)
-    dom0.must(f"xl network-detach {guest.name} 1", 60)
-    guest.must("[ ! -d /sys/class/net/eth1 ]")
+def test_interface_is_attached_and_detached_hot(guest: Guest) -> None:
+    guest.plug_interface("00:16:3e:01:03:01")
+    guest.unplug_interface()

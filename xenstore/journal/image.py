@@ -10,9 +10,10 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from xenstore import stream
+from xenstore import private_file, stream
 from xenstore._failpoint import reach
 from xenstore.image import capture, restore
+from xenstore.journal.files import Files
 from xenstore.store import Store
 
 _SLICE_BYTES = 16 << 10
@@ -23,22 +24,26 @@ _TRAILER_BYTES = _TRAILER.size + _CHECKSUM.size
 
 
 class ImageWriter:
-    """Writes the image of a store as it is at construction, in slices; `size`: bytes written so far.
+    """Writes the image of a store as it is at construction, in slices.
+
+    Attributes:
+        number: of the first segment after it.
+        size: bytes written so far.
 
     Raises:
         OSError: there is no room for it.
     """
 
-    def __init__(self, path: Path, store: Store, life: bytes, sequence: int) -> None:
-        self.path = path
+    def __init__(self, files: Files, number: int, store: Store, life: bytes, sequence: int) -> None:
+        self.number = number
         self.size = 0
+        self._path = files.image(number)
         self._of = life, sequence
         self._crc = 0
         self._image = capture(store)
         self._nodes: stream.NodeWriter | None = stream.NodeWriter(store, True)
-        self._made = path.with_name(path.name + ".new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(self._made, flags, 0o600)
+        self._made = self._path.with_name(self._path.name + ".new")
+        self._fd = private_file.create(self._made)
         reach("image.begun")
         self._write(stream.head(self._image, private=True))
 
@@ -57,7 +62,7 @@ class ImageWriter:
         self._write(_CHECKSUM.pack(self._crc))
         self._close()
         reach("image.written")
-        os.rename(self._made, self.path)
+        os.rename(self._made, self._path)
         reach("image.placed")
         return True
 
@@ -74,9 +79,7 @@ class ImageWriter:
 
     def _write(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        private_file.write_all(self._fd, data)
         self.size += len(data)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from xenstore import private_file
 from xenstore._failpoint import reach
 from xenstore._recorder import Recorder
 from xenstore.journal.files import Files
@@ -87,10 +88,7 @@ class Journal:
         if self.failure is not None:
             return
         self._store.seal_now()
-        self._recorder.stop(why)
-        self._abandon_image()
-        for number in self._files.logs():
-            end_segment(self._files.log(number), why)
+        self._close(why)
 
     # --- segments ---------------------------------------------------------------------------------
 
@@ -116,8 +114,12 @@ class Journal:
 
     def _end_here(self, why: str) -> None:
         """Until the next `retry`; whoever recovers is told that what happened since is not there."""
-        self._recorder.stop(why)
         self._store.journal_failure = why
+        self._close(why)
+
+    def _close(self, why: str) -> None:
+        """Write nothing any more, and have the files say so."""
+        self._recorder.stop(why)
         self._abandon_image()
         for number in self._files.logs():
             end_segment(self._files.log(number), why)
@@ -169,7 +171,7 @@ class Journal:
         try:
             self._begin_segment(goes_on=False)
             self._image = ImageWriter(
-                self._files.image(self._number), self._store, self._life, self._recorder.sequence
+                self._files, self._number, self._store, self._life, self._recorder.sequence
             )
         except OSError as error:
             self._no_image(error)
@@ -185,7 +187,7 @@ class Journal:
         self._image = None
         self._has_base = True
         self._store.journal_failure = None
-        self._removal = self._files.remove_before(self._number_of(image))
+        self._removal = self._files.remove_before(image.number)
         if self._image_failed:
             self._image_failed = False
             self._log("the journal is complete again")
@@ -197,9 +199,6 @@ class Journal:
         except OSError as error:
             self._log(f"what an image has replaced cannot be removed: {error}; the next one tries again")
         self._removal = None
-
-    def _number_of(self, image: ImageWriter) -> int:
-        return int(image.path.suffix[1:])
 
     def _no_image(self, error: OSError) -> None:
         """The log grows on; the next full segment tries again.  Where it has no base it is worth nothing."""
@@ -264,8 +263,7 @@ class _Spare:
 
     def _fill(self) -> None:
         if self._fd < 0:
-            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._fd = os.open(self._path, flags, 0o600)
+            self._fd = private_file.create(self._path)
         self._done = fill(self._fd, self._done)
 
     def finish(self, path: os.PathLike[str]) -> None:

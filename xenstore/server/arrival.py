@@ -58,7 +58,7 @@ class Arrival:
 
 def state_file(options: Options) -> str:
     """Where one xenstored leaves its state to the next."""
-    return os.path.join(os.path.dirname(options.socket), STATE_FILE)
+    return os.path.join(options.rundir, STATE_FILE)
 
 
 def check(path: str) -> int:

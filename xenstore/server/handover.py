@@ -13,12 +13,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import trio
 
-from xenstore import stream
+from xenstore import private_file, stream
 from xenstore._pump import Pump
 from xenstore.image import Image, State, capture
 from xenstore.journal.writer import Journal
@@ -235,12 +235,14 @@ class Handover:
     def _writing(self, path: str, image: Image, version: int, is_ours: bool) -> Iterator[None]:
         """Writes the state of the moment of the first step, a piece a step."""
         private = is_ours and version > 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with open(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+            fd = private_file.create(path)
+            try:
                 for piece in stream.write(image, self._store, version, private=private):
-                    _write_all(file.write, piece)
+                    private_file.write_all(fd, piece)
                     yield
+            finally:
+                os.close(fd)
         except OSError as error:
             raise Refused(f"Dump write error: {path}: {error.strerror}") from error
         except ValueError as error:
@@ -276,12 +278,6 @@ def _signals_wait(wanted: bool) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _write_all(write: Callable[[memoryview], int], data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[write(view) :]
 
 
 def _with_output(state: State, more: bytes) -> State:

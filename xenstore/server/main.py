@@ -167,7 +167,7 @@ class _Server:
             self.rings,
             self.journal,
             listener.fileno(),
-            os.path.dirname(self.options.socket),
+            self.options.rundir,
         )
 
     def begin_journal(self) -> Journal:

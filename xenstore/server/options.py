@@ -44,10 +44,13 @@ class Options:
     log_directory: str = ""
     poller: str | None = None
     platform: str = AUTO
-    failpoint: tuple[str, int] | None = (
-        None  # where a test makes the daemon die, and when it gets there how often
-    )
+    failpoint: tuple[str, int] | None = None  # where a test makes the daemon die, getting there how often
     notes: list[str] = field(default_factory=list)  # options that do nothing here, and why
+
+    @property
+    def rundir(self) -> str:
+        """Where the socket is, and all else that the daemon leaves for its successor."""
+        return os.path.dirname(self.socket)
 
 
 #: Puts an option's value into Options; answers why that has no effect, if so; ValueError: a bad value.

@@ -1,7 +1,7 @@
 """What a daemon does with the journal of the one before it, and keeping its own."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import trio
@@ -28,9 +28,8 @@ def open_journal(options: Options, store: Store, rings: Rings | None, log: Log) 
     Raises:
         StartError: the journal cannot be used, or --fresh would lose the store of running domains.
     """
-    files = Files(Path(os.path.dirname(options.socket), "journal"))
-    journal = Journal(files, store, log, boot.identity())
-    try:
+    with _files(options) as files:
+        journal = Journal(files, store, log, boot.identity())
         files.create()
         if options.fresh:
             _refuse_fresh(options, rings)
@@ -38,8 +37,6 @@ def open_journal(options: Options, store: Store, rings: Rings | None, log: Log) 
             journal.start()
         else:
             journal.start(*_recover(files, store, rings, log))
-    except OSError as error:
-        raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
     return journal
 
 
@@ -51,13 +48,10 @@ def begin_journal(options: Options, store: Store, log: Log) -> Journal:
     Raises:
         StartError: the journal cannot be used.
     """
-    files = Files(Path(os.path.dirname(options.socket), "journal"))
-    journal = Journal(files, store, log, boot.identity())
-    try:
+    with _files(options) as files:
+        journal = Journal(files, store, log, boot.identity())
         files.create()
         journal.start(max([1, *files.logs(), *files.images()]))
-    except OSError as error:
-        raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
     while journal.work():
         pass
     return journal
@@ -69,9 +63,16 @@ def drop_journal(options: Options) -> None:
     Raises:
         StartError: it cannot be removed.
     """
-    files = Files(Path(os.path.dirname(options.socket), "journal"))
-    try:
+    with _files(options) as files:
         files.remove_all()
+
+
+@contextmanager
+def _files(options: Options) -> Iterator[Files]:
+    """The journal's files; what the system refuses about them is why the daemon cannot start."""
+    files = Files(Path(options.rundir, "journal"))
+    try:
+        yield files
     except OSError as error:
         raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
 
@@ -101,9 +102,7 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
     why = _worthless(found, rings)
     if why is not None:
         log(f"the journal in {files.directory} is dropped: {why}")
-        files.remove_all()
-        return 0, 0, b""
-    if found.is_empty:
+    if why is not None or found.is_empty:
         files.remove_all()
         return 0, 0, b""
     _apply(found, files, store)

@@ -3,6 +3,11 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import trio
+
+#: What a test does with an open client.
+Scenario = Callable[[Any], Coroutine[Any, Any, None]]
+
 
 class Awaited:
     """A blocking object with the face of the trio one: calls are awaited, with is async with."""
@@ -47,3 +52,18 @@ def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
     except StopIteration as stop:
         return stop.value
     raise AssertionError("a blocking client has nothing to suspend for")
+
+
+def play_blocking(scenario: Scenario, client: Any) -> None:
+    with client as opened:
+        result_of(scenario(Awaited(opened)))
+
+
+def play_aio(scenario: Scenario, make: Callable[[], Any]) -> None:
+    """make: gives the client, inside trio."""
+
+    async def main() -> None:
+        async with make() as client:
+            await scenario(client)
+
+    trio.run(main)

@@ -1,0 +1,23 @@
+"""Files of the daemon's own: made anew for their owner alone, never through a link, not inherited."""
+
+import os
+
+
+def create(path: str | os.PathLike[str]) -> int:
+    """A descriptor to read and write a file by, which is empty, of mode 0600 where it is new.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it, in as many steps as the system wants.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
