@@ -88,7 +88,7 @@ class Journal:
         if self.failure is not None:
             return
         self._store.seal_now()
-        self._close(why)
+        self._end_here(why)
 
     # --- segments ---------------------------------------------------------------------------------
 
@@ -115,10 +115,6 @@ class Journal:
     def _end_here(self, why: str) -> None:
         """Until the next `retry`; whoever recovers is told that what happened since is not there."""
         self._store.journal_failure = why
-        self._close(why)
-
-    def _close(self, why: str) -> None:
-        """Write nothing any more, and have the files say so."""
         self._recorder.stop(why)
         self._abandon_image()
         for number in self._files.logs():

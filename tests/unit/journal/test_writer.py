@@ -343,3 +343,13 @@ class TestAFullDisk:
         before = place.state()
         place.restart()
         assert place.state() == before
+
+
+def test_a_journal_that_was_left_in_vain_is_not_complete_before_its_next_image(place: Place) -> None:
+    """As after a live update to a program that could not be executed."""
+    place.dom0.write(b"/a", b"1")
+    place.journal.leave("another program went on")
+    place.journal.retry()
+    assert place.store.journal_failure == "another program went on"
+    place.work()
+    assert place.store.journal_failure is None
