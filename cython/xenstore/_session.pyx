@@ -540,7 +540,7 @@ cdef class Session(Output):
         self.store.open_transactions += 1
         if not self.privileged:
             self.account.transactions += 1
-            self.store.guest_transactions[transaction] = self
+            self.store.watch_over(transaction, self)
         if self.recorded:
             self.store.record_entry(R_START, self.domid, self.last_tx_id)
         return self.reply(TRANSACTION_START, req_id, 0, b"%d\0" % self.last_tx_id)
@@ -771,7 +771,7 @@ cdef class Session(Output):
         self.store.open_transactions += 1
         if not self.privileged:
             self.account.transactions += 1
-            self.store.guest_transactions[transaction] = self
+            self.store.watch_over(transaction, self)
 
     def take_output(self, bytes output, Py_ssize_t message_left):
         """Have more unsent output, of which so many bytes at the front belong to a message begun before."""

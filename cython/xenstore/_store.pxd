@@ -46,12 +46,15 @@ cdef class Store:
     cdef readonly long open_transactions
     cdef readonly bint transactions_paused  # clients without open ones wait with their start
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
+    cdef unsigned long long replaced_before  # replaced bytes when the oldest of them began, or earlier
     cdef unsigned long long bound_again  # how many replaced bytes make `bound_snapshots` worth its cost
 
     # what the driver calls
     cdef double deadline(self) except? -2
     cdef int tick(self) except -1
 
+    cdef int watch_over(self, Transaction transaction, Client session) except -1
+    cdef bint may_pin(self) noexcept
     cdef int settle(self) except -1
     cdef bint within_node_quotas(self, Ledger ledger) except -1
     cdef int seal(self) except -1

@@ -119,7 +119,7 @@ cdef class Store:
         """Seconds until `tick` has something to do; negative: nothing waits for time to pass."""
         cdef double due = self.admission.deadline(self.now)
         cdef double look
-        if self.guests and (self.guests_wait or self.guest_transactions):
+        if self.guests_wait or (self.guest_transactions and self.may_pin()):
             # The time is kept: a busy store asks again and again, and would never come to it.
             self.look_at = min(self.look_at, self.now + (GUEST_SECONDS if self.guests_wait else SNAPSHOT_SECONDS))
             look = max(0.0, self.look_at - self.now)
@@ -168,6 +168,17 @@ cdef class Store:
                 return 0
             self.admission.begin(session.parked, self.now)
             session.admitted()
+
+    cdef int watch_over(self, Transaction transaction, Client session) except -1:
+        """Bound what a guest's new transaction pins."""
+        if not self.guest_transactions:
+            self.replaced_before = self.live.tree.history.replaced_bytes
+        self.guest_transactions[transaction] = session
+        return 0
+
+    cdef bint may_pin(self) noexcept:
+        """Whether anything was replaced since the oldest of guests' transactions: else no timer is set for them."""
+        return self.live.tree.history.replaced_bytes != self.replaced_before
 
     cdef int bound_snapshots(self) except -1:
         """Take the snapshot from guests' transactions that pin too much of old versions, or for too long.

@@ -135,7 +135,7 @@ def main(words: list[str]) -> int:
         print("\n".join(OTHER_ROWS))
         return 0
     try:
-        program("load"), program("null")
+        program("load"), program("null"), program("awake")
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 2
@@ -145,7 +145,8 @@ def main(words: list[str]) -> int:
             "not pinned: server and load generator share cores here, which makes the figures worse and uneven"
         )
     began, origin = time.monotonic(), report.Origin.of(shlex.join(["python", "-m", "tests.bench", *words]))
-    results = run(chosen, present(chosen.against))
+    with servers.awake_cores():
+        results = run(chosen, present(chosen.against))
     files = report.write(results, GOALS[chosen.goal], origin, BUILD)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in files)}")
     wrong = [name for name, m in results.items() if servers.OURS in m and m[servers.OURS].failed]

@@ -1,4 +1,4 @@
-"""The load generator and the null server, compiled when first needed."""
+"""The load generator, the null server and what keeps cores awake, compiled when first needed."""
 
 import subprocess
 from pathlib import Path
@@ -13,11 +13,12 @@ _PARTS = {
         "script", "closed", "fanout", "removal",
     ),
     "null": ("null", "poller"),
+    "awake": ("awake",),
 }  # fmt: skip
 
 
 def program(name: str) -> Path:
-    """The path of "load" or "null", compiled if it is missing or older than its sources.
+    """The path of "load", "null" or "awake", compiled if it is missing or older than its sources.
 
     Raises:
         RuntimeError: the compiler is missing or has failed; its words are in the text.

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,3 +81,19 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def awake_cores() -> Iterator[None]:
+    """Both cores never sleep inside: else a virtual machine's figures are those of its host's waking them.
+
+    A program of the lowest priority spins on each.  Nothing happens where the system has no such priority.
+    """
+    with contextlib.ExitStack() as stack:
+        if can_pin() and hasattr(os, "SCHED_IDLE"):
+            for core in (SERVER_CORE, LOAD_CORE):
+                with on_core(core):
+                    spinning = subprocess.Popen([program("awake")], stdin=subprocess.PIPE)
+                os.sched_setscheduler(spinning.pid, os.SCHED_IDLE, os.sched_param(0))
+                stack.enter_context(spinning)
+        yield
