@@ -144,6 +144,8 @@ def test_signals_arrive(pump: Pump, guest: bool, number: signal.Signals, load: b
 @both_forms
 def test_an_interrupt_that_nobody_receives_ends_main(pump: Pump, guest: bool) -> None:
     unwound = []
+    # A shell starts what it puts into the background with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     async def main() -> None:
         try:
@@ -152,8 +154,11 @@ def test_an_interrupt_that_nobody_receives_ends_main(pump: Pump, guest: bool) ->
         finally:
             unwound.append(True)
 
-    with pytest.raises(KeyboardInterrupt):
-        drive(pump, main, guest=guest)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            drive(pump, main, guest=guest)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert unwound == [True]
     trio.run(trio.sleep, 0)
 
