@@ -366,6 +366,8 @@ def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -
         env=environment(stores[1].socket),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Where a shell runs these tests in the background, interrupts are ignored, also by its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     child.stdout.readline()
