@@ -93,7 +93,8 @@ def awake_cores() -> Iterator[None]:
         if can_pin() and hasattr(os, "SCHED_IDLE"):
             for core in (SERVER_CORE, LOAD_CORE):
                 with on_core(core):
-                    spinning = subprocess.Popen([program("awake")], stdin=subprocess.PIPE)
+                    spinning = stack.enter_context(
+                        subprocess.Popen([program("awake")], stdin=subprocess.PIPE)
+                    )
                 os.sched_setscheduler(spinning.pid, os.SCHED_IDLE, os.sched_param(0))
-                stack.enter_context(spinning)
         yield

@@ -156,6 +156,14 @@ def test_a_lie_is_found(tmp_path: Path, lie: str) -> None:
     assert complaint in done.stderr
 
 
+def test_what_keeps_a_core_awake_goes_on_until_its_input_ends() -> None:
+    with subprocess.Popen([program("awake")], stdin=subprocess.PIPE) as spinning:
+        assert spinning.poll() is None
+        assert spinning.stdin is not None
+        spinning.stdin.close()
+        assert spinning.wait(60) == 0
+
+
 HISTOGRAM_MAIN = """
 #include "load.h"
 #include <stdio.h>

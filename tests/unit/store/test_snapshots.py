@@ -98,6 +98,20 @@ def test_time_counts_from_when_something_was_pinned(world: World, dom0: Client) 
     guest.end(tx)
 
 
+def test_no_timer_is_set_before_something_is_pinned(world: World, dom0: Client) -> None:
+    """A timer for each request of a transaction would cost its guest more than the request."""
+    guest = world.guest(5)
+    guest.write(b"old", b"old")
+    world.wait(0)
+    tx = guest.start()
+    guest.read(b"old", tx)
+    guest.write(b"new", b"new", tx)
+    assert world.store.seconds_to_next() < 0
+    dom0.write(b"/x", b"1")
+    dom0.write(b"/x", b"2")
+    assert 0 <= world.store.seconds_to_next() <= 1
+
+
 def test_a_guest_alone_may_take_its_time(world: World) -> None:
     """What it writes itself replaces nothing that the store does not hold as well."""
     guest, tx = prepare(world)
