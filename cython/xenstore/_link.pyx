@@ -39,12 +39,14 @@ ERROR_PROTO = 3
 cdef class Link(Carrier):
     """One domain's ring, and its session.
 
-    page: the shared page, 4096 writable bytes.  notify: called whenever the domain has something to look at.
+    page: the shared page, 4096 writable bytes.  port: notified among the host's channels whenever the domain has
+    something to look at.
     """
 
-    def __init__(self, int domid, buffer, notify):
+    def __init__(self, int domid, buffer, Channels channels not None, int port):
         self.domid = domid
-        self.notify = notify
+        self.channels = channels
+        self.port = port
         self.page = Page(buffer)
         self.requests = Consumer(self.page, REQUESTS, RING_SIZE, REQ_PROD, REQ_CONS)
         self.replies = Producer(self.page, REPLIES, RING_SIZE, RSP_PROD, RSP_CONS)
@@ -107,8 +109,9 @@ cdef class Link(Carrier):
             self.session = None
 
     def release(self) -> None:
-        """Let go of the page: this ring is not used any more."""
+        """Let go of the page and the port: this ring is not used any more."""
         self.detach()
+        self.close_port()
         self.requests = None
         self.replies = None
         self.page = None
@@ -146,11 +149,41 @@ cdef class Link(Carrier):
         return (self.session is not None and self.session.features & RECONNECTION != 0
                 and not self.error and self.is_starting_anew)
 
-    def serve(self) -> bool:
-        """Take at most one ring of requests, execute them, give what output fits.
+    def close_port(self) -> None:
+        """Notify nobody any more: the port's number may be another domain's by now."""
+        self.port = 0
 
-        Returns whether more could be done at once.
+    cpdef int notify(self) except -1:
+        """Tell the domain that there is something to look at."""
+        if self.port == 0:
+            return 0
+        try:
+            self.channels.notify(self.port)
+        except OSError as error:
+            if self.session is not None:
+                self.session.store.say(f"domain {self.domid}: cannot be notified: {error}")
+        return 0
+
+    cpdef int serve(self) except -1:
+        """Take at most one ring of requests, execute them, give what output fits; the rest soon.
+
+        A domain that asked to start its connection anew gets that.  What goes wrong here is this domain's, and logged.
         """
+        cdef Session session = self.session
+        if session is None:
+            return 0
+        try:
+            if self.wants_reconnect:
+                session.store.reconnect(self.domid)
+                session.store.say(f"domain {self.domid} asked to start its store connection anew")
+            if self.exchange() and self.serve_soon is not None:
+                self.serve_soon(self)
+        except Exception as error:
+            session.store.say(f"domain {self.domid}: internal error at its store ring: {error!r}")
+        return 0
+
+    cdef bint exchange(self) except -1:
+        """As `serve`; returns whether more could be done at once."""
         cdef Session session = self.session
         cdef Py_ssize_t count
         cdef int took = False
@@ -230,3 +263,20 @@ cdef class Link(Carrier):
             "it is ignored until it is introduced again or dies")
         self.notify()
         return 0
+
+
+def serve_fired(Channels channels not None, dict links not None, int changes) -> bool:
+    """Serve those of the links (by local port) whose ports have fired, and let these fire again.
+
+    Returns whether the port `changes` was among them, or may have been.
+    """
+    cdef list fired = channels.pending()
+    if fired is None:
+        fired = [*links, changes]
+    for port in fired:
+        link = links.get(port)
+        if link is not None:
+            (<Link>link).serve()
+    if fired:
+        channels.unmask(fired)
+    return changes in fired

@@ -64,7 +64,9 @@ cdef class Pump:
     cdef double due                    # when store.tick() is, on the same clock; infinity: never
     cdef char buffer[65536]
 
-    cdef int limit_ms(self, timeout) except -2
+    cdef double rest(self) except -1
+    cdef bint turn_once(self, double longest) except -1
+    cdef int limit_ms(self, double longest) except -2
     cdef int dispatch(self, poller_event *events, int count, list called) except -1
     cdef int serve(self, Connection connection, int ready, int budget) except -1
     cdef int receive(self, Connection connection, int budget) except -1

@@ -206,6 +206,10 @@ cdef class Pump:
 
     def pause(self):
         """Seconds until a turn is needed although no descriptor is ready: 0.0 now, infinity never."""
+        return self.rest()
+
+    cdef double rest(self) except -1:
+        """As `pause`."""
         cdef double seconds
         self.due = INFINITY
         seconds = self.store.deadline()
@@ -222,8 +226,19 @@ cdef class Pump:
 
         Returns whether a descriptor of `on_readable` was served.  Raises what a signal's Python handler raised.
         """
+        return self.turn_once(INFINITY if timeout is None or timeout < 0 else timeout)
+
+    def turn_until(self, calls not None):
+        """Turns, waiting as long as it takes, until something stands in `calls`, which a callback fills; and at least
+        once, without a wait where something stands there already."""
+        self.turn_once(0 if calls else INFINITY)
+        while not calls:
+            PyErr_CheckSignals()
+            self.turn_once(INFINITY)
+
+    cdef bint turn_once(self, double longest) except -1:
         cdef poller_event events[POLLER_PLACES]
-        cdef int count, error, limit = self.limit_ms(timeout)
+        cdef int count, error, limit = self.limit_ms(longest)
         cdef list called = []
 
         with nogil:
@@ -265,13 +280,13 @@ cdef class Pump:
         self.accept_again = INFINITY
         poller_close(&self.poller)
 
-    cdef int limit_ms(self, timeout) except -2:
+    cdef int limit_ms(self, double longest) except -2:
         """How long the wait may take, in milliseconds rounded up; -1: for ever."""
         if self.closed:
             raise ValueError("the pump is closed")
-        cdef double seconds = self.pause()
-        if timeout is not None and timeout >= 0 and timeout < seconds:
-            seconds = timeout
+        cdef double seconds = self.rest()
+        if longest < seconds:
+            seconds = longest
         if seconds == INFINITY:
             return -1
         return <int>min(ceil(seconds * 1000), <double>INT_MAX)

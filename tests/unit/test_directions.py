@@ -27,7 +27,7 @@ TRIO = {"xenstore/server", "clients/xenclient/store/aio.py", "clients/xenclient/
 LAYERS = (
     "_names", "_perms", "_path", "_ledger", "_tree", "_view", "_transactions", "_watches",
     "_accounts", "_admission", "_failpoint", "_recorder", "_store", "_stream", "_replay",
-    "_output", "_session", "_memory", "_arenas", "_ring", "_link", "_pump",
+    "_output", "_session", "_memory", "_arenas", "_system", "_channels", "_ring", "_link", "_pump",
 )  # fmt: skip
 
 

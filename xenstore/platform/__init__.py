@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from xenstore._channels import Channels
+
 __all__ = ["DomainState", "Page", "Platform", "PlatformError", "Unavailable"]
 
 #: Anything with a writable buffer of 4096 bytes that stays mapped as long as it is referred to.
@@ -41,35 +43,22 @@ class PlatformError(OSError):
 class Platform(ABC):
     """One host.  Every method is called from one thread and does not block.
 
-    Event channel ports are this host's own (local) ones.  A port that was reported by `pending` stays
-    silent until `unmask`.
-
     Attributes:
         name: what kind of host this is, for people.
+        channels: its event channels; the ports are this host's own (local) ones.
         poll_only: only poll(2) can wait for `fileno()`, neither epoll nor kqueue.
         pins_domids: a domain whose page is mapped here remains, dying at most, until it is unmapped: its
             domid cannot be another's before.
     """
 
     name: str
+    channels: Channels
     poll_only = False
     pins_domids = False
 
     @abstractmethod
     def fileno(self) -> int:
         """A descriptor that is readable while events are pending; poll(2) can wait for it, others may not."""
-
-    @abstractmethod
-    def pending(self) -> list[int]:
-        """The ports that have fired since, each once; takes them off."""
-
-    @abstractmethod
-    def unmask(self, port: int) -> None:
-        """Let a port that was reported fire again."""
-
-    @abstractmethod
-    def notify(self, port: int) -> None:
-        """Make the other end's port fire; whether it is still there does not matter."""
 
     @abstractmethod
     def bind_interdomain(self, domid: int, remote_port: int) -> int:

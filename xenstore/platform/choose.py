@@ -5,13 +5,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from xenstore._system import System
 from xenstore.platform import Platform, Unavailable
 from xenstore.platform import linux as linux_host
 from xenstore.platform import netbsd as netbsd_host
 from xenstore.platform.linux import LinuxPlatform
 from xenstore.platform.netbsd import NetBSDPlatform
 from xenstore.platform.sim import SimulatedPlatform
-from xenstore.platform.system import System
 
 AUTO = "auto"
 NONE = "none"

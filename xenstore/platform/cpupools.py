@@ -7,12 +7,12 @@ import errno
 import struct
 import sys
 
+from xenstore._system import System
 from xenstore.platform import choose
 from xenstore.platform.hypercalls import Hypercalls
 from xenstore.platform.linux import LinuxHypercalls
 from xenstore.platform.netbsd import NetBSDHypercalls
 from xenstore.platform.sysctl import HYPERVISOR_SYSCTL, find_version
-from xenstore.platform.system import System
 
 CPUPOOL_OP = 18
 INFO = 3

@@ -9,9 +9,9 @@ import os
 import struct
 from contextlib import ExitStack
 
+from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls
-from xenstore.platform.system import Mapping, System
+from xenstore.platform.hypercalls import Hypercalls, Mapping
 from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
 
 EVTCHN = "/dev/xen/evtchn"
@@ -66,7 +66,8 @@ class LinuxPlatform(XenPlatform):
     name = "Linux"
     event_device = EVTCHN
     event_remedy = "load the kernel module xen-evtchn (modprobe xen-evtchn)"
-    reset = EVTCHN_RESET
+    notify_number = EVTCHN_NOTIFY
+    reset_number = EVTCHN_RESET
 
     def _open_hypercalls(self, system: System) -> Hypercalls:
         return LinuxHypercalls(system)
@@ -75,9 +76,6 @@ class LinuxPlatform(XenPlatform):
         self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
         remedy = "load the kernel module xen-gntdev (modprobe xen-gntdev)"
         self._gntdev = self._open(opened, GNTDEV, remedy)
-
-    def notify(self, port: int) -> None:
-        self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
 
     def map_own_page(self) -> tuple[Page, int] | None:
         """From /proc/xen where xenfs is mounted there, else from the device that has the same to give."""

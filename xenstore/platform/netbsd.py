@@ -12,9 +12,9 @@ import errno
 import os
 import struct
 
+from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls
-from xenstore.platform.system import Mapping, System
+from xenstore.platform.hypercalls import Hypercalls, Mapping
 from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
 
 XENEVT = "/dev/xenevt"
@@ -71,13 +71,11 @@ class NetBSDPlatform(XenPlatform):
     poll_only = True
     event_device = XENEVT
     event_remedy = DEVICE_NODES
-    reset = EVTCHN_RESET
+    notify_number = EVTCHN_NOTIFY
+    reset_number = EVTCHN_RESET
 
     def _open_hypercalls(self, system: System) -> Hypercalls:
         return NetBSDHypercalls(system)
-
-    def notify(self, port: int) -> None:
-        self._system.ioctl(self._events, EVTCHN_NOTIFY, bytearray(PORT.pack(port)))
 
     def map_own_page(self) -> tuple[Page, int] | None:
         path = XSD_PORT

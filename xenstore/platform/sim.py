@@ -17,11 +17,45 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from xenstore._channels import Channels
 from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
 
 DOMAIN_CHANGES = 1
 STORE_PORT = 16
 PAGE_SIZE = 4096
+
+
+class SimulatedChannels(Channels):
+    """Datagrams; nothing is ever masked."""
+
+    def __init__(self, directory: Path, channel: socket.socket, bound: set[int]) -> None:
+        self._directory = directory
+        self._channel = channel
+        self._bound = bound
+
+    def pending(self) -> list[int]:
+        """All domains' ports: a datagram may have been lost to a full queue, and looking costs little."""
+        fired = set()
+        while True:
+            try:
+                fired.add(int.from_bytes(self._channel.recv(4), "little"))
+            except BlockingIOError:
+                break
+        rings = self._bound - {DOMAIN_CHANGES} if fired else set()
+        return sorted(self._bound & fired | rings)
+
+    def unmask(self, ports: list[int]) -> None:
+        pass
+
+    def notify(self, port: int) -> None:
+        address = os.fspath(self._directory / str(port - STORE_PORT) / "store.channel")
+        try:
+            self._channel.sendto(b"\0", address)
+        except BlockingIOError:
+            pass  # it has notifications enough
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
+                raise
 
 
 class SimulatedPlatform(Platform):
@@ -33,9 +67,10 @@ class SimulatedPlatform(Platform):
     def __init__(self, directory: Path, event_fd: int = -1) -> None:
         self.name = f"sim:{directory}"
         self._directory = directory
-        self._bound: set[int] = set()
         self._channel = self._open_channel() if event_fd < 0 else socket.socket(fileno=event_fd)
         self._channel.setblocking(False)
+        self._bound: set[int] = set()
+        self.channels = SimulatedChannels(directory, self._channel, self._bound)
 
     def _open_channel(self) -> socket.socket:
         path = self._directory / "store.channel"
@@ -50,30 +85,6 @@ class SimulatedPlatform(Platform):
 
     def fileno(self) -> int:
         return self._channel.fileno()
-
-    def pending(self) -> list[int]:
-        """All domains' ports: a datagram may have been lost to a full queue, and looking costs little."""
-        fired = set()
-        while True:
-            try:
-                fired.add(int.from_bytes(self._channel.recv(4), "little"))
-            except BlockingIOError:
-                break
-        rings = self._bound - {DOMAIN_CHANGES} if fired else set()
-        return sorted(self._bound & fired | rings)
-
-    def unmask(self, port: int) -> None:
-        pass
-
-    def notify(self, port: int) -> None:
-        address = os.fspath(self._directory / str(port - STORE_PORT) / "store.channel")
-        try:
-            self._channel.sendto(b"\0", address)
-        except BlockingIOError:
-            pass  # it has notifications enough
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
-                raise
 
     def bind_interdomain(self, domid: int, remote_port: int) -> int:
         if domid not in self.domains():

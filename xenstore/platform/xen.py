@@ -14,11 +14,12 @@ from abc import abstractmethod
 from collections.abc import Mapping as ReadOnlyMapping
 from contextlib import ExitStack
 
+from xenstore._channels import DeviceChannels
+from xenstore._system import System
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.platform.domain_list import DomainList
-from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, open_device
+from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, Mapping, open_device
 from xenstore.platform.store_ports import StorePorts
-from xenstore.platform.system import Mapping, System
 
 __all__ = ["PAGE_SIZE", "PORT", "STORE_GRANT", "XenPlatform"]
 
@@ -28,9 +29,8 @@ DOMAIN_CHANGES = 3
 #: The grant reference of a domain's store page (grant_table.h, GNTTAB_RESERVED_XENSTORE).
 STORE_GRANT = 1
 
-#: How a port looks where it is read and written.
+#: How a port looks in an ioctl.
 PORT = struct.Struct("=I")
-_PORTS_BYTES = 4096
 
 #: Where a foreign mapping's frame number and error lie in the arguments; domain_list has the first 3 KiB.
 FRAME_AT = 3072
@@ -52,14 +52,14 @@ class XenPlatform(Platform):
     event_device: str
     event_remedy: str
 
-    #: The ioctl that ends an overflow of the event ring.
-    reset: int
+    #: The ioctls that make the other end of a port fire, and end an overflow of the event ring.
+    notify_number: int
+    reset_number: int
 
     pins_domids = True
 
     def __init__(self, system: System | None = None, event_fd: int = -1) -> None:
         self._system = system or System()
-        self._bound: set[int] = set()
         with ExitStack() as opened:
             self._hypercalls = self._open_hypercalls(self._system)
             opened.callback(self._hypercalls.close)
@@ -72,6 +72,7 @@ class XenPlatform(Platform):
             self._list.probe()
             self._open_more(opened)
             self._opened = opened.pop_all()
+        self.channels = DeviceChannels(self._system, self._events, self.notify_number, self.reset_number)
         self._store_ports = StorePorts(self._hypercalls)
 
     # --- events -----------------------------------------------------------------------------------------
@@ -79,36 +80,18 @@ class XenPlatform(Platform):
     def fileno(self) -> int:
         return self._events
 
-    def pending(self) -> list[int]:
-        try:
-            data = self._system.read(self._events, _PORTS_BYTES)
-        except BlockingIOError:
-            return []
-        except OSError as error:
-            if error.errno != errno.EFBIG:
-                raise
-            # Events were lost; all bound ports are looked at instead.
-            self._system.ioctl(self._events, self.reset, bytearray())
-            return sorted(self._bound)
-        return [port for (port,) in PORT.iter_unpack(data)]
-
-    def unmask(self, port: int) -> None:
-        self._system.write(self._events, PORT.pack(port))
-
     def bind_interdomain(self, domid: int, remote_port: int) -> int:
         try:
-            port = self._bind_interdomain(domid, remote_port)
+            return self._bind_interdomain(domid, remote_port)
         except OSError as error:
             raise PlatformError(
                 error.errno or errno.EIO,
                 f"event channel port {remote_port} of domain {domid} cannot be bound: {error.strerror}",
             ) from error
-        self._bound.add(port)
-        return port
 
     def bind_domain_changes(self) -> int:
         try:
-            port = self._bind_virq(DOMAIN_CHANGES)
+            return self._bind_virq(DOMAIN_CHANGES)
         except OSError as error:
             reason = error.strerror
             if error.errno == errno.EEXIST:
@@ -118,15 +101,12 @@ class XenPlatform(Platform):
             raise PlatformError(
                 error.errno or errno.EIO, f"VIRQ_DOM_EXC, which tells of domains' ends: {reason}"
             ) from error
-        self._bound.add(port)
-        return port
 
     def unbind(self, port: int) -> None:
-        self._bound.discard(port)
         self._unbind(port)
 
     def adopt(self, port: int) -> None:
-        self._bound.add(port)
+        """Nothing to do: it is bound where the descriptor is."""
 
     # --- pages and domains ------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ class _Guest:
 
     def turn(self) -> None:
         try:
-            self.pump.turn(0 if self.callbacks else None)
+            self.pump.turn_until(self.callbacks)
         except BaseException as error:
             if self.failure is not None:
                 raise

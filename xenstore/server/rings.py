@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import trio
 
 from xenstore import errors
-from xenstore._link import Link
+from xenstore._link import Link, serve_fired
 from xenstore._pump import Pump
 from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
@@ -29,7 +29,7 @@ class Rings:
         self._pages: dict[int, Page] = {}
         self._by_port: dict[int, Link] = {}
         self._seen: dict[int, DomainState] = {}
-        self._changes_port: int | None = None
+        self._changes_port = 0  # none yet
         self._inherited: dict[int, Domain] | None = None
 
     @property
@@ -172,7 +172,7 @@ class Rings:
         if self._inherited is not None:
             self._serve_soon(link)  # not before the whole store was taken over
         else:
-            self._serve(link)
+            link.serve()
 
     def _take_up(self, link: Link, session: Session) -> None:
         """Go on with a session that was recovered."""
@@ -189,7 +189,7 @@ class Rings:
                 f"domain {domid} is further in its store ring than the journal: what lies between is lost; "
                 "if it waits for answers or events, it has to be restarted"
             )
-        self._notify(link.port)
+        link.notify()
 
     def _bind(self, domid: int, port: int) -> int:
         """A local port for a domain's: the one that came with the platform's descriptor, or a new one."""
@@ -221,7 +221,6 @@ class Rings:
 
     def hand_over(self) -> None:
         """Let go of what another xenstored has to take for itself before it has the rest."""
-        assert self._changes_port is not None
         self._platform.unbind(self._changes_port)
 
     def hear_of_changes(self) -> None:
@@ -236,12 +235,8 @@ class Rings:
 
     def on_events(self) -> None:
         """Serve every port that fired."""
-        for port in self._platform.pending():
-            if port == self._changes_port:
-                self.look_at_domains()
-            elif port in self._by_port:
-                self._serve(self._by_port[port])
-            self._platform.unmask(port)
+        if serve_fired(self._platform.channels, self._by_port, self._changes_port):
+            self.look_at_domains()
 
     async def scan_regularly(self) -> None:
         """Repair lost notifications, until cancelled."""
@@ -252,19 +247,7 @@ class Rings:
     def scan(self) -> None:
         """Look at every ring, notified or not."""
         for link in list(self._links.values()):
-            self._serve(link)
-
-    def _serve(self, link: Link) -> None:
-        if self._links.get(link.domid) is not link:
-            return
-        try:
-            if link.wants_reconnect:
-                self._store.reconnect(link.domid)
-                self._log(f"domain {link.domid} asked to start its store connection anew")
-            if link.serve():
-                self._serve_soon(link)
-        except Exception as error:
-            self._log(f"domain {link.domid}: internal error at its store ring: {error!r}")
+            link.serve()
 
     def _serve_soon(self, link: Link) -> None:
         if not link.is_due:
@@ -273,7 +256,7 @@ class Rings:
 
     def _serve_due(self, link: Link) -> None:
         link.is_due = False
-        self._serve(link)
+        link.serve()
 
     def look_at_domains(self) -> None:
         """Tell the store which domains have come to an end since the last look."""
@@ -301,8 +284,7 @@ class Rings:
         old = self._links.get(domid)
         if old is not None:
             old.release()
-        link = Link(domid, page, lambda: self._notify(port))
-        link.port = port
+        link = Link(domid, page, self._platform.channels, port)
         link.serve_soon = self._serve_soon
         self._links[domid] = link
         self._pages[domid] = page
@@ -316,15 +298,7 @@ class Rings:
         if self._by_port.get(link.port) is link:
             del self._by_port[link.port]
             self._platform.unbind(link.port)
-
-    def _notify(self, port: int) -> None:
-        link = self._by_port.get(port)
-        if link is None:
-            return  # closed for a new one that could not be bound; its number may be another domain's by now
-        try:
-            self._platform.notify(port)
-        except OSError as error:
-            self._log(f"domain {link.domid}: cannot be notified: {error}")
+            link.close_port()
 
 
 def _differ(unique: int, other: int) -> bool:

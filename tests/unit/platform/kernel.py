@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xenstore._memory import Memory
-from xenstore.platform.system import System
+from xenstore._system import System
 
 PAGE_SIZE = 4096
 VIRQ_DOM_EXC = 3
@@ -161,9 +161,9 @@ class Kernel(System):
 
     def write(self, fd: int, data: bytes) -> int:
         assert self.files[fd] == self.EVENTS
-        (port,) = struct.unpack("=I", data)
-        assert port in self.masked, f"port {port} was not delivered"
-        self.masked.remove(port)
+        for (port,) in struct.iter_unpack("=I", data):
+            assert port in self.masked, f"port {port} was not delivered"
+            self.masked.remove(port)
         return len(data)
 
     def text(self, path: str) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.peers.wire import Message, split_message
 from tests.unit.store.client import Client
+from xenstore._channels import Channels
 from xenstore._pump import Pump
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.server.rings import Rings
@@ -60,6 +61,27 @@ class Guest:
         return found
 
 
+class HostChannels(Channels):
+    def __init__(self, host: "Host") -> None:
+        self._host = host
+
+    def pending(self) -> list[int] | None:
+        if self._host.overflow:
+            self._host.overflow = False
+            return None
+        fired, self._host.fired = self._host.fired, []
+        return list(dict.fromkeys(fired))
+
+    def unmask(self, ports: list[int]) -> None:
+        pass
+
+    def notify(self, port: int) -> None:
+        domid = self._host.bound[port]
+        if domid in self._host.refuses_to_notify:
+            raise OSError(6, "planted")
+        self._host.notified[domid] = self._host.notified.get(domid, 0) + 1
+
+
 class Host(Platform):
     """Attributes:
     guests: by domid; whoever is not there is dead.
@@ -70,6 +92,7 @@ class Host(Platform):
     CHANGES = 1
 
     def __init__(self, *domids: int) -> None:
+        self.channels = HostChannels(self)
         self.guests = {domid: Guest(domid) for domid in (0, *domids)}
         self.guests_ever = dict(self.guests)  # the dead ones too
         self.states = {domid: DomainState(0, False, False) for domid in self.guests}
@@ -78,6 +101,8 @@ class Host(Platform):
         self.mapped: set[int] = set()
         self.notified: dict[int, int] = {}
         self.fired: list[int] = []
+        self.overflow = False  # of the queue of what fired
+        self.refuses_to_notify: set[int] = set()
         self._fds = os.pipe()
 
     def appear(self, domid: int, unique: int = 0) -> Guest:
@@ -95,17 +120,6 @@ class Host(Platform):
 
     def fileno(self) -> int:
         return self._fds[0]
-
-    def pending(self) -> list[int]:
-        fired, self.fired = self.fired, []
-        return list(dict.fromkeys(fired))
-
-    def unmask(self, port: int) -> None:
-        pass
-
-    def notify(self, port: int) -> None:
-        assert port in self.bound
-        self.notified[self.bound[port]] = self.notified.get(self.bound[port], 0) + 1
 
     def bind_interdomain(self, domid: int, remote_port: int) -> int:
         if domid not in self.guests or remote_port == 99:

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 import pytest
@@ -196,11 +196,11 @@ class FailingPump(Pump):
 
     planted: BaseException | None = None
 
-    def turn(self, timeout: float | None = None) -> bool:
+    def turn_until(self, calls: Collection[object]) -> None:
         if self.planted is not None:
             planted, self.planted = self.planted, None
             raise planted
-        return super().turn(timeout)
+        super().turn_until(calls)
 
 
 def test_an_error_in_the_host_loop_cancels_main_and_is_raised() -> None:

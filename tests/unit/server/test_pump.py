@@ -243,6 +243,25 @@ def test_what_cannot_be_added(pump: Pump) -> None:
     assert pump.connections == 1
 
 
+def test_turning_until_something_is_queued(pump: Pump) -> None:
+    """Once where something is queued already, without a wait; else over as many turns as that takes."""
+    client = Client(pump)
+    client.send_all(read_request(1))
+    pump.turn_until(["queued"])
+    assert client.replies() == [(READ, 1)]
+    queued: list[str] = []
+
+    def count_down(left: int) -> None:
+        if left:
+            pump.call_soon(lambda: count_down(left - 1))
+        else:
+            queued.append("done")
+
+    count_down(5)
+    pump.turn_until(queued)
+    assert queued == ["done"]
+
+
 class TestCallbacks:
     def test_a_readable_descriptor_is_called_at_the_end_of_the_turn(self, pump: Pump) -> None:
         reader, writer = os.pipe()

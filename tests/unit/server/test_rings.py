@@ -243,6 +243,37 @@ class TestStartingAnew:
         assert world.dom0.ask(MessageType.GET_FEATURE, b"5") == b"3\0"
 
 
+class TestTrouble:
+    """It stays one domain's."""
+
+    def test_an_internal_error_is_logged_and_the_others_are_served(
+        self, make: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = make(5, 6)
+
+        def fail(domid: int) -> None:
+            raise ZeroDivisionError("planted")
+
+        world.log.clear()
+        monkeypatch.setattr(world.store, "reconnect", fail)
+        world.host.guests[5].set_word(CONNECTION, 1)
+        world.host.guests[6].put(pack(MessageType.READ, b"/\0"))
+        world.host.fire(5)
+        world.host.fire(6)
+        world.rings.on_events()
+        assert world.host.guests[6].take()
+        assert world.log == ["domain 5: internal error at its store ring: ZeroDivisionError('planted')"]
+        world.log.clear()
+
+    def test_a_domain_that_cannot_be_notified_is_named(self, world: World) -> None:
+        world.log.clear()
+        world.host.refuses_to_notify = {5}
+        world.host.guests[5].put(pack(MessageType.READ, b"/\0"))
+        world.notify(5)
+        assert world.log == ["domain 5: cannot be notified: [Errno 6] planted"]
+        assert world.host.guests[5].take()
+
+
 class TestNotReading:
     def test_its_quota_stops_it_and_nobody_else(self, world: World) -> None:
         guest = world.host.guests[5]
@@ -373,6 +404,17 @@ class TestComingAndGoing:
 
 
 class TestLostNotifications:
+    def test_an_overflow_of_the_hosts_queue_has_all_rings_and_domains_looked_at(
+        self, make: Callable[..., World]
+    ) -> None:
+        world = make(5, 6)
+        world.host.guests[5].put(pack(MessageType.READ, b"/\0"))
+        del world.host.guests[6]
+        world.host.overflow = True
+        world.settle()
+        assert world.host.guests[5].take()
+        assert 6 not in world.store.introduced
+
     def test_a_scan_finds_what_nobody_told(self, world: World) -> None:
         guest = world.host.guests[5]
         world.settle()
