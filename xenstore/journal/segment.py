@@ -12,8 +12,10 @@ SEGMENT_BYTES = 4 << 20  # header and frames
 _MAGIC = b"xendjnl1"
 _FIXED = struct.Struct("<8sQQQ16s64s")  # magic, number, sequence, goes on, life, boot
 _CHECKSUM = struct.Struct("<I")
-_END_AT = 512  # where it says that, and why, the journal ends here: a length and so many bytes of text
-_END = struct.Struct("<I")
+_END_AT = 512  # where it says that, and why, the journal ends here: a sign, a length and so many bytes of text
+_END = struct.Struct("<32sI")
+#: Zeros where there is no end; so far from them that a few damaged bytes neither make an end nor hide one.
+_END_SIGN = b"\xff" * 32
 _END_TEXT_MAX = 200
 _ZEROS = bytes(256 << 10)
 
@@ -58,7 +60,7 @@ def end_segment(path: Path, why: str) -> None:
     text = why.encode()[:_END_TEXT_MAX]
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        os.pwrite(fd, _END.pack(len(text)) + text, _END_AT)
+        os.pwrite(fd, _END.pack(_END_SIGN, len(text)) + text, _END_AT)
     finally:
         os.close(fd)
 
@@ -90,9 +92,9 @@ def read_header(data: memoryview) -> Header:
 
 
 def _read_end(data: memoryview) -> str | None:
-    """Why the journal ends; anything but zeros is taken for an end, so that none is missed."""
+    """Why the journal ends, or None."""
     area = bytes(data[_END_AT : _END_AT + _END.size + _END_TEXT_MAX])
-    if not any(area):
+    sign, size = _END.unpack_from(area)
+    if sign.count(0) > len(sign) // 2:
         return None
-    (size,) = _END.unpack_from(area)
     return area[_END.size : _END.size + min(size, _END_TEXT_MAX)].rstrip(b"\0").decode(errors="replace")

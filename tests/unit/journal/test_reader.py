@@ -163,15 +163,23 @@ class TestWhatIsLeftOut:
         (line,) = place.said("is dropped")
         assert "the disk is full" in line
 
-    @pytest.mark.parametrize("bit", range(0, 8 * 204, 61))
-    def test_an_end_is_seen_with_any_bit_flipped(self, place: Place, bit: int) -> None:
-        """Nothing stale for an end that was damaged."""
+    @pytest.mark.parametrize("ended", [False, True])
+    @pytest.mark.parametrize("first", range(0, 8 * 236, 61))
+    def test_flipped_bits_neither_hide_an_end_nor_make_one(
+        self, place: Place, first: int, ended: bool
+    ) -> None:
+        """Nothing stale for an end that was damaged, nothing lost for one that never was."""
         count_up(place, 1)
-        end_segment(place.files.log(1), "the disk is full")
+        if ended:
+            end_segment(place.files.log(1), "the disk is full")
         data = bytearray(place.files.log(1).read_bytes())
-        data[512 + bit // 8] ^= 1 << bit % 8
+        for bit in range(first, min(first + 8 * 60, 8 * 236), 40):
+            data[512 + bit // 8] ^= 1 << bit % 8
         place.files.log(1).write_bytes(data)
-        assert Found(place.files).end is not None
+        assert (Found(place.files).end is not None) is ended
+        if not ended:
+            place.restart()
+            assert number(place) == 0  # the one step of counting
 
 
 class TestWhatIsRecovered:
