@@ -71,5 +71,5 @@ def dom0(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom
 
 @pytest.fixture(scope="session")
 def guest(dom0: Dom0) -> Guest:
-    """A guest with a disk and a network interface that scenarios may use but not end."""
+    """A guest with a disk and a network interface that scenarios use; the last of them ends it."""
     return Guest(dom0, "shared", Devices(disk="/run/shared.img", address="10.0.0.2"))

@@ -93,5 +93,5 @@ class Dom0:
             if not self.machine.alive() or time.monotonic() > deadline_s:
                 state = "still running" if self.machine.alive() else "off"
                 raise Failed(f"{failure} (the machine is {state})\n{self.logs()}")
-            time.sleep(0.05)
+            time.sleep(0.01)
         return path.read_text().strip()

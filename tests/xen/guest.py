@@ -161,7 +161,7 @@ class Guest(Domain):
 
 def _appears(test: str) -> str:
     """For a guest's shell: until a test holds, or for ten seconds."""
-    return f"for i in 1 2 3 4 5 6 7 8 9 10; do [ {test} ] && break; sleep 1; done"
+    return f"for i in $(seq 50); do [ {test} ] && break; sleep 0.2; done"
 
 
 def _config(name: str, lines: list[str]) -> str:

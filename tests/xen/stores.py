@@ -29,26 +29,27 @@ OURS = Store("ours", f"{Path(sys.prefix) / 'bin/xenstored'} --pid-file /run/xens
 
 def start(dom0: Dom0, store: Store) -> None:
     """Bring the host up on `store`: consoles, dom0's own nodes, a bridge. Raises dom0.Failed."""
-    dom0.must(_script("host") + _services(store), LIMIT_S)
+    dom0.must(_script("host") + _store(store) + _script("own-nodes"), LIMIT_S)
 
 
 def replace(dom0: Dom0, store: Store) -> None:
     """Put another store, empty, under a host whose guests have ended. Raises dom0.Failed."""
-    dom0.must(f"{_script('kill-services')}{_script('forget')}{_services(store)}", LIMIT_S)
+    kill(dom0)
+    dom0.must(_script("forget") + _store(store) + _script("own-nodes"), LIMIT_S)
 
 
 def kill(dom0: Dom0) -> None:
     """End the store as by a crash, and the console daemon, which does not outlive it.  Raises dom0.Failed."""
-    dom0.must(_script("kill-services"))
+    dom0.must(_script("kill"))
 
 
 def restart(dom0: Dom0, store: Store) -> None:
-    """Start the store again where it ended.  Raises dom0.Failed."""
-    dom0.must(_services(store), LIMIT_S)
+    """Start the store again where it ended: with what it knows by itself.  Raises dom0.Failed."""
+    dom0.must(_store(store), LIMIT_S)
 
 
-def _services(store: Store) -> str:
-    return f"STORE_COMMAND='{store.command}'\n{_script('services')}"
+def _store(store: Store) -> str:
+    return f"STORE_COMMAND='{store.command}'\n{_script('store')}"
 
 
 def _script(name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import UNTIL, Devices, Guest
+from tests.xen.guest import UNTIL, Guest
 
 pytestmark = pytest.mark.xen
 
@@ -70,6 +70,7 @@ print("done")
 """
 
 
+@pytest.mark.ours
 def test_programs(dom0: Dom0) -> None:
     dom0.must(f"{OVER_DEVICE}{BIN}/xenstore-write /tool/program a domid-too b; {BIN}/xenstore-rm domid-too")
     assert dom0.must(f"{OVER_DEVICE}{BIN}/xenstore-read /tool/program domid").split() == ["a", "0"]
@@ -78,6 +79,7 @@ def test_programs(dom0: Dom0) -> None:
     dom0.must(f"{BIN}/xenstore-rm /tool/program")
 
 
+@pytest.mark.ours
 def test_the_device_is_used_where_there_is_no_socket(dom0: Dom0) -> None:
     nowhere = "export XENSTORED_RUNDIR=/run/nowhere\n"
     assert dom0.must(f"{nowhere}{BIN}/xenstore-read domid").strip() == "0"
@@ -85,6 +87,7 @@ def test_the_device_is_used_where_there_is_no_socket(dom0: Dom0) -> None:
     assert refused.status == 1
 
 
+@pytest.mark.ours
 def test_a_watch(dom0: Dom0) -> None:
     dom0.must(
         f"{OVER_DEVICE}{UNTIL}{BIN}/xenstore-watch -n 2 /tool/watched >/run/watched &\n"
@@ -94,12 +97,11 @@ def test_a_watch(dom0: Dom0) -> None:
     dom0.must(f"{BIN}/xenstore-rm /tool/watched")
 
 
-def test_both_clients_and_the_kernel_keeps_its_watches(dom0: Dom0) -> None:
+def test_both_clients_and_the_kernel_keeps_its_watches(dom0: Dom0, guest: Guest) -> None:
     done = dom0.must(
         f"{OVER_DEVICE}cat >/run/client.py <<'END'\n{CLIENT}END\n{BIN}/python /run/client.py 2>&1", 120
     )
     assert done.split()[-1] == "done"
-    # A guest with a disk needs dom0's backends, which hear of it by the kernel's watches alone.
-    guest = Guest(dom0, "after", Devices(disk="/run/after.img"))
-    guest.await_console(f"guest: up, named {guest.name}")
-    dom0.must(f"xl destroy {guest.name}", 60)
+    # dom0's backends hear of a disk by the kernel's watches alone.
+    guest.plug_disk("/run/after.img")
+    guest.unplug_disk()

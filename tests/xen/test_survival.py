@@ -1,10 +1,13 @@
-"""The store is killed, restarted and upgraded under a running guest, which notices nothing."""
+"""The store is killed, restarted and upgraded under a running guest, which notices nothing.
+
+It is the one that scenarios share: these are its last, as their file's name sees to it.
+"""
 
 import pytest
 
 from tests.xen import stores
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import UNTIL, Devices, Guest
+from tests.xen.guest import UNTIL, Guest
 from tests.xen.stores import Store
 
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
@@ -31,9 +34,8 @@ NETWORK = "ping 10.0.0.1 >/pings 2>&1 </dev/null &"
 
 
 @pytest.fixture(scope="module")
-def survivor(dom0: Dom0, store: Store) -> Guest:
-    """A guest under load."""
-    guest = Guest(dom0, "survivor", Devices(disk="/run/survivor.img", address="10.0.0.9"))
+def survivor(dom0: Dom0, guest: Guest) -> Guest:
+    """The guest under load."""
     for load in (STORE, DISK, NETWORK):
         guest.must(load)
     await_beats(dom0, guest)
@@ -62,7 +64,7 @@ def test_ten_kills_and_restarts(dom0: Dom0, store: Store, survivor: Guest) -> No
         await_beats(dom0, survivor)
     assert errors_of(survivor) == ""
     assert dom0.must("xenstore-read /local/domain/0/name") == "Domain-0"
-    assert survivor.must("xenstore-read name") == "survivor"
+    assert survivor.must("xenstore-read name") == survivor.name
 
 
 def test_a_live_update(dom0: Dom0, store: Store, survivor: Guest) -> None:

@@ -12,7 +12,7 @@ SEGMENT_BYTES = 4 << 20  # header and frames
 _MAGIC = b"xendjnl1"
 _FIXED = struct.Struct("<8sQQQ16s64s")  # magic, number, sequence, goes on, life, boot
 _CHECKSUM = struct.Struct("<I")
-_END_AT = 512  # where it says that, and why, the journal ends here: a sign, a length and so many bytes of text
+_END_AT = 512  # where it says that the journal ends here, and why: a sign, a length and so many bytes
 _END = struct.Struct("<32sI")
 #: Zeros where there is no end; so far from them that a few damaged bytes neither make an end nor hide one.
 _END_SIGN = b"\xff" * 32
