@@ -6,7 +6,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
 
-.PHONY: all build run test long test-xen lint bench bench-full stress chaos sdist clean
+.PHONY: all build run test long test-xen sanitize lint bench bench-full stress chaos sdist clean
 
 all: build
 
@@ -35,6 +35,20 @@ long: build
 # The real hypervisor under QEMU, with Debian's packages (it says which).
 test-xen: build
 	$(PY) -m pytest --xen tests/xen
+
+# The compiled modules, built with checks of every memory access and of undefined behaviour, under the tests
+# that feed them anything.
+SANITIZED = build/sanitized
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+sanitize: build
+	mkdir -p $(SANITIZED)
+	tar -cf - pyproject.toml README.md LICENSE MANIFEST.in cython xenstore clients tests | tar -xf - -C $(SANITIZED)
+	find $(SANITIZED) -name '*.so' -exec rm -f {} +
+	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" ../../$(BUILD_EXT)
+	cd $(SANITIZED) && PYTHONPATH=.:clients PYTHONMALLOC=malloc \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 ../../$(PY) -m pytest $(SANITIZE_TESTS)
+SANITIZE_TESTS = tests/unit tests/conformance tests/fuzz tests/model
 
 lint: build
 	$(VENV)/bin/ruff check .
