@@ -101,7 +101,7 @@ def test_time_counts_from_when_something_was_pinned(world: World, dom0: Client) 
 
 
 def finish_dismantling(world: World) -> None:
-    """What trees of this whole process have left to be freed, those of other tests included, makes timers due."""
+    """Trees that wait to be freed, those of earlier tests included, make timers due."""
     gc.collect()
     while world.store.seconds_to_next() == 0:
         world.wait(0)
