@@ -37,8 +37,9 @@ cdef extern from "_socket.h":
 
 cdef enum:
     BUFFER_BYTES = 65536
-    CLIENT_REQUESTS = 32     # requests of one client executed in a row
-    TURN_REQUESTS = 128      # requests in a turn, above which continued clients wait for the next
+    FIRST_REQUESTS = 8       # requests of a client executed as soon as it is ready: who waits for replies has one
+    CLIENT_REQUESTS = 64     # requests executed in a row of a client that sent more
+    TURN_REQUESTS = 64       # requests in a turn, above which clients that sent more wait for the next
     TURN_ACCEPTS = 64        # connections taken from one listener in a turn
 
 cdef double ACCEPT_RETRY_SECONDS = 1.0
@@ -296,7 +297,7 @@ cdef class Pump:
         for i in range(count):
             entry = self.table[events[i].fd]
             if type(entry) is Connection:
-                executed += self.serve(entry, events[i].ready, CLIENT_REQUESTS)
+                executed += self.serve(entry, events[i].ready, FIRST_REQUESTS)
             elif type(entry) is Callback:
                 called.append(entry)
             elif type(entry) is Listener:
