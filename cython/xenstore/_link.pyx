@@ -187,7 +187,7 @@ cdef class Link(Carrier):
         cdef Session session = self.session
         cdef Py_ssize_t count
         cdef int took = False
-        if session is None or self.error:
+        if self.error:
             return False
         self.pass_output()
         if self.error:

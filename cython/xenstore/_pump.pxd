@@ -64,7 +64,7 @@ cdef class Pump:
     cdef double due                    # when store.tick() is, on the same clock; infinity: never
     cdef char buffer[65536]
 
-    cdef double rest(self) except -1
+    cpdef double pause(self) except -1
     cdef bint turn_once(self, double longest) except -1
     cdef int limit_ms(self, double longest) except -2
     cdef int dispatch(self, poller_event *events, int count, list called) except -1

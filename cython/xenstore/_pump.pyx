@@ -205,12 +205,8 @@ cdef class Pump:
         return [((<Connection>entry).fd, (<Connection>entry).session)
                 for entry in self.table if type(entry) is Connection]
 
-    def pause(self):
+    cpdef double pause(self) except -1:
         """Seconds until a turn is needed although no descriptor is ready: 0.0 now, infinity never."""
-        return self.rest()
-
-    cdef double rest(self) except -1:
-        """As `pause`."""
         cdef double seconds
         self.due = INFINITY
         seconds = self.store.deadline()
@@ -232,10 +228,12 @@ cdef class Pump:
     def turn_until(self, calls not None):
         """Turns, waiting as long as it takes, until something stands in `calls`, which a callback fills; and at least
         once, without a wait where something stands there already."""
-        self.turn_once(0 if calls else INFINITY)
-        while not calls:
-            PyErr_CheckSignals()
-            self.turn_once(INFINITY)
+        cdef double longest = 0 if calls else INFINITY
+        while True:
+            self.turn_once(longest)
+            PyErr_CheckSignals()        # before the look: a signal's handler may be what fills it
+            if calls:
+                return
 
     cdef bint turn_once(self, double longest) except -1:
         cdef poller_event events[POLLER_PLACES]
@@ -285,7 +283,7 @@ cdef class Pump:
         """How long the wait may take, in milliseconds rounded up; -1: for ever."""
         if self.closed:
             raise ValueError("the pump is closed")
-        cdef double seconds = self.rest()
+        cdef double seconds = self.pause()
         if longest < seconds:
             seconds = longest
         if seconds == INFINITY:

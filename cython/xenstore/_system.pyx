@@ -20,6 +20,14 @@ cdef enum:
     READ_MAX = 4096
 
 
+cdef int interrupted_or_raise() except -1:
+    """After a call that failed: raises its OSError, unless a signal interrupted it; then its handler has run."""
+    if errno != EINTR:
+        PyErr_SetFromErrno(OSError)
+    PyErr_CheckSignals()
+    return 0
+
+
 cdef class System:
     """This machine's kernel.  Every method raises OSError as the call does."""
 
@@ -35,23 +43,21 @@ cdef class System:
     cpdef bytes read(self, int fd, Py_ssize_t size):
         """At most `size` bytes, and at most 4096."""
         cdef char[READ_MAX] buffer
-        cdef Py_ssize_t count = c_read(fd, buffer, min(size, <Py_ssize_t>READ_MAX))
-        while count < 0 and errno == EINTR:
-            PyErr_CheckSignals()
+        cdef Py_ssize_t count
+        while True:
             count = c_read(fd, buffer, min(size, <Py_ssize_t>READ_MAX))
-        if count < 0:
-            PyErr_SetFromErrno(OSError)
-        return PyBytes_FromStringAndSize(buffer, count)
+            if count >= 0:
+                return PyBytes_FromStringAndSize(buffer, count)
+            interrupted_or_raise()
 
     cpdef Py_ssize_t write(self, int fd, bytes data) except -1:
         """How many bytes were taken."""
-        cdef Py_ssize_t count = c_write(fd, <const char *>data, len(data))
-        while count < 0 and errno == EINTR:
-            PyErr_CheckSignals()
+        cdef Py_ssize_t count
+        while True:
             count = c_write(fd, <const char *>data, len(data))
-        if count < 0:
-            PyErr_SetFromErrno(OSError)
-        return count
+            if count >= 0:
+                return count
+            interrupted_or_raise()
 
     cpdef int ioctl(self, int fd, unsigned long number, bytearray argument) except? -1:
         """The call's result; what the kernel wrote is in `argument`."""

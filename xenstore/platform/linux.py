@@ -67,6 +67,7 @@ class LinuxPlatform(XenPlatform):
     event_device = EVTCHN
     event_remedy = "load the kernel module xen-evtchn (modprobe xen-evtchn)"
     notify_number = EVTCHN_NOTIFY
+    unbind_number = EVTCHN_UNBIND
     reset_number = EVTCHN_RESET
 
     def _open_hypercalls(self, system: System) -> Hypercalls:
@@ -106,9 +107,6 @@ class LinuxPlatform(XenPlatform):
 
     def _bind_virq(self, virq: int) -> int:
         return self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, bytearray(PORT.pack(virq)))
-
-    def _unbind(self, port: int) -> None:
-        self._system.ioctl(self._events, EVTCHN_UNBIND, bytearray(PORT.pack(port)))
 
     def _map_grant(self, domid: int) -> Mapping:
         """The ioctl only reserves an index; mmap at that offset maps the grant, and fails if it is bad."""

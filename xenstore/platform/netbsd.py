@@ -15,7 +15,7 @@ import struct
 from xenstore._system import System
 from xenstore.platform import Page, PlatformError
 from xenstore.platform.hypercalls import Hypercalls, Mapping
-from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
+from xenstore.platform.xen import PAGE_SIZE, STORE_GRANT, XenPlatform
 
 XENEVT = "/dev/xenevt"
 PRIVCMD = "/kern/xen/privcmd"
@@ -72,6 +72,7 @@ class NetBSDPlatform(XenPlatform):
     event_device = XENEVT
     event_remedy = DEVICE_NODES
     notify_number = EVTCHN_NOTIFY
+    unbind_number = EVTCHN_UNBIND
     reset_number = EVTCHN_RESET
 
     def _open_hypercalls(self, system: System) -> Hypercalls:
@@ -107,9 +108,6 @@ class NetBSDPlatform(XenPlatform):
         request = bytearray(_VIRQ.pack(virq, 0))
         self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, request)
         return int(_VIRQ.unpack(request)[1])
-
-    def _unbind(self, port: int) -> None:
-        self._system.ioctl(self._events, EVTCHN_UNBIND, bytearray(PORT.pack(port)))
 
     def _map_grant(self, domid: int) -> Mapping:
         base = self._hypercalls.page.address

@@ -44,9 +44,6 @@ class SimulatedChannels(Channels):
         rings = self._bound - {DOMAIN_CHANGES} if fired else set()
         return sorted(self._bound & fired | rings)
 
-    def unmask(self, ports: list[int]) -> None:
-        pass
-
     def notify(self, port: int) -> None:
         address = os.fspath(self._directory / str(port - STORE_PORT) / "store.channel")
         try:

@@ -52,8 +52,9 @@ class XenPlatform(Platform):
     event_device: str
     event_remedy: str
 
-    #: The ioctls that make the other end of a port fire, and end an overflow of the event ring.
+    #: The ioctls that make the other end of a port fire, close a port, and end an overflow of the event ring.
     notify_number: int
+    unbind_number: int
     reset_number: int
 
     pins_domids = True
@@ -103,7 +104,7 @@ class XenPlatform(Platform):
             ) from error
 
     def unbind(self, port: int) -> None:
-        self._unbind(port)
+        self._system.ioctl(self._events, self.unbind_number, bytearray(PORT.pack(port)))
 
     def adopt(self, port: int) -> None:
         """Nothing to do: it is bound where the descriptor is."""
@@ -145,10 +146,6 @@ class XenPlatform(Platform):
     @abstractmethod
     def _bind_virq(self, virq: int) -> int:
         """The local port; raises OSError."""
-
-    @abstractmethod
-    def _unbind(self, port: int) -> None:
-        """Raises OSError."""
 
     @abstractmethod
     def _map_grant(self, domid: int) -> Mapping:

@@ -72,9 +72,6 @@ class HostChannels(Channels):
         fired, self._host.fired = self._host.fired, []
         return list(dict.fromkeys(fired))
 
-    def unmask(self, ports: list[int]) -> None:
-        pass
-
     def notify(self, port: int) -> None:
         domid = self._host.bound[port]
         if domid in self._host.refuses_to_notify:
