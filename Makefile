@@ -21,9 +21,9 @@ $(VENV)/.stamp: pyproject.toml
 build: $(VENV)/.stamp
 	@$(BUILD_EXT)
 
-# The store in the foreground, on ./run/.
+# xend with a simulated host in the foreground, all of it in ./run/, and a domain to try things on.
 run: build
-	@exec $(VENV)/bin/xenstored --no-fork --rundir run --banner
+	@exec $(PY) -m xend.demo run
 
 test: build
 	$(PY) -m pytest
@@ -42,7 +42,7 @@ SANITIZED = build/sanitized
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: build
 	mkdir -p $(SANITIZED)
-	tar -cf - pyproject.toml README.md LICENSE MANIFEST.in cython xenstore clients tests | tar -xf - -C $(SANITIZED)
+	tar -cf - pyproject.toml README.md LICENSE MANIFEST.in cython xenstore xend clients tests | tar -xf - -C $(SANITIZED)
 	find $(SANITIZED) -name '*.so' -exec rm -f {} +
 	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" ../../$(BUILD_EXT)
 	cd $(SANITIZED) && PYTHONPATH=.:clients PYTHONMALLOC=malloc \

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from xenstore import stream
 from xenstore._pump import Pump
+from xenstore.daemon.start import StartError
 from xenstore.image import Image, restore
 from xenstore.server import guardian
 from xenstore.server.options import Options
-from xenstore.server.start import StartError, say
+from xenstore.server.start import PROGRAM
 from xenstore.store import Session, Store
 from xenstore.stream import StreamError
 
@@ -64,9 +65,9 @@ def state_file(options: Options) -> str:
 def check(path: str) -> int:
     """The program's exit status for --check-state: whether a store could be made of a file."""
     try:
-        _load(path, Store(), say)
+        _load(path, Store(), PROGRAM.say)
     except StartError as error:
-        say(str(error))
+        PROGRAM.say(str(error))
         return 1
     return 0
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import trio
 
 from xenstore._pump import Pump
+from xenstore.daemon.start import StartError
 from xenstore.journal import boot
 from xenstore.journal.files import Files
 from xenstore.journal.reader import Found, ReplayError, StreamError
 from xenstore.journal.writer import Journal
 from xenstore.server.options import Options
 from xenstore.server.rings import Rings
-from xenstore.server.start import StartError
 from xenstore.store import Store
 
 #: How often a journal that could not be continued is tried again, in seconds.

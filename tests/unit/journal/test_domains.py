@@ -9,9 +9,9 @@ import pytest
 from tests.unit.journal.domains import LastingWorld
 from tests.unit.journal.place import small_segments
 from tests.unit.server.host import CONNECTION, ERROR, REQ_CONS, REQ_PROD, RING_SIZE, RSP_CONS, RSP_PROD
+from xenstore.daemon.start import StartError
 from xenstore.journal.boot import identity, same
 from xenstore.platform import DomainState
-from xenstore.server.start import StartError
 from xenstore.wire import MessageType, pack
 
 

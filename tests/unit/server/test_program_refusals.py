@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.server.program import PROGRAM, Place, as_root, ended
 from xenstore import stream
+from xenstore.daemon.files import SOCKET_PATH_MAX
 from xenstore.image import capture
-from xenstore.server.files import SOCKET_PATH_MAX
 from xenstore.store import Store
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from xenstore.server.start import StartError
+from xenstore.daemon.start import StartError
 
 #: What a Unix socket's address holds, without the final NUL (sockaddr_un.sun_path).
 SOCKET_PATH_MAX = 107 if sys.platform == "linux" else 103
@@ -16,11 +16,12 @@ _BACKLOG = 1024
 
 
 @contextmanager
-def listening(path: str, inherited_fd: int = -1) -> Iterator[socket.socket]:
-    """A listening socket at `path`, mode 0600; its lock is `path`.lock, held by one xenstored at a time.
+def listening(path: str, program: str, inherited_fd: int = -1, gid: int = -1) -> Iterator[socket.socket]:
+    """A listening socket at `path`; its lock is `path`.lock, held by one such program at a time.
 
     A socket nobody listens on any more is replaced.  Removed at the end, unless it is no longer ours.
-    inherited_fd: the one that another xenstored left to this process, if not negative.
+    inherited_fd: the one that another one left to this process, if not negative.
+    gid: the group that may connect (mode 0660), if not negative; else the mode is 0600.
 
     Raises:
         StartError: the path is too long, the directory not writable, another daemon serves the socket.
@@ -35,10 +36,10 @@ def listening(path: str, inherited_fd: int = -1) -> Iterator[socket.socket]:
         os.makedirs(directory, mode=0o755, exist_ok=True)
     except OSError as error:
         raise StartError(f"run directory {directory}: {error.strerror}") from error
-    with _locked(f"{path}.lock", f"{path} is served by another xenstored"):
+    with _locked(f"{path}.lock", f"{path} is served by another {program}"):
         if inherited_fd < 0:
             _remove_stale(path)
-        with _bound(path) if inherited_fd < 0 else _inherited(path, inherited_fd) as listener:
+        with _bound(path, gid) if inherited_fd < 0 else _inherited(path, inherited_fd) as listener:
             yield listener
 
 
@@ -119,12 +120,15 @@ def _remove_stale(path: str) -> None:
 
 
 @contextmanager
-def _bound(path: str) -> Iterator[socket.socket]:
+def _bound(path: str, gid: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         # Never visible with another mode, so there is no moment for a stranger to connect in.
         mask = os.umask(0o177)
         try:
             listener.bind(path)
+            if gid >= 0:
+                os.chown(path, -1, gid)
+                os.chmod(path, 0o660)
         except OSError as error:
             raise StartError(f"{path}: {error.strerror}") from error
         finally:

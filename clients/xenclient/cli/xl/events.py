@@ -1,0 +1,88 @@
+"""xl events: what happens, as it happens, until it is interrupted."""
+
+from __future__ import annotations
+
+from xenclient.cli.xl.failure import Failure
+from xenclient.cli.xl.printing import as_text, write
+from xenclient.xend.errors import BusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from xenclient.cli.xl.call import Call
+
+    Event = Mapping[str, Any]
+
+KINDS = ("domain", "device", "operation", "store")
+
+
+def events(call: Call) -> int:
+    """xl events."""
+    seq = _since(call)
+    watch = call.values("watch") or None
+    try:
+        for event in call.client.events(since=seq, kinds=_kinds(call), watch=watch):
+            seq = event["seq"]
+            write(as_text(event) + "\n" if call.json else line(event))
+    except BusError as error:
+        if error.code != "too_slow" or seq is None or "hint" in error.fields:
+            raise
+        hint = f"PROGRAM events --since {seq} goes on from there"
+        raise Failure(error.message, hint) from error
+    raise Failure("xend ended the stream")
+
+
+def line(event: Event) -> str:
+    """An event for people."""
+    kind, what = event["kind"], event["what"]
+    described = {"domain": _domain, "device": _device, "operation": _operation, "store": _store}.get(kind)
+    more = described(event) if described else ""
+    return f"{event['seq']} {kind} {what}{' ' if more else ''}{more}\n"
+
+
+def _since(call: Call) -> int | None:
+    word = call.value("since")
+    if word is None:
+        return None
+    if not (word.isascii() and word.isdigit()):
+        raise call.usage(f"--since {word!r} is no number of an event")
+    return int(word)
+
+
+def _kinds(call: Call) -> list[str] | None:
+    kinds = [kind for value in call.values("kind") for kind in value.split(",")]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise call.usage(f"--kind {kind!r} is none of {', '.join(KINDS)}")
+    if kinds and call.given("watch") and "store" not in kinds:
+        kinds.append("store")
+    return kinds or None
+
+
+def _domain(event: Event) -> str:
+    reason = event.get("reason")
+    return _who(event) + (f": {reason}" if reason is not None else "")
+
+
+def _device(event: Event) -> str:
+    error = event.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    return f"{_who(event)} {event['device']}" + (f": {message}" if message else "")
+
+
+def _operation(event: Event) -> str:
+    from xenclient.cli.xl.progress import describe
+
+    operation = event["operation"]
+    error = operation.get("error")
+    return f"{operation['operation']} {describe(operation)}" + (f": {error['message']}" if error else "")
+
+
+def _store(event: Event) -> str:
+    return str(event["path"])
+
+
+def _who(event: Event) -> str:
+    return f"{event.get('name') or '-'} ({event.get('domid', '-')})"

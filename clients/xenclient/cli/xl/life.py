@@ -1,0 +1,27 @@
+"""xl create -F: wait until a domain is gone for good, through its restarts."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenclient.xend.blocking import Client
+
+GONE = ("destroyed", "reaped")
+
+
+class Life:
+    """The events of all domains from now on."""
+
+    def __init__(self, client: Client) -> None:
+        self._events = client.events(kinds=["domain"])
+
+    def wait(self, uuid: str) -> None:
+        """Until the domain of this UUID is gone and comes not back."""
+        restarting = False
+        for event in self._events:
+            what = event["what"]
+            if event.get("uuid") != uuid:
+                continue
+            if what in GONE and not restarting:
+                return
+            restarting = what == "restarting" or (restarting and what != "created")

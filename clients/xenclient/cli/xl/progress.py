@@ -1,0 +1,143 @@
+"""What an operation is doing, on standard error: one line that changes, on a terminal; or, with -v, a line
+for each step. On a pipe nothing, unless -t asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+    from typing import Any
+
+    from xenclient.cli.xl.call import Call
+
+    Operation = Mapping[str, Any]
+
+#: How wide the line may be where the terminal does not tell.
+COLUMNS = 80
+#: How often a wait's seconds are counted on.
+TICK_S = 1.0
+ERASE_LINE = "\r\x1b[K"
+
+
+def watched(call: Call, method: str, parameters: dict[str, Any]) -> Mapping[str, Any]:
+    """The call's result, its progress shown meanwhile where it is wanted."""
+    settings = call.settings
+    result: Mapping[str, Any]
+    if settings.verbose:
+        result = call.client.call(method, progress=Steps(settings.timestamps), **parameters)
+    elif settings.show_progress or os.isatty(2):
+        with Line(columns()) as line:
+            result = call.client.call(method, progress=line, **parameters)
+    else:
+        result = call.client.call(method, **parameters)
+    return result
+
+
+def describe(operation: Operation, later_s: float = 0.0) -> str:
+    """The operation in a line, `later_s` seconds after it was so.
+
+    For example "domain.create d1, 3 of 7: attach vif 0, waiting for its backend, 4 of 10 s".
+    """
+    steps, step, state = operation["steps"], operation["step"], operation["state"]
+    text = str(operation["kind"])
+    if domain := operation.get("domain") or operation.get("domid"):
+        text += f" {domain}"
+    if state in ("done", "failed", "cancelled"):
+        return text
+    if isinstance(step, int) and 0 <= step < len(steps):
+        text += f", {'undoing ' if state == 'undoing' else ''}{step + 1} of {len(steps)}: {steps[step]}"
+    if waiting := operation.get("waiting"):
+        text += f", waiting for {waiting['for']}, {waited(waiting, later_s)}"
+    return text
+
+
+def waited(waiting: Mapping[str, Any], later_s: float) -> str:
+    """How long, and of how long where that is known: "4 of 10 s"."""
+    seconds = int(waiting["since_s"] + later_s)
+    most = waiting.get("deadline_s")
+    return f"{seconds} s" if most is None else f"{seconds} of {most:g} s"
+
+
+def columns() -> int:
+    """The terminal's width."""
+    try:
+        return os.get_terminal_size(2).columns or COLUMNS
+    except OSError:
+        return COLUMNS
+
+
+class Line:
+    """One line on a terminal, written over as the operation goes on, erased at the end.
+
+    Calling it with an operation shows that; a timer counts its seconds on. Only the main thread may use it.
+    """
+
+    def __init__(self, width: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._width = width
+        self._clock = clock
+        self._operation: Operation | None = None
+        self._seen = 0.0
+        self._shown = ""
+
+    def __call__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._seen = self._clock()
+        self.draw()
+
+    def draw(self) -> None:
+        """Show what is now, if that is something else than stands there."""
+        if self._operation is None:
+            return
+        text = describe(self._operation, self._clock() - self._seen)[: self._width - 1]
+        if text != self._shown:
+            _write(ERASE_LINE + text)
+            self._shown = text
+
+    def __enter__(self) -> Line:
+        import signal
+
+        self._before = signal.signal(signal.SIGALRM, self._tick)
+        signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+        if self._shown:
+            _write(ERASE_LINE)
+
+    def _tick(self, number: int, frame: FrameType | None) -> None:
+        self.draw()
+
+
+class Steps:
+    """A line for each step and each wait, as -v wants it."""
+
+    def __init__(self, timestamps: bool = False, now: Callable[[], str] | None = None) -> None:
+        self._now = now or (lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
+        self._timestamps = timestamps
+        self._last: tuple[object, ...] = ()
+
+    def __call__(self, operation: Operation) -> None:
+        waiting = operation.get("waiting") or {}
+        now = operation["step"], operation["state"], waiting.get("for")
+        if now != self._last:
+            self._last = now
+            begin = f"{self._now()} " if self._timestamps else ""
+            _write(f"{begin}{_with_state(operation)}\n")
+
+
+def _with_state(operation: Operation) -> str:
+    state = operation["state"]
+    return describe(operation) + ("" if state in ("running", "undoing") else f": {state}")
+
+
+def _write(text: str) -> None:
+    os.write(2, text.encode("utf-8", "replace"))

@@ -1,0 +1,79 @@
+"""An error, told in one line on standard error, a script's last words indented below; JSON on request."""
+
+from __future__ import annotations
+
+import os
+
+from xenclient.cli.xl.failure import Failure
+from xenclient.cli.xl.printing import as_text, write
+from xenclient.xend.errors import BusError, ClientError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xenclient.cli.xl.settings import Settings
+
+
+def report(error: Exception, settings: Settings) -> int:
+    """Tell it; returns the exit status."""
+    fields = described(error, settings.program)
+    if settings.json:
+        # One line, as among events.
+        write(as_text({"error": fields}) + "\n")
+    if settings.verbose and not isinstance(error, Failure | ClientError):
+        _trace(error)
+    tell(fields, settings.program)
+    return error.status if isinstance(error, Failure) else 1
+
+
+def tell(fields: Mapping[str, object], program: str) -> None:
+    """The lines of an error map on standard error."""
+    os.write(2, told(fields, program).encode("utf-8", "surrogateescape"))
+
+
+def told(fields: Mapping[str, object], program: str) -> str:
+    """As people read it: "xl: message: cause (hint)", then the script's output."""
+    line = _one_line(fields.get("message") or fields.get("code") or "failed")
+    if cause := fields.get("cause"):
+        line += f": {_one_line(cause)}"
+    if hint := fields.get("hint"):
+        line += f" ({_one_line(hint)})"
+    output = fields.get("script_output") or ""
+    text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
+    return f"{program}: {line}\n" + "".join(f"    {_printable(each)}\n" for each in text.splitlines())
+
+
+def described(error: Exception, program: str) -> dict[str, object]:
+    """The error as a map: code where it is xend's, message, and what else is known."""
+    if isinstance(error, Failure):
+        return error.as_map(program)
+    if isinstance(error, BusError):
+        return {"code": error.code, "message": error.message, **error.fields}
+    if isinstance(error, ClientError):
+        return {"message": str(error)}
+    if isinstance(error, OSError) and error.errno:
+        return {"message": os.strerror(error.errno)}
+    return {
+        "message": f"a fault of xl's own: {type(error).__name__}: {error}",
+        "hint": f"{program} -v shows where",
+    }
+
+
+def _trace(error: Exception) -> None:
+    import traceback
+
+    traceback.print_exception(error)
+
+
+def _one_line(text: object) -> str:
+    return _printable(" ".join(str(text).split()))
+
+
+def _printable(line: str) -> str:
+    """Without control characters: a guest, or a script, may have had a hand in it."""
+    # Half a surrogate pair stands for a byte of an argument that is no UTF-8.
+    return "".join(
+        character if character.isprintable() or "\udc80" <= character <= "\udcff" else "?"
+        for character in line.expandtabs()
+    )

@@ -1,0 +1,331 @@
+"""A whole host in one process: store, simulated hypervisor, guests, scripts, xend; one clock, one seed.
+
+The clock is trio's MockClock.  Sockets and pages are real ones in a scratch directory: within one process
+they are as synchronous as memory.  What chance there is comes from the seed, so that a seed played twice
+gives the same trace, one line per event.
+"""
+
+import math
+import random
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+import trio.testing
+from trio._core import _run as trio_run
+
+from tests.unit.xend.console.fake_pty import FakePty
+from xenclient.store.aio import Client
+from xend.bus.methods import Call, Methods
+from xend.daemon import Seams, Xend
+from xend.host import ScriptOutcome, Settings
+from xend.hypervisor import Hypervisor
+from xend.operation.running import Operation
+from xend.simulator.description import Hardware
+from xend.simulator.host import SimulatedHost
+from xend.simulator.image import write_kernel
+from xenstore._pump import Pump
+from xenstore.errors import XenstoreError
+from xenstore.platform.sim import SimulatedPlatform
+from xenstore.server.rings import Rings
+from xenstore.store import Store
+
+#: The world's beginning, seconds since 1970.
+BEGIN = 1_795_000_000.0
+
+#: Made for the first domain, and left.
+TOPS = {"/tool", "/tool/xenstored", "/local", "/local/domain", "/vm", "/libxl", "/local/domain/0/backend"} | {
+    f"/local/domain/0/backend/{kind}" for kind in ("vif", "vbd", "console")
+}
+
+EXAMPLE = """
+name = "example"
+kernel = "/netbsd"
+memory = 64
+vif = [ 'bridge=bridge0' ]
+disk = [ 'file:/disk.img,0x0,w' ]
+"""
+
+
+class Killed(BaseException):
+    """xend is killed here: nothing more of it happens."""
+
+
+@attrs.define
+class Scripts:
+    """Plays the hotplug scripts: what each call does, by the script's name.
+
+    Attributes:
+        store: whose nodes they write.
+        calls: argv of each.
+        behaviours: by file name; "connect" where there is none.
+    """
+
+    store: Client
+    calls: list[list[str]] = attrs.field(factory=list)
+    behaviours: dict[str, str] = attrs.field(factory=dict)
+
+    async def run(self, argv: Sequence[str], environment: Mapping[str, str], seconds: float) -> ScriptOutcome:
+        self.calls.append(list(argv))
+        behaviour = self.behaviours.get(Path(argv[0]).name, "connect")
+        path = f"/local/domain/0/{environment['XENBUS_PATH']}"
+        put_in = argv[1] in ("add", "online")
+        if behaviour == "fail":
+            await self.store.write(f"{path}/hotplug-status", "error")
+            await self.store.write(f"{path}/hotplug-error", "bridge xenbr0 does not exist")
+            return ScriptOutcome(1, "looking for the bridge\nno such bridge")
+        if behaviour == "hang":
+            await trio.sleep(seconds)
+            return ScriptOutcome(-9, "")
+        if put_in and behaviour == "connect":
+            if environment["XENBUS_TYPE"] == "vbd":
+                await self.store.write(f"{path}/physical-device", "7:0")
+            await self.store.write(f"{path}/hotplug-status", "connected")
+        return ScriptOutcome(0, "")
+
+
+@attrs.define(eq=False)
+class World:
+    """The host, and the means to look at it and to act on it.
+
+    Attributes:
+        trace: one line for each event since the beginning.
+        on_step: called before each step of an operation.
+        wrap: puts something between xend and its hypervisor.
+    """
+
+    seed: int
+    directory: Path
+    hardware: Hardware
+    trace: list[str] = attrs.field(factory=list)
+    logged: list[str] = attrs.field(factory=list)
+    on_step: Callable[[Operation], object] = lambda operation: None
+    wrap: Callable[[Hypervisor], Hypervisor] = lambda hypervisor: hypervisor
+    xend: Xend = attrs.field(init=False)
+    host: SimulatedHost = attrs.field(init=False)
+    client: Client = attrs.field(init=False)
+    scripts: Scripts = attrs.field(init=False)
+    ptys: list[FakePty] = attrs.field(factory=list)
+    _store: Store = attrs.field(init=False)
+    _pump: Pump = attrs.field(init=False)
+    _nursery: trio.Nursery = attrs.field(init=False)
+    _scope: trio.CancelScope = attrs.field(init=False)
+
+    def now(self) -> float:
+        """Seconds since the world began."""
+        return trio.current_time()
+
+    def connect_store(self) -> Client:
+        """A client of the store, to be entered."""
+
+        def opened() -> trio.abc.Stream:
+            ours, theirs = trio.socket.socketpair()
+            self._pump.add(theirs.detach(), self._store.connect())
+            return trio.SocketStream(ours)
+
+        return Client("the world's store", connect=opened)
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """Call one of xend's methods as a client would; raises its XendError."""
+        methods = Methods(self.xend.methods())
+        found = methods.find(method, "operate")
+        arguments = found.arguments([params], "operate")
+        call = Call(method, "operate", None, None, methods)  # type: ignore[arg-type]  # no connection
+        return await found.function(call, **arguments)
+
+    async def create(self, text: str = EXAMPLE, **params: Any) -> int:
+        """The domid of a new domain."""
+        answer = await self.call("domain.create", text=text, **params)
+        return int(answer["domid"])
+
+    async def until(self, done: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
+        """Let time pass until something holds; fails after so long."""
+        with trio.fail_after(seconds):
+            while not await done():
+                await trio.sleep(0.05)
+
+    async def names(self) -> list[str]:
+        """Of all domains but dom0."""
+        return [each["name"] for each in await self.call("domain.list") if each["domid"]]
+
+    async def backend_state(self, domid: int, kind: str, devid: int) -> bytes:
+        """What a backend says."""
+        return await self.client.read(f"/local/domain/0/backend/{kind}/{domid}/{devid}/state")
+
+    async def connected(self, domid: int) -> None:
+        """Let time pass until the example's devices are connected."""
+
+        async def both() -> bool:
+            states = [await self.backend_state(domid, *each) for each in (("vif", 0), ("vbd", 0))]
+            return states == [b"4", b"4"]
+
+        await self.until(both)
+
+    async def snapshot(self) -> list[str]:
+        """Everything a domain could leave behind: nodes of the store, domains, free memory, files.
+
+        Not the empty directories that all domains' are below: they stay, as they do with libxl.
+        """
+        nodes = [path for path in await self._paths("/") if path not in TOPS]
+        domains = [str(info.domid) for info in await self.host.domains()]
+        free = (await self.host.host_info()).free_memory_kib
+        files = [path.name for path in (self.directory / "xend/domains").iterdir()]
+        return [*nodes, f"domains {domains}", f"free {free}", f"files {files}"]
+
+    async def _paths(self, path: str) -> list[str]:
+        found = []
+        for name in await self.client.directory(path):
+            below = f"{path.rstrip('/')}/{name}"
+            found += [below, *await self._paths(below)]
+        return found
+
+    # --- xend's life --------------------------------------------------------------------------------------
+
+    async def start_xend(self) -> None:
+        """A new xend, over what the last one left."""
+        self._scope = await self._nursery.start(self._run_xend)
+
+    async def kill_xend(self) -> None:
+        """Nothing more of it happens; what it did stays."""
+        self._scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def _run_xend(self, *, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope() as scope:
+            async with self.connect_store() as store:
+                self.xend = Xend(
+                    hypervisor=self.wrap(self.host),
+                    store=store,
+                    settings=self._settings(),
+                    rundir=self.directory / "xend",
+                    log_directory=self.directory / "log",
+                    log=self._log,
+                    seams=Seams(
+                        random=random.Random(self.seed),
+                        wall_clock=lambda: BEGIN + trio.current_time(),
+                        open_pty=self._open_pty,
+                        run_script=self.scripts.run,
+                        on_step=self._stepped,
+                    ),
+                )
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(self.xend.run)
+                    task_status.started(scope)
+
+    async def follow_store(self) -> None:
+        """Every change of the store goes into the trace from now on, with what is there then."""
+        await self._nursery.start(self._follow_store)
+
+    async def _follow_store(self, *, task_status: trio.TaskStatus[None]) -> None:
+        async with self.connect_store() as client, client.watch("/") as watch:
+            task_status.started()
+            async for event in watch:
+                try:
+                    value = repr(await client.read(event.path)).replace(str(self.directory), "DIR")
+                except XenstoreError as error:
+                    value = error.name
+                self.trace.append(f"{trio.current_time():9.3f} {event.path} {value}")
+
+    def soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Have something happen meanwhile."""
+        self._nursery.start_soon(function, *args)
+
+    def _stepped(self, operation: Operation) -> None:
+        try:
+            self.on_step(operation)
+        except Killed:
+            self.xend.operations.stop()
+            self._scope.cancel()
+
+    def _log(self, line: str) -> None:
+        self.logged.append(line)
+        self.trace.append(f"{trio.current_time():9.3f} {line}")
+
+    def _open_pty(self) -> FakePty:
+        pty = FakePty(f"/dev/pts/{len(self.ptys)}")
+        self.ptys.append(pty)
+        return pty
+
+    def _settings(self) -> Settings:
+        return Settings(
+            platform="linux",
+            root=str(self.directory / "root"),
+            script_directory=self.directory / "scripts",
+            dump_directory=self.directory / "dump",
+            store_socket="the world's store",
+        )
+
+
+async def _serve(pump: Pump) -> None:
+    """Turns the pump whenever there is something; whole seconds, as its clock is not the world's."""
+    while True:
+        pause = pump.pause()
+        if pause > 0:
+            with trio.move_on_after(math.ceil(pause) if pause < math.inf else pause):
+                await trio.lowlevel.wait_readable(pump.fileno())
+        else:
+            await trio.lowlevel.checkpoint()
+        pump.turn(0)
+        while pump.busy:
+            pump.turn(0)
+
+
+def _furnish(directory: Path) -> None:
+    (directory / "root").mkdir()
+    write_kernel(directory / "root/netbsd")
+    (directory / "root/disk.img").write_bytes(bytes(512))
+    (directory / "scripts").mkdir()
+    for name in ("block", "vif-bridge"):
+        script = directory / "scripts" / name
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o755)
+
+
+@asynccontextmanager
+async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
+    """A world with xend running, and no domain but dom0."""
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # as pytest-trio does
+    trio_run._r.seed(seed)
+    directory = Path(tempfile.mkdtemp(prefix="xend-world-"))
+    _furnish(directory)
+    made = World(seed=seed, directory=directory, hardware=Hardware(**hardware))
+    try:
+        async with AsyncExitStack() as stack:
+            made.host = SimulatedHost(directory / "sim", random=random.Random(seed), hardware=made.hardware)
+            stack.callback(made.host.power_off)
+            made._store = Store()
+            rings = Rings(SimulatedPlatform(directory / "sim"), lambda line: None)
+            made._store.hypervisor = rings
+            made._pump = Pump(made._store)
+            stack.callback(made._pump.close)
+            rings.start(made._store, made._pump)
+            stack.callback(rings.stop)
+            made._nursery = await stack.enter_async_context(trio.open_nursery())
+            stack.callback(made._nursery.cancel_scope.cancel)
+            made._nursery.start_soon(_serve, made._pump)
+            await made._nursery.start(made.host.run)
+            made.client = await stack.enter_async_context(made.connect_store())
+            made.scripts = Scripts(made.client)
+            await made.start_xend()
+            yield made
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def play(body: Callable[[World], Awaitable[None]], seed: int = 0, **hardware: Any) -> World:
+    """Runs `body(world)` in a world of its own under MockClock; returns the world, for its trace."""
+    kept: list[World] = []
+
+    async def main() -> None:
+        async with world(seed, **hardware) as made:
+            kept.append(made)
+            await body(made)
+            assert not made.host.faults, made.host.faults
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return kept[0]

@@ -1,0 +1,71 @@
+"""The fake xend on a socket, for xl in a process of its own with the real client."""
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from tests.unit.xenclient.xl.fake_xend import FakeXend
+from xenclient.xend.errors import BusError
+
+
+class Bus:
+    """Serves until it is closed; a thread for each connection.
+
+    Operations report their steps to all who listen, and end when all were told.
+    """
+
+    def __init__(self, path: Path, xend: FakeXend) -> None:
+        self._xend = xend
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._listeners: list[socket.socket] = []
+        self._connections: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """Hang up."""
+        for each in (self._listener, *self._connections):
+            each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        unpacker = msgpack.Unpacker()
+        while data := connection.recv(65536):
+            unpacker.feed(data)
+            for _, number, method, params in unpacker:
+                answer = self._answer(connection, number, method, params[0] if params else {})
+                connection.sendall(msgpack.packb(answer))
+
+    def _answer(
+        self, connection: socket.socket, number: int, method: str, params: dict[str, Any]
+    ) -> list[Any]:
+        if method == "events.subscribe":
+            self._listeners.append(connection)
+            return [1, number, None, {"seq": 0}]
+        try:
+            result = self._xend.call(method, progress=lambda step: self._tell(step, params["key"]), **params)
+        except BusError as error:
+            return [1, number, {"code": error.code, "message": error.message, **error.fields}, None]
+        return [1, number, None, result]
+
+    def _tell(self, step: dict[str, Any], key: str) -> None:
+        event = {"seq": 1, "kind": "operation", "what": "step", "operation": {**step, "key": key}}
+        for listener in self._listeners:
+            listener.sendall(msgpack.packb([2, "event", [event]]))

@@ -1,0 +1,223 @@
+"""A xend of a few domains, over the maps of docs/bus.md, in place of the client's connection."""
+
+import os
+import select
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from xenclient.xend.errors import BusError
+
+Map = dict[str, Any]
+
+HOST: Map = {
+    "nr_cpus": 4,
+    "max_cpu_id": 3,
+    "nr_nodes": 1,
+    "cores_per_socket": 2,
+    "threads_per_core": 2,
+    "cpu_khz": 2_600_052,
+    "hw_caps": [0xBFEBFBFF, 0x77FAF3FF, 0x2C100800, 0x121, 0xF, 0x9C6FBF, 0, 0x100],
+    "virt_caps": [],
+    "total_memory_kib": 4_193_791,
+    "free_memory_kib": 3_145_727,
+    "outstanding_claims_kib": 2048,
+    "free_cpus": 0,
+    "xen_major": 4,
+    "xen_minor": 17,
+    "xen_extra": ".4",
+    "xen_caps": "xen-3.0-x86_64 ",
+    "xen_scheduler": "credit2",
+    "xen_pagesize": 4096,
+    "virt_start": 0xFFFF800000000000,
+    "xen_changeset": "",
+    "xen_commandline": "dom0_mem=512M",
+    "cc_compiler": "gcc 12",
+    "cc_compile_by": "builder",
+    "cc_compile_domain": "example.org",
+    "cc_compile_date": "Fri Nov 27 2026",
+    "build_id": "ab12",
+    "host": "dom0.example.org",
+    "release": "10.0",
+    "system_version": "NetBSD 10.0 (XEN3_DOM0)",
+    "machine": "amd64",
+    "uptime_s": 90061.5,
+}
+
+
+def domain(domid: int, name: str, **fields: Any) -> Map:
+    """A domain map; `fields` differ from an idle guest of 128 MiB."""
+    return {
+        "domid": domid,
+        "name": name,
+        "uuid": str(uuid.UUID(int=domid)),
+        "type": "pv",
+        "memory_kib": 128 * 1024,
+        "outstanding_kib": 0,
+        "max_memory_kib": 128 * 1024,
+        "vcpus": 1,
+        "max_vcpus": 1,
+        "cpu_time_ns": 1_250_000_000,
+        "running": False,
+        "blocked": True,
+        "paused": False,
+        "shutdown": False,
+        "dying": False,
+        "shutdown_reason": None,
+        "start_time": 1_790_000_000,
+        "uptime_s": 3661.9,
+        "state": "running",
+        "operation": None,
+        "devices": [],
+        **fields,
+    }
+
+
+def dom0(**fields: Any) -> Map:
+    """Domain-0, running."""
+    return domain(
+        0,
+        "Domain-0",
+        **{
+            "memory_kib": 524_288,
+            "vcpus": 4,
+            "max_vcpus": 4,
+            "cpu_time_ns": 61_300_000_000,
+            "running": True,
+            "blocked": False,
+            "uptime_s": 90061.5,
+            **fields,
+        },
+    )
+
+
+class FakeConsole:
+    """A console that says what the test wrote into its pipe, and ends with it.
+
+    Attributes:
+        typed: what it was given.
+        on_read, on_write: called after each.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.typed = b""
+        self.on_read: Callable[[], object] = lambda: None
+        self.on_write: Callable[[], object] = lambda: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, seconds: float) -> bytes | None:
+        readable, _, _ = select.select([self._descriptor], [], [], seconds)
+        if not readable:
+            return None
+        data = os.read(self._descriptor, 4096)
+        self.on_read()
+        return data
+
+    def write(self, data: bytes) -> None:
+        self.typed += data
+        self.on_write()
+
+
+class FakeXend:
+    """Answers calls as xend does.
+
+    Attributes:
+        asked: the calls that change something: (method, parameters without progress).
+        fails: the error of a method, instead of its answer.
+        fail_late: after the operation's steps.
+        steps: what an operation reports of itself before it is done.
+        last_event: the seq of the last that was read of `stream`.
+        interrupted: somebody types ^C while a domain is created.
+    """
+
+    def __init__(self, *guests: Map) -> None:
+        self.domains = [dom0(), *guests]
+        self.asked: list[tuple[str, Map]] = []
+        self.fails: dict[str, BusError] = {}
+        self.fail_late = False
+        self.steps: list[Map] = []
+        self.stream: list[Map] = []
+        self.subscribed: Map = {}
+        self.consoles: dict[str | int, FakeConsole] = {}
+        self.host = dict(HOST)
+        self.interrupted = False
+        self.last_event = 0
+        self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
+
+    def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
+        if method in self.fails and not self.fail_late:
+            raise self.fails[method]
+        answer: Callable[[Map], Any] | None = {
+            "host.info": lambda _: self.host,
+            "host.dmesg": self._dmesg,
+            "domain.list": self._list,
+            "domain.config": self._config,
+        }.get(method)
+        if answer is not None:
+            return answer(parameters)
+        return self._operate(method, progress, parameters)
+
+    def events(self, **parameters: Any) -> Iterator[Map]:
+        self.subscribed = parameters
+        return self._stream()
+
+    def _stream(self) -> Iterator[Map]:
+        for event in self.stream:
+            self.last_event = event["seq"]
+            yield event
+        if "events" in self.fails:
+            raise self.fails["events"]
+
+    def console(self, domain: str | int) -> FakeConsole:
+        self.find(domain)
+        if "console.attach" in self.fails:
+            raise self.fails["console.attach"]
+        return self.consoles[domain]
+
+    def find(self, wanted: str | int) -> Map:
+        """The domain of a name, domid or UUID."""
+        for each in self.domains:
+            if str(wanted) in (each["name"], str(each["domid"]), each["uuid"]):
+                return each
+        raise BusError("no_such_domain", f"no domain {wanted}", {"hint": "xl list shows those there are"})
+
+    def _list(self, parameters: Map) -> list[Map]:
+        return [self.find(parameters["domain"])] if "domain" in parameters else self.domains
+
+    def _config(self, parameters: Map) -> Map:
+        found = self.find(parameters["domain"])
+        return {"domid": found["domid"], "config": {"c_info": {"name": found["name"]}}}
+
+    def _dmesg(self, parameters: Map) -> Map:
+        if parameters:
+            self.asked.append(("host.dmesg", parameters))
+        return {"text": b"(XEN) Xen version 4.17\n(XEN) \xff\n"}
+
+    def _operate(self, method: str, progress: Callable[[Map], object] | None, parameters: Map) -> Map:
+        self.asked.append((method, parameters))
+        if "domain" in parameters:
+            self.find(parameters["domain"])
+        if parameters.get("dry_run"):
+            return {"steps": ["first step", "second step"], "config": self.config}
+        if self.interrupted and method == "domain.create" and "wait_for" not in parameters:
+            raise KeyboardInterrupt
+        if self.interrupted and method == "operation.wait":
+            raise BusError("cancelled", "domain.create was cancelled")
+        for step in self.steps:
+            if progress is not None:
+                progress(step)
+        if method in self.fails:
+            raise self.fails[method]
+        if method == "domain.create" and not self.interrupted:
+            made = domain(9, "d9")
+            self.domains.append(made)
+            return {"operation": 7, "domid": 9, "name": "d9", "uuid": made["uuid"]}
+        return {"operation": len(self.asked), "domid": 1}

@@ -1,0 +1,164 @@
+"""Names, prefixes, global options, help, and how errors are told."""
+
+import json
+
+import pytest
+
+from tests.unit.xenclient.xl.conftest import Xl
+from tests.unit.xenclient.xl.fake_xend import FakeXend
+from xenclient.cli.xl.commands import COMMANDS, LATER, find
+from xenclient.cli.xl.failure import Failure
+from xenclient.xend.errors import BusError
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("list", "list"),
+        ("li", "list"),
+        ("cr", "create"),
+        ("des", "destroy"),
+        ("ren", "rename"),
+        ("vm", "vm-list"),
+        ("e", "events"),
+        ("pause", "pause"),
+        ("mem-s", "mem-set"),
+        ("inf", "info"),
+        ("domn", "domname"),
+    ],
+)
+def test_a_beginning_that_no_other_has(word: str, name: str) -> None:
+    assert find(word).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        ("dom", "'dom' is ambiguous: domid, domname"),
+        ("re", "'re' is ambiguous: reboot, rename, resume, restore, remus"),
+        ("un", None),
+        ("lst", "no sub-command 'lst'"),
+        ("", "no sub-command ''"),
+        ("LIST", "no sub-command 'LIST'"),
+        ("save", "save is not there yet"),
+        ("migr", "'migr' is ambiguous: migrate, migrate-receive"),
+        ("migrate", "migrate is not there yet"),
+        ("sav", "save is not there yet"),
+    ],
+)
+def test_others(word: str, error: str | None) -> None:
+    if error is None:
+        assert find(word).name == "unpause"
+        return
+    with pytest.raises(Failure) as raised:
+        find(word)
+    assert raised.value.message == error
+
+
+def test_one_that_is_ambiguous_beyond_measure_names_some() -> None:
+    with pytest.raises(Failure, match=r", \.\.\.$"):
+        find("v")
+
+
+def test_each_sub_command_is_written() -> None:
+    for command in COMMANDS:
+        assert callable(command.function()), command.name
+
+
+def test_no_name_stands_twice() -> None:
+    names = [command.name for command in COMMANDS] + list(LATER)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_options_of_a_sub_command_differ(command: object) -> None:
+    options = command.options  # type: ignore[attr-defined]
+    for spelling in ("letter", "name"):
+        given = [getattr(option, spelling) for option in options if getattr(option, spelling)]
+        assert len(given) == len(set(given))
+
+
+@pytest.mark.parametrize("words", [["help"], ["-h"], ["--help"], ["hel"]])
+def test_help_names_all(xl: Xl, words: list[str]) -> None:
+    status, text, errors = xl(*words)
+    assert (status, errors) == (0, "")
+    for command in COMMANDS:
+        assert f"\n {command.name} " in text
+    assert set(LATER) <= set(text.split("Not there yet:")[1].split())
+    assert max(len(line) for line in text.splitlines()) < 80
+
+
+def test_nothing_is_wrong(xl: Xl) -> None:
+    assert xl() == (1, "", xl("help")[1])
+
+
+@pytest.mark.parametrize(
+    "words", [["help", "create"], ["create", "-h"], ["create", "foo", "--help"], ["help", "cr"]]
+)
+def test_help_of_one(xl: Xl, words: list[str]) -> None:
+    status, text, errors = xl(*words)
+    assert (status, errors) == (0, "")
+    assert text.startswith("Usage: xl create [OPTION ...] FILE [KEY=VALUE ...]\n")
+    for spelled in (" -f, --defconfig FILE ", " --dry-run ", " -h, --help "):
+        assert spelled in text
+
+
+def test_help_of_all(xl: Xl) -> None:
+    assert xl("help", "--long")[1].count("Usage: xl ") == len(COMMANDS)
+
+
+def test_help_of_none(xl: Xl) -> None:
+    assert xl("help", "nosuch") == (1, "", "xl: no sub-command 'nosuch' (xl help lists them)\n")
+
+
+@pytest.mark.parametrize("words", [["-f"], ["-vfTt"], ["-v", "-T"], ["--"]])
+def test_global_options(xl: Xl, words: list[str]) -> None:
+    assert xl(*words, "domid", "d1") == (0, "1\n", "")
+
+
+def test_an_unknown_global_option(xl: Xl) -> None:
+    assert xl("-x", "list") == (
+        1,
+        "",
+        "xl: no global option '-x' (there are -v -f -N -t -T; others follow the sub-command)\n",
+    )
+
+
+def test_the_program_is_named_as_it_was_called(xl: Xl) -> None:
+    assert (
+        xl("save", program_name="/usr/pkg/sbin/xm")[2]
+        == "xm: save is not there yet (xm help lists what is)\n"
+    )
+
+
+def test_an_error_is_one_line_whatever_it_says(xl: Xl, xend: FakeXend) -> None:
+    xend.fails["domain.list"] = BusError("internal", "two\nlines\x07", {"cause": "\x1b[31mred"})
+    assert xl("list") == (1, "", "xl: two lines?: ?[31mred\n")
+
+
+def test_an_error_in_json(xl: Xl, xend: FakeXend) -> None:
+    xend.fails["host.info"] = BusError("hypervisor_failed", "no", {"cause": "EPERM", "hint": "be root"})
+    status, text, errors = xl("info", "--json")
+    assert json.loads(text) == {
+        "error": {"code": "hypervisor_failed", "message": "no", "cause": "EPERM", "hint": "be root"}
+    }
+    assert (status, errors) == (1, "xl: no: EPERM (be root)\n")
+
+
+def test_a_fault_of_ours_is_no_traceback(xl: Xl, xend: FakeXend) -> None:
+    xend.host = {}
+    assert xl("info") == (1, "", "xl: a fault of xl's own: KeyError: 'host' (xl -v shows where)\n")
+    assert "Traceback" in xl("-v", "info")[2]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 141)], ids=["interrupt", "pipe"]
+)
+def test_ends_that_need_no_words(
+    xl: Xl, xend: FakeXend, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(xend, "call", end)
+    assert xl("list") == (status, "", "")

@@ -1,0 +1,195 @@
+"""xl create: the text that is sent, what is printed, what it waits for."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.xenclient.xl.conftest import Xl
+from tests.unit.xenclient.xl.fake_xend import FakeConsole, FakeXend
+from xenclient.xend.errors import BusError
+
+TEXT = "name = 'foo' # \u00fc\nmemory = 64\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "foo"
+    path.write_text(TEXT)
+    return path
+
+
+def without_keys(xend: FakeXend) -> list[tuple[str, dict[str, object]]]:
+    return [
+        (method, {name: value for name, value in parameters.items() if name != "key"})
+        for method, parameters in xend.asked
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["foo", "memory=128", "disk=file:/a,0x0,w"],
+        ["-f", "foo", "memory=128", "disk=file:/a,0x0,w"],
+        ["--defconfig=foo", "memory=128", "disk=file:/a,0x0,w"],
+        ["memory=128", "foo", "-e", "disk=file:/a,0x0,w"],
+    ],
+)
+def test_text_name_directory_and_assignments(xl: Xl, xend: FakeXend, config: Path, words: list[str]) -> None:
+    assert xl("create", *words) == (0, "", "Parsing config from foo\n")
+    expected = {
+        "text": TEXT,
+        "name": "foo",
+        "directory": str(config.parent),
+        "extra": ["memory=128", "disk=file:/a,0x0,w"],
+        "paused": False,
+    }
+    assert without_keys(xend) == [("domain.create", expected)]
+
+
+def test_paused(xl: Xl, xend: FakeXend, config: Path) -> None:
+    assert xl("create", "-qp", str(config)) == (0, "", "")
+    assert xend.asked[0][1]["paused"] is True
+
+
+def test_the_null_device_has_no_name(xl: Xl, xend: FakeXend, config: Path) -> None:
+    assert xl("create", "/dev/null", "name='x'") == (0, "", "Parsing config from /dev/null\n")
+    directory = str(config.parent)
+    expected = {"text": "", "directory": directory, "extra": ["name='x'"], "paused": False}
+    assert without_keys(xend) == [("domain.create", expected)]
+
+
+def test_a_plain_name_is_looked_for_where_configurations_are_kept(
+    xl: Xl, xend: FakeXend, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("XEND_CONFIG_DIR", str(tmp_path))
+    assert xl("create", "foo") == (0, "", f"Parsing config from {config}\n")
+    assert xend.asked[0][1]["directory"] == str(tmp_path)
+    assert xl("create", "./foo")[0] == 1
+
+
+@pytest.mark.parametrize("option", [["-n"], ["--dryrun"]])
+def test_dryrun_prints_the_configuration(xl: Xl, xend: FakeXend, config: Path, option: list[str]) -> None:
+    status, text, errors = xl("create", *option, "foo")
+    assert (status, errors) == (0, "Parsing config from foo\n")
+    assert json.loads(text) == xend.config
+    assert xend.asked[0][1]["dry_run"] is True
+    assert xl("-N", "create", "foo")[:2] == (0, text)
+
+
+def test_debug_prints_the_configuration_and_creates(xl: Xl, xend: FakeXend, config: Path) -> None:
+    status, text, errors = xl("create", "-d", "foo")
+    assert (status, text) == (0, "")
+    assert json.loads(errors.removeprefix("Parsing config from foo\n")) == xend.config
+    assert [parameters.get("dry_run") for _, parameters in xend.asked] == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "create: needs a configuration file; /dev/null is one (usage: xl create FILE [KEY=VALUE ...])"),
+        (
+            ["nosuch"],
+            "cannot read nosuch: No such file or directory "
+            "(looked for here and in /usr/pkg/etc/xen, /etc/xen)",
+        ),
+        (["./nosuch"], "cannot read ./nosuch: No such file or directory"),
+        (["."], "cannot read .: Is a directory (looked for here and in /usr/pkg/etc/xen, /etc/xen)"),
+        (["latin1"], "latin1:2: byte 0xfc is no UTF-8 (save the file as UTF-8)"),
+        (["/dev/zero"], "/dev/zero is longer than 1000000 bytes: no domain's configuration"),
+        (
+            ["foo", "bar"],
+            "create: 'bar' is neither an option nor KEY=VALUE (usage: xl create FILE [KEY=VALUE ...])",
+        ),
+    ],
+)
+def test_files_that_are_none(
+    xl: Xl, xend: FakeXend, config: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], error: str
+) -> None:
+    monkeypatch.delenv("XEND_CONFIG_DIR", raising=False)
+    (config.parent / "latin1").write_bytes(b"name='x'\n# f\xfcr\n")
+    assert xl("create", *words) == (1, "", f"xl: {error}\n")
+    assert xend.asked == []
+
+
+def test_a_script_that_fails(xl: Xl, xend: FakeXend, config: Path) -> None:
+    xend.fails["domain.create"] = BusError(
+        "script_failed",
+        "vif-bridge failed on vif 0",
+        {
+            "cause": "exit status 1",
+            "hint": "does the bridge exist?",
+            "script_output": "no\tbridge\nbr0\x1b[2J\n",
+        },
+    )
+    assert xl("create", "-q", "foo") == (
+        1,
+        "",
+        "xl: vif-bridge failed on vif 0: exit status 1 (does the bridge exist?)\n"
+        "    no      bridge\n"
+        "    br0?[2J\n",
+    )
+
+
+def test_the_console_is_there_before_the_domain_runs(
+    xl: Xl, xend: FakeXend, config: Path, stdin_closed: None, console: tuple[FakeConsole, int]
+) -> None:
+    viewed, guest = console
+    xend.consoles[9] = viewed
+    os.write(guest, b"login: ")
+    os.close(guest)
+    assert xl("create", "-qc", "foo") == (0, "login: ", "")
+    assert [(method, parameters.get("paused")) for method, parameters in xend.asked] == [
+        ("domain.create", True),
+        ("domain.unpause", None),
+    ]
+
+
+def test_with_its_console_and_left_paused(
+    xl: Xl, xend: FakeXend, config: Path, stdin_closed: None, console: tuple[FakeConsole, int]
+) -> None:
+    viewed, guest = console
+    xend.consoles[9] = viewed
+    os.close(guest)
+    assert xl("create", "-qcp", "foo") == (0, "", "")
+    assert [method for method, _ in xend.asked] == ["domain.create"]
+
+
+def test_without_its_console_it_runs_all_the_same(xl: Xl, xend: FakeXend, config: Path) -> None:
+    xend.fails["console.attach"] = BusError("internal", "no console")
+    assert xl("create", "-qc", "foo") == (1, "", "xl: no console\n")
+    assert [method for method, _ in xend.asked] == ["domain.create", "domain.unpause"]
+
+
+def event(seq: int, what: str, number: int = 9) -> dict[str, object]:
+    uuid = f"00000000-0000-0000-0000-{number:012}"
+    return {"seq": seq, "kind": "domain", "what": what, "domid": number, "name": "d9", "uuid": uuid}
+
+
+@pytest.mark.parametrize(
+    ("stream", "read"),
+    [
+        (["created", "destroyed", "created"], 2),
+        (["created", "crashed", "reaped", "created"], 3),
+        (["created", "shutdown", "restarting", "destroyed", "created", "destroyed", "created"], 6),
+    ],
+)
+def test_in_the_foreground_until_it_is_gone_for_good(
+    xl: Xl, xend: FakeXend, config: Path, stream: list[str], read: int
+) -> None:
+    xend.stream = [event(0, "destroyed", 4), *(event(seq, what) for seq, what in enumerate(stream, 1))]
+    assert xl("create", "-qF", "foo") == (0, "", "")
+    assert xend.subscribed == {"kinds": ["domain"]}
+    assert xend.last_event == read
+
+
+def test_an_interrupt_has_it_undone(xl: Xl, xend: FakeXend, config: Path) -> None:
+    xend.interrupted = True
+    assert xl("create", "-q", "foo") == (130, "", "xl: interrupted; what was made is undone\n")
+    (_, first), (_, again), *rest = xend.asked
+    assert again == {**first, "wait_for": "accepted"}
+    assert rest == [("operation.cancel", {"operation": 2}), ("operation.wait", {"operation": 2})]

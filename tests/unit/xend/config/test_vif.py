@@ -1,0 +1,109 @@
+"""Network interfaces' specifications."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.xend.config.conftest import complaint
+from xend.config import VifConfig
+from xend.config.place import Place
+from xend.config.vif import UNLIMITED, parse_vif
+
+PLACE = Place("foo.cfg", 3)
+WORDS = (
+    "mac=, bridge=, gatewaydev=, netdev=, type=, model=, vifname=, script=, ip=, backend=, rate=, devid=, "
+    "mtu=, vlan=, trusted or untrusted"
+)
+RATE = (
+    "a number, then perhaps G, M or K, then B/s (bytes) or b/s (bits), then perhaps @ and an interval in s, "
+    "ms or us: 10MB/s@20ms"
+)
+MAC = "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01"
+SCRIPT = "the name of a file in the script directory, or an absolute path"
+
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    ("", {}),
+    (" ", {}),
+    ("mac=aa:00:00:50:02:f0,bridge=bridge0", {"mac": "aa:00:00:50:02:f0", "bridge": "bridge0"}),
+    ("mac=00:16:3E:AB:CD:EF, bridge = xenbr0,", {"mac": "00:16:3e:ab:cd:ef", "bridge": "xenbr0"}),
+    ("mac=", {}),
+    ("gatewaydev=eth0", {"gatewaydev": "eth0"}),
+    ("netdev=eth0", {"gatewaydev": "eth0"}),
+    ("type=vif", {}),
+    ("type=netfront", {}),
+    ("type=ioemu,model=e1000", {"type": "ioemu", "model": "e1000"}),
+    ("vifname=web.0", {"vifname": "web.0"}),
+    ("script=vif-ip", {"script": "vif-ip"}),
+    ("script=/etc/xen/scripts/vif-ip", {"script": "/etc/xen/scripts/vif-ip"}),
+    ("ip=10.0.0.1/24", {"ip": "10.0.0.1/24"}),
+    ("ip=10.0.0.1 fe80::1", {"ip": "10.0.0.1 fe80::1"}),
+    ("backend=net", {"backend": "net"}),
+    ("backend=2", {"backend": "2"}),
+    ("backend=Domain-0", {}),
+    ("devid=0", {"devid": 0}),
+    ("devid=0x10", {"devid": 16}),
+    ("mtu=9000", {"mtu": 9000}),
+    ("vlan=10p/11-20", {"vlan": "10p/11-20"}),
+    ("trusted", {}),
+    ("untrusted", {"trusted": False}),
+    ("rate=10MB/s", {"rate": (500_000, 50_000)}),
+    ("rate=10Mb/s", {"rate": (62_500, 50_000)}),
+    ("rate=1GB/s@1ms", {"rate": (1_000_000, 1_000)}),
+    ("rate=1KB/s@2s", {"rate": (2_000, 2_000_000)}),
+    ("rate=1000000B/s@20us", {"rate": (20, 20)}),
+    ("rate=0B/s", {"rate": UNLIMITED}),
+    ("rate=1B/s@1us", {"rate": UNLIMITED}),
+    ("rate=1MB/s@0ms", {"rate": UNLIMITED}),
+    ("rate=999999GB/s", {"rate": UNLIMITED}),
+    ("rate=1B/s@5000s", {"rate": UNLIMITED}),
+]
+
+
+@pytest.mark.parametrize(("specification", "expected"), GOOD)
+def test_what_is_read(specification: str, expected: dict[str, Any]) -> None:
+    assert parse_vif(specification, PLACE) == VifConfig(**expected)
+
+
+BAD = [
+    ("bridge0", f'found "bridge0", expected {WORDS}'),
+    ("brigde=a", f'found "brigde=", expected {WORDS}'),
+    ("mac=00:16:3e:00:00", f'mac "00:16:3e:00:00", expected {MAC}'),
+    ("mac=00-16-3e-00-00-01", f'mac "00-16-3e-00-00-01", expected {MAC}'),
+    ("mac=0:16:3e:0:0:1", f'mac "0:16:3e:0:0:1", expected {MAC}'),
+    ("mac=01:00:5e:00:00:01",
+     'mac "01:00:5e:00:00:01", expected the address of one interface; an odd first pair means a multicast'),
+    ("bridge=a b", "bridge \"a b\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
+    ("bridge=a234567890123456",
+     "bridge \"a234567890123456\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
+    ("vifname=a/b", "vifname \"a/b\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
+    ("type=hvm", 'type "hvm", expected vif, netfront or ioemu'),
+    ("model=a b", 'model "a b", expected letters, digits and - _ . /'),
+    ("script=../x", f'script "../x", expected {SCRIPT}'),
+    ("backend=a/b", "backend \"a/b\", expected a domain's name or domid"),
+    ("rate=10", f'rate "10", expected {RATE}'),
+    ("rate=10mB/s", f'rate "10mB/s", expected {RATE}'),
+    ("rate=10MB/s@", f'rate "10MB/s@", expected {RATE}'),
+    ("rate=10MB/s@5", f'rate "10MB/s@5", expected {RATE}'),
+    ("devid=-1", 'devid "-1", expected a number from 0 to 65535'),
+    ("devid=65536", 'devid "65536", expected a number from 0 to 65535'),
+    ("mtu=67", 'mtu "67", expected a number from 68 to 65517'),
+    ("mtu=big", 'mtu "big", expected a number from 68 to 65517'),
+    ("bridge=a,bridge=b", 'bridge is given twice, "a" and "b"'),
+    ("netdev=a,gatewaydev=b", 'gatewaydev is given twice, "a" and "b"'),
+    ("trusted,untrusted", 'trusted is given twice, "1" and "0"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("specification", "message"), BAD)
+def test_what_is_refused(specification: str, message: str) -> None:
+    error = complaint(lambda: parse_vif(specification, PLACE))
+    assert error.code == "bad_config"
+    assert error.message == f'foo.cfg:3: vif "{specification}": {message}'
+
+
+@pytest.mark.parametrize("word", ["colo_compare_out=a", "forwarddev=eth1"])
+def test_what_is_not_known_yet(word: str) -> None:
+    error = complaint(lambda: parse_vif(word, PLACE))
+    assert error.code == "unsupported"
+    key = word.partition("=")[0]
+    assert error.message == f'foo.cfg:3: vif "{word}": this xend does not know {key} of vifs yet'

@@ -1,0 +1,46 @@
+"""Both forms of the simulated host are hypervisors."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.hypervisor import check_hypervisor
+from tests.unit.xend.simulator.process import HostProcess
+from xend.hypervisor import Hypervisor
+from xend.hypervisor.simulator import Simulator
+from xend.simulator import place
+from xend.simulator.host import SimulatedHost
+from xenstore.platform import sim
+
+pytestmark = pytest.mark.trio
+
+
+async def test_in_this_process(tmp_path: Path, autojump_clock: object) -> None:
+    @asynccontextmanager
+    async def maker() -> AsyncIterator[Hypervisor]:
+        host = SimulatedHost(tmp_path / "host", random=random.Random(1))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(host.run)
+            yield host
+            nursery.cancel_scope.cancel()
+        host.power_off()
+        assert host.faults == []
+
+    await check_hypervisor(maker)
+
+
+async def test_as_a_process(host_process: HostProcess) -> None:
+    host_process.start()
+    await check_hypervisor(lambda: Simulator.connect(host_process.directory))
+
+
+async def test_the_store_looks_for_pages_and_ports_where_they_are() -> None:
+    assert [place.DOMAIN_CHANGES, place.STORE_PORT, place.PAGE_SIZE] == [
+        sim.DOMAIN_CHANGES,
+        sim.STORE_PORT,
+        sim.PAGE_SIZE,
+    ]

@@ -1,0 +1,195 @@
+"""The program: options, being a daemon, and what it runs beside: a simulated host, an embedded store."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from xenclient.store.aio import Client
+from xenclient.store.errors import ClientError
+from xend.bus.listeners import open_listeners
+from xend.bus.server import serve
+from xend.daemon import Seams, Xend, die
+from xend.errors import XendError
+from xend.host import PLATFORM, Settings
+from xend.hypervisor import Blueprint, Hypervisor
+from xend.hypervisor.choose import open_hypervisor
+from xend.log import Log
+from xend.options import Options, UsageError, parse
+from xenstore.daemon import start
+from xenstore.daemon.files import pid_file
+from xenstore.daemon.start import Program, StartError
+from xenstore.errors import XenstoreError
+from xenstore.server.embedded import embedded
+from xenstore.server.options import parse as parse_store_options
+
+PROGRAM = Program("xend")
+Report = Callable[[str | None], object]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status: 0, 1 if it could not start or failed, 2 for bad usage."""
+    start.open_standard_descriptors()
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except UsageError as error:
+        PROGRAM.say(f"{error}; xend --help lists the options")
+        return 2
+    report: Report = PROGRAM.detach() if not options.foreground else _said
+    log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
+    try:
+        log.open()
+        _run(options, log, report)
+    except OSError as error:
+        report(f"{error.filename}: {error.strerror}")
+        return 1
+    except (StartError, XendError) as error:
+        report(str(error))
+        return 1
+    except BaseExceptionGroup as group:
+        return _end_badly(group, log, report)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _said(failure: str | None) -> None:
+    if failure is not None:
+        PROGRAM.say(failure)
+
+
+def _end_badly(group: BaseExceptionGroup[BaseException], log: Log, report: Report) -> int:
+    """One line for what tasks raised together."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    known = isinstance(error, StartError | XendError)
+    line = str(error) if known else start.internal_error(error)
+    log(line)
+    report(line)
+    return 1
+
+
+def _run(options: Options, log: Log, report: Report) -> None:
+    start.raise_descriptor_limit()
+    with ExitStack() as stack:
+        if options.pid_file is not None:
+            stack.enter_context(pid_file(options.pid_file))
+        os.makedirs(options.rundir, mode=0o755, exist_ok=True)
+        if options.simulator_directory is not None:
+            _start_simulator(options.simulator_directory, options.platform)
+        trio.run(_serve, options, log, report)
+
+
+def _start_simulator(directory: str, platform: str | None) -> None:
+    """The simulated host's process, which goes on when xend ends; nothing happens if it runs already."""
+    flavour = ["--flavour", platform] if platform else []
+    done = subprocess.run(
+        [sys.executable, "-m", "xend.simulator", directory, *flavour],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise StartError(f"the simulated host did not start: {done.stderr.strip() or done.stdout.strip()}")
+
+
+async def _serve(options: Options, log: Log, report: Report) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with AsyncExitStack() as stack:
+            sockets = stack.enter_context(
+                open_listeners(options.rundir, options.operate_gid, options.read_gid)
+            )
+            hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))
+            store = await stack.enter_async_context(_open_store(options, hypervisor, log))
+            manager = Xend(
+                hypervisor=hypervisor,
+                store=store,
+                settings=_settings(options),
+                rundir=Path(options.rundir),
+                log_directory=Path(options.log_directory),
+                log=log,
+                seams=_seams(options),
+            )
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(manager.run)
+            await nursery.start(serve, sockets, manager.methods(), log)
+            log(f"serving {sockets[0].path} on {hypervisor.name}")
+            report(None)
+            start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
+            await _obey(signals, manager, log)
+            manager.operations.stop()
+            start.notify_supervisor("STOPPING=1")
+            nursery.cancel_scope.cancel()
+
+
+async def _obey(signals: AsyncIterator[int], manager: Xend, log: Log) -> None:
+    """Does what signals ask for, until one asks to stop."""
+    async for number in signals:
+        if number != signal.SIGHUP:
+            log(f"{signal.Signals(number).name}: stopping; domains go on")
+            return
+        log.open()
+        manager.host.consoles.reopen_logs()
+
+
+def _settings(options: Options) -> Settings:
+    return Settings(
+        root=options.root,
+        script_directory=Path(options.config_directory, "scripts"),
+        dump_directory=Path(options.log_directory, "dump"),
+        store_socket=options.store_socket,
+        platform=options.platform or PLATFORM,
+    )
+
+
+def _seams(options: Options) -> Seams:
+    failpoint = options.failpoint
+    return Seams() if failpoint is None else Seams(on_step=lambda operation: die(operation, failpoint))
+
+
+@asynccontextmanager
+async def _open_store(options: Options, hypervisor: Hypervisor, log: Log) -> AsyncIterator[Client]:
+    """A connection to the store, which is started here if it is xend's own.
+
+    Raises:
+        StartError: there is none, or it cannot serve this host's domains.
+    """
+    async with AsyncExitStack() as stack:
+        if options.store is None:
+            words = ["--no-fork", "--rundir", options.store_rundir, "--platform", hypervisor.store_platform]
+            await stack.enter_async_context(
+                embedded(parse_store_options(words, {}), lambda line: log(f"store: {line}"))
+            )
+        try:
+            store = await stack.enter_async_context(Client(options.store_socket, reconnect=math.inf))
+        except ClientError as error:
+            raise StartError(f"{error}; is xenstored running? --store embedded needs none") from error
+        if options.store is not None and options.simulator_directory is not None:
+            await _check_store(store, hypervisor, options.store)
+        yield store
+
+
+async def _check_store(store: Client, hypervisor: Hypervisor, path: str) -> None:
+    """See that a store can map the pages of a simulated host's domains, with a domain made for that."""
+    uuid = "00000000-0000-4000-8000-000000000001"
+    domid = await hypervisor.create(Blueprint(uuid=uuid, max_vcpus=1, max_memory_kib=4096))
+    try:
+        await store.introduce(domid, 1, 1)
+    except XenstoreError as error:
+        raise StartError(
+            f"the xenstored at {path} cannot map the pages of simulated domains ({error}): start it with "
+            f"--platform {hypervisor.store_platform}, or use --store embedded"
+        ) from error
+    finally:
+        await hypervisor.destroy(domid)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

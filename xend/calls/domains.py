@@ -1,0 +1,259 @@
+"""domain.*"""
+
+import uuid as uuids
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import trio
+
+from xend.bus.kinds import DOMAIN, FLAG, NUMBER, SECONDS, TEXT, TEXTS
+from xend.bus.methods import OPERATION, Call, Method, optional, required
+from xend.calls.targets import Target, Targets
+from xend.config.domain import parse
+from xend.config.listing import as_json
+from xend.config.name import name_complaint
+from xend.device.vif import random_mac
+from xend.domain import change
+from xend.domain.create import create_plan
+from xend.domain.destroy import destroy_facts, destroy_plan
+from xend.domain.registry import Source
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.registry import Operations
+from xend.operation.running import Operation
+from xend.operation.steps import Plan
+
+Result = dict[str, Any]
+#: Domains a host has at most, names included that are being created (xen: 32,752).
+DOMAINS_MAX = 32_000
+
+
+class DomainCalls:
+    """The methods, over a host."""
+
+    def __init__(self, host: Host, operations: Operations, targets: Targets) -> None:
+        self._host = host
+        self._operations = operations
+        self._targets = targets
+
+    def methods(self) -> list[Method]:
+        """All of them."""
+        domain, dry = {"domain": required(DOMAIN)}, {"dry_run": optional(FLAG)}
+        one = {**domain, **dry, **OPERATION}
+        stop = {**one, "wait": optional(FLAG), "force": optional(FLAG), "timeout_s": optional(SECONDS)}
+        create = {
+            "text": required(TEXT),
+            "name": optional(TEXT),
+            "directory": optional(TEXT),
+            "extra": optional(TEXTS),
+            "paused": optional(FLAG),
+            **dry,
+            **OPERATION,
+        }
+        return [
+            Method("domain.list", "read", {"domain": optional(DOMAIN)}, self.list_),
+            Method("domain.config", "read", domain, self.config),
+            Method("domain.create", "operate", create, self.create),
+            Method("domain.pause", "operate", one, self.pause),
+            Method("domain.unpause", "operate", one, self.unpause),
+            Method("domain.destroy", "operate", one, self.destroy),
+            Method("domain.shutdown", "operate", stop, self.shutdown),
+            Method("domain.reboot", "operate", stop, self.reboot),
+            Method("domain.rename", "operate", {**one, "name": required(TEXT)}, self.rename),
+            Method("domain.set_memory", "operate", {**one, "target_kib": required(NUMBER)}, self.set_memory),
+            Method("domain.sysrq", "operate", {**one, "letter": required(TEXT)}, self.sysrq),
+        ]
+
+    async def list_(self, call: Call, domain: str | int | None = None) -> list[Result]:
+        found = await self._targets.all() if domain is None else [await self._targets.find(domain)]
+        return [self._targets.as_map(target) for target in found]
+
+    async def config(self, call: Call, domain: str | int) -> Result:
+        target = await self._targets.find(domain)
+        managed = target.own("show the configuration of")
+        return as_json(managed.config, target.domid)
+
+    async def create(
+        self,
+        call: Call,
+        text: str,
+        name: str | None = None,
+        directory: str | None = None,
+        extra: list[str] | None = None,
+        paused: bool = False,
+        **how: Any,
+    ) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            source = self._source(text, name, directory, extra or [])
+            made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
+            locks = [f"uuid {source.uuid}", f"name {made.domain}"]
+            self._operations.check_free(locks)
+            await self._check_unused(made.domain, source.uuid)
+            return made, locks
+
+        if how.get("dry_run"):
+            made, _ = await plan()
+            config = Source(**made.facts["source"]).config()
+            return {"steps": [step.name for step in made.steps], "config": as_json(config, -1)["config"]}
+        return await self._operate(plan, **how)
+
+    async def pause(self, call: Call, domain: str | int, **how: Any) -> Result:
+        return await self._on_guest(
+            domain, "pause", lambda t: change.pause_plan(self._host, _facts(t)), **how
+        )
+
+    async def unpause(self, call: Call, domain: str | int, **how: Any) -> Result:
+        return await self._on_guest(
+            domain, "unpause", lambda target: change.unpause_plan(self._host, _facts(target)), **how
+        )
+
+    async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("destroy")
+            self._operations.check_free(target.locks)
+            facts = await destroy_facts(self._host, target.domid, target.info.uuid, target.name)
+            return destroy_plan(self._host, facts), target.locks
+
+        return await self._operate(plan, **how)
+
+    async def shutdown(self, call: Call, domain: str | int, **how: Any) -> Result:
+        return await self._stop(domain, "domain.shutdown", "poweroff", **how)
+
+    async def reboot(self, call: Call, domain: str | int, **how: Any) -> Result:
+        return await self._stop(domain, "domain.reboot", "reboot", **how)
+
+    async def rename(self, call: Call, domain: str | int, name: str, **how: Any) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("rename")
+            target.own("rename")
+            complaint = name_complaint(name)
+            if complaint is not None:
+                raise XendError("bad_request", f"name {name!r}: {complaint}", domain=target.name)
+            await self._check_unused(name, None)
+            facts = {**_facts(target), "new": name}
+            return change.rename_plan(self._host, facts), [*target.locks, f"name {name}"]
+
+        return await self._operate(plan, **how)
+
+    async def set_memory(self, call: Call, domain: str | int, target_kib: int, **how: Any) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("set the memory of")
+            managed = target.own("set the memory of")
+            free_kib = (await self._host.hypervisor.host_info()).free_memory_kib
+            change.check_target(managed, target_kib, target.info.memory_kib, free_kib)
+            facts = {**_facts(target), "target_kib": target_kib, "old_kib": target.info.memory_kib}
+            return change.memory_plan(self._host, facts), target.locks
+
+        return await self._operate(plan, **how)
+
+    async def sysrq(self, call: Call, domain: str | int, letter: str, **how: Any) -> Result:
+        if len(letter) != 1 or not letter.isascii() or not letter.isalnum():
+            raise XendError("bad_request", f"sysrq {letter!r}: one letter or digit was expected")
+
+        def plan(target: Target) -> Plan:
+            return change.sysrq_plan(self._host, {**_facts(target), "letter": letter})
+
+        return await self._on_guest(domain, "send a sysrq to", plan, **how)
+
+    # --- what they share ----------------------------------------------------------------------------------
+
+    async def _stop(
+        self,
+        domain: str | int,
+        kind: str,
+        word: str,
+        wait: bool = False,
+        force: bool = False,
+        timeout_s: float = change.ANSWER_SECONDS,
+        **how: Any,
+    ) -> Result:
+        def plan(target: Target) -> Plan:
+            if target.info.is_shutdown or target.info.is_dying:
+                raise XendError("wrong_state", f"{target.name} has shut down already", domain=target.name)
+            if target.info.is_paused:
+                raise XendError(
+                    "wrong_state",
+                    f"{target.name} is paused: it cannot hear a request to {word}",
+                    domain=target.name,
+                    hint=f"xl unpause {target.name}, or xl destroy {target.name}",
+                )
+            facts = {**_facts(target), "word": word, "wait": wait, "force": force, "timeout_s": timeout_s}
+            return change.shutdown_plan(self._host, facts, kind)
+
+        return await self._on_guest(domain, "shut down", plan, **how)
+
+    async def _on_guest(
+        self, domain: str | int, doing: str, make: Callable[[Target], Plan], **how: Any
+    ) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest(doing)
+            return make(target), target.locks
+
+        return await self._operate(plan, **how)
+
+    async def _operate(
+        self,
+        plan: Callable[[], Awaitable[tuple[Plan, list[str]]]],
+        key: str | None = None,
+        wait_for: str | None = None,
+        dry_run: bool = False,
+    ) -> Result:
+        """Start an operation, or find the one that was started with this key, and answer as asked."""
+        operation = self._operations.with_key(key)
+        if operation is None:
+            made, locks = await plan()
+            if dry_run:
+                return {"steps": [step.name for step in made.steps]}
+            # Somebody may have come with the same key while the plan was made.
+            operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
+        if wait_for == "accepted":
+            return operation.result()
+        return await ended(operation)
+
+    def _source(self, text: str, name: str | None, directory: str | None, extra: list[str]) -> Source:
+        file = name or "configuration"
+        config = parse(text, source=file, name=name, extra=extra, directory=directory)
+        chance = self._host.random
+        return Source(
+            text=text,
+            file=file,
+            name=name,
+            directory=directory,
+            extra=extra,
+            uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
+            macs=[vif.mac or random_mac(chance) for vif in config.vifs],
+        )
+
+    async def _check_unused(self, name: str, uuid: str | None) -> None:
+        for target in await self._targets.all():
+            if target.name == name:
+                raise XendError(
+                    "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
+                )
+            if target.info.uuid == uuid:
+                raise XendError(
+                    "uuid_in_use", f"domain {target.name} has the UUID {uuid} already", domain=name
+                )
+
+
+async def ended(operation: Operation) -> Result:
+    """What an operation's call is answered with, once it has ended; cancelled with its caller's deadline.
+
+    Raises:
+        XendError: why it failed.
+    """
+    try:
+        await operation.ended.wait()
+    except trio.Cancelled:
+        operation.cancel()
+        with trio.CancelScope(shield=True):
+            await operation.settled()
+        raise
+    if operation.error is not None:
+        raise operation.error
+    return operation.result()
+
+
+def _facts(target: Target) -> dict[str, Any]:
+    return {"domid": target.domid, "name": target.name, "uuid": target.info.uuid}

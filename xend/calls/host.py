@@ -1,0 +1,49 @@
+"""host.*: what `xl info` and `xl dmesg` show."""
+
+import os
+import time
+from typing import Any
+
+import attrs
+
+from xend.bus.kinds import FLAG
+from xend.bus.methods import Call, Method, optional
+from xend.domain.refusals import explained
+from xend.host import Host
+
+
+class HostCalls:
+    """The methods, over a host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def methods(self) -> list[Method]:
+        """All of them."""
+        return [
+            Method("host.info", "read", {}, self.info),
+            Method("host.dmesg", "read", {"clear": optional(FLAG, operate=True)}, self.dmesg),
+        ]
+
+    async def info(self, call: Call) -> dict[str, Any]:
+        with explained("ask for the host", "this host"):
+            info = await self._host.hypervisor.host_info()
+        system = os.uname()
+        return {
+            **attrs.asdict(info),
+            "max_cpu_id": info.nr_cpus - 1,
+            "free_cpus": 0,
+            "host": system.nodename,
+            "release": system.release,
+            "system_version": system.version,
+            "machine": system.machine,
+            "uptime_s": time.clock_gettime(_BOOT_CLOCK),
+        }
+
+    async def dmesg(self, call: Call, clear: bool = False) -> dict[str, Any]:
+        with explained("read the hypervisor's messages", "this host"):
+            return {"text": await self._host.hypervisor.message_buffer(clear)}
+
+
+#: Counts from the host's start; NetBSD's monotonic clock does.
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -1,0 +1,175 @@
+"""Which domain a call means, and what is known of it."""
+
+from typing import Any
+
+import attrs
+
+from xend.domain.change import reason_name
+from xend.domain.refusals import explained
+from xend.domain.registry import Domain
+from xend.errors import XendError
+from xend.host import Host
+from xend.hypervisor import DomainInfo
+from xend.operation.registry import Operations
+from xenstore.errors import ENOENT
+
+DOM0 = 0
+
+
+@attrs.frozen
+class Target:
+    """A domain of the host.
+
+    Attributes:
+        managed: what this xend knows of it; None: it was made by others.
+    """
+
+    info: DomainInfo
+    name: str
+    managed: Domain | None
+
+    @property
+    def domid(self) -> int:
+        return self.info.domid
+
+    @property
+    def locks(self) -> list[str]:
+        return [f"uuid {self.info.uuid}", f"name {self.name}"]
+
+    def own(self, doing: str) -> Domain:
+        """What this xend knows of it.
+
+        Raises:
+            XendError: wrong_state: nothing, as it is another toolstack's.
+        """
+        if self.managed is None:
+            raise XendError(
+                "wrong_state",
+                f"{self.name} was not created by this xend, which cannot {doing} it",
+                domain=self.name,
+            )
+        return self.managed
+
+    def guest(self, doing: str) -> "Target":
+        """The same; a call that would hit the host itself is refused.
+
+        Raises:
+            XendError: wrong_state.
+        """
+        if self.domid == DOM0:
+            raise XendError("wrong_state", f"cannot {doing} Domain-0: it is this host", domain=self.name)
+        return self
+
+
+class Targets:
+    """Finds domains."""
+
+    def __init__(self, host: Host, operations: Operations) -> None:
+        self._host = host
+        self._operations = operations
+
+    async def find(self, domain: str | int) -> Target:
+        """By name, domid, digits that are no name, or UUID.
+
+        Raises:
+            XendError: no_such_domain.
+        """
+        infos = await self._infos()
+        known = self._host.domains.by_name(domain) if isinstance(domain, str) else None
+        if known is not None and known.domid in infos:
+            return await self._target(infos[known.domid])
+        if isinstance(domain, int) or (domain.isascii() and domain.isdigit()):
+            info = infos.get(int(domain))
+            if info is not None:
+                return await self._target(info)
+        for info in infos.values():
+            if info.uuid == domain or (info.domid not in self._ours and await self._name(info) == domain):
+                return await self._target(info)
+        raise XendError(
+            "no_such_domain", f"domain {domain} does not exist", hint="xl list shows those that do"
+        )
+
+    async def all(self) -> list[Target]:
+        """All domains of the host, by domid."""
+        return [await self._target(info) for info in (await self._infos()).values()]
+
+    def as_map(self, target: Target) -> dict[str, Any]:
+        """The domain map of docs/bus.md."""
+        info, domain = target.info, target.managed
+        operation = self._operations.on_domain(f"uuid {info.uuid}")
+        start = None if domain is None else domain.start_time
+        return {
+            "domid": info.domid,
+            "name": target.name,
+            "uuid": info.uuid,
+            "type": "pv" if domain is None else domain.config.type,
+            "memory_kib": info.memory_kib,
+            "outstanding_kib": info.outstanding_kib,
+            "max_memory_kib": info.max_memory_kib,
+            "vcpus": info.vcpus,
+            "max_vcpus": info.max_vcpus,
+            "cpu_time_ns": info.cpu_time_ns,
+            "running": info.is_running,
+            "blocked": info.is_blocked,
+            "paused": info.is_paused,
+            "shutdown": info.is_shutdown,
+            "dying": info.is_dying,
+            "shutdown_reason": info.shutdown_reason,
+            "start_time": start,
+            "uptime_s": None if start is None else max(0.0, self._host.wall_clock() - start),
+            "state": _state(info, None if operation is None else operation.plan.kind, domain),
+            "operation": None if operation is None else operation.id,
+            "devices": [] if domain is None else self._devices(domain),
+        }
+
+    def _devices(self, domain: Domain) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": device.kind,
+                "devid": device.devid,
+                "name": device.name,
+                "state": int(self._host.backends.state(device)),
+            }
+            for device in self._host.backends.of_domain(domain.domid)
+        ]
+
+    @property
+    def _ours(self) -> set[int]:
+        return {domain.domid for domain in self._host.domains}
+
+    async def _infos(self) -> dict[int, DomainInfo]:
+        with explained("list domains", "this host"):
+            return {info.domid: info for info in await self._host.hypervisor.domains()}
+
+    async def _target(self, info: DomainInfo) -> Target:
+        domain = self._host.domains.get(info.domid)
+        if domain is not None and domain.uuid == info.uuid:
+            return Target(info, domain.name, domain)
+        return Target(info, await self._name(info), None)
+
+    async def _name(self, info: DomainInfo) -> str:
+        """What the store says of a domain that is not ours."""
+        try:
+            with explained("read a domain's name", str(info.domid)):
+                name = await self._host.store.read(f"/local/domain/{info.domid}/name")
+        except XendError as error:
+            if isinstance(error.__cause__, ENOENT):
+                return "Domain-0" if info.domid == DOM0 else "(null)"
+            raise
+        return name.decode("utf-8", "replace")
+
+
+def _state(info: DomainInfo, kind: str | None, domain: Domain | None) -> str:
+    if kind == "domain.create":
+        return "creating"
+    if kind in ("domain.destroy", "domain.reap", "domain.dump"):
+        return "destroying"
+    if kind in ("domain.restart", "domain.soft_reset"):
+        return "restarting"
+    if info.is_dying:
+        return "dying"
+    if info.is_shutdown:
+        return "crashed" if reason_name(info) == "crash" else "shutdown"
+    if domain is not None and domain.awaited:
+        return "shutting-down"
+    return "paused" if info.is_paused else "running"

@@ -1,0 +1,189 @@
+"""Disk specifications: xl's (xl-disk-configuration(5)) and xm's, which is told by its prefix.
+
+target, format, vdev, access, key=value, flag ...    the first four by place or by key; target= takes all
+prefix:target,vdev[:cdrom],access[,backend]          phy: file: tap:aio: and others
+"""
+
+import re
+
+from xend.config import DiskConfig
+from xend.config.fields import Fields
+from xend.config.place import Place, listed
+from xend.config.vdev import VDEV_FORMS, vdev_name, vdev_number
+
+__all__ = ["parse_disk"]
+
+FORMATS = ("raw", "qcow", "qcow2", "vhd", "qed")
+BACKENDTYPES = ("phy", "qdisk", "standalone", "tap")
+ACCESSES = {"r": "r", "ro": "r", "w": "w", "rw": "w", "w!": "w!"}
+_DEVTYPES = ("cdrom", "disk")
+
+#: Words without a value: which key they give, and what.
+_FLAGS = {
+    "cdrom": ("devtype", "cdrom"),
+    "direct-io-safe": ("direct-io-safe", "1"),
+    "discard": ("discard", "1"),
+    "no-discard": ("discard", "0"),
+    "trusted": ("trusted", "1"),
+    "untrusted": ("trusted", "0"),
+}
+_KEYS = (
+    "target", "format", "vdev", "access", "devtype", "backend", "backendtype", "script", "specification",
+)  # fmt: skip
+_NOT_YET = (
+    "grant_usage", "colo", "no-colo", "colo-host", "colo-port", "colo-export", "active-disk", "hidden-disk",
+)  # fmt: skip
+#: What there is besides the four by place.
+_WORDS = tuple(f"{key}=" for key in _KEYS) + tuple(_FLAGS)
+
+_PREFIX = re.compile(r"([a-z][a-z0-9]*):(.*)", re.DOTALL)
+_FORMAT_PREFIXES = ("raw", "qcow", "qcow2", "vhd")
+_SCRIPT_PREFIXES = ("iscsi", "nbd", "enbd", "drbd")
+#: Said once how the backend did it; it chooses by itself now.
+_IDLE_PREFIXES = ("file", "phy", "tap", "tap2", "tapdisk", "aio", "ioemu")
+_PREFIXES = tuple(f"{prefix}:" for prefix in _IDLE_PREFIXES + _FORMAT_PREFIXES + _SCRIPT_PREFIXES)
+
+
+def parse_disk(specification: str, place: Place) -> DiskConfig:
+    """The disk that a specification means.
+
+    A path without / in front is one below /dev, as in `phy:sd0e`, unless a script is named, which may give it
+    any meaning.
+
+    Raises:
+        XendError: bad_config: "PLACE: disk "...": ..., expected ..."; unsupported: what has no effect yet.
+    """
+    fields = Fields("disk", specification, place)
+    _Reader(fields).read(specification)
+    vdev, devid = _vdev(fields)
+    is_cdrom = fields.choice("devtype", _DEVTYPES, "disk") == "cdrom"
+    if fields.get("specification") == "virtio":
+        raise fields.unsupported("virtio disks")
+    return DiskConfig(
+        target=_target(fields, is_cdrom),
+        vdev=vdev,
+        devid=devid,
+        name=vdev_name(devid) or vdev,
+        mode=_mode(fields, is_cdrom),
+        is_cdrom=is_cdrom,
+        format=fields.choice("format", FORMATS, "raw"),
+        backendtype=fields.choice("backendtype", BACKENDTYPES, "") or None,
+        script=fields.script("script"),
+        backend=fields.domain("backend"),
+        direct_io_safe=fields.has("direct-io-safe"),
+        discard=fields.get("discard") == "1" if fields.has("discard") else None,
+        trusted=fields.get("trusted") != "0",
+        specification=fields.choice("specification", ("xen", "virtio"), "xen"),
+    )
+
+
+class _Reader:
+    """Takes a specification apart, item by item."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._is_old = False  # xm's form: no format by place, and a backend behind the access
+        self._is_file = False  # where a path below /dev is not meant
+
+    def read(self, specification: str) -> None:
+        rest = self._without_prefixes(specification.lstrip())
+        if self._is_old:
+            # What stands behind a prefix is the target, whatever it looks like.
+            target, _, rest = rest.partition(",")
+            self._fields.put("target", target.strip())
+            if self._is_file and not target.strip().startswith("/") and target.strip():
+                raise self._fields.wrong("target", "an absolute path behind file:")
+        while rest:
+            rest = rest.lstrip()
+            if rest.startswith("target="):
+                self._fields.put("target", rest.removeprefix("target=").removesuffix(","))
+                return
+            item, _, rest = rest.partition(",")
+            self._item(item.strip())
+
+    def _without_prefixes(self, text: str) -> str:
+        while match := _PREFIX.fullmatch(text):
+            prefix, text = match.groups()
+            self._is_old = True
+            self._is_file = self._is_file or prefix == "file"
+            if prefix in _FORMAT_PREFIXES:
+                self._fields.put("format", prefix)
+            elif prefix in _SCRIPT_PREFIXES:
+                self._fields.put("script", f"block-{prefix}")
+                break  # what follows is the script's
+            elif prefix not in _IDLE_PREFIXES:
+                raise self._fields.unknown(f"{prefix}:", _PREFIXES)
+        return text
+
+    def _item(self, item: str) -> None:
+        fields = self._fields
+        if item in _FLAGS:
+            fields.put(*_FLAGS[item])
+            return
+        key, value = Fields.keyed(item) or (item, None)
+        if key in _NOT_YET:
+            raise fields.unsupported(f"{key} of disks")
+        if value is None:
+            self._positional(item)
+        elif key in _KEYS:
+            fields.put(key, value)
+        else:
+            raise fields.unknown(f"{key}=", _WORDS)
+
+    def _positional(self, item: str) -> None:
+        fields = self._fields
+        if not fields.has("target"):
+            fields.put("target", item)
+            return
+        self._is_old = self._is_old or self._leaves_format_out(item)
+        if not self._is_old and not fields.has("format"):
+            fields.put("format", item)
+        elif not fields.has("vdev"):
+            self._put_vdev(item)
+        elif not fields.has("access"):
+            fields.put("access", item)
+        elif self._is_old and not fields.has("backend"):
+            fields.put("backend", item)
+        else:
+            raise fields.unknown(item, _WORDS)
+
+    def _leaves_format_out(self, item: str) -> bool:
+        """Whether this is xm's form without a prefix, which has no format: no format's name is a vdev's."""
+        if self._fields.has("format") or self._fields.has("vdev"):
+            return False
+        return vdev_number(item.removeprefix("ioemu:").partition(":")[0]) is not None
+
+    def _put_vdev(self, item: str) -> None:
+        vdev, colon, devtype = item.removeprefix("ioemu:").partition(":")
+        self._fields.put("vdev", vdev)
+        if colon:
+            self._fields.put("devtype", devtype)
+
+
+def _vdev(fields: Fields) -> tuple[str, int]:
+    vdev = fields.get("vdev")
+    if vdev is None:
+        raise fields.error(f"it has no vdev, expected {VDEV_FORMS}")
+    vdev = vdev.removeprefix("ioemu:")
+    devid = vdev_number(vdev)
+    if devid is None:
+        raise fields.wrong("vdev", VDEV_FORMS)
+    return vdev, devid
+
+
+def _target(fields: Fields, is_cdrom: bool) -> str | None:
+    target = fields.get("target")
+    if target is None:
+        if not is_cdrom:
+            raise fields.error("it has no target, expected a path (only a cdrom may be empty)")
+        return None
+    if target.startswith("/") or fields.has("script"):
+        return target
+    return f"/dev/{target}"
+
+
+def _mode(fields: Fields, is_cdrom: bool) -> str:
+    mode = ACCESSES[fields.choice("access", tuple(ACCESSES), "r" if is_cdrom else "w")]
+    if is_cdrom and mode != "r":
+        raise fields.wrong("access", f"{listed(('r', 'ro'))} for a cdrom")
+    return mode

@@ -1,0 +1,90 @@
+"""The parts of a device's specification: `key=value` and flags between commas, each at most once."""
+
+import re
+from collections.abc import Mapping
+
+from xend.config.options import closest
+from xend.config.place import MAX_VALUE_BYTES, Place, listed, shown
+from xend.errors import XendError
+
+__all__ = ["Fields"]
+
+_KEYED = re.compile(r"([a-z][-_a-z0-9]*)\s*=(.*)", re.DOTALL)
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.+]*")
+
+
+class Fields:
+    """What was given in one specification, and the errors about it.
+
+    Args:
+        device: "disk" or "vif", for errors.
+        specification: the whole of it, for errors.
+    """
+
+    def __init__(self, device: str, specification: str, place: Place) -> None:
+        self._device = device
+        self._specification = specification
+        self._place = place
+        self._values: dict[str, str] = {}
+        if len(specification) > MAX_VALUE_BYTES:
+            raise self.error(f"found {len(specification)} characters, expected at most {MAX_VALUE_BYTES}")
+
+    def error(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> XendError:
+        """The error "PLACE: disk "...": complaint"."""
+        return self._place.error(
+            f"{self._device} {shown(self._specification)}: {complaint}", hint=hint, code=code
+        )
+
+    def unsupported(self, what: str) -> XendError:
+        return self.error(f"this xend does not know {what} yet", code="unsupported")
+
+    def wrong(self, key: str, expected: str) -> XendError:
+        """The error that a key's value is not what was expected."""
+        return self.error(f"{key} {shown(self._values[key])}, expected {expected}")
+
+    def unknown(self, word: str, known: Mapping[str, object] | tuple[str, ...]) -> XendError:
+        names = tuple(known)
+        return self.error(f"found {shown(word)}, expected {listed(names)}", hint=closest(word, names))
+
+    def put(self, key: str, value: str) -> None:
+        """Note a value; an error if the key has one already."""
+        if key in self._values:
+            raise self.error(f"{key} is given twice, {shown(self._values[key])} and {shown(value)}")
+        self._values[key] = value
+
+    def has(self, key: str) -> bool:
+        return key in self._values
+
+    def get(self, key: str) -> str | None:
+        """A value; None: not given, or empty."""
+        return self._values.get(key) or None
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        """A value that is one of some words; the default where it is not given, or empty."""
+        value = self.get(key)
+        if value is not None and value not in choices:
+            raise self.wrong(key, listed(choices))
+        return value or default
+
+    def domain(self, key: str) -> str:
+        """A domain's name or domid; dom0 where it is not given."""
+        value = self.get(key) or "0"
+        if "/" in value or not value.isprintable():
+            raise self.wrong(key, "a domain's name or domid")
+        return "0" if value == "Domain-0" else value
+
+    def script(self, key: str) -> str | None:
+        """The name of a file in the script directory, or an absolute path."""
+        value = self.get(key)
+        if value is None:
+            return None
+        parts = value[1:].split("/") if value.startswith("/") else [value]
+        if not all(_FILE_NAME.fullmatch(part) for part in parts):
+            raise self.wrong(key, "the name of a file in the script directory, or an absolute path")
+        return value
+
+    @staticmethod
+    def keyed(item: str) -> tuple[str, str] | None:
+        """An item's key and value; None: it is none of `key=value`."""
+        match = _KEYED.fullmatch(item)
+        return (match[1], match[2].strip()) if match else None

@@ -1,0 +1,167 @@
+"""Assignments put together, and read out with their kinds checked: what a configuration says, by option."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from xend.config.grammar import Assignment, Value
+from xend.config.number import NUMBER_FORMS, number_of
+from xend.config.options import OPTIONS, accepted, closest
+from xend.config.place import MAX_VALUE_BYTES, Place, listed, shown
+from xend.errors import XendError
+
+__all__ = ["Settings"]
+
+_DIGITS = re.compile(r"-?[0-9]+")
+_KNOWN = [option.name for option in OPTIONS.values() if option.known]
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Settings:
+    """What is assigned to each option in the end.
+
+    Args:
+        assignments: in order; a later one replaces an earlier one, or adds to it with `+=`.
+        source: the configuration's name, for errors that concern no line.
+
+    Raises:
+        XendError: bad_config: there is no such option, or += on a number, or on another kind than before;
+            unsupported: an option that has no effect yet.
+    """
+
+    def __init__(self, assignments: Iterable[Assignment], source: str) -> None:
+        self.whole = Place(source)
+        self._values = _merged(assignments)
+
+    def given(self) -> Mapping[str, object]:
+        """All values, as str, int or list."""
+        return {name: value.plain() for name, value in self._values.items()}
+
+    def error(self, name: str, complaint: str, *, code: str = "bad_config") -> XendError:
+        """The error "PLACE: NAME = VALUE: complaint", of an option that is given."""
+        value = self._values[name]
+        return value.place.error(f"{name} = {value}: {complaint}", code=code)
+
+    def value(self, name: str) -> Value | None:
+        """What an option was given, as kind and place stand."""
+        return self._values.get(name)
+
+    def text(self, name: str) -> str | None:
+        """A text, or a number as it was written; None: not given.
+
+        Raises:
+            XendError: bad_config: a list, or control characters.
+        """
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if value.items is not None:
+            raise _wrong_kind(name, value)
+        return _printable(name, value)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
+        """One of some words; None: not given."""
+        word = self.text(name)
+        if word is not None and word not in choices:
+            raise self.error(name, f"expected {listed(choices)}")
+        return word
+
+    def number(self, name: str, lowest: int, highest: int, unit: str = "") -> int | None:
+        """A number in bounds, also in quotes as xm wrote it; None: not given."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if value.items is not None:
+            raise _wrong_kind(name, value)
+        number = number_of(value.text.strip()) if value.number is None else value.number
+        if number is None and _DIGITS.fullmatch(value.text.strip()):
+            number = -1  # below zero, or too large: out of bounds in any case
+        if number is None:
+            raise self.error(name, f"expected {NUMBER_FORMS}{unit and ' of '}{unit}")
+        if not lowest <= number <= highest:
+            raise self.error(name, f"expected a number{unit and ' of '}{unit} from {lowest} to {highest}")
+        return number
+
+    def boolean(self, name: str) -> bool | None:
+        """0 or 1; None: not given."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if value.items is not None:
+            raise _wrong_kind(name, value)
+        if value.text.strip() not in ("0", "1"):
+            raise self.error(name, "expected 0 or 1")
+        return value.text.strip() == "1"
+
+    def items(self, name: str) -> list[tuple[str, Place]]:
+        """The texts of a list; empty: not given.
+
+        Raises:
+            XendError: bad_config: no list, or one of anything but texts.
+        """
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if value.items is None:
+            raise _wrong_kind(name, value)
+        for item in value.items:
+            if item.kind != "a text":
+                raise item.place.error(f"{name} holds {item}, expected texts in quotes")
+        return [(_printable(name, item), item.place) for item in value.items]
+
+
+def _merged(assignments: Iterable[Assignment]) -> dict[str, Value]:
+    parts: dict[str, list[Value]] = {}
+    for assignment in assignments:
+        _check_known(assignment)
+        before = parts.get(assignment.name)
+        if before is None or not assignment.append:
+            parts[assignment.name] = [assignment.value]
+            continue
+        if before[0].kind != assignment.value.kind or assignment.value.kind == "a number":
+            raise assignment.place.error(
+                f"{assignment.name} += {assignment.value}, but it is {before[0].kind}; "
+                "expected a text after a text, or a list after a list"
+            )
+        before.append(assignment.value)
+    return {name: _joined(values) for name, values in parts.items()}
+
+
+def _joined(values: list[Value]) -> Value:
+    """Several values of one kind as one, which stands where the last one does."""
+    if len(values) == 1:
+        return values[0]
+    if values[0].items is None:
+        return attrs.evolve(values[-1], text="".join(value.text for value in values))
+    return attrs.evolve(values[-1], items=tuple(item for value in values for item in value.items or ()))
+
+
+def _check_known(assignment: Assignment) -> None:
+    option = OPTIONS.get(assignment.name)
+    if option is None:
+        raise assignment.place.error(
+            f"there is no option {shown(assignment.name)}",
+            hint=closest(assignment.name, _KNOWN) or closest(assignment.name, OPTIONS),
+        )
+    if option.is_xm:
+        raise assignment.place.error(
+            f"{option.name} was an option of xm's, which this xend does not know", code="unsupported"
+        )
+    if not option.known:
+        raise assignment.place.error(
+            f"this xend does not know the option {option.name} yet", code="unsupported"
+        )
+
+
+def _wrong_kind(name: str, value: Value) -> XendError:
+    return value.place.error(f"{name} is {value.kind}, expected {accepted(OPTIONS[name].kind)}")
+
+
+def _printable(name: str, value: Value) -> str:
+    """A value's text, which goes into the store, to scripts and into logs: bounded, no control characters."""
+    if _CONTROL.search(value.text):
+        raise value.place.error(f"{name} holds {value}, expected no control characters")
+    if len(value.text.encode()) > MAX_VALUE_BYTES:
+        raise value.place.error(f"{name} holds {value}, expected at most {MAX_VALUE_BYTES} bytes")
+    return value.text

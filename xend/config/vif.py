@@ -1,0 +1,134 @@
+"""Network interfaces' specifications (xl-network-configuration(5)): `key=value,...`, or nothing at all."""
+
+import re
+
+from xend.config import VifConfig
+from xend.config.fields import Fields
+from xend.config.number import number_of
+from xend.config.place import Place
+
+__all__ = ["parse_vif"]
+
+#: The same key's names.
+_KEYS = {
+    "mac": "mac", "bridge": "bridge", "gatewaydev": "gatewaydev", "netdev": "gatewaydev", "type": "type",
+    "model": "model", "vifname": "vifname", "script": "script", "ip": "ip", "backend": "backend",
+    "rate": "rate", "devid": "devid", "mtu": "mtu", "vlan": "vlan",
+}  # fmt: skip
+_FLAGS = {"trusted": "1", "untrusted": "0"}
+_NOT_YET = re.compile(r"forwarddev|colo|(colo|coloft|sock|filter|redirector|compare)_[a-z0-9_]*")
+_TYPES = ("vif", "netfront", "ioemu")
+
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_RATE = re.compile(r"([0-9]{1,18})([GMK]?)([Bb])/s(?:@([0-9]{1,9})(ms|us|s))?")
+_INTERFACE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.:@]*")
+_WORD = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_./]*")
+
+_RATE_FORMS = (
+    "a number, then perhaps G, M or K, then B/s (bytes) or b/s (bits), then perhaps @ and an interval in "
+    "s, ms or us: 10MB/s@20ms"
+)
+_RATE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_INTERVAL_US = {"s": 10**6, "ms": 10**3, "us": 1}
+_DEFAULT_INTERVAL_US = 50_000
+#: What the store holds where there is no limit.
+UNLIMITED = (2**32 - 1, 0)
+
+_INTERFACE_BYTES = 15  # IFNAMSIZ without the NUL, on NetBSD and Linux alike
+_MIN_MTU, _MAX_MTU = 68, 65517  # 65535 less an Ethernet header with a VLAN's tag
+_MAX_DEVID = 65535
+
+
+def parse_vif(specification: str, place: Place) -> VifConfig:
+    """The interface that a specification means; what it does not mention is None.
+
+    Raises:
+        XendError: bad_config: "PLACE: vif "...": ..., expected ..."; unsupported: what has no effect yet.
+    """
+    fields = Fields("vif", specification, place)
+    for item in specification.split(","):
+        _put(fields, item.strip())
+    return VifConfig(
+        mac=_mac(fields),
+        bridge=_interface(fields, "bridge"),
+        gatewaydev=_interface(fields, "gatewaydev"),
+        type="ioemu" if fields.choice("type", _TYPES, "vif") == "ioemu" else "vif",
+        model=_word(fields, "model"),
+        vifname=_interface(fields, "vifname"),
+        script=fields.script("script"),
+        ip=fields.get("ip"),
+        backend=fields.domain("backend"),
+        rate=_rate(fields),
+        devid=_number(fields, "devid", 0, _MAX_DEVID),
+        mtu=_number(fields, "mtu", _MIN_MTU, _MAX_MTU),
+        vlan=_word(fields, "vlan"),
+        trusted=fields.get("trusted") != "0",
+    )
+
+
+def _put(fields: Fields, item: str) -> None:
+    if not item:
+        return
+    if item in _FLAGS:
+        fields.put("trusted", _FLAGS[item])
+        return
+    key, value = Fields.keyed(item) or (item, None)
+    if _NOT_YET.fullmatch(key):
+        raise fields.unsupported(f"{key} of vifs")
+    if value is None or key not in _KEYS:
+        found = item if value is None else f"{key}="
+        raise fields.unknown(found, tuple(f"{each}=" for each in _KEYS) + tuple(_FLAGS))
+    fields.put(_KEYS[key], value)
+
+
+def _mac(fields: Fields) -> str | None:
+    mac = fields.get("mac")
+    if mac is None:
+        return None
+    if not _MAC.fullmatch(mac):
+        raise fields.wrong("mac", "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01")
+    if int(mac[:2], 16) & 1:
+        raise fields.wrong("mac", "the address of one interface; an odd first pair means a multicast")
+    return mac.lower()
+
+
+def _rate(fields: Fields) -> tuple[int, int] | None:
+    """Bytes in each interval, and the interval in us; libxl lifts the limit where 32 bits do not hold it."""
+    rate = fields.get("rate")
+    if rate is None:
+        return None
+    match = _RATE.fullmatch(rate)
+    if match is None:
+        raise fields.wrong("rate", _RATE_FORMS)
+    bytes_per_s = int(match[1]) * _RATE_UNITS[match[2]] // (8 if match[3] == "b" else 1)
+    interval_us = int(match[4]) * _INTERVAL_US[match[5]] if match[4] else _DEFAULT_INTERVAL_US
+    bytes_per_interval = bytes_per_s * interval_us // 10**6
+    if not 0 < bytes_per_interval < 2**32 or interval_us >= 2**32:
+        return UNLIMITED
+    return bytes_per_interval, interval_us
+
+
+def _number(fields: Fields, key: str, lowest: int, highest: int) -> int | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    number = number_of(value)
+    if number is None or not lowest <= number <= highest:
+        raise fields.wrong(key, f"a number from {lowest} to {highest}")
+    return number
+
+
+def _interface(fields: Fields, key: str) -> str | None:
+    value = fields.get(key)
+    if value is not None and (len(value) > _INTERFACE_BYTES or not _INTERFACE.fullmatch(value)):
+        raise fields.wrong(
+            key, f"an interface's name: up to {_INTERFACE_BYTES} letters, digits and - _ . : @"
+        )
+    return value
+
+
+def _word(fields: Fields, key: str) -> str | None:
+    value = fields.get(key)
+    if value is not None and not _WORD.fullmatch(value):
+        raise fields.wrong(key, "letters, digits and - _ . /")
+    return value

@@ -1,0 +1,159 @@
+"""xenconsoled: the consoles of all domains, for hosts whose domains another toolstack starts.
+
+Serves until SIGTERM or SIGINT; SIGHUP goes on in new log files.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
+from typing import Protocol
+
+import trio
+
+from xenclient.store.aio import Client
+from xenclient.store.errors import ClientError
+from xend.console.follow import Follower, Host
+from xend.console.hypervisor_log import Speaker, follow
+from xend.console.log import ConsoleLog
+from xend.console.maker import Filter, Opener
+from xend.console.options import DEFAULT_PID_FILE, Options, UsageError, parse, usage
+from xend.console.pty import open_pty
+from xend.console.service import Consoles
+from xend.console.stamp import LineStamp, replace_escape
+from xend.errors import XendError
+from xend.hypervisor import HypervisorError
+from xend.hypervisor.choose import open_hypervisor
+from xenstore.daemon import start
+from xenstore.daemon.files import pid_file
+from xenstore.daemon.start import Program, StartError
+
+PROGRAM = Program("xenconsoled")
+
+
+class _Hypervisor(Opener, Host, Speaker, Protocol):
+    """What this program needs of one."""
+
+    name: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit status: 0, 1 if it could not start or failed, 2 for bad usage."""
+    start.open_standard_descriptors()
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+    except UsageError as error:
+        PROGRAM.say(str(error))
+        return 2
+    if options.help or options.version:
+        print(usage() if options.help else f"xenconsoled {version('xend')}")
+        return 0
+    if options.foreground:
+        return _run(options, PROGRAM.say, lambda failure: PROGRAM.say(failure) if failure else None)
+    return _run(options, PROGRAM.to_syslog, PROGRAM.detach())
+
+
+def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
+    """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
+    daemon = _Daemon(options, log, lambda: report(None))
+    try:
+        trio.run(daemon.run)
+    except KeyboardInterrupt:  # before the signals were received in order
+        return 130
+    except Exception as error:
+        line = _line(error)
+        log(line) if daemon.is_up else report(line)
+        return 1
+    return 0
+
+
+def _line(error: Exception) -> str:
+    """What to tell of an error; a task's comes in a group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    known = isinstance(error, (StartError, XendError, HypervisorError, ClientError))
+    return str(error) if known else start.internal_error(error)
+
+
+class _Daemon:
+    def __init__(self, options: Options, log: Callable[[str], object], on_up: Callable[[], object]) -> None:
+        self.options = options
+        self.log = log
+        self.on_up = on_up
+        self.is_up = False
+
+    async def run(self) -> None:
+        start.raise_descriptor_limit()
+        async with AsyncExitStack() as stack:
+            signals = stack.enter_context(
+                trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            )
+            self.hold_pid_file(stack)
+            hypervisor = await stack.enter_async_context(open_hypervisor(self.options.hypervisor))
+            store = await stack.enter_async_context(Client(self.options.store))
+            await self.serve(hypervisor, store, signals)
+        start.notify_supervisor("STOPPING=1")
+
+    def hold_pid_file(self, stack: AsyncExitStack) -> None:
+        path = self.options.pid_file
+        if path is None and not self.options.foreground:
+            path = DEFAULT_PID_FILE
+            with suppress(OSError):  # the file's own error will say more
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        if path is not None:
+            stack.enter_context(pid_file(path))
+
+    async def serve(self, hypervisor: _Hypervisor, store: Client, signals: AsyncIterator[int]) -> None:
+        options = self.options
+        consoles = Consoles(
+            hypervisor,
+            store,
+            options.log_directory if options.log_guests else None,
+            open_pty,
+            self.log,
+            log_prefix="guest-",
+            filters=lambda: _filters(options.stamp_guests, options.replace_escape),
+            keep_overflow=options.keep_overflow,
+        )
+        chat = self.log if options.verbose else lambda line: None
+        async with trio.open_nursery() as nursery:
+            await nursery.start(consoles.run)
+            nursery.start_soon(Follower(hypervisor, store, consoles, self.log, chat).run)
+            logs = [consoles.reopen_logs]
+            if options.log_hypervisor:
+                log = self.hypervisor_log()
+                logs.append(log.reopen)
+                nursery.start_soon(follow, hypervisor, log, self.log)
+            self.say_ready(hypervisor)
+            await self.obey(signals, logs)
+            nursery.cancel_scope.cancel()
+
+    def hypervisor_log(self) -> ConsoleLog:
+        path = os.path.join(self.options.log_directory, "hypervisor.log")
+        filters = _filters(self.options.stamp_hypervisor, self.options.replace_escape)
+        return ConsoleLog(path, self.log, filters=filters)
+
+    def say_ready(self, hypervisor: _Hypervisor) -> None:
+        self.is_up = True
+        self.log(f"serving the consoles of the domains of {hypervisor.name}")
+        self.on_up()
+        start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
+
+    async def obey(self, signals: AsyncIterator[int], logs: Sequence[Callable[[], object]]) -> None:
+        """Reopen the logs as often as asked for, until a signal says stop."""
+        async for number in signals:
+            if number != signal.SIGHUP:
+                self.log(f"{signal.Signals(number).name}: stopping")
+                return
+            for reopen in logs:
+                reopen()
+
+
+def _filters(stamped: bool, escaped: bool) -> list[Filter]:
+    return [*([replace_escape] if escaped else []), *([LineStamp()] if stamped else [])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""A console's bytes on their way to and from its pty."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import trio
+
+from xend.console.backlog import Backlog
+from xend.console.pty import Pty
+
+__all__ = ["LINGER_SECONDS", "Terminal"]
+
+_CHUNK_BYTES = 4096
+#: How long a reader may take for a domain's last words: closing a pty throws away what nobody read.
+LINGER_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+
+
+class Terminal:
+    """Shows bytes on a pty and takes what is typed there.
+
+    Nothing waits for a reader: of what does not fit the pty, the newest `limit` bytes are kept.
+    """
+
+    def __init__(self, pty: Pty, limit: int) -> None:
+        self.pty = pty
+        self.backlog = Backlog(limit)
+        self.lost: OSError | None = None  # why the pty works no more
+
+    def show(self, data: bytes) -> None:
+        """Never waits."""
+        if self.lost is None:
+            self.backlog.add(data)
+
+    async def run(self, typed: Callable[[bytes], Awaitable[None]], shown: Callable[[], None]) -> None:
+        """Until the pty fails, see `lost`.
+
+        Args:
+            typed: is awaited with what was typed.
+            shown: is called when there is more room in the backlog.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._show, shown)
+                nursery.start_soon(self._take, typed)
+        except* OSError as errors:
+            self.lost = _first(errors)
+            self.backlog.drop(len(self.backlog))
+
+    async def linger(self) -> None:
+        """Give a reader the time to read the rest."""
+        with trio.move_on_after(LINGER_SECONDS), suppress(OSError):
+            while self.lost is None:
+                self._write()
+                await trio.sleep(_LOOK_SECONDS)  # bytes need a moment from one side to the other
+                if not self.backlog and not self.pty.unread():
+                    return
+
+    async def _show(self, shown: Callable[[], None]) -> None:
+        while True:
+            await self.backlog.wait()
+            await self.pty.wait_room()
+            self._write()
+            shown()
+
+    def _write(self) -> None:
+        data = self.backlog.first(_CHUNK_BYTES)
+        if data:
+            self.backlog.drop(self.pty.write(data))
+
+    async def _take(self, typed: Callable[[bytes], Awaitable[None]]) -> None:
+        while True:
+            await typed(await self.pty.receive(_CHUNK_BYTES))
+
+
+def _first(errors: BaseExceptionGroup[OSError]) -> OSError:
+    error = errors.exceptions[0]
+    return error if isinstance(error, OSError) else _first(error)

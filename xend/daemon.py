@@ -1,0 +1,230 @@
+"""xend itself: everything wired together, under trio."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+import attrs
+import trio
+
+import xend
+from xenclient.store.aio import Client
+from xenclient.store.errors import ClientError
+from xend.bus.events import EventLog
+from xend.bus.hello import hello
+from xend.bus.methods import Method
+from xend.bus.streaming import event_methods
+from xend.calls.consoles import ConsoleCalls
+from xend.calls.domains import DomainCalls
+from xend.calls.host import HostCalls
+from xend.calls.operations import operation_methods
+from xend.calls.targets import Targets
+from xend.console.pty import Pty, open_pty
+from xend.console.service import Consoles
+from xend.device.backends import Backends
+from xend.device.device import Device
+from xend.device.runner import run_script
+from xend.device.xenbus import XenbusState
+from xend.domain.change import memory_plan, pause_plan, rename_plan, shutdown_plan, sysrq_plan, unpause_plan
+from xend.domain.create import create_plan
+from xend.domain.destroy import destroy_plan, devices_in_store
+from xend.domain.keeper import Keeper
+from xend.domain.registry import Domain, Domains
+from xend.domain.restart import dump_plan, restart_plan, soft_reset_plan
+from xend.errors import XendError
+from xend.host import Host, RunScript, Settings
+from xend.hypervisor import Hypervisor
+from xend.operation.registry import Operations
+from xend.operation.running import Operation
+from xenstore.errors import XenstoreError
+
+
+def die(operation: Operation, failpoint: str) -> None:
+    """Kill this process where a test asks for it: at "KIND:STEP"."""
+    step = operation.plan.steps[operation.step].name
+    if failpoint == f"{operation.plan.kind}:{step}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@attrs.frozen(kw_only=True)
+class Seams:
+    """What a simulated world puts its own in the place of; the clock is trio's."""
+
+    random: Random = attrs.field(factory=SystemRandom)
+    wall_clock: Callable[[], float] = time.time
+    open_pty: Callable[[], Pty] = open_pty
+    run_script: RunScript = run_script
+    on_step: Callable[[Operation], object] = lambda operation: None
+
+
+class Xend:
+    """The manager of one host.
+
+    log: takes a line.
+    """
+
+    def __init__(
+        self,
+        *,
+        hypervisor: Hypervisor,
+        store: Client,
+        settings: Settings,
+        rundir: Path,
+        log_directory: Path,
+        log: Callable[[str], object],
+        seams: Seams | None = None,
+    ) -> None:
+        seams = seams or Seams()
+        self.log = log
+        self.events = EventLog(last_seq=int(seams.wall_clock() * 1000))
+        self.operations = Operations(
+            rundir / "operations", self._operation_changed, log, seams.wall_clock, seams.on_step
+        )
+        self.host = Host(
+            hypervisor=hypervisor,
+            store=store,
+            settings=settings,
+            domains=Domains(rundir / "domains", log),
+            backends=Backends(store, self._backend_changed),
+            consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
+            run_script=seams.run_script,
+            random=seams.random,
+            wall_clock=seams.wall_clock,
+            publish=self.publish,
+            log=log,
+        )
+        self.keeper = Keeper(self.host, self.operations)
+        self._connected: set[str] = set()
+        self.operations.planners = {
+            "domain.create": lambda facts: create_plan(self.host, facts),
+            "domain.destroy": lambda facts: destroy_plan(self.host, facts),
+            "domain.reap": lambda facts: destroy_plan(self.host, facts, "domain.reap"),
+            "domain.dump": lambda facts: dump_plan(self.host, facts),
+            "domain.restart": lambda facts: restart_plan(self.host, facts),
+            "domain.soft_reset": lambda facts: soft_reset_plan(self.host, facts),
+            "domain.pause": lambda facts: pause_plan(self.host, facts),
+            "domain.unpause": lambda facts: unpause_plan(self.host, facts),
+            "domain.rename": lambda facts: rename_plan(self.host, facts),
+            "domain.set_memory": lambda facts: memory_plan(self.host, facts),
+            "domain.sysrq": lambda facts: sysrq_plan(self.host, facts),
+            "domain.shutdown": lambda facts: shutdown_plan(self.host, facts),
+            "domain.reboot": lambda facts: shutdown_plan(self.host, facts, "domain.reboot"),
+        }
+
+    def methods(self) -> list[Method]:
+        """Everything the bus offers."""
+        targets = Targets(self.host, self.operations)
+        about = {"server": "xend", "version": xend.VERSION, "hypervisor": self.host.hypervisor.name}
+        return [
+            hello(about),
+            *HostCalls(self.host).methods(),
+            *DomainCalls(self.host, self.operations, targets).methods(),
+            *ConsoleCalls(self.host.consoles, targets).methods(),
+            *operation_methods(self.operations),
+            *event_methods(self.events, self._watch_paths, self.log),
+        ]
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Manage, until cancelled; domains and operations are left as they stand then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.host.backends.run)
+                await nursery.start(self.host.consoles.run)
+                self.operations.serve_in(nursery)
+                await self._introduce_dom0()
+                self.host.domains.load()
+                self.operations.recover()
+                await self._take_up()
+                nursery.start_soon(self.keeper.run)
+                self.keeper.look_soon()
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self.operations.stop()
+
+    def publish(self, kind: str, what: str, **fields: Any) -> None:
+        """Tell listeners, and the log."""
+        self.events.publish(
+            kind, what, **{name: value for name, value in fields.items() if value is not None}
+        )
+        name = fields.get("name", fields.get("device", ""))
+        reason = f": {fields['reason']}" if fields.get("reason") else ""
+        self.log(f"{kind} {name} (domain {fields.get('domid')}): {what}{reason}")
+
+    def _operation_changed(self, what: str, operation: Operation) -> None:
+        self.events.publish("operation", what, operation=operation.as_map())
+        plan = operation.plan
+        if what == "started":
+            self.log(f"{plan.kind} {plan.domain}: started (operation {operation.id})")
+        elif what in ("done", "failed", "cancelled"):
+            why = "" if operation.error is None else f": {operation.error}"
+            step = "" if operation.error is None else operation.error.fields.get("step", "")
+            self.log(f"{plan.kind} {plan.domain}: {what}{f' at {step!r}' if step else ''}{why}")
+            self.keeper.look_soon()
+
+    def _backend_changed(self, device: Device, state: XenbusState) -> None:
+        was = device.backend_path in self._connected
+        if state == XenbusState.CONNECTED and not was:
+            self._connected.add(device.backend_path)
+            self.publish("device", "connected", domid=device.domid, device=device.name)
+        elif state != XenbusState.CONNECTED and was:
+            self._connected.discard(device.backend_path)
+            self.publish("device", "removing", domid=device.domid, device=device.name)
+
+    async def _introduce_dom0(self) -> None:
+        """The nodes that say who dom0 is, where nobody wrote them (xen-init-dom0)."""
+        for key, value in (("domid", "0"), ("name", "Domain-0")):
+            path = f"/local/domain/0/{key}"
+            if not await self.host.store.exists(path):
+                await self.host.store.write(path, value)
+
+    async def _take_up(self) -> None:
+        """Go on with the domains that the xend before this one left."""
+        infos = {info.domid: info for info in await self.host.hypervisor.domains()}
+        for domain in self.host.domains:
+            if any(self.operations.on_domain(lock) for lock in domain.locks):
+                continue
+            info = infos.get(domain.domid)
+            if info is None or info.uuid != domain.uuid or info.is_dying:
+                continue  # the keeper reaps it
+            try:
+                await self._take_up_one(domain)
+            except (XendError, XenstoreError, ClientError) as error:
+                self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
+
+    async def _take_up_one(self, domain: Domain) -> None:
+        for device in await devices_in_store(self.host.store, domain.domid):
+            await self.host.backends.follow(device)
+        if domain.console is not None:
+            await self.host.consoles.serve(domain.domid, domain.name, *domain.console)
+
+    @asynccontextmanager
+    async def _watch_paths(
+        self, paths: Iterable[str], publish: Callable[[str, str], object]
+    ) -> AsyncIterator[None]:
+        """Watches store paths for a listener."""
+        try:
+            async with trio.open_nursery() as nursery:
+                for path in paths:
+                    await nursery.start(self._watch_path, path, publish)
+                yield
+                nursery.cancel_scope.cancel()
+        except (XenstoreError, ClientError) as error:
+            raise XendError("store_failed", "cannot watch the store", cause=str(error)) from error
+
+    async def _watch_path(
+        self,
+        path: str,
+        publish: Callable[[str, str], object],
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        async with self.host.store.watch(path) as watch:
+            task_status.started()
+            async for event in watch:
+                publish(event.path, path)

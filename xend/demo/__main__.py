@@ -1,0 +1,159 @@
+"""`python -m xend.demo DIR`: what `make run` starts.
+
+Everything is below DIR: the files of a small host are put there if they are missing, xend runs in the
+foreground with a simulated host, and one domain is created.  Ctrl-C ends it all, the simulated host included.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from xenclient.xend.blocking import Client
+from xenclient.xend.errors import BusError, ConnectError
+from xend.simulator.__main__ import PID_FILE
+from xend.simulator.image import write_kernel
+
+FILES = Path(__file__).with_name("files")
+EXAMPLE = "example"
+DISKS = ("n0/xen/example-wd0", "n0/xen/foo-wd0", "n0/xen/netbsd-ISO.iso")
+DISK_BYTES = 16 << 20
+START_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+STOP_SECONDS = 20.0
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program; returns its exit status."""
+    if len(arguments) != 1:
+        print("usage: python -m xend.demo DIR", file=sys.stderr)
+        return 2
+    top = Path(arguments[0]).absolute()
+    bin_directory = Path(sys.executable).parent
+    try:
+        furnish(top, bin_directory)
+    except OSError as error:
+        print(f"xend.demo: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    xend = subprocess.Popen([sys.executable, "-m", "xend", "--no-fork", *options(top)])
+    try:
+        if create(top, xend):
+            print(banner(top, bin_directory), flush=True)
+        return xend.wait()
+    except KeyboardInterrupt:  # xend got it too
+        return end(xend)
+    finally:
+        power_off(top)
+
+
+def options(top: Path) -> list[str]:
+    """xend's, for a host below a directory."""
+    places = {"rundir": "", "config-dir": "etc", "log-dir": "log", "root": "root"}
+    return [
+        "--hypervisor=sim",
+        *(f"--{name}={top / place if place else top}" for name, place in places.items()),
+    ]
+
+
+def furnish(top: Path, bin_directory: Path) -> None:
+    """The host's files: configurations, scripts, a kernel and disks; what is there already stays.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    for source in sorted(FILES.rglob("*")):
+        target = top / source.relative_to(FILES)
+        if source.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif not target.exists():
+            shutil.copy(source, target)
+    for script in (top / "etc/scripts").iterdir():
+        text = script.read_text()
+        path = f"PATH={bin_directory}:$PATH"
+        if path not in text:
+            script.write_text(text.replace("set -e\n", f"set -e\n{path}\n", 1))
+    root = top / "root"
+    for disk in DISKS:
+        image = root / disk
+        image.parent.mkdir(parents=True, exist_ok=True)
+        if not image.exists():
+            with image.open("wb") as file:
+                file.truncate(DISK_BYTES)
+    kernel = root / "netbsd-XEN3_DOMU.gz"
+    if not kernel.exists():
+        write_kernel(kernel)
+
+
+def create(top: Path, xend: subprocess.Popen[bytes]) -> bool:
+    """Create the example domain once xend answers; False: xend ended."""
+    text = (top / "etc" / EXAMPLE).read_text()
+    client = _connected(top, xend)
+    if client is None:
+        return False
+    with client:
+        try:
+            if all(domain["name"] != EXAMPLE for domain in client.domains()):
+                client.create(text, name=EXAMPLE, directory=os.fspath(top / "etc"))
+        except BusError as error:
+            print(f"xend.demo: the example domain: {error}", file=sys.stderr)
+    return True
+
+
+def _connected(top: Path, xend: subprocess.Popen[bytes]) -> Client | None:
+    """A client once there is a xend to talk to; None: it ended, or does not come up."""
+    socket = top / "socket"
+    for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+        with suppress(ConnectError, FileNotFoundError):
+            os.stat(socket)  # the client would wait for it, a xend that failed or not
+            return Client(os.fspath(socket))
+        try:
+            xend.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    return None
+
+
+def banner(top: Path, bin_directory: Path) -> str:
+    """What to try."""
+    shown = min(os.path.relpath(bin_directory), os.fspath(bin_directory), key=len)
+    here = min(os.path.relpath(top), os.fspath(top), key=len)
+    return f"""
+xend runs with a simulated host; all of it is in {here}.  In another terminal:
+
+    export XEND_SOCKET={top}/socket XENSTORED_PATH={top}/xenstored/socket
+    export XEND_CONFIG_DIR={top}/etc PATH={shown}:$PATH
+    xl list
+    xl console {EXAMPLE}     (log in with any name; ^] ends)
+    xl create -c foo
+    xl shutdown foo
+    xenstore-ls -f /local/domain/1
+
+Stop with Ctrl-C: the simulated host ends with it.
+"""
+
+
+def end(xend: subprocess.Popen[bytes]) -> int:
+    """xend's status once it has ended, as it was asked to."""
+    try:
+        return xend.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        xend.kill()
+        return xend.wait()
+
+
+def power_off(top: Path) -> None:
+    """End the simulated host."""
+    try:
+        pid = int((top / "sim" / PID_FILE).read_text())
+    except (OSError, ValueError):
+        return
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""One device: where its nodes are, and what stands in them at the beginning."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from xend.errors import XendError
+
+
+@attrs.frozen(kw_only=True)
+class Device:
+    """A device of a domain.
+
+    Attributes:
+        kind: "vif" or "vbd".
+        name: as people call it: "vif 0", "vbd xvda".
+        frontend, backend: keys of both ends, in their order.
+        read_only: frontend keys that the guest may read only.
+        script: absolute path of its hotplug script; None: it has none.
+        interface: the network interface in dom0 that the backend makes; None for disks.
+    """
+
+    kind: str
+    domid: int
+    devid: int
+    backend_domid: int
+    name: str
+    frontend: Mapping[str, str]
+    backend: Mapping[str, str]
+    read_only: Mapping[str, str] = attrs.field(factory=dict)
+    script: str | None
+    interface: str | None = None
+
+    @property
+    def frontend_path(self) -> str:
+        return f"/local/domain/{self.domid}/device/{self.kind}/{self.devid}"
+
+    @property
+    def backend_path(self) -> str:
+        return f"/local/domain/{self.backend_domid}/backend/{self.kind}/{self.domid}/{self.devid}"
+
+    @property
+    def libxl_path(self) -> str:
+        """The toolstack's own copy, which neither guest nor backend can write (XSA-175, XSA-178)."""
+        return f"/libxl/{self.domid}/device/{self.kind}/{self.devid}"
+
+    def error(self, code: str, message: str, **fields: object) -> XendError:
+        """An error that names the device."""
+        return XendError(code, f"{self.name}: {message}", device=self.name, **fields)

@@ -1,0 +1,122 @@
+"""A device's way in and out, as steps (toolstack.md 3).
+
+In: nodes, wait until the backend's driver has appeared (InitWait), script.  The guest connects when it
+runs.  Out: the backend closes, script, nodes.  The order of undoing follows from that: what undoes the
+script closes the backend first.
+"""
+
+from collections.abc import Callable
+
+from xend.device import nodes, scripts
+from xend.device.device import Device
+from xend.device.xenbus import XenbusState
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.steps import Step, Work
+
+APPEARED = (
+    XenbusState.INIT_WAIT,
+    XenbusState.INITIALISED,
+    XenbusState.CONNECTED,
+)
+#: What dom0's kernel calls its backend drivers.
+DRIVERS = {
+    "linux": {"vif": "xen-netback", "vbd": "xen-blkback"},
+    "netbsd": {"vif": "xvif (xennetback)", "vbd": "xbdback"},
+}
+GONE = (XenbusState.CLOSED, XenbusState.UNKNOWN)
+
+
+#: Makes the device of an operation whose domid is known by then.
+DeviceOf = Callable[[Work], Device]
+
+
+class Plug:
+    """The steps of one device; `device` is known once they run."""
+
+    def __init__(self, host: Host, name: str, device: DeviceOf) -> None:
+        self.host = host
+        self.name = name
+        self.device = device
+
+    def attach(self) -> list[Step]:
+        """Put it in."""
+        return [
+            Step(f"{self.name}: write its nodes", self.add, self.remove),
+            Step(f"{self.name}: wait for its backend", self.await_backend, self.close),
+            Step(f"{self.name}: run its script", self.run_script, self.unplug),
+        ]
+
+    def detach(self) -> list[Step]:
+        """Take it out, by force where the guest does not let go."""
+        return [
+            Step(f"{self.name}: close its backend", self.close, on_failure="go on"),
+            Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
+            Step(f"{self.name}: remove its nodes", self.remove),
+        ]
+
+    async def add(self, work: Work) -> None:
+        device = self.device(work)
+        await nodes.add(self.host.store, device)
+        await self.host.backends.follow(device)
+        self._publish(device, "added")
+
+    async def await_backend(self, work: Work) -> None:
+        device, settings = self.device(work), self.host.settings
+        try:
+            await self.host.backends.wait(work, device, APPEARED, settings.init_seconds)
+        except XendError as error:
+            state = self.host.backends.state(device)
+            raise device.error(
+                "device_failed",
+                f"its backend is {state} after {settings.init_seconds:g} s, InitWait (2) was expected",
+                waited_s=settings.init_seconds,
+                hint=f"is the driver {DRIVERS[settings.platform][device.kind]} in dom0's kernel?",
+            ) from error
+
+    async def run_script(self, work: Work) -> None:
+        await scripts.plug(self.host, work, self.device(work))
+
+    async def run_remove_script(self, work: Work) -> None:
+        await scripts.unplug(self.host, work, self.device(work))
+
+    async def unplug(self, work: Work) -> None:
+        await self.close(work)
+        await self.run_remove_script(work)
+
+    async def close(self, work: Work) -> None:
+        """The backend lets go, though the guest may not; returns when it is closed.
+
+        Raises:
+            XendError: not even after its frontend was taken away.
+        """
+        device, settings = self.device(work), self.host.settings
+        if not await nodes.start_closing(self.host.store, device):
+            return
+        await self.host.backends.follow(device)
+        try:
+            await self.host.backends.wait(work, device, GONE, settings.destroy_seconds)
+            return
+        except XendError:
+            self.host.log(f"{device.name} of domain {device.domid}: its guest does not let go: forcing it")
+        await nodes.remove_frontend(self.host.store, device)
+        await nodes.start_closing(self.host.store, device)
+        try:
+            await self.host.backends.wait(work, device, GONE, settings.destroy_seconds)
+        except XendError as error:
+            raise device.error(
+                "device_failed",
+                f"its backend is {self.host.backends.state(device)}, it did not close "
+                f"within {2 * settings.destroy_seconds:g} s, not even without its frontend",
+                waited_s=2 * settings.destroy_seconds,
+                hint="see what dom0's kernel says of it",
+            ) from error
+
+    async def remove(self, work: Work) -> None:
+        device = self.device(work)
+        await self.host.backends.forget(device)
+        await nodes.remove(self.host.store, device)
+        self._publish(device, "removed")
+
+    def _publish(self, device: Device, what: str) -> None:
+        self.host.publish("device", what, domid=device.domid, device=device.name)

@@ -1,0 +1,70 @@
+"""Runs a script of the system's: its output kept, its time limited, nothing of it left."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import trio
+
+from xend.errors import XendError
+from xend.host import ScriptOutcome
+
+#: What is kept of a script's output: its end.
+OUTPUT_MAX_BYTES = 4096
+#: How long output is read that a script's children still hold open after it has ended, in seconds.
+GRACE_SECONDS = 0.5
+
+
+async def run_script(argv: Sequence[str], environment: Mapping[str, str], seconds: float) -> ScriptOutcome:
+    """Runs argv in a process group of its own, which is killed in the end whatever is left of it.
+
+    Raises:
+        XendError: script_failed: it cannot be run, or did not end in time.
+    """
+    try:
+        process = await trio.lowlevel.open_process(
+            list(argv),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError as error:
+        raise XendError("script_failed", f"{argv[0]} cannot be run", cause=error.strerror) from error
+    output = bytearray()
+    try:
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_read, process, output)
+                await process.wait()
+                nursery.cancel_scope.deadline = trio.current_time() + GRACE_SECONDS
+        if process.returncode is None:
+            raise XendError(
+                "script_failed",
+                f"{argv[0]} did not end within {seconds:g} s and was killed",
+                waited_s=seconds,
+                script_output=_text(output) or None,
+            )
+        return ScriptOutcome(process.returncode, _text(output))
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with trio.CancelScope(shield=True):
+            await process.wait()
+            if process.stdout is not None:
+                await process.stdout.aclose()
+
+
+async def _read(process: trio.Process, output: bytearray) -> None:
+    assert process.stdout is not None
+    async for data in process.stdout:
+        output += data
+        del output[:-OUTPUT_MAX_BYTES]
+
+
+def _text(output: bytearray) -> str:
+    return output.decode("utf-8", "replace").rstrip("\n")

@@ -1,0 +1,108 @@
+"""Hotplug scripts: how NetBSD and Linux call them, and what they have to leave in the store.
+
+NetBSD: `script backend-path 2|6`.  Linux: a verb, and the rest in the environment (toolstack.md,
+ring-and-boot.md 5 and 6).  Either tells how it went in the backend's hotplug-status.
+"""
+
+import os
+
+from xend.device.device import Device
+from xend.errors import XendError
+from xend.host import Host, ScriptOutcome, Settings
+from xend.operation.steps import Work
+from xenstore.errors import ENOENT
+
+PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Verbs of Linux's scripts for putting in and taking out.
+VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
+
+
+def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
+    """The script's argv and environment."""
+    assert device.script is not None
+    environment = {
+        "PATH": PATH,
+        "LC_ALL": "C",
+        "XENSTORED_PATH": settings.store_socket,
+    }
+    if settings.platform == "netbsd":
+        return [device.script, device.backend_path, "2" if put_in else "6"], environment
+    verb = VERBS[device.kind][0 if put_in else 1]
+    environment |= {
+        "script": device.script,
+        "XENBUS_TYPE": device.kind,
+        "XENBUS_PATH": f"backend/{device.kind}/{device.domid}/{device.devid}",
+        "XENBUS_BASE_PATH": "backend",
+    }
+    if device.interface is None:
+        return [device.script, verb], environment
+    return [device.script, verb, "type_if=vif"], environment | {"vif": device.interface}
+
+
+async def plug(host: Host, work: Work, device: Device) -> None:
+    """Run the script that puts a device in, and see that it says so.
+
+    Raises:
+        XendError: script_failed, with the script's own words.
+    """
+    outcome = await _run(host, work, device, put_in=True)
+    status = await _read(host, device, "hotplug-status")
+    if outcome.status == 0 and status == "connected":
+        return
+    raise device.error(
+        "script_failed",
+        f"{device.script} {_ending(outcome, status)}",
+        cause=await _read(host, device, "hotplug-error"),
+        script_output=outcome.output or None,
+    )
+
+
+async def unplug(host: Host, work: Work, device: Device) -> None:
+    """Run the script that takes a device out; one that fails cannot keep it in, and is logged."""
+    outcome = await _run(host, work, device, put_in=False)
+    if outcome.status != 0:
+        last = (outcome.output.splitlines() or ["no output"])[-1]
+        ending = f"{device.script} {_ending(outcome, 'connected')}"
+        host.log(f"{device.name} of domain {device.domid}: {ending}: {last}")
+
+
+async def _run(host: Host, work: Work, device: Device, put_in: bool) -> ScriptOutcome:
+    argv, environment = command(device, host.settings, put_in)
+    seconds = host.settings.hotplug_seconds
+    try:
+        with work.waiting(f"{argv[0]} to end ({device.name})", seconds + 1):
+            return await host.run_script(argv, environment, seconds)
+    except XendError as error:
+        raise error.annotated(device=device.name) from error
+
+
+async def _read(host: Host, device: Device, key: str) -> str | None:
+    try:
+        return (await host.store.read(f"{device.backend_path}/{key}")).decode("utf-8", "replace")
+    except ENOENT:
+        return None
+
+
+def _ending(outcome: ScriptOutcome, status: str | None) -> str:
+    if outcome.status < 0:
+        return f"was ended by signal {-outcome.status}"
+    if outcome.status > 0:
+        return f"exited with status {outcome.status}"
+    return f"ended without an error, but hotplug-status is {status or 'empty'}; 'connected' was expected"
+
+
+def check(script: str, device: str) -> None:
+    """See that a script can be run, before anything is done.
+
+    Raises:
+        XendError: it is missing or not executable.
+    """
+    if not os.path.isfile(script):
+        raise XendError("script_failed", f"{device}: script {script} does not exist", device=device)
+    if not os.access(script, os.X_OK):
+        raise XendError(
+            "script_failed",
+            f"{device}: script {script} is not executable",
+            device=device,
+            hint=f"chmod 755 {script}",
+        )

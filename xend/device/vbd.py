@@ -1,0 +1,60 @@
+"""Disks (toolstack.md 2.2; xen/include/public/io/blkif.h)."""
+
+from xend.config import DiskConfig
+from xend.device.device import Device
+from xend.device.paths import script_path
+from xend.errors import XendError
+from xend.host import Settings
+
+
+def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
+    """The device of a configuration.
+
+    Raises:
+        XendError: its backend is none that runs here; the script is none of the script directory's.
+    """
+    name = f"vbd {config.name}"
+    if config.format != "raw" or config.backendtype not in (None, "phy"):
+        wanted = config.backendtype or f"one for {config.format} images"
+        raise XendError(
+            "unsupported",
+            f"{name}: backend {wanted} needs a device model, which this xend does not run",
+            device=name,
+            hint="use a raw image (format=raw) or a block device",
+        )
+    backend_domid = int(config.backend)
+    script = script_path(settings, config.script or "block", name)
+    params = "" if config.target is None else settings.guest_file(config.target)
+    device_type = "cdrom" if config.is_cdrom else "disk"
+    discard = {} if config.is_cdrom else {"discard-enable": str(int(config.discard is not False))}
+    return Device(
+        kind="vbd",
+        domid=domid,
+        devid=config.devid,
+        backend_domid=backend_domid,
+        name=name,
+        frontend={
+            "backend-id": str(backend_domid),
+            "state": "1",
+            "virtual-device": str(config.devid),
+            "device-type": device_type,
+            "trusted": str(int(config.trusted)),
+        },
+        backend={
+            "params": params,
+            "script": script,
+            "frontend-id": str(domid),
+            "online": "1",
+            "removable": str(int(config.is_cdrom)),
+            "bootable": "1",
+            "state": "1",
+            "dev": config.name,
+            "type": "phy",
+            "mode": config.mode,
+            "device-type": device_type,
+            **discard,
+            "specification": config.specification,
+            **({"direct-io-safe": "1"} if config.direct_io_safe else {}),
+        },
+        script=script,
+    )

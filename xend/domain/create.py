@@ -1,0 +1,239 @@
+"""domain.create: from a configuration to a domain that runs (or is paused)."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+
+from xend.config import DiskConfig, DomainConfig, VifConfig
+from xend.device import scripts
+from xend.device.device import Device
+from xend.device.plug import Plug
+from xend.device.vbd import vbd_device
+from xend.device.vif import vif_device
+from xend.domain import nodes
+from xend.domain.refusals import explained
+from xend.domain.registry import Domain, Source
+from xend.errors import XendError
+from xend.host import Host
+from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
+from xend.operation.steps import Plan, Step, Work
+
+
+def create_plan(host: Host, facts: dict[str, Any]) -> Plan:
+    """The plan for facts {source, paused}."""
+    creation = Creation(host, Source(**facts["source"]))
+    return Plan(
+        kind="domain.create",
+        domain=creation.config.name,
+        facts=facts,
+        steps=creation.steps(paused=facts["paused"]),
+        on_crash="undo",
+    )
+
+
+class Creation:
+    """The steps that make a domain of a source; they keep its domid and rings in the work's facts."""
+
+    def __init__(self, host: Host, source: Source) -> None:
+        self.host = host
+        self.source = source
+        self.config: DomainConfig = source.config()
+
+    def steps(self, *, paused: bool) -> list[Step]:
+        """In their order; disks before interfaces, as libxl has it."""
+        steps = [
+            Step("check what it needs", self.check),
+            Step("create an empty domain", self.create, self.destroy),
+            Step("give it memory", self.populate, _nothing),
+            Step("write its nodes", self.write_nodes, self.remove_nodes),
+            Step("load its kernel", self.build, _nothing),
+            Step("introduce it to the store", self.introduce, self.release),
+            Step("connect its console", self.connect_console, self.end_console),
+        ]
+        for plug in self.plugs():
+            steps += plug.attach()
+        if not paused:
+            steps.append(Step("start it", self.start))
+        return steps
+
+    def plugs(self) -> list[Plug]:
+        """One for each device."""
+        disks = [(f"vbd {disk.name}", partial(self._disk, disk)) for disk in self.config.disks]
+        vifs = [(f"vif {vif.devid}", partial(self._vif, vif)) for vif in self.config.vifs]
+        return [Plug(self.host, name, device) for name, device in disks + vifs]
+
+    def _disk(self, disk: DiskConfig, work: Work) -> Device:
+        return vbd_device(_domid(work), disk, self.host.settings)
+
+    def _vif(self, vif: VifConfig, work: Work) -> Device:
+        return vif_device(_domid(work), vif, self.host.settings)
+
+    # --- steps --------------------------------------------------------------------------------------------
+
+    async def check(self, work: Work) -> None:
+        """Everything that can be refused before anything is done."""
+        for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
+            if path is not None:
+                self._check_readable(what, self.host.settings.guest_file(path))
+        devices = self.devices(0)
+        for device in devices:
+            if device.script is not None:
+                scripts.check(device.script, device.name)
+        for device, disk in zip(devices, self.config.disks, strict=False):
+            if disk.target is not None and disk.script is None:
+                self._check_readable("disk", device.backend["params"], device.name)
+        with explained("ask for the host's memory", self.config.name):
+            info = await self.host.hypervisor.host_info()
+        if info.free_memory_kib < self.config.memory_kib:
+            raise XendError(
+                "out_of_memory",
+                f"it needs {self.config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free",
+                hint="destroy a domain, or give one less memory: xl mem-set",
+            )
+
+    def devices(self, domid: int) -> Sequence[Device]:
+        """All of the configuration."""
+        settings = self.host.settings
+        return [
+            *(vbd_device(domid, disk, settings) for disk in self.config.disks),
+            *(vif_device(domid, vif, settings) for vif in self.config.vifs),
+        ]
+
+    async def create(self, work: Work) -> None:
+        blueprint = Blueprint(
+            uuid=self.source.uuid,
+            max_vcpus=self.config.max_vcpus,
+            max_memory_kib=self.config.max_memory_kib,
+        )
+        with self._explained("create a domain"):
+            domid = await self._existing() or await self.host.hypervisor.create(blueprint)
+        work.facts["domid"] = domid
+        restarts = int(work.facts.get("restarts", 0))
+        domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
+        self.host.domains.enter(domain)
+        work.result |= {"name": self.config.name, "uuid": self.source.uuid}
+
+    async def destroy(self, work: Work) -> None:
+        """Whatever domain has this UUID: after a crash its domid may not be known."""
+        domid = work.facts.get("domid")
+        with self._explained("destroy the domain"):
+            domid = await self._existing() or domid
+            if domid is not None:
+                await destroy_domain(self.host, domid)
+        self.host.domains.forget(self.source.uuid)
+        work.facts["domid"] = None
+
+    async def populate(self, work: Work) -> None:
+        with self._explained("give it memory"):
+            await self.host.hypervisor.populate(_domid(work), self.config.memory_kib)
+
+    async def write_nodes(self, work: Work) -> None:
+        with self._explained("write its nodes"):
+            await nodes.write_first(self.host.store, _domid(work), self.config)
+
+    async def remove_nodes(self, work: Work) -> None:
+        if work.facts.get("domid") is not None:
+            with self._explained("remove its nodes"):
+                await nodes.remove_all(self.host.store, _domid(work), self.source.uuid)
+
+    async def build(self, work: Work) -> None:
+        settings = self.host.settings
+        image = Image(
+            kernel=settings.guest_file(self.config.kernel or ""),
+            ramdisk=None if self.config.ramdisk is None else settings.guest_file(self.config.ramdisk),
+            command_line=self.config.command_line,
+            vcpus=self.config.vcpus,
+        )
+        with self._explained("load its kernel"):
+            rings = await self.host.hypervisor.build(_domid(work), image)
+        work.facts["rings"] = attrs.asdict(rings)
+
+    async def introduce(self, work: Work) -> None:
+        rings, domid = _rings(work), _domid(work)
+        with self._explained("introduce it to the store"):
+            now = self.host.wall_clock()
+            await nodes.write_built(self.host.store, domid, self.config, rings, now)
+            await self.host.store.introduce(domid, rings.store_gfn, rings.store_port)
+        self.host.publish("domain", "created", domid=domid, name=self.config.name, uuid=self.source.uuid)
+
+    async def release(self, work: Work) -> None:
+        """The store lets go when the domain dies; before that it would tell everybody of its end twice."""
+
+    async def connect_console(self, work: Work) -> None:
+        rings, domid = _rings(work), _domid(work)
+        with self._explained("connect its console"):
+            await nodes.write_console(self.host.store, domid, rings)
+            await self.host.consoles.serve(domid, self.config.name, rings.console_gfn, rings.console_port)
+        domain = self.host.domains.get(domid)
+        assert domain is not None
+        domain.console = (rings.console_gfn, rings.console_port)
+        self.host.domains.save(domain)
+
+    async def end_console(self, work: Work) -> None:
+        if work.facts.get("domid") is not None:
+            await self.host.consoles.end(_domid(work))
+            with self._explained("remove its console"):
+                await nodes.remove_console(self.host.store, _domid(work))
+
+    async def start(self, work: Work) -> None:
+        await start(self.host, _domid(work), self.config.name)
+
+    # --- what they share ----------------------------------------------------------------------------------
+
+    def _explained(self, doing: str) -> Any:
+        return explained(doing, self.config.name)
+
+    async def _existing(self) -> int | None:
+        """The domid of the domain with this UUID, if there is one already that is not dying."""
+        for info in await self.host.hypervisor.domains():
+            if info.uuid == self.source.uuid and not info.is_dying:
+                return info.domid
+        return None
+
+    def _check_readable(self, what: str, path: str, device: str | None = None) -> None:
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            raise XendError(
+                "bad_image",
+                f"{device + ': ' if device else ''}{what} {path} cannot be read",
+                cause=error.strerror,
+                device=device,
+            ) from error
+
+
+async def start(host: Host, domid: int, name: str) -> None:
+    """Let a domain run; its time counts from the first one on."""
+    with explained("start it", name):
+        await host.hypervisor.unpause(domid)
+    domain = host.domains.get(domid)
+    if domain is not None and domain.start_time is None:
+        domain.start_time = host.wall_clock()
+        host.domains.save(domain)
+    host.publish("domain", "unpaused", domid=domid, name=name)
+
+
+async def destroy_domain(host: Host, domid: int) -> None:
+    """End a domain, if it is there."""
+    try:
+        await host.hypervisor.destroy(domid)
+    except HypervisorError as error:
+        if await host.hypervisor.domain(domid) is not None:
+            raise error
+
+
+async def _nothing(work: Work) -> None:
+    """What it did goes with the domain."""
+
+
+def _domid(work: Work) -> int:
+    domid = work.facts["domid"]
+    assert isinstance(domid, int)
+    return domid
+
+
+def _rings(work: Work) -> Rings:
+    return Rings(**work.facts["rings"])

@@ -1,0 +1,149 @@
+"""domain.destroy, and the end of a domain that died by itself."""
+
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import attrs
+import trio
+
+from xenclient.store.aio import Client
+from xend.device.device import Device
+from xend.device.plug import Plug
+from xend.domain import nodes
+from xend.domain.create import destroy_domain
+from xend.domain.refusals import explained
+from xend.host import Host
+from xend.hypervisor import HypervisorError
+from xend.operation.steps import Plan, Step, Work
+from xenstore.errors import ENOENT
+
+#: How long a dying domain is waited for, in seconds; somebody may have its pages mapped.
+GONE_SECONDS = 10.0
+#: How often it is looked at when nothing says that it has gone.
+LOOK_SECONDS = 1.0
+
+
+async def destroy_facts(host: Host, domid: int, uuid: str, name: str) -> dict[str, Any]:
+    """What a destruction has to know, some of it read from the store."""
+    with explained("look for its devices", name):
+        devices = await devices_in_store(host.store, domid)
+    return {
+        "domid": domid,
+        "uuid": uuid,
+        "name": name,
+        "devices": [attrs.asdict(device) for device in devices],
+    }
+
+
+def destroy_plan(host: Host, facts: dict[str, Any], kind: str = "domain.destroy") -> Plan:
+    """The plan for facts of `destroy_facts`."""
+    destruction = Destruction(host, facts)
+    steps = [*destruction.steps(), Step("forget it", destruction.forget)]
+    return Plan(kind=kind, domain=facts["name"], facts=facts, steps=steps, on_crash="resume")
+
+
+class Destruction:
+    """The steps that end a domain and remove everything of it."""
+
+    def __init__(self, host: Host, facts: dict[str, Any]) -> None:
+        self.host = host
+        self.domid: int = facts["domid"]
+        self.uuid: str = facts["uuid"]
+        self.name: str = facts["name"]
+        self.devices = [Device(**device) for device in facts["devices"]]
+
+    def steps(self) -> list[Step]:
+        """In their order: what is the guest's first, the domain itself after its devices."""
+        steps = [Step("pause it", self.pause, on_failure="go on")]
+        for device in self.devices:
+            steps += Plug(self.host, device.name, partial(_same, device)).detach()
+        return [
+            *steps,
+            Step("end its console", self.end_console),
+            Step("destroy it", self.destroy),
+            Step("remove its nodes", self.remove_nodes),
+            Step("wait until it is gone", self.await_end, on_failure="go on"),
+        ]
+
+    async def pause(self, work: Work) -> None:
+        with suppress(HypervisorError):  # it is gone already
+            await self.host.hypervisor.pause(self.domid)
+
+    async def end_console(self, work: Work) -> None:
+        await self.host.consoles.end(self.domid)
+        with explained("remove its console", self.name):
+            await nodes.remove_console(self.host.store, self.domid)
+
+    async def destroy(self, work: Work) -> None:
+        with explained("destroy it", self.name):
+            await destroy_domain(self.host, self.domid)
+
+    async def remove_nodes(self, work: Work) -> None:
+        with explained("remove its nodes", self.name):
+            await nodes.remove_all(self.host.store, self.domid, self.uuid)
+
+    async def await_end(self, work: Work) -> None:
+        async with self.host.store.watch("@releaseDomain") as watch:
+            with work.waiting("the hypervisor to let go of it", GONE_SECONDS):
+                while await self._is_there():
+                    with trio.move_on_after(LOOK_SECONDS):
+                        await watch.next()
+
+    async def forget(self, work: Work) -> None:
+        domain = self.host.domains.by_uuid(self.uuid)
+        if domain is not None and domain.domid == self.domid:
+            self.host.domains.forget(self.uuid)
+        what = "reaped" if work.facts.get("reason") else "destroyed"
+        self.host.publish(
+            "domain", what, domid=self.domid, name=self.name, uuid=self.uuid, reason=work.facts.get("reason")
+        )
+
+    async def _is_there(self) -> bool:
+        info = await self.host.hypervisor.domain(self.domid)
+        return info is not None and info.uuid == self.uuid
+
+
+def _same(device: Device, work: Work) -> Device:
+    return device
+
+
+async def devices_in_store(store: Client, domid: int) -> list[Device]:
+    """All vifs and vbds of a domain, from the toolstack's own copy, which no guest can write (XSA-175)."""
+    top = f"/libxl/{domid}/device"
+    devices = []
+    for kind in ("vbd", "vif"):
+        for devid in await _names(store, f"{top}/{kind}"):
+            keys = {}
+            for key in ("backend", "script", "dev", "vifname", "params"):
+                try:
+                    keys[key] = (await store.read(f"{top}/{kind}/{devid}/{key}")).decode("utf-8", "replace")
+                except ENOENT:
+                    continue
+            if devid.isdigit() and "backend" in keys:
+                devices.append(_device(kind, domid, int(devid), keys))
+    return devices
+
+
+def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:
+    words = keys["backend"].split("/")  # /local/domain/B/backend/...
+    backend_domid = int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
+    name = f"vif {devid}" if kind == "vif" else f"vbd {keys.get('dev', devid)}"
+    return Device(
+        kind=kind,
+        domid=domid,
+        devid=devid,
+        backend_domid=backend_domid,
+        name=name,
+        frontend={},
+        backend={},
+        script=keys.get("script"),
+        interface=keys.get("vifname") or f"vif{domid}.{devid}" if kind == "vif" else None,
+    )
+
+
+async def _names(store: Client, path: str) -> list[str]:
+    try:
+        return await store.directory(path)
+    except ENOENT:
+        return []

@@ -1,0 +1,162 @@
+"""Does what the end of a domain asks for; takes in those that are half dead.
+
+Watches @releaseDomain: xenstored hears of every end from the hypervisor.  It is looked at again when an
+operation ends, because a domain that is worked on is left alone.
+"""
+
+import uuid as uuids
+from typing import Any
+
+import trio
+
+from xenclient.store.errors import ClientError
+from xend.domain.change import reason_name
+from xend.domain.destroy import destroy_facts, destroy_plan
+from xend.domain.registry import Domain
+from xend.domain.restart import (
+    brake,
+    dump_path,
+    dump_plan,
+    free_name,
+    restart_plan,
+    restarted_source,
+    soft_reset_plan,
+)
+from xend.errors import XendError
+from xend.host import Host
+from xend.hypervisor import DomainInfo, HypervisorError
+from xend.operation.registry import Operations
+from xend.operation.running import Operation
+from xend.operation.steps import Plan
+from xenstore.errors import XenstoreError
+
+import attrs  # isort: skip
+
+#: How often all domains are looked at without having been told: a lost notification must not leave one.
+LOOK_SECONDS = 20.0
+#: How long it takes at most until an operation that failed is tried again.
+RETRY_MAX_SECONDS = 60.0
+
+
+class Keeper:
+    """Looks after the domains of this xend."""
+
+    def __init__(self, host: Host, operations: Operations) -> None:
+        self._host = host
+        self._operations = operations
+        self._due = trio.Event()
+        #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def look_soon(self) -> None:
+        """Something may have changed."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Keep looking, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch)
+            while True:
+                with trio.move_on_at(self._next_look()):
+                    await self._due.wait()
+                self._due = trio.Event()
+                try:
+                    await self.look()
+                except (HypervisorError, XendError) as error:
+                    self._host.log(f"cannot look after domains: {error}")
+
+    def _next_look(self) -> float:
+        """When to look at the latest, on trio's clock."""
+        return min([trio.current_time() + LOOK_SECONDS, *(at for _, at in self._failures.values())])
+
+    def _start(self, domain: Domain, plan: Plan, more_locks: list[str] | None = None) -> None:
+        operation = self._operations.start(plan, domain.locks + (more_locks or []))
+        operation.on_end = lambda: self._ended_operation(domain, operation)
+
+    def _ended_operation(self, domain: Domain, operation: Operation) -> None:
+        """What failed is tried again, ever later."""
+        failures, _ = self._failures.pop(domain.uuid, (0, 0.0))
+        if operation.error is not None and self._host.domains.by_uuid(domain.uuid) is domain:
+            wait_s = min(RETRY_MAX_SECONDS, 2.0**failures)
+            self._failures[domain.uuid] = (failures + 1, trio.current_time() + wait_s)
+        self.look_soon()
+
+    def _must_wait(self, domain: Domain) -> bool:
+        _, at = self._failures.get(domain.uuid, (0, 0.0))
+        return trio.current_time() < at
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with self._host.store.watch("@releaseDomain") as watch:
+                    while True:
+                        await watch.next()
+                        self.look_soon()
+            except (ClientError, XenstoreError) as error:
+                self._host.log(f"the store does not say when domains end: {error}")
+                await trio.sleep(1)
+
+    async def look(self) -> None:
+        """Look at all domains once."""
+        infos = {info.domid: info for info in await self._host.hypervisor.domains()}
+        for domain in self._host.domains:
+            if self._must_wait(domain) or any(self._operations.on_domain(lock) for lock in domain.locks):
+                continue
+            info = infos.get(domain.domid)
+            if info is None or info.uuid != domain.uuid or info.is_dying:
+                await self._reap(domain)
+            elif info.is_shutdown and not domain.seen_shutdown:
+                await self._ended(domain, info)
+
+    async def _reap(self, domain: Domain) -> None:
+        reason = "destroyed by others than xend, or killed by the hypervisor"
+        self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
+        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
+        facts["reason"] = reason
+        self._start(domain, destroy_plan(self._host, facts, "domain.reap"))
+
+    async def _ended(self, domain: Domain, info: DomainInfo) -> None:
+        event = reason_name(info)
+        action = domain.config.actions.get(event, "preserve" if event == "suspend" else "destroy")
+        what = "crashed" if event == "crash" else "shutdown"
+        if domain.uuid not in self._failures:
+            self._host.log(f"{domain.name} (domain {domain.domid}) has shut down: {event}; {action}")
+            self._host.publish(
+                "domain", what, domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=event
+            )
+        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
+        facts["why"] = event
+        match action:
+            case "preserve":
+                domain.seen_shutdown = True
+                self._host.domains.save(domain)
+            case "destroy":
+                self._start(domain, destroy_plan(self._host, facts))
+            case "coredump-destroy":
+                facts["dump"] = dump_path(self._host, domain.name)
+                self._start(domain, dump_plan(self._host, facts))
+            case "soft-reset":
+                self._soft_reset(domain, facts)
+            case _:
+                self._restart(domain, facts, action)
+
+    def _restart(self, domain: Domain, old: dict[str, Any], action: str) -> None:
+        host = self._host
+        restarts, wait_s = brake(domain, host.wall_clock())
+        keep_old = free_name(host, domain.name) if action == "rename-restart" else None
+        new_uuid = str(uuids.UUID(int=host.random.getrandbits(128), version=4)) if keep_old else None
+        facts = {
+            "source": attrs.asdict(restarted_source(host, domain, new_uuid)),
+            "old": old,
+            "reason": None,
+            "restarts": restarts,
+            "wait_s": wait_s,
+            "dump": dump_path(host, domain.name) if action == "coredump-restart" else None,
+            "keep_old": keep_old,
+        }
+        host.publish("domain", "restarting", domid=domain.domid, name=domain.name, uuid=domain.uuid)
+        self._start(domain, restart_plan(host, facts), [f"uuid {new_uuid}"] if new_uuid else None)
+
+    def _soft_reset(self, domain: Domain, old: dict[str, Any]) -> None:
+        facts = {"source": attrs.asdict(domain.source), "old": old}
+        self._start(domain, soft_reset_plan(self._host, facts))

@@ -1,0 +1,166 @@
+"""What stands in the store of a domain, beside its devices (toolstack.md 1.1).
+
+Permissions: the guest reads what is the toolstack's and owns what is its own.  Everything that shall not be
+the guest's to read later is never below a node that is.
+"""
+
+from contextlib import suppress
+
+from xenclient.store.aio import Client, Transaction
+from xend.config import DomainConfig
+from xend.hypervisor import Rings
+from xenstore.errors import ENOENT
+
+#: Nodes that the guest owns, below its home.
+GUESTS_OWN = ("data", "drivers", "feature", "attr", "error")
+CONTROL = ("shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq")
+CONSOLE_LIMIT_BYTES = 1 << 20
+
+
+def home(domid: int) -> str:
+    """/local/domain/N."""
+    return f"/local/domain/{domid}"
+
+
+async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
+    """The domain's skeleton, before it has memory."""
+    top, vm, own = home(domid), f"/vm/{config.uuid}", f"/libxl/{domid}"
+    read_only, guests, hidden = ["n0", f"r{domid}"], [f"n{domid}"], ["n0"]
+
+    async def body(tx: Transaction) -> None:
+        with suppress(ENOENT):
+            await tx.rm(top)
+        for path, perms in (
+            (top, read_only),
+            (vm, read_only),
+            (own, hidden),
+            (f"{own}/device", hidden),
+        ):
+            await tx.mkdir(path)
+            await tx.set_perms(path, perms)
+        await tx.write(f"{top}/vm", vm)
+        await tx.write(f"{top}/name", config.name)
+        for name in ("cpu", "memory", "device", "control"):
+            await tx.mkdir(f"{top}/{name}")
+        own_nodes = [
+            "device/suspend/event-channel",
+            *(f"control/{name}" for name in CONTROL),
+            *GUESTS_OWN,
+            *(("libxl", "device-model") if config.driver_domain else ()),
+        ]
+        for name in own_nodes:
+            await tx.mkdir(f"{top}/{name}")
+            await tx.set_perms(f"{top}/{name}", guests)
+        await tx.write(f"{vm}/uuid", str(config.uuid))
+        await tx.write(f"{vm}/name", config.name)
+        await tx.write(f"{top}/control/platform-feature-multiprocessor-suspend", "1")
+        await tx.write(f"{top}/control/platform-feature-xs_reset_watches", "1")
+        await tx.write(f"{own}/type", config.type)
+        await tx.write(f"{own}/dm-version", "qemu_xen")
+
+    await store.run_transaction(body)
+
+
+async def write_built(
+    store: Client, domid: int, config: DomainConfig, rings: Rings, start_time: float
+) -> None:
+    """What is known once the image was loaded."""
+    top, vm = home(domid), f"/vm/{config.uuid}"
+    nodes = {
+        f"{top}/memory/static-max": str(config.max_memory_kib),
+        f"{top}/memory/target": str(config.memory_kib),
+        f"{top}/memory/videoram": "0",
+        f"{top}/domid": str(domid),
+        f"{top}/store/port": str(rings.store_port),
+        f"{top}/store/ring-ref": str(rings.store_gfn),
+    }
+    for vcpu in range(config.max_vcpus):
+        nodes[f"{top}/cpu/{vcpu}/availability"] = "online" if vcpu < config.vcpus else "offline"
+    nodes |= {
+        f"{vm}/image/ostype": "linux",
+        f"{vm}/image/kernel": config.kernel or "",
+        **({f"{vm}/image/ramdisk": config.ramdisk} if config.ramdisk else {}),
+        f"{vm}/image/cmdline": config.command_line,
+        f"{vm}/start_time": f"{start_time:.2f}",
+    }
+
+    async def body(tx: Transaction) -> None:
+        for path, value in nodes.items():
+            await tx.write(path, value)
+
+    await store.run_transaction(body)
+
+
+async def write_console(store: Client, domid: int, rings: Rings) -> None:
+    """The console's ends; what it is made of is the guest's to read only (XSA-57)."""
+    front, back = f"{home(domid)}/console", f"{home(0)}/backend/console/{domid}/0"
+    own = f"/libxl/{domid}/device/console/0"
+    read_only = ["n0", f"r{domid}"]
+    ends = {"frontend": front, "frontend-id": str(domid), "online": "1", "state": "1", "protocol": "vt100"}
+
+    async def body(tx: Transaction) -> None:
+        for path in (front, back, own):
+            with suppress(ENOENT):
+                await tx.rm(path)
+        await tx.mkdir(front)
+        await tx.set_perms(front, read_only)
+        for key, value in {
+            "backend": back,
+            "backend-id": "0",
+            "limit": str(CONSOLE_LIMIT_BYTES),
+            "type": "xenconsoled",
+            "output": "pty",
+            "tty": "",
+            "port": str(rings.console_port),
+            "ring-ref": str(rings.console_gfn),
+        }.items():
+            await tx.write(f"{front}/{key}", value)
+        await tx.mkdir(back)
+        await tx.set_perms(back, read_only)
+        for key, value in ends.items():
+            await tx.write(f"{back}/{key}", value)
+        for key, value in {"frontend": front, "backend": back, **ends}.items():
+            await tx.write(f"{own}/{key}", value)
+
+    await store.run_transaction(body)
+
+
+async def remove_console(store: Client, domid: int) -> None:
+    """The console's backend; the rest goes with the domain's own nodes."""
+    await _remove(store, f"{home(0)}/backend/console/{domid}", f"{home(domid)}/console")
+
+
+async def remove_all(store: Client, domid: int, uuid: str) -> None:
+    """Everything of a domain, backends in dom0 that are left included."""
+
+    async def body(tx: Transaction) -> None:
+        paths = [home(domid), f"/vm/{uuid}", f"/libxl/{domid}"]
+        backend = f"{home(0)}/backend"
+        with suppress(ENOENT):
+            paths += [f"{backend}/{kind}/{domid}" for kind in await tx.directory(backend)]
+        for path in paths:
+            with suppress(ENOENT):
+                await tx.rm(path)
+
+    await store.run_transaction(body)
+
+
+async def rename(store: Client, domid: int, uuid: str, name: str) -> None:
+    """Both places where a domain's name stands."""
+
+    async def body(tx: Transaction) -> None:
+        await tx.write(f"{home(domid)}/name", name)
+        await tx.write(f"/vm/{uuid}/name", name)
+
+    await store.run_transaction(body)
+
+
+async def set_memory_target(store: Client, domid: int, target_kib: int) -> None:
+    """What the guest's balloon driver follows."""
+    await store.write(f"{home(domid)}/memory/target", str(target_kib))
+
+
+async def _remove(store: Client, *paths: str) -> None:
+    for path in paths:
+        with suppress(ENOENT):
+            await store.rm(path)

@@ -1,0 +1,191 @@
+"""The domains that this xend made: by domid, name and UUID, and as files, so that another xend knows them.
+
+RUNDIR/domains/UUID holds what a configuration was made of, not what it came to: it is parsed again.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgpack
+from sortedcontainers import SortedDict
+
+from xend.config import DomainConfig
+from xend.config.domain import parse
+from xend.errors import XendError
+from xend.files import replace
+
+
+@attrs.define(kw_only=True)
+class Source:
+    """What a configuration is made of.
+
+    Attributes:
+        text, name, directory, extra: what the client sent; `name` and `directory` are the file's.
+        file: what the text is called in errors.
+        uuid, macs: chosen here where the text says nothing; macs by vif.
+        renamed: the name given later, if any.
+    """
+
+    text: str
+    file: str
+    name: str | None
+    directory: str | None
+    extra: list[str]
+    uuid: str
+    macs: list[str]
+    renamed: str | None = None
+
+    def config(self) -> DomainConfig:
+        """The configuration, with nothing left to choose.
+
+        Raises:
+            XendError: bad_config.
+        """
+        config = parse(
+            self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
+        )
+        vifs = [
+            attrs.evolve(vif, mac=vif.mac or mac, devid=index if vif.devid is None else vif.devid)
+            for index, (vif, mac) in enumerate(zip(config.vifs, self.macs, strict=True))
+        ]
+        return attrs.evolve(config, uuid=self.uuid, vifs=vifs, name=self.renamed or config.name)
+
+
+@attrs.define(kw_only=True, eq=False)
+class Domain:
+    """A domain.
+
+    Attributes:
+        start_time: when it was unpaused first, seconds since 1970; None: not yet.
+        restarts: how often it was restarted in a row without having run for a while.
+        awaited: what a shutdown was asked for ("poweroff", "reboot"), None: nothing.
+        seen_shutdown: its end was acted on, and it is kept.
+    """
+
+    source: Source
+    config: DomainConfig
+    domid: int
+    start_time: float | None = None
+    restarts: int = 0
+    awaited: str | None = None
+    seen_shutdown: bool = False
+    console: tuple[int, int] | None = None  # gfn, port
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def uuid(self) -> str:
+        return self.source.uuid
+
+    @property
+    def locks(self) -> list[str]:
+        """What an operation on it holds."""
+        return [f"uuid {self.uuid}", f"name {self.name}"]
+
+
+class Domains:
+    """All of them, in the order of their domids."""
+
+    def __init__(self, directory: Path, log: Callable[[str], object]) -> None:
+        self._directory = directory
+        self._log = log
+        self._by_domid: SortedDict[int, Domain] = SortedDict()
+        self._by_name: dict[str, Domain] = {}
+        self._by_uuid: dict[str, Domain] = {}
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def __iter__(self) -> Iterator[Domain]:
+        return iter(list(self._by_domid.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_domid)
+
+    def get(self, domid: int) -> Domain | None:
+        return self._by_domid.get(domid)
+
+    def by_name(self, name: str) -> Domain | None:
+        return self._by_name.get(name)
+
+    def by_uuid(self, uuid: str) -> Domain | None:
+        return self._by_uuid.get(uuid)
+
+    def enter(self, domain: Domain) -> None:
+        """Know a domain from now on, in the place of one with its UUID."""
+        self.forget(domain.uuid, keep_file=True)
+        self._by_domid[domain.domid] = domain
+        self._by_name[domain.name] = domain
+        self._by_uuid[domain.uuid] = domain
+        self.save(domain)
+
+    def forget(self, uuid: str, keep_file: bool = False) -> None:
+        """Know it no longer; nothing happens if it is not known."""
+        domain = self._by_uuid.pop(uuid, None)
+        if domain is not None:
+            self._by_domid.pop(domain.domid, None)
+            if self._by_name.get(domain.name) is domain:
+                del self._by_name[domain.name]
+        if not keep_file:
+            self._path(uuid).unlink(missing_ok=True)
+
+    def rename(self, domain: Domain, name: str) -> None:
+        """Give it another name."""
+        if self._by_name.get(domain.name) is domain:
+            del self._by_name[domain.name]
+        domain.source.renamed = name
+        domain.config = attrs.evolve(domain.config, name=name)
+        self._by_name[name] = domain
+        self.save(domain)
+
+    def save(self, domain: Domain) -> None:
+        """Write what changed of it.
+
+        Raises:
+            XendError: internal: the disk is full, for instance.
+        """
+        fields = {
+            "source": attrs.asdict(domain.source),
+            "domid": domain.domid,
+            "start_time": domain.start_time,
+            "restarts": domain.restarts,
+            "awaited": domain.awaited,
+            "seen_shutdown": domain.seen_shutdown,
+            "console": domain.console,
+        }
+        try:
+            replace(self._path(domain.uuid), msgpack.packb(fields))
+        except OSError as error:
+            raise XendError("internal", f"cannot write {error.filename}", cause=error.strerror) from error
+
+    def load(self) -> None:
+        """Know the domains of the xend before this one; what cannot be used is told and left."""
+        for name in sorted(os.listdir(self._directory)):
+            path = self._directory / name
+            if name.startswith("."):
+                path.unlink()
+                continue
+            try:
+                domain = self._read(msgpack.unpackb(path.read_bytes()))
+            except (ValueError, KeyError, TypeError, msgpack.UnpackException, XendError, OSError) as error:
+                self._log(f"{path}: cannot be used ({error}); the domain goes on unmanaged")
+                continue
+            self._by_domid[domain.domid] = domain
+            self._by_name[domain.name] = domain
+            self._by_uuid[domain.uuid] = domain
+
+    def _read(self, fields: dict[str, Any]) -> Domain:
+        source = Source(**fields.pop("source"))
+        console = fields.pop("console")
+        return Domain(
+            source=source,
+            config=source.config(),
+            console=None if console is None else tuple(console),
+            **fields,
+        )
+
+    def _path(self, uuid: str) -> Path:
+        return self._directory / uuid

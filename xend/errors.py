@@ -1,0 +1,83 @@
+"""What went wrong, for the person who has to mend it: one class, a code for programs, fields for both.
+
+The same map travels over the bus (docs/bus.md, "Errors").
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: All codes an error may have, and what each means.
+CODES = {
+    "bad_request": "the call is malformed: unknown method, missing or wrong parameter",
+    "bad_config": "the configuration is wrong; message holds file and line",
+    "not_permitted": "this socket, or this user, may not do that",
+    "no_such_domain": "no domain has this name, domid or UUID",
+    "no_such_device": "the domain has no such device",
+    "no_such_operation": "no operation has this id (those that ended are forgotten after a while)",
+    "name_in_use": "another domain has this name",
+    "uuid_in_use": "another domain has this UUID",
+    "wrong_state": "the domain's state does not allow this",
+    "busy": "another operation on this domain has not ended",
+    "out_of_memory": "the host has not enough free memory",
+    "bad_image": "kernel, ramdisk or disk cannot be read or is none",
+    "guest_died": "the domain ended while it was worked on",
+    "no_answer": "somebody did not do in time what was awaited; waited_s says how long",
+    "script_failed": "a hotplug script failed; script_output holds its last lines",
+    "device_failed": "a backend or frontend refused or gave up",
+    "cancelled": "the operation was cancelled, and undone",
+    "too_slow": "the listener fell behind the event stream, or asked for events no longer kept",
+    "hypervisor_failed": "the hypervisor refused; cause says why",
+    "store_failed": "xenstored refused or is gone; cause says why",
+    "unsupported": "this program cannot do that (yet)",
+    "internal": "a fault of xend's own; the log has the traceback",
+}
+
+
+class XendError(Exception):
+    """A refusal or a failure, in one line.
+
+    Args:
+        code: one of CODES.
+        message: what failed, on what, what was expected; one line, without the hint.
+        domain: name of the domain concerned (or its domid as text where it has no name).
+        device: for example "vif 0" or "vbd xvda".
+        step: name of the operation's step that failed.
+        waited_s: how long something was waited for, in seconds.
+        cause: the lower layer's words.
+        hint: what to do next.
+        script_output: the last lines of a script's output.
+    """
+
+    FIELDS = ("domain", "device", "step", "waited_s", "cause", "hint", "script_output")
+
+    def __init__(self, code: str, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        assert code in CODES, code
+        assert set(fields) <= set(self.FIELDS), fields
+        self.code = code
+        self.message = message
+        self.fields = {name: value for name, value in fields.items() if value is not None}
+
+    def annotated(self, **fields: Any) -> "XendError":
+        """The same error with fields added that it did not have."""
+        return XendError(self.code, self.message, **{**fields, **self.fields})
+
+    def as_map(self) -> dict[str, Any]:
+        """As it travels over the bus: {code, message, and those of FIELDS that are known}."""
+        return {"code": self.code, "message": self.message, **self.fields}
+
+    @classmethod
+    def from_map(cls, fields: Mapping[str, Any]) -> "XendError":
+        """The inverse of `as_map`, for records on disk; unknown codes become "internal"."""
+        code = fields.get("code")
+        known = {name: fields[name] for name in cls.FIELDS if name in fields}
+        return cls(code if code in CODES else "internal", str(fields.get("message", "")), **known)
+
+    def __str__(self) -> str:
+        """One line: message, cause, hint."""
+        text = self.message
+        if cause := self.fields.get("cause"):
+            text += f": {cause}"
+        if hint := self.fields.get("hint"):
+            text += f" ({hint})"
+        return text

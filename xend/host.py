@@ -1,0 +1,92 @@
+"""What operations work with: the hypervisor, the store, and how this host is set up."""
+
+import random
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from xenclient.store.aio import Client as StoreClient
+from xend.hypervisor import Hypervisor
+
+if TYPE_CHECKING:
+    from xend.console.service import Consoles
+    from xend.device.backends import Backends
+    from xend.domain.registry import Domains
+
+
+#: Whose conventions this system follows.
+PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
+
+
+@attrs.frozen
+class ScriptOutcome:
+    """How a script ended: its exit status (negative: the signal that ended it), the end of its output."""
+
+    status: int
+    output: str
+
+
+#: Runs argv with an environment for at most so many seconds; XendError: it cannot, or did not end.
+RunScript = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[ScriptOutcome]]
+
+#: Tells listeners: (kind, what, fields), see docs/bus.md, "Events".
+Publish = Callable[..., object]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How this dom0 is set up.
+
+    Attributes:
+        platform: whose conventions scripts and backends follow: "linux" or "netbsd".
+        root: put before the paths of guests' files; "" for none.
+        script_directory: the only one whose scripts are run.
+        store_socket: what scripts find in XENSTORED_PATH.
+        init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
+            end, a backend to close.
+    """
+
+    platform: str = PLATFORM
+    root: str = ""
+    script_directory: Path
+    dump_directory: Path
+    store_socket: str
+    init_seconds: float = 10.0
+    hotplug_seconds: float = 40.0
+    destroy_seconds: float = 10.0
+
+    @property
+    def default_bridge(self) -> str:
+        """Where a vif goes that names no bridge."""
+        return "bridge0" if self.platform == "netbsd" else "xenbr0"
+
+    def guest_file(self, path: str) -> str:
+        """Where a path of a domain's configuration lies."""
+        return self.root + path if self.root else path
+
+
+@attrs.frozen(kw_only=True)
+class Host:
+    """Everything an operation touches; each is a seam that a simulated world puts its own in.
+
+    Attributes:
+        random: for MAC addresses and UUIDs.
+        wall_clock: seconds since 1970.
+        publish: tells listeners of an event.
+        log: one line into xend's log.
+    """
+
+    hypervisor: Hypervisor
+    store: StoreClient
+    settings: Settings
+    domains: "Domains"
+    backends: "Backends"
+    consoles: "Consoles"
+    run_script: RunScript
+    random: random.Random
+    wall_clock: Callable[[], float]
+    publish: Publish
+    log: Callable[[str], object]

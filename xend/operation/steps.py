@@ -1,0 +1,93 @@
+"""Steps, and the plans made of them."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import attrs
+import trio
+
+from xend.errors import XendError
+
+#: How long undoing one step may take, in seconds.
+UNDO_SECONDS = 60.0
+
+
+class Work:
+    """What the steps of one operation share.
+
+    Attributes:
+        facts: what they found and chose; on disk before each step begins, so only what MessagePack holds.
+        result: what the operation's call answers with.
+    """
+
+    def __init__(self, facts: dict[str, Any], on_waiting: Callable[[], object] = lambda: None) -> None:
+        self.facts = facts
+        self.result: dict[str, Any] = {}
+        self._waiting: tuple[str, float, float] | None = None
+        self._on_waiting = on_waiting
+
+    @contextmanager
+    def waiting(self, what: str, seconds: float) -> Iterator[None]:
+        """Waits for `what` in the block, at most so long; everybody who follows the operation sees it.
+
+        Raises:
+            XendError: no_answer: it did not come.
+        """
+        before, self._waiting = self._waiting, (what, trio.current_time(), seconds)
+        self._on_waiting()
+        try:
+            with trio.move_on_after(seconds) as scope:
+                yield
+            if scope.cancelled_caught:
+                raise XendError("no_answer", f"waited {seconds:g} s for {what}", waited_s=seconds)
+        finally:
+            self._waiting = before
+
+    def waiting_map(self) -> dict[str, Any] | None:
+        """What is waited for just now: {for, since_s, deadline_s}; None: nothing."""
+        if self._waiting is None:
+            return None
+        what, since, seconds = self._waiting
+        return {"for": what, "since_s": trio.current_time() - since, "deadline_s": seconds}
+
+
+Action = Callable[[Work], Awaitable[None]]
+
+
+@attrs.frozen
+class Step:
+    """One step.
+
+    Attributes:
+        name: what is done, in the imperative, for people: "build the image".
+        do: does it; done again where a crash may have come between.
+        undo: leaves nothing of it, whether it was done wholly, in part or not at all; None: there is
+            nothing to undo, or no way back.
+        on_failure: "undo" what was done so far, or "go on" (the first failure is told in the end).
+    """
+
+    name: str
+    do: Action
+    undo: Action | None = None
+    on_failure: Literal["undo", "go on"] = "undo"
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What an operation is going to do.
+
+    Attributes:
+        kind: the call it belongs to, "domain.create".
+        domain: name of the domain, for people.
+        facts: what the plan can be made from again.
+        steps: in their order.
+        on_crash: what another xend does with it: "undo" it all, or "resume" it: undo back to the nearest
+            step without an undo, and go on from there.
+    """
+
+    kind: str
+    domain: str
+    facts: dict[str, Any]
+    steps: Sequence[Step]
+    on_crash: Literal["undo", "resume"]

@@ -1,0 +1,136 @@
+"""`python -m xend.simulator DIR`: the process that keeps a simulated host alive."""
+
+import argparse
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from socket import socket
+
+import trio
+
+from xend.simulator.description import DEFAULT_CPUS, DEFAULT_MEMORY_KIB, FLAVOURS, KIB, Hardware
+from xend.simulator.host import SimulatedHost
+from xend.simulator.place import Place
+from xend.simulator.server import Server
+from xend.simulator.wire import SOCKET_NAME
+from xenstore.daemon import files
+from xenstore.daemon.start import (
+    Program,
+    StartError,
+    internal_error,
+    open_standard_descriptors,
+    raise_descriptor_limit,
+)
+
+PROGRAM = Program("xend-simulator")
+PID_FILE = "host.pid"
+#: How long --exit-when-idle waits for a first client, in seconds.
+FIRST_CLIENT_SECONDS = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; returns its exit status."""
+    open_standard_descriptors()
+    options = _parse(arguments)
+    raise_descriptor_limit()
+    report = (lambda failure: None) if options.no_fork else PROGRAM.detach()
+    try:
+        _run(options, report)
+    except StartError as error:
+        return _fail(str(error), options, report)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", options, report)
+    except Exception as error:
+        return _fail(internal_error(error), options, report)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="xend-simulator", description="Keep a simulated host in a directory alive."
+    )
+    parser.add_argument("directory", type=os.path.abspath, help="where its pages, sockets and files are")
+    parser.add_argument("--cpus", type=int, default=DEFAULT_CPUS)
+    parser.add_argument("--memory-mib", type=int, default=DEFAULT_MEMORY_KIB // KIB)
+    parser.add_argument("--flavour", choices=FLAVOURS, default=FLAVOURS[0], help="of dom0's kernel")
+    parser.add_argument("--backend-faults", default="", help="words, see xend.simulator.backend")
+    parser.add_argument("--seed", type=int, default=None, help="of all that is left to chance")
+    parser.add_argument("--no-fork", action="store_true", help="stay in the foreground")
+    parser.add_argument("--exit-when-idle", action="store_true", help="end with the last client and domain")
+    options = parser.parse_args(arguments)
+    try:
+        options.hardware = Hardware(
+            cpus=options.cpus,
+            memory_kib=options.memory_mib * KIB,
+            flavour=options.flavour,
+            backend_faults=options.backend_faults,
+        )
+    except ValueError:
+        parser.error("a host has 1 to 4095 CPUs, and 128 MiB of memory at least")
+    return options
+
+
+def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> None:
+    directory = options.directory
+    Place(directory).make()
+    with ExitStack() as stack:
+        path = os.path.join(directory, SOCKET_NAME)
+        listener = stack.enter_context(files.listening(path, "simulated host"))
+        stack.enter_context(files.pid_file(os.path.join(directory, PID_FILE)))
+        trio.run(_serve, options, listener, report)
+
+
+async def _serve(options: argparse.Namespace, listener: socket, report: Callable[[str | None], None]) -> None:
+    host = SimulatedHost(options.directory, random=random.Random(options.seed), hardware=options.hardware)
+    server = Server(host)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(host.run)
+            nursery.start_soon(_end_on_signal, nursery.cancel_scope)
+            if options.exit_when_idle:
+                nursery.start_soon(_end_when_idle, host, server, nursery.cancel_scope)
+            report(None)
+            listener.setblocking(False)
+            socket_listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+            await trio.serve_listeners(server, [socket_listener])
+    finally:
+        host.power_off()
+        for line in host.faults:
+            PROGRAM.say(line)
+
+
+async def _end_on_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+async def _end_when_idle(host: SimulatedHost, server: Server, scope: trio.CancelScope) -> None:
+    idle = trio.Event()
+
+    def look() -> None:
+        if not server.clients and not host.has_guests:
+            idle.set()
+
+    server.on_idle = host.on_gone = look
+    await trio.sleep(0)
+    with trio.move_on_after(FIRST_CLIENT_SECONDS):
+        await idle.wait()
+    look()
+    await idle.wait()
+    scope.cancel()
+
+
+def _fail(line: str, options: argparse.Namespace, report: Callable[[str | None], None]) -> int:
+    if options.no_fork:
+        PROGRAM.say(line)
+    report(line)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""dom0's kernel: it drives the backends of all domains over the one store ring of dom0's."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import trio
+
+from xend.simulator.backend import Backend
+from xend.simulator.channel import Channel
+from xend.simulator.drivers import KINDS
+from xend.simulator.gate import Gate
+from xend.simulator.inbox import Inbox
+from xend.simulator.store_client import StoreClient, StoreError
+
+#: Nodes of a backend's directory that a driver looks at; all others may change as they like.
+_LOOKED_AT = ("state", "online", "hotplug-status", "physical-device", "frontend")
+_ROOT = "backend"
+
+Key = tuple[str, str, str]
+
+
+class Dom0Kernel:
+    """flavour: "linux" or "netbsd".  faults: words for all backends (xend.simulator.backend).
+
+    begins_anew: the page was another kernel's, and a store may be serving it.
+    """
+
+    def __init__(
+        self,
+        page: object,
+        channel: Channel,
+        fire: Callable[[], object],
+        flavour: str,
+        faults: str,
+        begins_anew: bool,
+    ) -> None:
+        gate = Gate()
+        gate.open()
+        self._inbox = Inbox()
+        self._store = StoreClient(page, channel, fire, self._inbox.put, gate)
+        self._flavour = flavour
+        self._faults = faults
+        self._begins_anew = begins_anew
+        self._backends: dict[Key, Backend] = {}
+        #: Devices that are being looked at; True: to be looked at once more.
+        self._busy: dict[Key, bool] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if self._begins_anew:
+            await self._store.begin_anew()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._store.run)
+            await self._store.watch(_ROOT, _ROOT)
+            while True:
+                path, token = await self._inbox.take()
+                if token == _ROOT:
+                    await self._changed(nursery, path)
+                else:
+                    kind, domid, devid = token.removeprefix("frontend ").split("/")
+                    self._look_soon(nursery, (kind, domid, devid))
+
+    async def _changed(self, nursery: trio.Nursery, path: str) -> None:
+        """Something at or below `backend` changed."""
+        parts = path.split("/")[1:]
+        if len(parts) < 3:
+            for key in await self._below(parts):
+                self._look_soon(nursery, key)
+        elif parts[0] in KINDS and (len(parts) == 3 or parts[3] in _LOOKED_AT):
+            self._look_soon(nursery, (parts[0], parts[1], parts[2]))
+
+    async def _below(self, parts: list[str]) -> list[Key]:
+        """The devices at or below a directory, known ones that may be gone included."""
+        paths = [tuple(parts)]
+        for depth in range(len(parts), 3):
+            paths = [
+                (*path, name)
+                for path in paths
+                for name in await self._store.list("/".join((_ROOT, *path)))
+                if depth or name in KINDS
+            ]
+        known = [key for key in self._backends if key[: len(parts)] == tuple(parts)]
+        found = [(path[0], path[1], path[2]) for path in paths]
+        return [key for key in dict.fromkeys([*known, *found]) if key[0] in KINDS]
+
+    def _look_soon(self, nursery: trio.Nursery, key: Key) -> None:
+        if key in self._busy:
+            self._busy[key] = True
+        else:
+            self._busy[key] = True
+            nursery.start_soon(self._look, key)
+
+    async def _look(self, key: Key) -> None:
+        backend = self._backends.get(key)
+        if backend is None:
+            backend = KINDS[key[0]](self._store, *key, self._flavour, self._faults)
+            self._backends[key] = backend
+        try:
+            while self._busy[key]:
+                self._busy[key] = False
+                await self._attempt(backend)
+        finally:
+            del self._busy[key]
+        if backend.is_gone:
+            self._backends.pop(key, None)
+
+    async def _attempt(self, backend: Backend) -> None:
+        with suppress(StoreError):  # the directory is going: the event of that comes next
+            await backend.look()

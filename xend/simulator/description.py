@@ -1,0 +1,81 @@
+"""What the simulated host says of itself: a small machine with a hypervisor of the 4.17 line."""
+
+import attrs
+
+from xend.hypervisor import HostInfo
+
+XEN_MAJOR, XEN_MINOR, XEN_EXTRA = 4, 17, ".4-sim"
+KIB = 1024
+DEFAULT_CPUS = 4
+DEFAULT_MEMORY_KIB = 4096 * KIB
+#: What dom0 may have at most, in KiB; on a small host a quarter.
+DOM0_MEMORY_KIB = 512 * KIB
+#: What the hypervisor itself uses, in KiB.
+HYPERVISOR_KIB = 32 * KIB
+FLAVOURS = ("linux", "netbsd")
+
+
+@attrs.frozen(kw_only=True)
+class Hardware:
+    """What a simulated host is made of.
+
+    Attributes:
+        flavour: whose dom0 kernel it has, one of FLAVOURS.
+        backend_faults: words for dom0's backends (backend.FAULTS).
+    """
+
+    cpus: int = attrs.field(default=DEFAULT_CPUS, validator=attrs.validators.in_(range(1, 4096)))
+    memory_kib: int = attrs.field(default=DEFAULT_MEMORY_KIB, validator=attrs.validators.ge(128 * KIB))
+    flavour: str = attrs.field(default="linux", validator=attrs.validators.in_(FLAVOURS))
+    backend_faults: str = ""
+
+    @property
+    def dom0_memory_kib(self) -> int:
+        """What dom0 has, in KiB."""
+        return min(DOM0_MEMORY_KIB, self.memory_kib // 4)
+
+    @property
+    def command_line(self) -> str:
+        """What the hypervisor was started with."""
+        return f"dom0_mem={self.dom0_memory_kib // KIB}M console=com1"
+
+
+def host_info(hardware: Hardware, free_memory_kib: int) -> HostInfo:
+    """As `Hypervisor.host_info`."""
+    return HostInfo(
+        nr_cpus=hardware.cpus,
+        nr_nodes=1,
+        cores_per_socket=hardware.cpus,
+        threads_per_core=1,
+        cpu_khz=2_400_000,
+        hw_caps=(0x178BF3FF, 0xF6D8320B, 0x2E500800, 0x244037FF, 0x0000000F, 0x219C91A9, 0x00400004, 0x500),
+        virt_caps=("pv",),
+        total_memory_kib=hardware.memory_kib,
+        free_memory_kib=free_memory_kib,
+        outstanding_claims_kib=0,
+        xen_major=XEN_MAJOR,
+        xen_minor=XEN_MINOR,
+        xen_extra=XEN_EXTRA,
+        xen_caps="xen-3.0-x86_64 ",
+        xen_scheduler="credit2",
+        xen_pagesize=4096,
+        virt_start=0xFFFF800000000000,
+        xen_changeset="simulated",
+        xen_commandline=hardware.command_line,
+        cc_compiler="none",
+        cc_compile_by="xend",
+        cc_compile_domain="localdomain",
+        cc_compile_date="Thu Jan  1 00:00:00 UTC 1970",
+        build_id="0" * 40,
+    )
+
+
+def boot_lines(hardware: Hardware) -> list[str]:
+    """What the hypervisor says as it comes up."""
+    release = f"{XEN_MAJOR}.{XEN_MINOR}{XEN_EXTRA}"
+    return [
+        f"Simulated hypervisor, speaking as Xen {release}",
+        f"Command line: {hardware.command_line}",
+        f"{hardware.cpus} CPUs, {hardware.memory_kib // KIB} MiB of memory",
+        f"dom0: {hardware.dom0_memory_kib // KIB} MiB, a {hardware.flavour} kernel",
+    ]

@@ -1,0 +1,155 @@
+"""A domain of the simulated host: what the hypervisor knows of it, and what its kernel runs on."""
+
+import mmap
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from xend.hypervisor import Blueprint, DomainInfo, Image, Rings
+from xend.simulator.channel import Channel
+from xend.simulator.gate import Gate
+from xend.simulator.place import STORE_PORT, DomainFiles
+
+#: How much of a CPU a kernel uses that has nothing to do, and from how much on it counts as running.
+IDLE_LOAD = 0.02
+BUSY_LOAD = 0.5
+#: What booting costs, in seconds of CPU.
+BOOT_SECONDS = 0.3
+
+
+class CpuTime:
+    """A modelled figure: it grows by the load times the time that passes while the domain runs."""
+
+    def __init__(self, now: Callable[[], float], load: float = IDLE_LOAD) -> None:
+        self._now = now
+        self._spent = 0.0
+        self._since: float | None = None
+        self.load = load
+
+    def run(self) -> None:
+        """It runs from now on."""
+        if self._since is None:
+            self._since = self._now()
+
+    def stop(self) -> None:
+        """It does not."""
+        self._spent = self.seconds
+        self._since = None
+
+    def spend(self, seconds: float) -> None:
+        """So much more at once."""
+        self._spent += seconds
+
+    def set_load(self, load: float) -> None:
+        """Another load from now on."""
+        if self._since is not None:
+            self.stop()
+            self.run()
+        self.load = load
+
+    @property
+    def seconds(self) -> float:
+        """Since the domain was created."""
+        running = 0.0 if self._since is None else self._now() - self._since
+        return self._spent + running * self.load
+
+
+@attrs.define(eq=False)
+class Run:
+    """One boot of a domain's kernel: its ends of pages and channels, until `close`."""
+
+    files: DomainFiles
+    store_page: mmap.mmap
+    console_page: mmap.mmap
+    store_channel: Channel
+    console_channel: Channel
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    @classmethod
+    def prepare(cls, files: DomainFiles) -> "Run":
+        """Map the pages of a domain that was built, and bind its ports."""
+        return cls(
+            files,
+            files.store_page(),
+            files.console_page(),
+            Channel(files.store_channel, files.home.parent / "store.channel"),
+            Channel(files.console_channel, files.consoled_channel),
+        )
+
+    def close(self) -> None:
+        """The kernel ends at its next checkpoint; nobody reaches it any more."""
+        self.scope.cancel()
+        self.store_channel.close()
+        self.console_channel.close()
+
+
+class Domain:
+    """One domain.
+
+    Attributes:
+        claim: who has its console mapped; None: nobody.
+        run: its kernel's boot, from `build` until it ends.
+    """
+
+    def __init__(
+        self, domid: int, blueprint: Blueprint, files: DomainFiles, now: Callable[[], float]
+    ) -> None:
+        self.domid = domid
+        self.uuid = blueprint.uuid
+        self.max_vcpus = blueprint.max_vcpus
+        self.max_memory_kib = blueprint.max_memory_kib
+        self.files = files
+        self.cpu = CpuTime(now)
+        self.gate = Gate()
+        self.memory_kib = 0
+        self.vcpus = 0
+        self.image: Image | None = None
+        self.rings: Rings | None = None
+        self.run: Run | None = None
+        self.is_paused = True
+        self.is_started = False
+        self.is_dying = False
+        self.reason: int | None = None
+        self.claim: object | None = None
+
+    def built(self, image: Image, store_gfn: int) -> Rings:
+        """It has a kernel from now on; frames and ports are the guest's own, as its builder lays them."""
+        port = STORE_PORT + self.domid
+        self.image = image
+        self.vcpus = image.vcpus
+        self.rings = Rings(
+            store_gfn=store_gfn, store_port=port, console_gfn=store_gfn + 1, console_port=port + 1
+        )
+        self.run = Run.prepare(self.files)
+        return self.rings
+
+    def stop(self) -> None:
+        """Its vCPUs stop for good, until it is built again."""
+        self.cpu.stop()
+        self.gate.shut()
+        self.is_started = False
+        if self.run is not None:
+            self.run.close()
+            self.run = None
+
+    def info(self) -> DomainInfo:
+        """As the hypervisor tells it."""
+        is_active = not (self.is_paused or self.is_dying or self.reason is not None)
+        is_busy = self.cpu.load >= BUSY_LOAD
+        return DomainInfo(
+            domid=self.domid,
+            uuid=self.uuid,
+            is_running=is_active and is_busy,
+            is_blocked=is_active and not is_busy,
+            is_paused=self.is_paused,
+            is_shutdown=self.reason is not None,
+            is_dying=self.is_dying,
+            shutdown_reason=self.reason,
+            memory_kib=self.memory_kib,
+            max_memory_kib=self.max_memory_kib,
+            outstanding_kib=0,
+            cpu_time_ns=round(self.cpu.seconds * 1e9),
+            vcpus=self.vcpus,
+            max_vcpus=self.max_vcpus,
+        )

@@ -1,0 +1,73 @@
+"""The list of faults that a simulated guest injects.
+
+They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that is not here is a panic:
+
+    never-answer      touches neither its devices nor its control nodes; the console works
+    jump-states       its frontends answer each change of their backends with a wild state
+    hang-shutdown     takes no notice of control/shutdown
+    ack-only          acknowledges control/shutdown, and runs on
+    flood             store requests and console output without end, as much as the rings have room for
+    no-balloon        takes no notice of memory/target
+    crash-at=K        crashes when it would send its K-th store request, counting from 1
+    reboot-at=K       reboots then
+    poweroff-at=K     powers off then
+    slow=SECONDS      each answer, to a control node or to a backend, takes so long
+"""
+
+import attrs
+
+from xend.simulator.machine import CRASH, POWEROFF, REBOOT
+
+_FLAGS = ("never-answer", "jump-states", "hang-shutdown", "ack-only", "flood", "no-balloon")
+_ENDS = {"crash-at": CRASH, "reboot-at": REBOOT, "poweroff-at": POWEROFF}
+_SLOWEST_SECONDS = 86400.0
+
+
+@attrs.frozen
+class Faults:
+    """What a guest does wrong.
+
+    Attributes:
+        words: those without a value.
+        ends: (number of a request, reason) for each request that is not sent.
+        slow_seconds: how long each answer takes.
+    """
+
+    words: frozenset[str] = frozenset()
+    ends: tuple[tuple[int, int], ...] = ()
+    slow_seconds: float = 0.0
+
+
+def parse(command_line: str) -> Faults:
+    """The faults that a command line asks for.
+
+    Raises:
+        ValueError: one is unknown; the text names it.
+    """
+    words: set[str] = set()
+    ends: list[tuple[int, int]] = []
+    slow = 0.0
+    for parameter in command_line.split():
+        if not parameter.startswith("sim="):
+            continue
+        for word in parameter.removeprefix("sim=").split(","):
+            name, _, value = word.partition("=")
+            if word in _FLAGS:
+                words.add(word)
+            elif name in _ENDS and value.isascii() and value.isdigit() and int(value) > 0:
+                ends.append((int(value), _ENDS[name]))
+            elif name == "slow":
+                slow = _seconds(word, value)
+            else:
+                raise ValueError(f"sim={word}")
+    return Faults(frozenset(words), tuple(ends), slow)
+
+
+def _seconds(word: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError as error:
+        raise ValueError(f"sim={word}") from error
+    if not 0 <= seconds <= _SLOWEST_SECONDS:
+        raise ValueError(f"sim={word}")
+    return seconds

@@ -1,0 +1,357 @@
+"""The simulated hypervisor, in this process."""
+
+import errno
+import os
+import random
+from collections.abc import Callable
+
+import trio
+from sortedcontainers import SortedDict
+
+from xend.hypervisor import (
+    SHUTDOWN_REASONS,
+    Blueprint,
+    ConsoleRing,
+    DomainInfo,
+    HostInfo,
+    Hypervisor,
+    HypervisorError,
+    Image,
+    Rings,
+)
+from xend.simulator import core_file, description
+from xend.simulator.console_ring import MappedConsole
+from xend.simulator.description import Hardware
+from xend.simulator.domain import Domain
+from xend.simulator.image import check as check_image
+from xend.simulator.kernels import Kernels
+from xend.simulator.machine import SOFT_RESET
+from xend.simulator.memory import PAGE_KIB, Memory
+from xend.simulator.messages import MessageBuffer
+from xend.simulator.place import DOMAIN_CHANGES, Place
+
+#: Domids from here on are the hypervisor's own.
+DOMID_LIMIT = 0x7FF0
+MAX_VCPUS = 128
+#: Most characters of a UUID and of a command line.
+_UUID_SIZE = 36
+_COMMAND_LINE_MAX = 4096
+
+
+class SimulatedHost(Hypervisor):
+    """The host in a directory, as it is after boot: dom0 alone.  Its kernels run while `run` does.
+
+    Made within trio's run, before a store is started with this directory as its platform.
+
+    random: the only source of chance.
+
+    Raises:
+        OSError: the directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        random: random.Random,
+        hardware: Hardware | None = None,
+    ) -> None:
+        self.hardware = hardware or Hardware()
+        self.place = Place(directory)
+        self.name = f"simulated host in {self.place.directory}"
+        self.store_platform = f"sim:{self.place.directory}"
+        self._random = random
+        self._boot_number = self.place.prepare()
+        self._booted_at = trio.current_time()
+        self._messages = MessageBuffer(self._now)
+        self._memory = Memory(
+            self.hardware.memory_kib - description.HYPERVISOR_KIB - self.hardware.dom0_memory_kib
+        )
+        self._domains: SortedDict[int, Domain] = SortedDict()
+        self._created = 0
+        self._last_domid = 0
+        #: Called whenever a domain is gone for good.
+        self.on_gone: Callable[[], object] = lambda: None
+        for line in description.boot_lines(self.hardware):
+            self._messages.say(line)
+        self._kernels = Kernels(self.place, self.hardware, self._messages.say, self.guest_shutdown)
+        self._domains[0] = self._dom0()
+
+    def _now(self) -> float:
+        """Seconds since the host came up."""
+        return trio.current_time() - self._booted_at
+
+    def _dom0(self) -> Domain:
+        blueprint = Blueprint(
+            uuid="00000000-0000-0000-0000-000000000000",
+            max_vcpus=self.hardware.cpus,
+            max_memory_kib=self.hardware.dom0_memory_kib,
+        )
+        dom0 = Domain(0, blueprint, self.place.domain(0), self._now)
+        dom0.memory_kib = self.hardware.dom0_memory_kib
+        dom0.vcpus = self.hardware.cpus
+        dom0.is_paused = False
+        dom0.cpu.load = 1.0
+        dom0.cpu.run()
+        return dom0
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve the kernels of all domains, until cancelled."""
+        await self._kernels.serve(task_status=task_status)
+
+    @property
+    def faults(self) -> list[str]:
+        """Errors of the simulator's own, one line each; none if it is right."""
+        return self._kernels.errors
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether there is any domain beside dom0."""
+        return len(self._domains) > 1
+
+    # --- looking ----------------------------------------------------------------------------------------
+
+    async def host_info(self) -> HostInfo:
+        await trio.lowlevel.checkpoint()
+        return description.host_info(self.hardware, self._memory.free_kib)
+
+    async def domains(self) -> list[DomainInfo]:
+        await trio.lowlevel.checkpoint()
+        return [domain.info() for domain in self._domains.values()]
+
+    async def domain(self, domid: int) -> DomainInfo | None:
+        await trio.lowlevel.checkpoint()
+        domain = self._domains.get(domid)
+        return None if domain is None else domain.info()
+
+    async def message_buffer(self, clear: bool = False) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return self._messages.read(clear)
+
+    # --- making a domain --------------------------------------------------------------------------------
+
+    async def create(self, blueprint: Blueprint) -> int:
+        await trio.lowlevel.checkpoint()
+        if not 1 <= blueprint.max_vcpus <= MAX_VCPUS:
+            raise HypervisorError(errno.EINVAL, f"a domain has 1 to {MAX_VCPUS} vCPUs")
+        if len(blueprint.uuid) != _UUID_SIZE or blueprint.max_memory_kib < 0:
+            raise HypervisorError(errno.EINVAL, "a domain needs a UUID, and no less than no memory")
+        if any(blueprint.uuid == domain.uuid for domain in self._domains.values()):
+            raise HypervisorError(errno.EEXIST, f"another domain has the UUID {blueprint.uuid}")
+        domid = self._next_domid()
+        domain = Domain(domid, blueprint, self.place.domain(domid), self._now)
+        try:
+            domain.files.create((self._boot_number << 32) + self._created + 1)
+        except OSError as error:
+            domain.files.remove()
+            raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
+        self._created += 1
+        self._last_domid = domid
+        self._domains[domid] = domain
+        self._messages.say(
+            f"d{domid}: created, {blueprint.uuid}, {blueprint.max_vcpus} vCPUs, "
+            f"at most {blueprint.max_memory_kib} KiB"
+        )
+        return domid
+
+    def _next_domid(self) -> int:
+        for step in range(1, DOMID_LIMIT):
+            domid = (self._last_domid + step - 1) % (DOMID_LIMIT - 1) + 1
+            if domid not in self._domains:
+                return domid
+        raise HypervisorError(errno.ENOSPC, "all domids are in use")
+
+    async def populate(self, domid: int, memory_kib: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        wanted = -(-memory_kib // PAGE_KIB) * PAGE_KIB
+        if wanted < 0 or domain.memory_kib + wanted > -(-domain.max_memory_kib // PAGE_KIB) * PAGE_KIB:
+            raise HypervisorError(
+                errno.EINVAL, f"domain {domid} may have {domain.max_memory_kib} KiB, not {memory_kib} more"
+            )
+        if not self._memory.take(wanted):
+            raise HypervisorError(
+                errno.ENOMEM,
+                f"domain {domid} cannot have {wanted} KiB: {self._memory.free_kib} KiB are free",
+            )
+        domain.memory_kib += wanted
+
+    async def build(self, domid: int, image: Image) -> Rings:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.rings is not None or not domain.memory_kib:
+            what = "has no memory yet" if domain.rings is None else "was built already"
+            raise HypervisorError(errno.EINVAL, f"domain {domid} {what}")
+        if not 1 <= image.vcpus <= domain.max_vcpus or len(image.command_line) > _COMMAND_LINE_MAX:
+            raise HypervisorError(
+                errno.EINVAL,
+                f"domain {domid}: 1 to {domain.max_vcpus} vCPUs, a command line of at most "
+                f"{_COMMAND_LINE_MAX} characters",
+            )
+        check_image(image, domain.memory_kib)
+        try:
+            domain.files.make_pages()
+            rings = domain.built(image, 0x40000 + self._random.randrange(0x40000) * 2)
+        except OSError as error:
+            raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
+        self._messages.say(f"d{domid}: built from {image.kernel}, {domain.memory_kib} KiB")
+        return rings
+
+    # --- its life ---------------------------------------------------------------------------------------
+
+    async def unpause(self, domid: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.rings is None:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} was not built")
+        if domain.reason is not None or not domain.is_paused:
+            return
+        domain.is_paused = False
+        domain.cpu.run()
+        domain.gate.open()
+        if not domain.is_started:
+            domain.is_started = True
+            self._kernels.start(domain, self._random.getrandbits(64), self._balloon)
+        self._messages.say(f"d{domid}: runs")
+
+    async def pause(self, domid: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.reason is not None or domain.is_paused:
+            return
+        domain.is_paused = True
+        domain.cpu.stop()
+        domain.gate.shut()
+        self._messages.say(f"d{domid}: paused")
+
+    async def shutdown(self, domid: int, reason: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if not 0 <= reason < len(SHUTDOWN_REASONS):
+            raise HypervisorError(errno.EINVAL, f"there is no shutdown reason {reason}")
+        self.guest_shutdown(domain, reason)
+
+    def guest_shutdown(self, domain: Domain, reason: int) -> None:
+        """A domain shuts down; nothing happens if it has, or is dying."""
+        if domain.reason is not None or domain.is_dying:
+            return
+        domain.reason = reason
+        domain.is_paused = False
+        domain.stop()
+        domain.files.mark_shutdown()
+        self._messages.say(f"d{domain.domid}: shut down ({SHUTDOWN_REASONS[reason]})")
+        self._kernels.doorbell.fire(DOMAIN_CHANGES)
+
+    async def destroy(self, domid: int) -> None:
+        await trio.lowlevel.checkpoint()
+        if (domain := self._domains.get(domid)) is not None and domain.is_dying:
+            return
+        domain = self._guest(domid)
+        domain.is_dying = True
+        domain.stop()
+        domain.files.remove()
+        self._memory.give(domain.memory_kib)
+        domain.memory_kib = 0
+        self._messages.say(f"d{domid}: destroyed")
+        self._bury(domain)
+        self._kernels.doorbell.fire(DOMAIN_CHANGES)
+
+    def _bury(self, domain: Domain) -> None:
+        if domain.is_dying and domain.claim is None and self._domains.pop(domain.domid, None) is not None:
+            self.on_gone()
+
+    async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        if max_memory_kib < 0:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} cannot have {max_memory_kib} KiB")
+        domain.max_memory_kib = max_memory_kib
+
+    def _balloon(self, domain: Domain, wanted_kib: int) -> int:
+        """As Machine.set_memory: grows as far as memory goes, in whole pages."""
+        wanted = max(0, min(wanted_kib, domain.max_memory_kib)) // PAGE_KIB * PAGE_KIB
+        if domain.is_dying or domain.reason is not None:
+            return domain.memory_kib
+        if wanted > domain.memory_kib:
+            grown = min(wanted - domain.memory_kib, self._memory.free_kib // PAGE_KIB * PAGE_KIB)
+            self._memory.take(grown)
+            domain.memory_kib += grown
+        elif wanted_kib < domain.memory_kib:
+            self._memory.give(domain.memory_kib - wanted)
+            domain.memory_kib = wanted
+        return domain.memory_kib
+
+    async def soft_reset(self, domid: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.reason != SOFT_RESET:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} did not shut down for a soft reset")
+        domain.files.drop_console_page()
+        domain.files.clear_shutdown()
+        domain.claim = domain.rings = domain.image = None
+        domain.reason = None
+        domain.is_paused = True
+        self._messages.say(f"d{domid}: ready to be built anew")
+        self._kernels.doorbell.fire(DOMAIN_CHANGES)
+
+    async def dump_core(self, domid: int, path: str) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        core_file.write(path, core_file.core(domain.memory_kib, domain.max_vcpus))
+        self._messages.say(f"d{domid}: core in {path}")
+
+    # --- its console ------------------------------------------------------------------------------------
+
+    async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
+        await trio.lowlevel.checkpoint()
+        release = self.claim_console(domid, gfn, port)
+        try:
+            return MappedConsole(self.place.directory, domid, release)
+        except BaseException:
+            release()
+            raise
+
+    def claim_console(self, domid: int, gfn: int, port: int) -> Callable[[], None]:
+        """Count somebody as holding the console page, until what is returned is called.
+
+        Raises:
+            HypervisorError: as open_console.
+        """
+        domain = self._guest(domid)
+        rings = domain.rings
+        if rings is None or gfn not in (0, rings.console_gfn) or port != rings.console_port:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} has no console at frame {gfn}, port {port}")
+        claim = domain.claim = object()
+
+        def release() -> None:
+            if domain.claim is claim:
+                domain.claim = None
+                self._bury(domain)
+
+        return release
+
+    # --- the end ----------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def power_off(self) -> None:
+        """All domains end at once, and their files go; those of dom0 stay for the host that comes after."""
+        for domain in self._domains.values():
+            domain.stop()
+        self.place.sweep()
+        self._domains.clear()
+        self._kernels.doorbell.fire(DOMAIN_CHANGES)
+        self._kernels.close()
+
+    def _alive(self, domid: int) -> Domain:
+        domain = self._domains.get(domid)
+        if domain is None or domain.is_dying:
+            raise HypervisorError(errno.ESRCH, f"domain {domid} does not exist")
+        return domain
+
+    def _guest(self, domid: int) -> Domain:
+        domain = self._alive(domid)
+        if domid == 0:
+            raise HypervisorError(errno.EPERM, "dom0 cannot do that to itself")
+        return domain

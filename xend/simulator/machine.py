@@ -1,0 +1,43 @@
+"""What the kernel of a simulated domain has of its host: its hypercalls, pages and event channels."""
+
+import random
+from collections.abc import Callable
+
+import attrs
+
+from xend.simulator.channel import Channel
+from xend.simulator.gate import Gate
+
+#: Shutdown reasons (indices into xend.hypervisor.SHUTDOWN_REASONS).
+POWEROFF, REBOOT, SUSPEND, CRASH, WATCHDOG, SOFT_RESET = range(6)
+
+
+@attrs.frozen(kw_only=True)
+class Machine:
+    """A domain, from within.
+
+    Attributes:
+        gate: shut while the domain is paused; its kernel asks it before it does anything.
+        memory_kib: what it has now, in KiB.
+        set_memory: balloon to so many KiB, as far as its maximum and the host's memory allow; returns what it
+            has then.
+        shutdown: SCHEDOP_shutdown; the kernel does not come back from its next checkpoint.
+        set_load: how much of one CPU it uses while it runs, from 0 to the number of its vCPUs.
+        fire_store: notify the store.
+        random: the guest's own source of randomness.
+    """
+
+    domid: int
+    command_line: str
+    vcpus: int
+    gate: Gate
+    memory_kib: Callable[[], int]
+    set_memory: Callable[[int], int]
+    shutdown: Callable[[int], None]
+    set_load: Callable[[float], None]
+    store_page: object
+    store_channel: Channel
+    fire_store: Callable[[], object]
+    console_page: object
+    console_channel: Channel
+    random: random.Random

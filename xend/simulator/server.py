@@ -1,0 +1,140 @@
+"""Serves a simulated host to other processes, one connection each."""
+
+import errno
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import msgpack
+import trio
+
+from xend.hypervisor import Blueprint, HypervisorError, Image
+from xend.simulator.host import SimulatedHost
+from xend.simulator.wire import REQUEST_MAX, domain_row, pack, unpacker
+
+_CHUNK = 64 * 1024
+
+
+class Connection:
+    """One client.  When it is gone, it holds no console any more."""
+
+    def __init__(self, host: SimulatedHost, stream: trio.abc.Stream) -> None:
+        self._host = host
+        self._stream = stream
+        self._consoles: dict[int, Callable[[], None]] = {}
+        self._last_console = 0
+
+    async def serve(self) -> None:
+        """Until the client hangs up, or says what is no request."""
+        try:
+            await self._serve()
+        except (trio.BrokenResourceError, ValueError, msgpack.exceptions.UnpackException):
+            pass  # a client that is gone or mad is told nothing
+        finally:
+            for release in self._consoles.values():
+                release()
+
+    async def _serve(self) -> None:
+        requests = unpacker(REQUEST_MAX)
+        while data := await self._stream.receive_some(_CHUNK):
+            requests.feed(data)
+            for request in requests:
+                await self._stream.send_all(pack(await self._answer(request)))
+
+    async def _answer(self, request: Any) -> list[object]:
+        match request:
+            case [int(id), str(method), dict(arguments)] if method in _METHODS:
+                pass
+            case _:
+                raise ValueError("no request")
+        try:
+            return [id, None, await _METHODS[method](self, **arguments)]
+        except HypervisorError as error:
+            return [id, [error.errno, error.text], None]
+        except (TypeError, AttributeError, ValueError) as error:
+            return [id, [errno.EINVAL, f"{method}: {error}"], None]
+
+    async def host_info(self) -> object:
+        return attrs.asdict(await self._host.host_info())
+
+    async def domains(self) -> object:
+        return [domain_row(info) for info in await self._host.domains()]
+
+    async def domain(self, domid: int) -> object:
+        info = await self._host.domain(domid)
+        return None if info is None else domain_row(info)
+
+    async def create(self, **blueprint: Any) -> object:
+        return await self._host.create(Blueprint(**blueprint))
+
+    async def populate(self, domid: int, memory_kib: int) -> object:
+        return await self._host.populate(domid, memory_kib)
+
+    async def build(self, domid: int, **image: Any) -> object:
+        return attrs.asdict(await self._host.build(domid, Image(**image)))
+
+    async def unpause(self, domid: int) -> object:
+        return await self._host.unpause(domid)
+
+    async def pause(self, domid: int) -> object:
+        return await self._host.pause(domid)
+
+    async def shutdown(self, domid: int, reason: int) -> object:
+        return await self._host.shutdown(domid, reason)
+
+    async def destroy(self, domid: int) -> object:
+        return await self._host.destroy(domid)
+
+    async def set_max_memory(self, domid: int, max_memory_kib: int) -> object:
+        return await self._host.set_max_memory(domid, max_memory_kib)
+
+    async def soft_reset(self, domid: int) -> object:
+        return await self._host.soft_reset(domid)
+
+    async def dump_core(self, domid: int, path: str) -> object:
+        return await self._host.dump_core(domid, path)
+
+    async def message_buffer(self, clear: bool) -> object:
+        return await self._host.message_buffer(clear)
+
+    async def open_console(self, domid: int, gfn: int, port: int) -> object:
+        """A number for `close_console`; the client maps the page itself."""
+        release = self._host.claim_console(domid, gfn, port)
+        self._last_console += 1
+        self._consoles[self._last_console] = release
+        return self._last_console
+
+    async def close_console(self, console: int) -> object:
+        release = self._consoles.pop(console, None)
+        if release is not None:
+            release()
+        return None
+
+
+_METHODS: dict[str, Callable[..., Awaitable[object]]] = {
+    name: method for name, method in vars(Connection).items() if not name.startswith("_") and name != "serve"
+}
+
+
+class Server:
+    """All connections to one host.
+
+    Attributes:
+        clients: how many there are.
+        on_idle: called when the last of them is gone.
+    """
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+        self.clients = 0
+        self.on_idle: Callable[[], object] = lambda: None
+
+    async def __call__(self, stream: trio.abc.Stream) -> None:
+        """Serve one client."""
+        self.clients += 1
+        try:
+            await Connection(self._host, stream).serve()
+        finally:
+            self.clients -= 1
+            if not self.clients:
+                self.on_idle()

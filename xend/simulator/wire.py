@@ -1,0 +1,42 @@
+"""How the process of a simulated host is spoken to: MessagePack, `[id, method, {arguments}]`.
+
+The answer is `[id, nil, result]` or `[id, [errno, text], nil]`, in the order of asking.  The socket is its
+user's alone.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import attrs
+import msgpack
+
+from xend.hypervisor import DomainInfo
+
+SOCKET_NAME = "host.socket"
+#: The longest request and the longest answer, in bytes.
+REQUEST_MAX = 64 * 1024
+ANSWER_MAX = 64 * 1024 * 1024
+
+_NAMES = [field.name for field in attrs.fields(DomainInfo)]
+_values = attrgetter(*_NAMES)
+
+
+def pack(message: Sequence[object]) -> bytes:
+    """One message."""
+    return bytes(msgpack.packb(message))
+
+
+def unpacker(limit: int) -> msgpack.Unpacker:
+    """What takes a stream apart; it raises ValueError at what is malformed or longer than `limit`."""
+    return msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True)
+
+
+def domain_row(info: DomainInfo) -> list[Any]:
+    """A domain as it travels."""
+    return list(_values(info))
+
+
+def domain_info(row: Sequence[Any]) -> DomainInfo:
+    """The inverse of `domain_row`."""
+    return DomainInfo(**dict(zip(_NAMES, row, strict=True)))

@@ -1,0 +1,1 @@
+"""What every daemon of this distribution does alike: starting, detaching, its files."""
