@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,6 +23,7 @@ from xend.hypervisor import Blueprint, Hypervisor
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
+from xend.simulator.wire import SOCKET_NAME
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program, StartError
@@ -89,6 +91,8 @@ def _run(options: Options, log: Log, report: Report) -> None:
 
 def _start_simulator(directory: str, platform: str | None) -> None:
     """The simulated host's process, which goes on when xend ends; nothing happens if it runs already."""
+    if _answers(os.path.join(directory, SOCKET_NAME)):
+        return
     flavour = ["--flavour", platform] if platform else []
     done = subprocess.run(
         [sys.executable, "-m", "xend.simulator", directory, *flavour],
@@ -98,6 +102,15 @@ def _start_simulator(directory: str, platform: str | None) -> None:
     )
     if done.returncode != 0:
         raise StartError(f"the simulated host did not start: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 async def _serve(options: Options, log: Log, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The load generator, the null server and what keeps cores awake, compiled when first needed."""
+"""The load generator, the null server, what keeps cores awake and a hotplug script, compiled when first needed."""
 
 import subprocess
 from pathlib import Path
@@ -14,11 +14,12 @@ _PARTS = {
     ),
     "null": ("null", "poller"),
     "awake": ("awake",),
+    "hotplug": ("hotplug",),
 }  # fmt: skip
 
 
 def program(name: str) -> Path:
-    """The path of "load", "null" or "awake", compiled if it is missing or older than its sources.
+    """The path of "load", "null", "awake" or "hotplug", compiled if it is missing or older than its sources.
 
     Raises:
         RuntimeError: the compiler is missing or has failed; its words are in the text.

@@ -10,7 +10,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from xenclient.store.aio import Client
 from xend.bus.methods import Call, Methods
 from xend.daemon import Seams, Xend
 from xend.host import ScriptOutcome, Settings
-from xend.hypervisor import Hypervisor
+from xend.hypervisor import Hypervisor, HypervisorError
 from xend.operation.running import Operation
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
@@ -111,6 +111,7 @@ class World:
     client: Client = attrs.field(init=False)
     scripts: Scripts = attrs.field(init=False)
     ptys: list[FakePty] = attrs.field(factory=list)
+    _starts: int = 0
     _store: Store = attrs.field(init=False)
     _pump: Pump = attrs.field(init=False)
     _nursery: trio.Nursery = attrs.field(init=False)
@@ -157,11 +158,11 @@ class World:
         """What a backend says."""
         return await self.client.read(f"/local/domain/0/backend/{kind}/{domid}/{devid}/state")
 
-    async def connected(self, domid: int) -> None:
-        """Let time pass until the example's devices are connected."""
+    async def connected(self, domid: int, vbd: int = 0) -> None:
+        """Let time pass until the devices of a domain like the example are connected."""
 
         async def both() -> bool:
-            states = [await self.backend_state(domid, *each) for each in (("vif", 0), ("vbd", 0))]
+            states = [await self.backend_state(domid, *each) for each in (("vif", 0), ("vbd", vbd))]
             return states == [b"4", b"4"]
 
         await self.until(both)
@@ -196,6 +197,7 @@ class World:
         await trio.testing.wait_all_tasks_blocked()
 
     async def _run_xend(self, *, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        self._starts += 1
         with trio.CancelScope() as scope:
             async with self.connect_store() as store:
                 self.xend = Xend(
@@ -206,7 +208,7 @@ class World:
                     log_directory=self.directory / "log",
                     log=self._log,
                     seams=Seams(
-                        random=random.Random(self.seed),
+                        random=random.Random(f"{self.seed} {self._starts}"),
                         wall_clock=lambda: BEGIN + trio.current_time(),
                         open_pty=self._open_pty,
                         run_script=self.scripts.run,
@@ -230,6 +232,11 @@ class World:
                 except XenstoreError as error:
                     value = error.name
                 self.trace.append(f"{trio.current_time():9.3f} {event.path} {value}")
+
+    async def destroy_behind_back(self, domid: int) -> None:
+        """Somebody destroys a domain, if it is there."""
+        with suppress(HypervisorError):
+            await self.host.destroy(domid)
 
     def soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Have something happen meanwhile."""

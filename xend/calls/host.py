@@ -8,8 +8,8 @@ import attrs
 
 from xend.bus.kinds import FLAG
 from xend.bus.methods import Call, Method, optional
-from xend.domain.refusals import explained
 from xend.host import Host
+from xend.refusals import explained
 
 
 class HostCalls:

@@ -5,12 +5,12 @@ from typing import Any
 import attrs
 
 from xend.domain.change import reason_name
-from xend.domain.refusals import explained
 from xend.domain.registry import Domain
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
 from xend.operation.registry import Operations
+from xend.refusals import explained
 from xenstore.errors import ENOENT
 
 DOM0 = 0

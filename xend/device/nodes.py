@@ -55,15 +55,14 @@ async def remove(store: Client, device: Device) -> None:
     await store.run_transaction(body)
 
 
-async def remove_frontend(store: Client, device: Device) -> None:
-    """Take the guest's end away from under its backend, which closes then."""
-    await _remove(store, device.frontend_path)
+async def force_closing(store: Client, device: Device) -> bool:
+    """Take the guest's end away and ask the backend to close for good; False: there is no backend any more.
 
-
-async def start_closing(store: Client, device: Device) -> bool:
-    """Ask the backend to close for good; False: there is no backend any more."""
+    A guest that is paused, dead or hostile would not let go: nothing of it is waited for.
+    """
 
     async def body(tx: Transaction) -> bool:
+        await _remove(tx, device.frontend_path)
         try:
             state = await tx.read(f"{device.backend_path}/state")
         except ENOENT:

@@ -13,6 +13,7 @@ from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Step, Work
+from xend.refusals import explained
 
 APPEARED = (
     XenbusState.INIT_WAIT,
@@ -48,7 +49,7 @@ class Plug:
         ]
 
     def detach(self) -> list[Step]:
-        """Take it out, by force where the guest does not let go."""
+        """Take it out, whatever the guest does."""
         return [
             Step(f"{self.name}: close its backend", self.close, on_failure="go on"),
             Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
@@ -57,8 +58,9 @@ class Plug:
 
     async def add(self, work: Work) -> None:
         device = self.device(work)
-        await nodes.add(self.host.store, device)
-        await self.host.backends.follow(device)
+        with explained(f"write the nodes of {device.name}"):
+            await nodes.add(self.host.store, device)
+            await self.host.backends.follow(device)
         self._publish(device, "added")
 
     async def await_backend(self, work: Work) -> None:
@@ -75,47 +77,44 @@ class Plug:
             ) from error
 
     async def run_script(self, work: Work) -> None:
-        await scripts.plug(self.host, work, self.device(work))
+        with explained(f"run the script of {self.name}"):
+            await scripts.plug(self.host, work, self.device(work))
 
     async def run_remove_script(self, work: Work) -> None:
-        await scripts.unplug(self.host, work, self.device(work))
+        with explained(f"run the script of {self.name}"):
+            await scripts.unplug(self.host, work, self.device(work))
 
     async def unplug(self, work: Work) -> None:
         await self.close(work)
         await self.run_remove_script(work)
 
     async def close(self, work: Work) -> None:
-        """The backend lets go, though the guest may not; returns when it is closed.
+        """The backend lets go; returns when it is closed.
 
         Raises:
-            XendError: not even after its frontend was taken away.
+            XendError: it does not, though its frontend is gone.
         """
-        device, settings = self.device(work), self.host.settings
-        if not await nodes.start_closing(self.host.store, device):
-            return
-        await self.host.backends.follow(device)
+        device, seconds = self.device(work), self.host.settings.destroy_seconds
+        with explained(f"close the backend of {device.name}"):
+            if not await nodes.force_closing(self.host.store, device):
+                return
+            await self.host.backends.follow(device)
         try:
-            await self.host.backends.wait(work, device, GONE, settings.destroy_seconds)
-            return
-        except XendError:
-            self.host.log(f"{device.name} of domain {device.domid}: its guest does not let go: forcing it")
-        await nodes.remove_frontend(self.host.store, device)
-        await nodes.start_closing(self.host.store, device)
-        try:
-            await self.host.backends.wait(work, device, GONE, settings.destroy_seconds)
+            await self.host.backends.wait(work, device, GONE, seconds)
         except XendError as error:
+            state = self.host.backends.state(device)
             raise device.error(
                 "device_failed",
-                f"its backend is {self.host.backends.state(device)}, it did not close "
-                f"within {2 * settings.destroy_seconds:g} s, not even without its frontend",
-                waited_s=2 * settings.destroy_seconds,
+                f"its backend is {state} {seconds:g} s after its frontend was taken away, it does not close",
+                waited_s=seconds,
                 hint="see what dom0's kernel says of it",
             ) from error
 
     async def remove(self, work: Work) -> None:
         device = self.device(work)
-        await self.host.backends.forget(device)
-        await nodes.remove(self.host.store, device)
+        with explained(f"remove the nodes of {device.name}"):
+            await self.host.backends.forget(device)
+            await nodes.remove(self.host.store, device)
         self._publish(device, "removed")
 
     def _publish(self, device: Device, what: str) -> None:

@@ -7,12 +7,12 @@ import trio
 
 from xend.domain import nodes
 from xend.domain.create import start
-from xend.domain.refusals import explained
 from xend.domain.registry import Domain
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import SHUTDOWN_REASONS, DomainInfo
 from xend.operation.steps import Plan, Step, Work
+from xend.refusals import explained
 from xenstore.errors import ENOENT
 
 #: How long a guest may take to say that it heard, in seconds (libxl: 60).

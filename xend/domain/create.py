@@ -14,12 +14,12 @@ from xend.device.plug import Plug
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain import nodes
-from xend.domain.refusals import explained
 from xend.domain.registry import Domain, Source
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
-from xend.operation.steps import Plan, Step, Work
+from xend.operation.steps import Action, Plan, Step, Work
+from xend.refusals import explained
 
 
 def create_plan(host: Host, facts: dict[str, Any]) -> Plan:
@@ -57,7 +57,18 @@ class Creation:
             steps += plug.attach()
         if not paused:
             steps.append(Step("start it", self.start))
-        return steps
+        return [attrs.evolve(step, do=partial(self.do_while_alive, step.do)) for step in steps]
+
+    async def do_while_alive(self, do: Action, work: Work) -> None:
+        """A step; of what fails because the domain is gone that is the reason."""
+        try:
+            await do(work)
+        except XendError as error:
+            if work.facts.get("domid") is None or await self._existing() is not None:
+                raise
+            raise XendError(
+                "guest_died", "the domain was destroyed while it was made", cause=str(error)
+            ) from error
 
     def plugs(self) -> list[Plug]:
         """One for each device."""

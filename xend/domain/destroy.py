@@ -12,10 +12,10 @@ from xend.device.device import Device
 from xend.device.plug import Plug
 from xend.domain import nodes
 from xend.domain.create import destroy_domain
-from xend.domain.refusals import explained
 from xend.host import Host
 from xend.hypervisor import HypervisorError
 from xend.operation.steps import Plan, Step, Work
+from xend.refusals import explained
 from xenstore.errors import ENOENT
 
 #: How long a dying domain is waited for, in seconds; somebody may have its pages mapped.

@@ -13,10 +13,10 @@ import trio
 from xend.domain import nodes
 from xend.domain.create import Creation, start
 from xend.domain.destroy import Destruction
-from xend.domain.refusals import explained
 from xend.domain.registry import Domain, Source
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
+from xend.refusals import explained
 
 #: A domain that ran for less than this, in seconds, and restarts, is made to wait before it does.
 BRAKE_SECONDS = 60.0

@@ -57,17 +57,22 @@ class Simulator(Hypervisor):
         """
         simulator = cls(directory)
         await simulator.domain(0)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(simulator._release_consoles)
-            try:
-                yield simulator
-            finally:
+        failure = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(simulator._release_consoles)
+                try:
+                    yield simulator
+                except BaseException as error:
+                    failure = error  # raised below as it is, not in the nursery's group
                 nursery.cancel_scope.cancel()
-                await simulator.close()
+        finally:
+            simulator._drop()
+        if failure is not None:
+            raise failure
 
     async def close(self) -> None:
         self._drop()
-        await trio.lowlevel.checkpoint_if_cancelled()
 
     # --- the contract -----------------------------------------------------------------------------------
 

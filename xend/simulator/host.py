@@ -23,6 +23,7 @@ from xend.simulator import core_file, description
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.description import Hardware
 from xend.simulator.domain import Domain
+from xend.simulator.domids import Domids
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
 from xend.simulator.machine import SOFT_RESET
@@ -30,8 +31,6 @@ from xend.simulator.memory import PAGE_KIB, Memory
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
 
-#: Domids from here on are the hypervisor's own.
-DOMID_LIMIT = 0x7FF0
 MAX_VCPUS = 128
 #: Most characters of a UUID and of a command line.
 _UUID_SIZE = 36
@@ -69,13 +68,14 @@ class SimulatedHost(Hypervisor):
         )
         self._domains: SortedDict[int, Domain] = SortedDict()
         self._created = 0
-        self._last_domid = 0
+        self._domids = Domids()
         #: Called whenever a domain is gone for good.
         self.on_gone: Callable[[], object] = lambda: None
         for line in description.boot_lines(self.hardware):
             self._messages.say(line)
         self._kernels = Kernels(self.place, self.hardware, self._messages.say, self.guest_shutdown)
         self._domains[0] = self._dom0()
+        self._kernels.doorbell.fire(DOMAIN_CHANGES)  # a store that lives may know domains that are gone
 
     def _now(self) -> float:
         """Seconds since the host came up."""
@@ -138,7 +138,7 @@ class SimulatedHost(Hypervisor):
             raise HypervisorError(errno.EINVAL, "a domain needs a UUID, and no less than no memory")
         if any(blueprint.uuid == domain.uuid for domain in self._domains.values()):
             raise HypervisorError(errno.EEXIST, f"another domain has the UUID {blueprint.uuid}")
-        domid = self._next_domid()
+        domid = self._domids.next(self._domains)
         domain = Domain(domid, blueprint, self.place.domain(domid), self._now)
         try:
             domain.files.create((self._boot_number << 32) + self._created + 1)
@@ -146,20 +146,12 @@ class SimulatedHost(Hypervisor):
             domain.files.remove()
             raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
         self._created += 1
-        self._last_domid = domid
         self._domains[domid] = domain
         self._messages.say(
             f"d{domid}: created, {blueprint.uuid}, {blueprint.max_vcpus} vCPUs, "
             f"at most {blueprint.max_memory_kib} KiB"
         )
         return domid
-
-    def _next_domid(self) -> int:
-        for step in range(1, DOMID_LIMIT):
-            domid = (self._last_domid + step - 1) % (DOMID_LIMIT - 1) + 1
-            if domid not in self._domains:
-                return domid
-        raise HypervisorError(errno.ENOSPC, "all domids are in use")
 
     async def populate(self, domid: int, memory_kib: int) -> None:
         await trio.lowlevel.checkpoint()

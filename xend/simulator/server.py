@@ -16,11 +16,15 @@ _CHUNK = 64 * 1024
 
 
 class Connection:
-    """One client.  When it is gone, it holds no console any more."""
+    """One client.  When it is gone, it holds no console any more.
 
-    def __init__(self, host: SimulatedHost, stream: trio.abc.Stream) -> None:
+    used: called at each request.
+    """
+
+    def __init__(self, host: SimulatedHost, stream: trio.abc.Stream, used: Callable[[], object]) -> None:
         self._host = host
         self._stream = stream
+        self._used = used
         self._consoles: dict[int, Callable[[], None]] = {}
         self._last_console = 0
 
@@ -47,6 +51,7 @@ class Connection:
                 pass
             case _:
                 raise ValueError("no request")
+        self._used()
         try:
             return [id, None, await _METHODS[method](self, **arguments)]
         except HypervisorError as error:
@@ -67,32 +72,32 @@ class Connection:
     async def create(self, **blueprint: Any) -> object:
         return await self._host.create(Blueprint(**blueprint))
 
-    async def populate(self, domid: int, memory_kib: int) -> object:
-        return await self._host.populate(domid, memory_kib)
+    async def populate(self, domid: int, memory_kib: int) -> None:
+        await self._host.populate(domid, memory_kib)
 
     async def build(self, domid: int, **image: Any) -> object:
         return attrs.asdict(await self._host.build(domid, Image(**image)))
 
-    async def unpause(self, domid: int) -> object:
-        return await self._host.unpause(domid)
+    async def unpause(self, domid: int) -> None:
+        await self._host.unpause(domid)
 
-    async def pause(self, domid: int) -> object:
-        return await self._host.pause(domid)
+    async def pause(self, domid: int) -> None:
+        await self._host.pause(domid)
 
-    async def shutdown(self, domid: int, reason: int) -> object:
-        return await self._host.shutdown(domid, reason)
+    async def shutdown(self, domid: int, reason: int) -> None:
+        await self._host.shutdown(domid, reason)
 
-    async def destroy(self, domid: int) -> object:
-        return await self._host.destroy(domid)
+    async def destroy(self, domid: int) -> None:
+        await self._host.destroy(domid)
 
-    async def set_max_memory(self, domid: int, max_memory_kib: int) -> object:
-        return await self._host.set_max_memory(domid, max_memory_kib)
+    async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
+        await self._host.set_max_memory(domid, max_memory_kib)
 
-    async def soft_reset(self, domid: int) -> object:
-        return await self._host.soft_reset(domid)
+    async def soft_reset(self, domid: int) -> None:
+        await self._host.soft_reset(domid)
 
-    async def dump_core(self, domid: int, path: str) -> object:
-        return await self._host.dump_core(domid, path)
+    async def dump_core(self, domid: int, path: str) -> None:
+        await self._host.dump_core(domid, path)
 
     async def message_buffer(self, clear: bool) -> object:
         return await self._host.message_buffer(clear)
@@ -104,11 +109,10 @@ class Connection:
         self._consoles[self._last_console] = release
         return self._last_console
 
-    async def close_console(self, console: int) -> object:
+    async def close_console(self, console: int) -> None:
         release = self._consoles.pop(console, None)
         if release is not None:
             release()
-        return None
 
 
 _METHODS: dict[str, Callable[..., Awaitable[object]]] = {
@@ -120,21 +124,21 @@ class Server:
     """All connections to one host.
 
     Attributes:
-        clients: how many there are.
+        clients: those that have asked something, not those who only look whether somebody listens.
         on_idle: called when the last of them is gone.
     """
 
     def __init__(self, host: SimulatedHost) -> None:
         self._host = host
-        self.clients = 0
+        self.clients: set[trio.abc.Stream] = set()
         self.on_idle: Callable[[], object] = lambda: None
 
     async def __call__(self, stream: trio.abc.Stream) -> None:
         """Serve one client."""
-        self.clients += 1
         try:
-            await Connection(self._host, stream).serve()
+            await Connection(self._host, stream, lambda: self.clients.add(stream)).serve()
         finally:
-            self.clients -= 1
-            if not self.clients:
-                self.on_idle()
+            if stream in self.clients:
+                self.clients.remove(stream)
+                if not self.clients:
+                    self.on_idle()

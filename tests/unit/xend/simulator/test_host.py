@@ -17,8 +17,10 @@ from xend.hypervisor import Blueprint, HypervisorError
 from xend.simulator import description
 from xend.simulator.core_file import core
 from xend.simulator.description import Hardware
-from xend.simulator.host import DOMID_LIMIT, SimulatedHost
+from xend.simulator.domids import DOMID_LIMIT, Domids
+from xend.simulator.host import SimulatedHost
 from xend.simulator.messages import KEPT, MessageBuffer
+from xend.simulator.place import DomainFiles
 from xenstore.platform.sim import SimulatedPlatform
 
 pytestmark = pytest.mark.trio
@@ -53,12 +55,29 @@ async def test_nobody_else_sees_into_it(tmp_path: Path, autojump_clock: object) 
         terminal.ring.close()
 
 
-async def test_domids_rise_go_round_and_leave_out_those_in_use(host: SimulatedHost) -> None:
-    first = await host.create(blueprint(1))
-    for number in range(2, DOMID_LIMIT):
-        await host.destroy(last := await host.create(blueprint(number)))
-    assert [first, last] == [1, DOMID_LIMIT - 1]
-    assert await host.create(blueprint(2)) == 2
+async def test_domids_rise_go_round_and_leave_out_those_in_use() -> None:
+    domids = Domids()
+    assert [domids.next({0: None}) for _ in range(DOMID_LIMIT)] == [*range(1, DOMID_LIMIT), 1]
+    assert domids.next({0: None, 2: None, 3: None}) == 4
+    with pytest.raises(HypervisorError) as caught:
+        domids.next(dict.fromkeys(range(DOMID_LIMIT)))
+    assert caught.value.errno == errno.ENOSPC
+
+
+async def test_a_create_that_fails_leaves_nothing(
+    host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(files: DomainFiles, unique: int) -> None:
+        files.home.mkdir()
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DomainFiles, "create", refuse)
+        with pytest.raises(HypervisorError) as caught:
+            await host.create(blueprint(1))
+    assert caught.value.errno == errno.ENOSPC
+    assert [info.domid for info in await host.domains()] == [0]
+    await host.create(blueprint(1))
 
 
 async def test_what_the_store_sees(host: SimulatedHost) -> None:
@@ -104,8 +123,8 @@ async def test_a_full_queue_of_the_stores_is_told_later(host: SimulatedHost, aut
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as store:
         store.setblocking(False)
         store.bind(os.fspath(host.place.store_channel))
-        ports = set(range(100, 3100))
-        heard = set()
+        ports = set(range(100, 600))
+        heard: set[int] = set()
         async with trio.open_nursery() as nursery:
             bell = host._kernels.doorbell
             nursery.start_soon(bell.retry)

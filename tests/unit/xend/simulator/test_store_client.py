@@ -104,11 +104,11 @@ async def test_answers_in_any_order_reach_who_asked(tmp_path: Path) -> None:
         await r.settle()
         messages = r.server.take()
         for message in reversed(messages):
-            path = message.payload.rstrip(b"\0")
-            if path == b"b":
+            name = message.payload.rstrip(b"\0")
+            if name == b"b":
                 r.server.answer(message, b"ENOENT\0", MessageType.ERROR)
             else:
-                r.server.answer(message, b"value of " + path)
+                r.server.answer(message, b"value of " + name)
         r.server.answer(messages[0]._replace(req_id=12345), b"to nobody")
         r.server.notify()
         await r.settle()
@@ -136,7 +136,7 @@ async def test_more_than_the_ring_holds(tmp_path: Path) -> None:
         values = {f"node{number}": "v" * 300 for number in range(20)}
         nursery.start_soon(r.client.write_all, values)
         await r.settle()
-        written = {}
+        written: dict[str, str] = {}
         while len(written) < len(values):
             messages = r.server.take()
             for message in messages:

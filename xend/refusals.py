@@ -12,7 +12,7 @@ from xenstore.errors import XenstoreError
 
 
 @contextmanager
-def explained(doing: str, name: str) -> Iterator[None]:
+def explained(doing: str, name: str | None = None) -> Iterator[None]:
     """Turns errors of the layers below into xend's own; `doing` says what failed: "create a domain"."""
     try:
         yield
@@ -24,7 +24,7 @@ def explained(doing: str, name: str) -> Iterator[None]:
         ) from error
 
 
-def hypervisor_refusal(error: HypervisorError, doing: str, name: str) -> XendError:
+def hypervisor_refusal(error: HypervisorError, doing: str, name: str | None) -> XendError:
     """The error for a refused call."""
     words = error.text or os.strerror(error.errno)
     match error.errno:

@@ -1,0 +1,89 @@
+"""A hypervisor that refuses one call."""
+
+import errno
+
+from xend.hypervisor import (
+    Blueprint,
+    ConsoleRing,
+    DomainInfo,
+    HostInfo,
+    Hypervisor,
+    HypervisorError,
+    Image,
+    Rings,
+)
+
+
+class RefusingHypervisor(Hypervisor):
+    """Passes everything on to another, but for the call with the number `refused`, counted from 1.
+
+    Only calls that use memory count.
+
+    Attributes:
+        calls: how many there were.
+    """
+
+    def __init__(self, inner: Hypervisor, refused: int = 0) -> None:
+        self._inner = inner
+        self.refused = refused
+        self.calls = 0
+        self.name = inner.name
+        self.store_platform = inner.store_platform
+
+    def _count(self) -> None:
+        self.calls += 1
+        if self.calls == self.refused:
+            raise HypervisorError(errno.ENOMEM, "no memory for that")
+
+    async def host_info(self) -> HostInfo:
+        return await self._inner.host_info()
+
+    async def domains(self) -> list[DomainInfo]:
+        return await self._inner.domains()
+
+    async def domain(self, domid: int) -> DomainInfo | None:
+        return await self._inner.domain(domid)
+
+    async def create(self, blueprint: Blueprint) -> int:
+        self._count()
+        return await self._inner.create(blueprint)
+
+    async def populate(self, domid: int, memory_kib: int) -> None:
+        self._count()
+        await self._inner.populate(domid, memory_kib)
+
+    async def build(self, domid: int, image: Image) -> Rings:
+        self._count()
+        return await self._inner.build(domid, image)
+
+    async def unpause(self, domid: int) -> None:
+        self._count()
+        await self._inner.unpause(domid)
+
+    async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
+        self._count()
+        return await self._inner.open_console(domid, gfn, port)
+
+    async def pause(self, domid: int) -> None:
+        await self._inner.pause(domid)
+
+    async def shutdown(self, domid: int, reason: int) -> None:
+        await self._inner.shutdown(domid, reason)
+
+    async def destroy(self, domid: int) -> None:
+        await self._inner.destroy(domid)
+
+    async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
+        await self._inner.set_max_memory(domid, max_memory_kib)
+
+    async def soft_reset(self, domid: int) -> None:
+        await self._inner.soft_reset(domid)
+
+    async def dump_core(self, domid: int, path: str) -> None:
+        await self._inner.dump_core(domid, path)
+
+    async def message_buffer(self, clear: bool = False) -> bytes:
+        return await self._inner.message_buffer(clear)
+
+    async def close(self) -> None:
+        await self._inner.close()

@@ -1,0 +1,257 @@
+"""Something goes wrong at each step of an operation, one after the other: nothing may be left.
+
+A step is named as `dry_run` names it, so a step that is added is tested without anybody's doing.
+"""
+
+import pytest
+import trio
+
+from tests.sim.faulty import RefusingHypervisor
+from tests.sim.world import EXAMPLE, Killed, World, play
+from xend.errors import XendError
+from xend.operation.running import Operation
+
+XVDA = 51712
+BYSTANDER = EXAMPLE + 'name="bystander"\ndisk=["file:/disk.img,xvda,r"]\n'
+
+
+def steps(method: str) -> list[str]:
+    """Of an operation on the example."""
+    found: list[str] = []
+
+    async def body(world: World) -> None:
+        if method == "domain.create":
+            answer = await world.call(method, text=EXAMPLE, dry_run=True)
+        else:
+            await world.create()
+            answer = await world.call(method, domain="example", dry_run=True)
+        found.extend(answer["steps"])
+
+    play(body)
+    return found
+
+
+CREATE, DESTROY = steps("domain.create"), steps("domain.destroy")
+
+
+def at(kind: str, step: str, then: object) -> object:
+    """An `on_step` that calls `then()` before a step of the example's, once."""
+    done: list[bool] = []
+
+    def on_step(operation: Operation) -> None:
+        plan = operation.plan
+        is_it = plan.kind == kind and plan.domain == "example" and plan.steps[operation.step].name == step
+        if is_it and operation.state == "running" and not done:
+            done.append(True)
+            then()  # type: ignore[operator]
+
+    return on_step
+
+
+def kill() -> None:
+    raise Killed
+
+
+async def settled(world: World) -> None:
+    """Let time pass until no operation runs."""
+
+    async def ended() -> bool:
+        return all(
+            each["state"] in ("done", "failed", "cancelled") for each in await world.call("operation.list")
+        )
+
+    await world.until(ended)
+    await trio.sleep(1)
+    await world.until(ended)
+
+
+async def refusal(world: World) -> XendError | None:
+    """Why the example cannot be created."""
+    try:
+        await world.create()
+    except XendError as error:
+        return error
+    return None
+
+
+def test_memory_that_runs_out_at_any_call_leaves_nothing() -> None:
+    """Each call of create that takes memory is refused in turn."""
+    refused = 0
+    while True:
+        refused += 1
+        calls: list[int] = []
+
+        async def body(world: World, refused: int = refused, calls: list[int] = calls) -> None:
+            await world.kill_xend()
+            hypervisor = RefusingHypervisor(world.host)
+            world.wrap = lambda inner: hypervisor
+            await world.start_xend()
+            before = await world.snapshot()
+            hypervisor.refused = refused
+            error = await refusal(world)
+            calls.append(hypervisor.calls)
+            if hypervisor.calls >= refused:
+                assert error is not None
+                assert error.code in ("out_of_memory", "hypervisor_failed")
+                assert "step" in error.fields
+                assert await world.snapshot() == before
+
+        play(body)
+        if calls[0] < refused:
+            break
+    assert refused == 6  # create, populate, build, console, unpause: none was missed
+
+
+@pytest.mark.parametrize("step", CREATE[2:])
+def test_a_domain_that_dies_while_it_is_created_leaves_nothing(step: str) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        world.on_step = at("domain.create", step, lambda: world.soon(world.destroy_behind_back, 1))
+        error = await refusal(world)
+        if step == CREATE[-1]:
+            assert error is None  # it was just up
+        else:
+            assert error is not None
+            assert (error.code, error.fields["step"]) == ("guest_died", error.fields["step"])
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+@pytest.mark.parametrize("step", DESTROY)
+def test_a_domain_that_dies_while_it_is_destroyed_leaves_nothing(step: str) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        domid = await world.create()
+        await world.connected(domid)
+        world.on_step = at("domain.destroy", step, lambda: world.soon(world.destroy_behind_back, 1))
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+@pytest.mark.parametrize("step", CREATE)
+def test_xend_killed_while_it_creates_undoes_it_when_it_is_back(step: str) -> None:
+    async def body(world: World) -> None:
+        other = await world.create(BYSTANDER)
+        await world.connected(other, XVDA)
+        before = await world.snapshot()
+        world.on_step = at("domain.create", step, kill)
+        answer = await world.call("domain.create", text=EXAMPLE, wait_for="accepted")
+        await trio.sleep(20)
+        await world.start_xend()
+        await settled(world)
+        shown = await world.call("operation.show", operation=answer["operation"])
+        assert shown["state"] == "failed"
+        assert shown["error"]["message"] == f"xend died at '{step}'; undone"
+        assert await world.snapshot() == before
+        await world.kill_xend()
+        await world.start_xend()
+        await settled(world)
+        assert await world.snapshot() == before
+        assert await world.names() == ["bystander"]
+        assert await world.backend_state(other, "vif", 0) == b"4"
+        await world.create()
+
+    play(body)
+
+
+@pytest.mark.parametrize("step", DESTROY)
+def test_xend_killed_while_it_destroys_goes_on_when_it_is_back(step: str) -> None:
+    async def body(world: World) -> None:
+        await world.connected(await world.create(BYSTANDER), XVDA)
+        before = await world.snapshot()
+        domid = await world.create()
+        await world.connected(domid)
+        world.on_step = at("domain.destroy", step, kill)
+        await world.call("domain.destroy", domain="example", wait_for="accepted")
+        await trio.sleep(20)
+        await world.start_xend()
+        await settled(world)
+        assert await world.snapshot() == before
+        await world.kill_xend()
+        await world.start_xend()
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def restart_steps() -> list[str]:
+    """Of the operation that a reboot leads to."""
+    found: list[str] = []
+
+    async def body(world: World) -> None:
+        def on_step(operation: Operation) -> None:
+            if operation.plan.kind == "domain.restart":
+                found[:] = [step.name for step in operation.plan.steps]
+
+        world.on_step = on_step
+        await world.create()
+        await world.connected(1)
+        await world.call("domain.reboot", domain="example", wait=True)
+        await settled(world)
+
+    play(body)
+    return found
+
+
+@pytest.mark.parametrize("step", restart_steps())
+def test_xend_killed_while_a_domain_restarts_brings_it_up_when_it_is_back(step: str) -> None:
+    async def body(world: World) -> None:
+        domid = await world.create()
+        await world.connected(domid)
+        world.on_step = at("domain.restart", step, kill)
+        await world.call("domain.reboot", domain="example")
+        await trio.sleep(20)
+        await world.start_xend()
+        await settled(world)
+        (found,) = [each for each in await world.call("domain.list") if each["domid"]]
+        assert (found["name"], found["state"]) == ("example", "running")
+        assert found["domid"] > domid
+        await world.connected(found["domid"])
+        await world.call("domain.destroy", domain="example")
+
+    play(body)
+
+
+@pytest.mark.parametrize("fault", ["never-answer", "jump-states", "hang-shutdown", "flood", "crash-at=12"])
+def test_a_guest_that_misbehaves_is_destroyed_and_leaves_nothing(fault: str) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        await world.create(extra=[f'extra="sim={fault}"', 'on_crash="preserve"'])
+        await trio.sleep(5)
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_a_backend_that_never_appears_is_named_with_the_time_waited() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        with pytest.raises(XendError) as caught:
+            await world.create()
+        assert str(caught.value) == (
+            "vbd 0x0: its backend is Initialising (1) after 10 s, InitWait (2) was expected "
+            "(is the driver xen-blkback in dom0's kernel?)"
+        )
+        assert caught.value.fields["waited_s"] == 10
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body, backend_faults="never-probe")
+
+
+def test_a_backend_that_never_closes_does_not_keep_its_domain() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create()
+        await world.connected(domid)
+        with pytest.raises(XendError, match="10 s after its frontend was taken away, it does not close"):
+            await world.call("domain.destroy", domain="example")
+        assert await world.names() == []
+
+    play(body, backend_faults="never-close")
