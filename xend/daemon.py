@@ -45,9 +45,9 @@ from xenstore.errors import XenstoreError
 
 
 def die(operation: Operation, failpoint: str) -> None:
-    """Kill this process where a test asks for it: at "KIND:STEP"."""
+    """Kill this process where a test asks for it: at "KIND:STEP", STEP its name or its index."""
     step = operation.plan.steps[operation.step].name
-    if failpoint == f"{operation.plan.kind}:{step}":
+    if failpoint in (f"{operation.plan.kind}:{step}", f"{operation.plan.kind}:{operation.step}"):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -178,8 +178,12 @@ class Xend:
 
     async def _introduce_dom0(self) -> None:
         """The nodes that say who dom0 is, where nobody wrote them (xen-init-dom0)."""
-        for key, value in (("domid", "0"), ("name", "Domain-0")):
-            path = f"/local/domain/0/{key}"
+        nodes = {
+            "/local/domain/0/domid": "0",
+            "/local/domain/0/name": "Domain-0",
+            "/local/pool/0/name": "Pool-0",
+        }
+        for path, value in nodes.items():
             if not await self.host.store.exists(path):
                 await self.host.store.write(path, value)
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import attrs
 
+import xend
 from xend.hypervisor.choose import SIMULATED, valid_name
 
 RUNDIR = "/var/run/xend"
@@ -30,7 +31,7 @@ class Options:
     Attributes:
         hypervisor: "xen", "auto" or "sim:DIR".
         store: the socket of a xenstored; None: one of xend's own.
-        failpoint: "KIND:STEP": where a test makes xend kill itself.
+        failpoint: "KIND:STEP", STEP its name or its index: where a test makes xend kill itself.
     """
 
     hypervisor: str
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=("linux", "netbsd"),
         help="whose conventions scripts follow (default: this system's)",
     )
+    add("--version", action="version", version=f"xend {xend.VERSION}")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What domains cost: xend's embedded store, xend and the simulated host, from 100 domains to 1,000.
+"""What domains cost: xend with its embedded store, from a tenth of a number of domains to all of them.
 
     python -m tests.bench.domains [--domains N] [--cycles N] [--json FILE]
 
@@ -7,39 +7,28 @@ all that was asked for was done; what was not reached is for the reader.
 """
 
 import argparse
-import json
-import re
 import shlex
 import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import trio
 
-from tests.bench.domain_table import Figures, Row, heading, line, markdown, rows
-from tests.bench.host import Cost, Failed, MeasuredHost, configuration, measured_host
+from tests.bench.domain_load import AT_A_TIME, count_nodes, count_requests, create, cycle, destroy
+from tests.bench.domain_table import Figures, heading, judged, line, write
+from tests.bench.host import Cost, Failed, MeasuredHost, measured_host
 from tests.bench.programs import BUILD
 from tests.bench.report import Origin
-from xenclient.store.aio import Client as Store
 from xenclient.xend.aio import Client
 from xenclient.xend.errors import BusError, ClientError
 
-AT_A_TIME = 50
 WARM_UP = 20
 TRACED = 10
-XL_RUNS = 9
-SETTLE_SECONDS = 120.0
-LOOK_SECONDS = 0.25
-CONNECTED = 4
-#: One request in the store's trace: the connection and the type.
-_REQUEST = re.compile(r"IN (0x[0-9a-f]+) \S+ \S+ ([A-Z_]+) ", re.ASCII)
-
-Names = list[str]
+RUNS = 15
+XL = str(Path(sys.executable).with_name("xl"))
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -49,44 +38,137 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where else the figures go")
     chosen = parser.parse_args(words)
     chosen.cycles = chosen.domains if chosen.cycles is None else chosen.cycles
-    if chosen.domains < 10 or chosen.cycles < 1:
-        parser.error("10 domains at least, and a cycle")
+    if chosen.domains < 20 or chosen.cycles < 1:
+        parser.error("20 domains at least, and a cycle")
     return chosen
 
 
 def measure(domains: int, cycles: int) -> Figures:
-    """All figures, of two hosts that are made for it.
+    """All figures, of two hosts made for it.
 
     Raises:
-        Failed: something was not done.
+        Failed: a host did not come up, or a command failed.
+        BusError, ClientError: xend did not do what it was asked for.
     """
-    figures: Figures = {"domains": domains, "few": domains // 10, "cycles": cycles}
-    with measured_host(domains) as host:
-        figures |= cold_start(host)
-        trio.run(_growth, host, domains, figures)
+    with measured_host(domains + WARM_UP) as host:
+        figures = cold_start(host) | trio.run(growth, host, domains)
     with measured_host(AT_A_TIME) as host:
-        trio.run(_cycles, host, cycles, figures)
+        return figures | trio.run(there_and_back, host, cycles)
+
+
+def cold_start(host: MeasuredHost) -> Figures:
+    """What `xl list` of dom0 alone takes, and Python with nothing to do; alternating."""
+    bare, listing = [sys.executable, "-c", "pass"], [XL, "list"]
+    pairs = [(_seconds(bare, host), _seconds(listing, host)) for _ in range(RUNS)]
+    return {
+        "bare_python_ms": 1000 * statistics.median(pair[0] for pair in pairs),
+        "cold_xl_list_ms": 1000 * statistics.median(pair[1] for pair in pairs),
+    }
+
+
+async def growth(host: MeasuredHost, domains: int) -> Figures:
+    """The cost of a domain where there are few, and where there are many."""
+    few = domains // 10
+    names = [f"d{number}" for number in range(domains)]
+    async with Client(str(host.bus)) as client:
+        warm = [f"w{number}" for number in range(WARM_UP)]
+        await create(client, warm)
+        await destroy(client, warm)
+        figures = await requests(host, client)
+        nodes, rss, begin = await count_nodes(host), host.rss(), host.cost()
+        await create(client, names[:few])
+        first = host.cost()
+        await create(client, names[few:-few])
+        before_last = host.cost()
+        await create(client, names[-few:])
+        last = host.cost()
+        figures |= _costs("few", first - begin, few)
+        figures |= _costs("all", last - begin, domains)
+        figures |= _costs("last", last - before_last, few)
+        figures["memory_kib"] = (host.rss() - rss) / domains / 1024
+        figures["simulator_memory_kib"] = host.simulator_rss() / domains / 1024
+        figures["xl_list_ms"] = 1000 * statistics.median(_seconds([XL, "list"], host) for _ in range(RUNS))
+        began = host.cost()
+        await destroy(client, names)
+        figures |= _costs("destroy", host.cost() - began, domains)
+        figures["nodes_left"] = await count_nodes(host) - nodes
     return figures
 
 
-async def _growth(host: MeasuredHost, domains: int, figures: Figures) -> None:
+async def requests(host: MeasuredHost, client: Client) -> Figures:
+    """The store's requests for one domain created, and for one destroyed."""
+    names = [f"t{number}" for number in range(TRACED)]
+    figures: Figures = {}
+    for what, work in (("create", create), ("destroy", destroy)):
+        of_xend, of_others = await count_requests(host, partial(work, client, names))
+        figures[f"{what}_requests"] = of_xend.total() / TRACED
+        figures[f"{what}_other_requests"] = of_others.total() / TRACED
+    return figures
+
+
+async def there_and_back(host: MeasuredHost, cycles: int) -> Figures:
+    """What so many domains leave behind that were created and destroyed.
+
+    The first half of them fills what is kept on purpose: ended operations, events, allocators' reserves.
+    """
     async with Client(str(host.bus)) as client:
-        await _create_and_destroy(client, _names("warm", WARM_UP))
-        await _count_requests(host, client, figures)
-        nodes, rss, begin = await count_nodes(host), host.rss(), host.cost()
-        names = _names("d", domains)
-        few = domains // 10
-        await create(client, names[:few])
-        figures |= _per_domain("few", host.cost() - begin, few)
-        rest = host.cost()
-        await create(client, names[few : -few])
-        last = host.cost()
-        await create(client, names[-few:])
-        figures |= _per_domain("last", host.cost() - last, few)
-        figures |= _per_domain("all", _sum(host.cost() - rest, figures, few), domains)
-        figures["rss_kib_per_domain"] = (host.rss() - rss) / 1024 / domains
-        figures["xl_list_s"] = statistics.median(_timed(["xl", "list"], host, domains + 2) for _ in range(XL_RUNS))
-        began = host.cost()
-        await each(names, client.destroy)
-        figures |= _per_domain("destroy", host.cost() - began, domains)
-        figures["nodes_left"] = await count_nodes(host) - nodes
+        await cycle(client, [f"w{number}" for number in range(WARM_UP)])
+        states = [await _state(host)]
+        for round in range(2):
+            await cycle(client, [f"c{round}-{number}" for number in range(cycles)])
+            states.append(await _state(host))
+    start, first, second = states
+    return {
+        "descriptors_left": first["descriptors"] - start["descriptors"],
+        "cycle_nodes_left": first["nodes"] - start["nodes"],
+        "cycle_rss_mib": (first["rss"] - start["rss"]) / (1 << 20),
+        "next_cycle_rss_mib": (second["rss"] - first["rss"]) / (1 << 20),
+    }
+
+
+async def _state(host: MeasuredHost) -> Figures:
+    await trio.sleep(2.0)  # consoles' last words are waited for
+    return {"descriptors": host.descriptors(), "nodes": await count_nodes(host), "rss": host.rss()}
+
+
+def _costs(when: str, cost: Cost, domains: int) -> Figures:
+    """In milliseconds per domain."""
+    return {
+        f"{when}_ms": 1000 * cost.wall_s / domains,
+        f"{when}_xend_cpu_ms": 1000 * cost.xend_cpu_s / domains,
+        f"{when}_simulator_cpu_ms": 1000 * cost.simulator_cpu_s / domains,
+    }
+
+
+def _seconds(command: list[str], host: MeasuredHost) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(command, env={"XEND_SOCKET": str(host.bus)}, capture_output=True, text=True)
+    took = time.perf_counter() - began
+    if done.returncode != 0:
+        raise Failed(f"{shlex.join(command)}: {done.stderr.strip()[-300:]}")
+    return took
+
+
+def run(domains: int, cycles: int, copy: Path | None, words: list[str]) -> int:
+    """Measure, print and write; returns the exit status."""
+    origin = Origin.of(shlex.join(["python", "-m", "tests.bench.domains", *words]))
+    began = time.monotonic()
+    try:
+        figures = measure(domains, cycles)
+    except (Failed, BusError, ClientError) as error:
+        print(f"domains: {error}", file=sys.stderr)
+        return 1
+    verdicts = judged(figures, domains, cycles)
+    print(heading(), *map(line, verdicts), sep="\n")
+    files = write(verdicts, figures, origin, BUILD, copy)
+    print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(map(str, files))}")
+    return 0
+
+
+def main(words: list[str]) -> int:
+    chosen = arguments(words)
+    return run(chosen.domains, chosen.cycles, chosen.json, words)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -74,6 +74,10 @@ class MeasuredHost:
         """xend's resident memory, in bytes."""
         return rss_bytes(self.xend)
 
+    def simulator_rss(self) -> int:
+        """The simulator's, in bytes."""
+        return rss_bytes(self.simulator)
+
     def descriptors(self) -> int:
         """How many files xend has open."""
         listing = Path(f"/proc/{self.xend}/fd")
@@ -93,9 +97,11 @@ def measured_host(domains: int) -> Iterator[MeasuredHost]:
     scratch = Path(tempfile.mkdtemp(prefix="xend-bench-", dir=SCRATCH))
     try:
         _furnish(scratch)
-        with _process(scratch, "simulator", _simulator(scratch, domains), scratch / "sim/host.socket") as sim:
-            with _process(scratch, "xend", _xend(scratch), scratch / "socket") as xend:
-                yield MeasuredHost(scratch, xend, sim)
+        with (
+            _process(scratch, "simulator", _simulator(scratch, domains), scratch / "sim/host.socket") as sim,
+            _process(scratch, "xend", _xend(scratch), scratch / "socket") as xend,
+        ):
+            yield MeasuredHost(scratch, xend, sim)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

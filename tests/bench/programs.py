@@ -1,4 +1,4 @@
-"""The load generator, the null server, what keeps cores awake and a hotplug script, compiled when first needed."""
+"""The programs in C that measuring needs, compiled when first needed."""
 
 import subprocess
 from pathlib import Path

@@ -112,7 +112,8 @@ def test_a_domain_that_dies_while_it_is_created_leaves_nothing(step: str) -> Non
             assert error is None  # it was just up
         else:
             assert error is not None
-            assert (error.code, error.fields["step"]) == ("guest_died", error.fields["step"])
+            assert error.code == "guest_died"
+            assert "step" in error.fields
         await settled(world)
         assert await world.snapshot() == before
 

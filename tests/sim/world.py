@@ -172,17 +172,18 @@ class World:
 
         Not the empty directories that all domains' are below: they stay, as they do with libxl.
         """
-        nodes = [path for path in await self._paths("/") if path not in TOPS]
+        nodes = [path for path in await self.paths("/") if path not in TOPS]
         domains = [str(info.domid) for info in await self.host.domains()]
         free = (await self.host.host_info()).free_memory_kib
         files = [path.name for path in (self.directory / "xend/domains").iterdir()]
         return [*nodes, f"domains {domains}", f"free {free}", f"files {files}"]
 
-    async def _paths(self, path: str) -> list[str]:
+    async def paths(self, path: str) -> list[str]:
+        """Everything below a node of the store."""
         found = []
         for name in await self.client.directory(path):
             below = f"{path.rstrip('/')}/{name}"
-            found += [below, *await self._paths(below)]
+            found += [below, *await self.paths(below)]
         return found
 
     # --- xend's life --------------------------------------------------------------------------------------

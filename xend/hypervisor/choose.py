@@ -30,7 +30,7 @@ async def open_hypervisor(name: str) -> AsyncIterator[Hypervisor]:
         async with Simulator.connect(Path(name.removeprefix(SIMULATED))) as simulator:
             yield simulator
         return
-    if not any(os.path.exists(path) for path in _XEN):
+    if name == "auto" and not any(os.path.exists(path) for path in _XEN):
         raise XendError(
             "unsupported",
             "no Xen here: none of " + ", ".join(_XEN) + " exists",

@@ -1,0 +1,89 @@
+"""What stands in the store of a domain, against what Xen 4.17's xl wrote for the same one.
+
+`xl-4.17.txt` is the output of `xenstore-ls -fp` there, with a Linux guest running; each difference of ours
+is a row with its reason.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from tests.sim.world import World, play
+
+DUMP = Path(__file__).with_name("xl-4.17.txt")
+LINE = re.compile(r'(/\S*) = "(.*)"   \((.*)\)')
+UUID = "6d4155f3-15e9-4224-878a-25d6a84e867c"
+CONFIG = f"""
+name = "d1"
+uuid = "{UUID}"
+kernel = "/domu/vmlinuz"
+ramdisk = "/domu/domu.img"
+cmdline = "console=hvc0 quiet hold=90"
+memory = 160
+vif = [ "mac=00:16:3e:01:02:03,bridge=xenbr0" ]
+disk = [ "/tmp/d.img,raw,xvda,w" ]
+"""
+#: Whose value is another on each host, each run.
+VOLATILE = re.compile(r"(.*-)?ring-ref|port|event-channel.*|start_time|tty|script|params|kernel|ramdisk")
+GONE, OTHER = "only theirs", "another value or permission"
+LINUX_DOM0 = "written by their dom0's kernel, which can be told to shut down"
+LINUX_SCRIPT = "written by Linux's block script; the world's script writes physical-device alone"
+LINUX_GUEST = "written by a newer Linux's netfront"
+#: Every difference and its reason.
+DIFFERENCES = {
+    ("/local/domain/0/control", GONE): LINUX_DOM0,
+    ("/local/domain/0/control/feature-poweroff", GONE): LINUX_DOM0,
+    ("/local/domain/0/control/feature-reboot", GONE): LINUX_DOM0,
+    ("/local/domain/0/control/feature-suspend", GONE): LINUX_DOM0,
+    ("/local/domain/0/backend/vbd/1/51712/node", GONE): LINUX_SCRIPT,
+    ("/local/domain/0/backend/vbd/1/51712/physical-device-path", GONE): LINUX_SCRIPT,
+    ("/local/domain/1/device/vif/0/xdp-headroom", GONE): LINUX_GUEST,
+    ("/local/domain/1/device/vif/0/multi-queue-num-queues", GONE): LINUX_GUEST,
+    ("/local/domain/1/data/hello", GONE): "written by a program of their guest's",
+    ("/local/domain/1/console/backend-id", OTHER): "theirs can be written by the guest, as no key of a "
+    "console's should (XSA-57)",
+}
+
+
+def nodes(lines: list[str]) -> dict[str, tuple[str, str]]:
+    """Value and permissions of each path; volatile values as "*"."""
+    found = {}
+    for line in lines:
+        match = LINE.fullmatch(line)
+        assert match is not None, line
+        path, value, perms = match.groups()
+        is_volatile = value and VOLATILE.fullmatch(path.rpartition("/")[2])
+        found[path] = ("*" if is_volatile else value, perms)
+    return found
+
+
+def ours() -> list[str]:
+    """The lines of our store."""
+    lines: list[str] = []
+
+    async def body(world: World) -> None:
+        root = world.directory / "root"
+        for name in ("domu/vmlinuz", "domu/domu.img", "tmp/d.img"):
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_bytes((root / "netbsd").read_bytes())
+        os.truncate(root / "tmp/d.img", 16 << 20)
+        domid = await world.create(CONFIG)
+        await world.connected(domid, 51712)
+        for path in await world.paths("/"):
+            value = (await world.client.read(path)).decode().replace(str(root), "")
+            perms = ",".join(str(perm) for perm in await world.client.get_perms(path))
+            lines.append(f'{path} = "{value}"   ({perms})')
+
+    play(body)
+    return lines
+
+
+def test_the_store_holds_what_xl_writes_with_its_permissions() -> None:
+    theirs, mine = nodes(DUMP.read_text().splitlines()), nodes(ours())
+    found = {}
+    for path in theirs | mine:
+        if theirs.get(path) != mine.get(path):
+            how = "only ours" if path not in theirs else GONE if path not in mine else OTHER
+            found[path, how] = (theirs.get(path), mine.get(path))
+    assert {key: found[key] for key in found if key not in DIFFERENCES} == {}
+    assert found.keys() == DIFFERENCES.keys()
