@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.manager.place import PATIENCE_SECONDS, Place, await_release
+from tests.manager.daemon import PATIENCE_SECONDS
+from tests.manager.place import Place, until
 
 
 def mode(path: Path) -> int:
@@ -22,7 +23,7 @@ def test_its_caller_returns_when_it_answers(place: Place) -> None:
     with place.client() as client:
         hello = client.hello()
     assert (hello["server"], hello["access"]) == ("xend", "operate")
-    assert int(place.pid_file.read_text()) == pid
+    assert int(place.xend.pid_file.read_text()) == pid
     assert [mode(place.top / name) for name in ("socket", "socket_ro", "domains", "operations")] == [
         0o600,
         0o600,
@@ -35,7 +36,7 @@ def test_sigterm_ends_it_and_its_domains_go_on(place: Place) -> None:
     place.start()
     domid = place.create("one")
     before = place.domains()
-    place.stop()
+    place.xend.stop()
     assert not any((place.top / name).exists() for name in ("socket", "socket_ro", "pid"))
     assert place.log().endswith("SIGTERM: stopping; domains go on\n")
     assert "internal error" not in place.log()
@@ -47,11 +48,11 @@ def test_sigterm_ends_it_and_its_domains_go_on(place: Place) -> None:
 def test_it_keeps_nothing_of_its_caller(place: Place) -> None:
     with open(place.top / "kept", "w") as kept:
         high = fcntl.fcntl(kept, fcntl.F_DUPFD, 900)
-        pid = place.start(pass_fds=(kept.fileno(), high), cwd=place.top)
+        pid = place.xend.start(pass_fds=(kept.fileno(), high), cwd=place.top)
         os.close(high)
     if not os.path.isdir(f"/proc/{pid}/fd"):
         pytest.skip("needs /proc to look into another process")
-    host_pid = place.host_pid()
+    host_pid = place.host.adopt()
     for each in (pid, host_pid):
         targets = {int(fd): os.readlink(f"/proc/{each}/fd/{fd}") for fd in os.listdir(f"/proc/{each}/fd")}
         assert [targets[fd] for fd in (0, 1, 2)] == ["/dev/null"] * 3
@@ -62,37 +63,43 @@ def test_it_keeps_nothing_of_its_caller(place: Place) -> None:
 
 def test_a_second_one_is_refused(place: Place) -> None:
     pid = place.start()
-    done = place.run()
+    done = place.xend.run()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"xend: pid file {place.pid_file} is held by a running daemon (pid {pid})\n"
-    done = place.run("--pid-file", str(place.top / "other"))
+    assert done.stderr == f"xend: pid file {place.xend.pid_file} is held by a running daemon (pid {pid})\n"
+    done = place.xend.run("--pid-file", str(place.top / "other"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"xend: {place.socket} is served by another xend (pid {pid})\n"
     assert not (place.top / "other").exists()
     assert place.said("xl", "list").count("\n") == 2
-    assert int(place.pid_file.read_text()) == place.pid == pid
+    assert int(place.xend.pid_file.read_text()) == place.xend.pid == pid
 
 
 def test_sighup_reopens_the_logs(place: Place) -> None:
     pid = place.start()
     place.create("one")
-    console = place.top / "log/console/one.log"
-    for path in (place.log_file, console):
+    console_log = place.top / "log/console/one.log"
+    with place.client() as client, client.console("one") as console:
+        until(console, b"login: ")
+    for path in (place.log_file, console_log):
         path.rename(f"{path}.old")
     os.kill(pid, signal.SIGHUP)
     with place.client() as client:
         while not place.log_file.exists():
             client.hello()  # each call passes through the daemon's loop
         client.pause("one")
+        client.unpause("one")
+        with client.console("one", history=0) as console:
+            console.write(b"me\n")
+            until(console, b"$ ")
+    assert b"Welcome, me" in console_log.read_bytes()
     assert "domain.pause one: done" in place.log()
     assert "domain.create one: done" in Path(f"{place.log_file}.old").read_text()
-        client.unpause("one")
     assert mode(place.log_file) == 0o640
 
 
-def foreground(place: Place, *more: str) -> "subprocess.Popen[str]":
+def foreground(place: Place) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        place.command("--no-fork", *more),
+        [*place.xend.argv, "--no-fork"],
         env=place.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -128,10 +135,8 @@ def test_in_the_foreground_it_tells_its_supervisor(place: Place, number: int) ->
 
 def test_a_lost_host_is_one_line_for_whoever_asks(place: Place) -> None:
     place.start()
-    host_pid = place.host_pid()
-    assert host_pid is not None
-    os.kill(host_pid, signal.SIGKILL)
-    await_release(place.top / "sim/host.socket", place.top / "sim/host.pid")
+    place.host.adopt()
+    place.host.kill()
     done = place.tool("xl", "list")
     assert done.returncode == 1
     assert done.stderr.startswith("xl: cannot list domains: ")
@@ -139,9 +144,9 @@ def test_a_lost_host_is_one_line_for_whoever_asks(place: Place) -> None:
 
 
 def test_help_and_version(place: Place) -> None:
-    done = place.run("--help")
+    done = place.xend.run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "--hypervisor KIND" in done.stdout
-    done = place.run("--version")
+    done = place.xend.run("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("xend ")

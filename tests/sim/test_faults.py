@@ -3,6 +3,8 @@
 A step is named as `dry_run` names it, so a step that is added is tested without anybody's doing.
 """
 
+from collections.abc import Callable
+
 import pytest
 import trio
 
@@ -34,7 +36,7 @@ def steps(method: str) -> list[str]:
 CREATE, DESTROY = steps("domain.create"), steps("domain.destroy")
 
 
-def at(kind: str, step: str, then: object) -> object:
+def at(kind: str, step: str, then: Callable[[], object]) -> Callable[[Operation], object]:
     """An `on_step` that calls `then()` before a step of the example's, once."""
     done: list[bool] = []
 
@@ -43,7 +45,7 @@ def at(kind: str, step: str, then: object) -> object:
         is_it = plan.kind == kind and plan.domain == "example" and plan.steps[operation.step].name == step
         if is_it and operation.state == "running" and not done:
             done.append(True)
-            then()  # type: ignore[operator]
+            then()
 
     return on_step
 

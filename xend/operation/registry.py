@@ -102,7 +102,7 @@ class Operations:
         """
         self.check_free(locks)
         operation = self._enter(self._new_id(), plan, key, self._wall_clock())
-        operation.work.facts.setdefault("locks", list(locks))
+        operation.locks = list(locks)
         self._begin(operation, 0)
         return operation
 
@@ -125,6 +125,7 @@ class Operations:
         plan = self.planners[fields["kind"]](fields["facts"])
         operation = self._enter(operation_id, plan, fields["key"], fields["started"])
         operation.step = fields["step"]
+        operation.locks = fields["locks"]
         if fields["state"] in ENDED:
             operation.state = fields["state"]
             error = fields["error"]
@@ -174,12 +175,12 @@ class Operations:
         self._nursery.start_soon(operation.run, first)
 
     def _lock(self, operation: Operation) -> None:
-        for lock in operation.work.facts.get("locks", ()):
+        for lock in operation.locks:
             self._locks[lock] = operation
 
     def _changed(self, operation: Operation, what: str) -> None:
         if what in ENDED:
-            for lock in operation.work.facts.get("locks", ()):
+            for lock in operation.locks:
                 if self._locks.get(lock) is operation:
                     del self._locks[lock]
             self._forget_old()
@@ -194,6 +195,7 @@ class Operations:
         fields = {
             "kind": operation.plan.kind,
             "facts": operation.work.facts,
+            "locks": operation.locks,
             "key": operation.key,
             "started": operation.started,
             "step": operation.step,
@@ -211,9 +213,9 @@ class Operations:
             self._log(f"operation {operation.id}: cannot be recorded: {error}")
 
     def _new_id(self) -> str:
-        """Rises with time, even if xend was restarted."""
+        """Rises with time, even if xend was restarted; all have the same length, so that they sort."""
         self._last = max(self._last + 1, int(self._wall_clock() * 1000))
-        return f"{self._last:x}"
+        return f"{self._last:012x}"
 
     def _forget_old(self) -> None:
         horizon = self._wall_clock() - REMEMBERED_SECONDS

@@ -21,6 +21,7 @@ class Operation:
         started: seconds since 1970.
         step: index of the step that runs or ran last; -1: none yet.
         error: why it failed; None: it did not.
+        locks: what nobody else's operation may touch meanwhile.
     """
 
     def __init__(self, operation_id: str, plan: Plan, key: str | None, started: float) -> None:
@@ -31,6 +32,7 @@ class Operation:
         self.step = -1
         self.state: State = "running"
         self.error: XendError | None = None
+        self.locks: list[str] = []
         self.ended = trio.Event()
         self._settled = trio.Event()
         #: Called on each change, before it takes effect; what it raises counts as the step's failure.

@@ -104,6 +104,10 @@ class Platform(ABC):
     def domains(self) -> Mapping[int, DomainState]:
         """All domains of the host, by domid."""
 
+    def domain(self, domid: int) -> DomainState | None:
+        """One of them; None: there is none."""
+        return self.domains().get(domid)
+
     @abstractmethod
     def store_port(self, domid: int) -> int | None:
         """The port that an INTRODUCE of a running domain would name; None where the host cannot tell, or

@@ -84,7 +84,7 @@ class SimulatedPlatform(Platform):
         return self._channel.fileno()
 
     def bind_interdomain(self, domid: int, remote_port: int) -> int:
-        if domid not in self.domains():
+        if self.domain(domid) is None:
             raise PlatformError(errno.ESRCH, f"simulated domain {domid} does not exist")
         self._bound.add(STORE_PORT + domid)
         return STORE_PORT + domid
@@ -117,13 +117,11 @@ class SimulatedPlatform(Platform):
         page.close()
 
     def domains(self) -> Mapping[int, DomainState]:
-        found = {}
-        for entry in self._directory.iterdir():
-            if entry.name.isdigit() and (entry / "store.page").exists():
-                found[int(entry.name)] = DomainState(
-                    self._unique(entry), (entry / "shutdown").exists(), False
-                )
-        return found
+        states = {int(name): self._state(name) for name in os.listdir(self._directory) if name.isdigit()}
+        return {domid: state for domid, state in states.items() if state is not None}
+
+    def domain(self, domid: int) -> DomainState | None:
+        return self._state(str(domid))
 
     def store_port(self, domid: int) -> int | None:
         return STORE_PORT + domid
@@ -134,8 +132,22 @@ class SimulatedPlatform(Platform):
     def _page_file(self, domid: int) -> Path:
         return self._directory / str(domid) / "store.page"
 
-    def _unique(self, entry: Path) -> int:
-        try:
-            return int((entry / "unique").read_text())
-        except (OSError, ValueError):
-            return 0
+    def _state(self, name: str) -> DomainState | None:
+        """Without Path and file objects: all domains are looked at whenever one of them ends."""
+        home = f"{self._directory}/{name}"
+        if not os.access(f"{home}/store.page", os.F_OK):
+            return None
+        return DomainState(_unique(f"{home}/unique"), os.access(f"{home}/shutdown", os.F_OK), False)
+
+
+def _unique(path: str) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(fd, 32))
+    except (OSError, ValueError):
+        return 0
+    finally:
+        os.close(fd)

@@ -47,7 +47,7 @@ class Rings:
     def exists(self, domid: int) -> bool:
         if domid in self._links:
             return True
-        state = self._platform.domains().get(domid)
+        state = self._platform.domain(domid)
         if state is None or state.is_dying:
             return False
         self._seen.setdefault(domid, state)
@@ -64,7 +64,7 @@ class Rings:
 
     def lives(self, domid: int, unique: int) -> bool:
         """Whether a domain is alive, and still the one of that identity."""
-        state = self._platform.domains().get(domid)
+        state = self._platform.domain(domid)
         return state is not None and not state.is_dying and not _differ(unique, state.unique)
 
     def map(self, domid: int, gfn: int, port: int) -> None:
@@ -290,7 +290,7 @@ class Rings:
         self._pages[domid] = page
         self._by_port[port] = link
         if domid not in self._seen:
-            state = self._platform.domains().get(domid)
+            state = self._platform.domain(domid)
             if state is not None:
                 self._seen[domid] = state
 

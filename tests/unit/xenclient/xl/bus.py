@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,4 +69,6 @@ class Bus:
     def _tell(self, step: dict[str, Any], key: str) -> None:
         event = {"seq": 1, "kind": "operation", "what": "step", "operation": {**step, "key": key}}
         for listener in self._listeners:
-            listener.sendall(msgpack.packb([2, "event", [event]]))
+            # Those of calls that have ended are gone.
+            with suppress(BrokenPipeError):
+                listener.sendall(msgpack.packb([2, "event", [event]]))

@@ -24,7 +24,7 @@ from xenstore.server.rings import Rings as StoreRings
 from xenstore.store import Store
 
 #: More than anything here takes, in seconds of trio's clock.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 60.0
 MIB = 1024
 
 
@@ -108,6 +108,8 @@ class Toolstack:
         home, guests = f"/local/domain/{domid}", [f"n{domid}"]
         readable = ["n0", f"r{domid}"]
         async with self.store.transaction() as t:
+            with suppress(ENOENT):
+                await t.rm(home)  # another domain's of the same number
             await t.mkdir(home)
             await t.set_perms(home, readable)
             for node, value in {
