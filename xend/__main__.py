@@ -83,16 +83,37 @@ def _run(options: Options, log: Log, report: Report) -> None:
     with ExitStack() as stack:
         if options.pid_file is not None:
             stack.enter_context(pid_file(options.pid_file))
-        os.makedirs(options.rundir, mode=0o755, exist_ok=True)
-        if options.simulator_directory is not None:
-            _start_simulator(options.simulator_directory, options.platform)
         trio.run(_serve, options, log, report)
 
 
-def _start_simulator(directory: str, platform: str | None) -> None:
-    """The simulated host's process, which goes on when xend ends; nothing happens if it runs already."""
+@contextmanager
+def _simulator(directory: str, platform: str | None) -> Iterator[Callable[[], None]]:
+    """Has the simulated host's process run; it goes on when xend ends, once the function given is called.
+
+    One that was started for a xend which then could not start ends with it.
+
+    Raises:
+        StartError: it cannot run.
+    """
     if _answers(os.path.join(directory, SOCKET_NAME)):
+        yield lambda: None
         return
+    with ExitStack() as stack:
+        _start_simulator(directory, platform)
+        stack.callback(_end_simulator, directory)
+        yield lambda: _keep(stack)
+
+
+def _keep(stack: ExitStack) -> None:
+    stack.pop_all()
+
+
+def _end_simulator(directory: str) -> None:
+    with suppress(OSError, ValueError):
+        os.kill(int(Path(directory, PID_FILE).read_text()), signal.SIGTERM)
+
+
+def _start_simulator(directory: str, platform: str | None) -> None:
     flavour = ["--flavour", platform] if platform else []
     done = subprocess.run(
         [sys.executable, "-m", "xend.simulator", directory, *flavour],

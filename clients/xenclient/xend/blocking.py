@@ -65,13 +65,17 @@ class Client:
         """Disconnect; operations go on."""
         self._link.close()
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(
+        self, method: str, progress: Callable[[dict[str, Any]], object] | None = None, **params: Any
+    ) -> Any:
         """The result of any method of docs/bus.md; parameters that are None are left out.
+
+        progress: gets the operation's map at each of its events meanwhile.
 
         Raises:
             BusError: xend refused.
         """
-        return self._ask(Request(method, params))
+        return self._ask(Request(method, params, progress))
 
     hello = _method(requests.hello)
     host_info = _method(requests.host_info)
