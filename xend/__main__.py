@@ -3,8 +3,6 @@
 import math
 import os
 import signal
-import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -19,11 +17,10 @@ from xend.bus.server import serve
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
 from xend.host import PLATFORM, Settings
-from xend.hypervisor import Blueprint, Hypervisor
+from xend.hypervisor import Blueprint, Hypervisor, host_process
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
-from xend.simulator.wire import SOCKET_NAME
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program, StartError
@@ -86,60 +83,13 @@ def _run(options: Options, log: Log, report: Report) -> None:
         trio.run(_serve, options, log, report)
 
 
-@contextmanager
-def _simulator(directory: str, platform: str | None) -> Iterator[Callable[[], None]]:
-    """Has the simulated host's process run; it goes on when xend ends, once the function given is called.
-
-    One that was started for a xend which then could not start ends with it.
-
-    Raises:
-        StartError: it cannot run.
-    """
-    if _answers(os.path.join(directory, SOCKET_NAME)):
-        yield lambda: None
-        return
-    with ExitStack() as stack:
-        _start_simulator(directory, platform)
-        stack.callback(_end_simulator, directory)
-        yield lambda: _keep(stack)
-
-
-def _keep(stack: ExitStack) -> None:
-    stack.pop_all()
-
-
-def _end_simulator(directory: str) -> None:
-    with suppress(OSError, ValueError):
-        os.kill(int(Path(directory, PID_FILE).read_text()), signal.SIGTERM)
-
-
-def _start_simulator(directory: str, platform: str | None) -> None:
-    flavour = ["--flavour", platform] if platform else []
-    done = subprocess.run(
-        [sys.executable, "-m", "xend.simulator", directory, *flavour],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise StartError(f"the simulated host did not start: {done.stderr.strip() or done.stdout.strip()}")
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-    return True
-
-
 async def _serve(options: Options, log: Log, report: Report) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with AsyncExitStack() as stack:
             sockets = stack.enter_context(
                 open_listeners(options.rundir, options.operate_gid, options.read_gid)
             )
+            keep_host = _have_host(options, stack)
             hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))
             store = await stack.enter_async_context(_open_store(options, hypervisor, log))
             manager = Xend(
@@ -155,6 +105,7 @@ async def _serve(options: Options, log: Log, report: Report) -> None:
             await nursery.start(manager.run)
             await nursery.start(serve, sockets, manager.methods(), log)
             log(f"serving {sockets[0].path} on {hypervisor.name}")
+            keep_host()
             report(None)
             start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
             await _obey(signals, manager, log)
@@ -163,13 +114,23 @@ async def _serve(options: Options, log: Log, report: Report) -> None:
             nursery.cancel_scope.cancel()
 
 
+def _have_host(options: Options, stack: AsyncExitStack) -> Callable[[], object]:
+    """The simulated host, if that is wanted; it ends with the stack unless the function given is called."""
+    if options.simulator_directory is None:
+        return lambda: None
+    return stack.enter_context(host_process.running(options.simulator_directory, options.platform))
+
+
 async def _obey(signals: AsyncIterator[int], manager: Xend, log: Log) -> None:
     """Does what signals ask for, until one asks to stop."""
     async for number in signals:
         if number != signal.SIGHUP:
             log(f"{signal.Signals(number).name}: stopping; domains go on")
             return
-        log.open()
+        try:
+            log.open()
+        except OSError as error:
+            log(f"{error.filename}: {error.strerror}; the log goes on where it was")
         manager.host.consoles.reopen_logs()
 
 

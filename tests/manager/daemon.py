@@ -57,7 +57,7 @@ class Daemon:
     def start(self, *more: str, **how: Any) -> int:
         """One that answers; returns its process id."""
         done = self.run(*more, **how)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
         assert self.pid is not None
         return self.pid
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tests.manager.daemon import PATIENCE_SECONDS, Daemon
 from xenclient.store.blocking import Client as StoreClient

@@ -4,6 +4,7 @@ Watches @releaseDomain: xenstored hears of every end from the hypervisor.  It is
 operation ends, because a domain that is worked on is left alone.
 """
 
+import traceback
 import uuid as uuids
 from typing import Any
 
@@ -64,6 +65,8 @@ class Keeper:
                     await self.look()
                 except (HypervisorError, XendError) as error:
                     self._host.log(f"cannot look after domains: {error}")
+                except Exception:  # a fault of xend's own must not leave all domains without a keeper
+                    self._host.log(f"cannot look after domains: {traceback.format_exc()}")
 
     def _next_look(self) -> float:
         """When to look at the latest, on trio's clock."""

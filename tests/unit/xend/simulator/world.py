@@ -107,7 +107,8 @@ class Toolstack:
     async def write_nodes(self, domid: int, rings: Rings, name: str, memory_kib: int, most: int) -> None:
         home, guests = f"/local/domain/{domid}", [f"n{domid}"]
         readable = ["n0", f"r{domid}"]
-        async with self.store.transaction() as t:
+
+        async def write(t: aio.Transaction) -> None:
             with suppress(ENOENT):
                 await t.rm(home)  # another domain's of the same number
             await t.mkdir(home)
@@ -127,6 +128,8 @@ class Toolstack:
                 await t.set_perms(f"{home}/control/{node}", guests)
             await t.write(f"{home}/data", "")
             await t.set_perms(f"{home}/data", guests)
+
+        await self.store.run_transaction(write)
         await self.store.introduce(domid, rings.store_gfn, rings.store_port)
 
     async def boot(self, command_line: str = "", **options: int) -> tuple[int, Rings]:
@@ -139,7 +142,8 @@ class Toolstack:
         """A device with both ends' nodes; returns the path of the backend."""
         front = f"/local/domain/{domid}/device/{kind}/{devid}"
         back = f"/local/domain/0/backend/{kind}/{domid}/{devid}"
-        async with self.store.transaction() as t:
+
+        async def write(t: aio.Transaction) -> None:
             for path, perms in ((front, [f"n{domid}", "r0"]), (back, ["n0", f"r{domid}"])):
                 with suppress(ENOENT):
                     await t.rm(path)
@@ -154,6 +158,8 @@ class Toolstack:
                 keys |= {"params": "/nowhere", "mode": "w", "dev": "xvda"}
             for name, value in (keys | nodes).items():
                 await t.write(f"{back}/{name}", value)
+
+        await self.store.run_transaction(write)
         return back
 
     async def hotplug(self, back: str, number: str = "7:0") -> None:
