@@ -165,7 +165,7 @@ async def _open_store(options: Options, hypervisor: Hypervisor, log: Log) -> Asy
         try:
             store = await stack.enter_async_context(Client(options.store_socket, reconnect=math.inf))
         except ClientError as error:
-            raise StartError(f"{error}; is xenstored running? --store embedded needs none") from error
+            raise StartError(f"{error}; --store embedded needs none") from error
         if options.store is not None and options.simulator_directory is not None:
             await _check_store(store, hypervisor, options.store)
         yield store

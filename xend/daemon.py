@@ -20,16 +20,20 @@ from xend.bus.hello import hello
 from xend.bus.methods import Method
 from xend.bus.streaming import event_methods
 from xend.calls.consoles import ConsoleCalls
+from xend.calls.devices import DeviceCalls
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
+from xend.calls.operating import Operating
 from xend.calls.operations import operation_methods
 from xend.calls.targets import Targets
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
-from xend.device.backends import Backends
+from xend.device.backends import Backends, End
 from xend.device.device import Device
 from xend.device.runner import run_script
+from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
+from xend.domain.attach import attach_plan, detach_plan
 from xend.domain.change import memory_plan, pause_plan, rename_plan, shutdown_plan, sysrq_plan, unpause_plan
 from xend.domain.create import create_plan
 from xend.domain.destroy import destroy_plan, devices_in_store
@@ -90,7 +94,8 @@ class Xend:
             store=store,
             settings=settings,
             domains=Domains(rundir / "domains", log),
-            backends=Backends(store, self._backend_changed),
+            backends=Backends(store, self._state_changed),
+            stories=Stories(seams.wall_clock),
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             run_script=seams.run_script,
             random=seams.random,
@@ -101,6 +106,8 @@ class Xend:
         self.keeper = Keeper(self.host, self.operations)
         self._connected: set[str] = set()
         self.operations.planners = {
+            "device.attach": lambda facts: attach_plan(self.host, facts),
+            "device.detach": lambda facts: detach_plan(self.host, facts),
             "domain.create": lambda facts: create_plan(self.host, facts),
             "domain.destroy": lambda facts: destroy_plan(self.host, facts),
             "domain.reap": lambda facts: destroy_plan(self.host, facts, "domain.reap"),
@@ -118,12 +125,13 @@ class Xend:
 
     def methods(self) -> list[Method]:
         """Everything the bus offers."""
-        targets = Targets(self.host, self.operations)
+        targets, operating = Targets(self.host, self.operations), Operating(self.operations)
         about = {"server": "xend", "version": xend.VERSION, "hypervisor": self.host.hypervisor.name}
         return [
             hello(about),
             *HostCalls(self.host).methods(),
-            *DomainCalls(self.host, self.operations, targets).methods(),
+            *DomainCalls(self.host, operating, targets).methods(),
+            *DeviceCalls(self.host, operating, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),
             *event_methods(self.events, self._watch_paths, self.log),
@@ -167,6 +175,11 @@ class Xend:
             self.log(f"{plan.kind} {plan.domain}: {what}{f' at {step!r}' if step else ''}{why}")
             self.keeper.look_soon()
 
+    def _state_changed(self, device: Device, end: End, state: XenbusState) -> None:
+        self.host.stories.state(device, end, state)
+        if end == "backend":
+            self._backend_changed(device, state)
+
     def _backend_changed(self, device: Device, state: XenbusState) -> None:
         was = device.backend_path in self._connected
         if state == XenbusState.CONNECTED and not was:
@@ -203,6 +216,7 @@ class Xend:
 
     async def _take_up_one(self, domain: Domain) -> None:
         for device in await devices_in_store(self.host.store, domain.domid):
+            self.host.stories.begin(device)
             await self.host.backends.follow(device)
         if domain.console is not None:
             await self.host.consoles.serve(domain.domid, domain.name, *domain.console)

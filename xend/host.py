@@ -14,6 +14,7 @@ from xend.hypervisor import Hypervisor
 if TYPE_CHECKING:
     from xend.console.service import Consoles
     from xend.device.backends import Backends
+    from xend.device.story import Stories
     from xend.domain.registry import Domains
 
 
@@ -85,6 +86,7 @@ class Host:
     domains: "Domains"
     backends: "Backends"
     consoles: "Consoles"
+    stories: "Stories"
     run_script: RunScript
     random: random.Random
     wall_clock: Callable[[], float]

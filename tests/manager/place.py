@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.manager.daemon import PATIENCE_SECONDS, Daemon
+from tests.manager.slow_script import SlowScript
 from xenclient.store.blocking import Client as StoreClient
 from xenclient.xend.blocking import Client, Console
 from xenclient.xend.errors import BusError
@@ -38,7 +39,7 @@ class Place:
     Attributes:
         environment: of every program that is run here.
         xend: the manager, not started yet.
-        host: the simulated host's process, which xend starts.
+        host: the simulated host's process, which xend starts if nobody else did.
         others: daemons that end with the place.
     """
 
@@ -60,8 +61,10 @@ class Place:
         pid_file = top / "pid"
         argv = [sys.executable, "-m", "xend", *options(top), "--pid-file", str(pid_file)]
         self.xend = Daemon(argv, self.socket, pid_file, self.environment)
-        self.host = Daemon([], top / "sim/host.socket", top / "sim" / PID_FILE, self.environment)
+        simulator = [sys.executable, "-m", "xend.simulator", str(top / "sim")]
+        self.host = Daemon(simulator, top / "sim/host.socket", top / "sim" / PID_FILE, self.environment)
         self.others: list[Daemon] = []
+        self._slow: list[SlowScript] = []
 
     def start(self, *more: str, failpoint: str | None = None) -> int:
         """A xend that answers; returns its process id.
@@ -85,6 +88,13 @@ class Place:
         for daemon in (self.xend, *self.others):
             daemon.clean_up()
         self.host.clean_up(signal.SIGTERM)
+        for script in self._slow:
+            script.close()
+
+    def slow_script(self, name: str) -> SlowScript:
+        """Has a hotplug script stand still from now on."""
+        self._slow.append(SlowScript(self.scripts / name))
+        return self._slow[-1]
 
     # --- its clients ----------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ name = "example"
 kernel = "/netbsd"
 memory = 64
 vif = [ 'bridge=bridge0' ]
-disk = [ 'file:/disk.img,0x0,w' ]
+disk = [ 'file:/disk.img,0x0,w!' ]
 """
 
 

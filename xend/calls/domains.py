@@ -1,14 +1,14 @@
 """domain.*"""
 
 import uuid as uuids
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import attrs
-import trio
 
 from xend.bus.kinds import DOMAIN, FLAG, NUMBER, SECONDS, TEXT, TEXTS
 from xend.bus.methods import OPERATION, Call, Method, optional, required
+from xend.calls.operating import Operating
 from xend.calls.targets import Target, Targets
 from xend.config.domain import parse
 from xend.config.listing import as_json
@@ -17,11 +17,9 @@ from xend.device.vif import random_mac
 from xend.domain import change
 from xend.domain.create import create_plan
 from xend.domain.destroy import destroy_facts, destroy_plan
-from xend.domain.registry import Source
+from xend.domain.source import Source
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import Operations
-from xend.operation.running import Operation
 from xend.operation.steps import Plan
 
 Result = dict[str, Any]
@@ -32,9 +30,9 @@ DOMAINS_MAX = 32_000
 class DomainCalls:
     """The methods, over a host."""
 
-    def __init__(self, host: Host, operations: Operations, targets: Targets) -> None:
+    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
         self._host = host
-        self._operations = operations
+        self._operating = operating
         self._targets = targets
 
     def methods(self) -> list[Method]:
@@ -88,7 +86,7 @@ class DomainCalls:
             source = self._source(text, name, directory, extra or [])
             made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
             locks = [f"uuid {source.uuid}", f"name {made.domain}"]
-            self._operations.check_free(locks)
+            self._operating.check_free(locks)
             await self._check_unused(made.domain, source.uuid)
             return made, locks
 
@@ -96,7 +94,7 @@ class DomainCalls:
             made, _ = await plan()
             config = Source(**made.facts["source"]).config()
             return {"steps": [step.name for step in made.steps], "config": as_json(config, -1)["config"]}
-        return await self._operate(plan, **how)
+        return await self._operating.operate(plan, **how)
 
     async def pause(self, call: Call, domain: str | int, **how: Any) -> Result:
         return await self._on_guest(
@@ -111,11 +109,11 @@ class DomainCalls:
     async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("destroy")
-            self._operations.check_free(target.locks)
+            self._operating.check_free(target.locks)
             facts = await destroy_facts(self._host, target.domid, target.info.uuid, target.name)
             return destroy_plan(self._host, facts), target.locks
 
-        return await self._operate(plan, **how)
+        return await self._operating.operate(plan, **how)
 
     async def shutdown(self, call: Call, domain: str | int, **how: Any) -> Result:
         return await self._stop(domain, "domain.shutdown", "poweroff", **how)
@@ -134,7 +132,7 @@ class DomainCalls:
             facts = {**_facts(target), "new": name}
             return change.rename_plan(self._host, facts), [*target.locks, f"name {name}"]
 
-        return await self._operate(plan, **how)
+        return await self._operating.operate(plan, **how)
 
     async def set_memory(self, call: Call, domain: str | int, target_kib: int, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
@@ -145,7 +143,7 @@ class DomainCalls:
             facts = {**_facts(target), "target_kib": target_kib, "old_kib": target.info.memory_kib}
             return change.memory_plan(self._host, facts), target.locks
 
-        return await self._operate(plan, **how)
+        return await self._operating.operate(plan, **how)
 
     async def sysrq(self, call: Call, domain: str | int, letter: str, **how: Any) -> Result:
         if len(letter) != 1 or not letter.isascii() or not letter.isalnum():
@@ -190,26 +188,7 @@ class DomainCalls:
             target = (await self._targets.find(domain)).guest(doing)
             return make(target), target.locks
 
-        return await self._operate(plan, **how)
-
-    async def _operate(
-        self,
-        plan: Callable[[], Awaitable[tuple[Plan, list[str]]]],
-        key: str | None = None,
-        wait_for: str | None = None,
-        dry_run: bool = False,
-    ) -> Result:
-        """Start an operation, or find the one that was started with this key, and answer as asked."""
-        operation = self._operations.with_key(key)
-        if operation is None:
-            made, locks = await plan()
-            if dry_run:
-                return {"steps": [step.name for step in made.steps]}
-            # Somebody may have come with the same key while the plan was made.
-            operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
-        if wait_for == "accepted":
-            return operation.result()
-        return await ended(operation)
+        return await self._operating.operate(plan, **how)
 
     def _source(self, text: str, name: str | None, directory: str | None, extra: list[str]) -> Source:
         file = name or "configuration"
@@ -235,24 +214,6 @@ class DomainCalls:
                 raise XendError(
                     "uuid_in_use", f"domain {target.name} has the UUID {uuid} already", domain=name
                 )
-
-
-async def ended(operation: Operation) -> Result:
-    """What an operation's call is answered with, once it has ended; cancelled with its caller's deadline.
-
-    Raises:
-        XendError: why it failed.
-    """
-    try:
-        await operation.ended.wait()
-    except trio.Cancelled:
-        operation.cancel()
-        with trio.CancelScope(shield=True):
-            await operation.settled()
-        raise
-    if operation.error is not None:
-        raise operation.error
-    return operation.result()
 
 
 def _facts(target: Target) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """`python -m xend.demo DIR`: what `make run` starts.
 
 Everything is below DIR: the files of a small host are put there if they are missing, xend runs in the
-foreground with a simulated host, and one domain is created.  Ctrl-C ends it all, the simulated host included.
+foreground with a simulated host, and one domain is created.  Ctrl-C or SIGTERM ends it all, the host
+included.
 """
 
 import os
@@ -9,11 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from xenclient.xend.blocking import Client
-from xenclient.xend.errors import BusError, ConnectError
+from xenclient.xend.errors import ClientError, ConnectError
 from xend.simulator.__main__ import PID_FILE
 from xend.simulator.image import write_kernel
 
@@ -32,21 +34,42 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m xend.demo DIR", file=sys.stderr)
         return 2
     top = Path(arguments[0]).absolute()
-    bin_directory = Path(sys.executable).parent
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        furnish(top, bin_directory)
+        furnish(top, Path(sys.executable).parent)
+        return run(top)
     except OSError as error:
         print(f"xend.demo: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    xend = subprocess.Popen([sys.executable, "-m", "xend", "--no-fork", *options(top)])
+    except KeyboardInterrupt:
+        return 0
+
+
+def run(top: Path) -> int:
+    """Serve until a signal asks to stop, or xend ends; returns xend's exit status."""
+    if is_served(top):
+        print(f"xend.demo: a xend runs in {top} already", file=sys.stderr)
+        return 1
+    # In a session of its own: Ctrl-C reaches only this process, which tells xend once.
+    command = [sys.executable, "-m", "xend", "--no-fork", *options(top)]
+    xend = subprocess.Popen(command, start_new_session=True)
     try:
         if create(top, xend):
-            print(banner(top, bin_directory), flush=True)
+            print(banner(top, Path(sys.executable).parent), flush=True)
         return xend.wait()
-    except KeyboardInterrupt:  # xend got it too
+    except KeyboardInterrupt:
         return end(xend)
     finally:
         power_off(top)
+
+
+def is_served(top: Path) -> bool:
+    """Whether a xend answers there."""
+    try:
+        Client(os.fspath(top / "socket"), timeout=1.0).close()
+    except ClientError:
+        return False
+    return True
 
 
 def options(top: Path) -> list[str]:
@@ -97,7 +120,7 @@ def create(top: Path, xend: subprocess.Popen[bytes]) -> bool:
         try:
             if all(domain["name"] != EXAMPLE for domain in client.domains()):
                 client.create(text, name=EXAMPLE, directory=os.fspath(top / "etc"))
-        except BusError as error:
+        except ClientError as error:
             print(f"xend.demo: the example domain: {error}", file=sys.stderr)
     return True
 
@@ -137,7 +160,10 @@ Stop with Ctrl-C: the simulated host ends with it.
 
 
 def end(xend: subprocess.Popen[bytes]) -> int:
-    """xend's status once it has ended, as it was asked to."""
+    """Ask xend to end; its exit status once it has."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    xend.terminate()
     try:
         return xend.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -146,13 +172,23 @@ def end(xend: subprocess.Popen[bytes]) -> int:
 
 
 def power_off(top: Path) -> None:
-    """End the simulated host."""
+    """End the simulated host, and remove what is gone when a host goes down: what is in /var/run."""
+    end_host(top)
+    for name in ("sim", "xenstored", "domains", "operations"):
+        shutil.rmtree(top / name, ignore_errors=True)
+
+
+def end_host(top: Path) -> None:
+    """Returns once the simulated host's process has ended: the next one wants the same directory."""
     try:
         pid = int((top / "sim" / PID_FILE).read_text())
     except (OSError, ValueError):
         return
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
+        for _ in range(int(STOP_SECONDS / LOOK_SECONDS)):
+            time.sleep(LOOK_SECONDS)
+            os.kill(pid, 0)
 
 
 if __name__ == "__main__":

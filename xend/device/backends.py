@@ -1,6 +1,10 @@
-"""What the backends of devices say, followed by one stream of watch events: nothing is polled."""
+"""What both ends of devices say, followed by one stream of watch events: nothing is polled.
+
+A backend is what xend waits for; its frontend, which a guest writes, is only told of.
+"""
 
 from collections.abc import Callable, Container
+from typing import Literal
 
 import trio
 
@@ -11,20 +15,23 @@ from xend.device.xenbus import XenbusState
 from xend.operation.steps import Work
 from xenstore.errors import ENOENT, XenstoreError
 
+End = Literal["backend", "frontend"]
+
 
 class Backends:
     """The state of each followed device's backend.
 
-    on_state: called as (device, state) on each change.
+    on_state: called as (device, end, state) on each change of either end.
     """
 
-    def __init__(self, store: Client, on_state: Callable[[Device, XenbusState], object]) -> None:
+    def __init__(self, store: Client, on_state: Callable[[Device, End, XenbusState], object]) -> None:
         self._store = store
         self._on_state = on_state
-        self._devices: dict[str, Device] = {}
+        self._ends: dict[str, tuple[Device, End]] = {}
         self._by_domid: dict[int, dict[str, Device]] = {}
         self._states: dict[str, XenbusState] = {}
-        self._changed = trio.lowlevel.ParkingLot()
+        #: Who waits for a backend, by the path of its state.
+        self._waiting: dict[str, trio.lowlevel.ParkingLot] = {}
         self._watch: Watch | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -37,33 +44,34 @@ class Backends:
                 await self._look(event.path)
 
     async def follow(self, device: Device) -> None:
-        """Begin; the state is known soon after."""
-        path = self._path(device)
-        if path not in self._devices:
-            self._devices[path] = device
-            self._by_domid.setdefault(device.domid, {})[path] = device
-            assert self._watch is not None
-            await self._watch.add(path)
+        """Begin; the states are known soon after."""
+        assert self._watch is not None
+        self._by_domid.setdefault(device.domid, {})[device.backend_path] = device
+        for path, end in _paths(device).items():
+            if path not in self._ends:
+                self._ends[path] = (device, end)
+                await self._watch.add(path)
 
     async def forget(self, device: Device) -> None:
         """End; nothing happens if it was not followed."""
-        path = self._path(device)
-        self._states.pop(path, None)
-        if self._devices.pop(path, None) is not None:
-            of_domain = self._by_domid[device.domid]
-            of_domain.pop(path)
-            if not of_domain:
-                del self._by_domid[device.domid]
-            assert self._watch is not None
-            await self._watch.remove(path)
+        assert self._watch is not None
+        of_domain = self._by_domid.get(device.domid, {})
+        of_domain.pop(device.backend_path, None)
+        if not of_domain:
+            self._by_domid.pop(device.domid, None)
+        for path in _paths(device):
+            self._states.pop(path, None)
+            self._waiting.pop(path, None)
+            if self._ends.pop(path, None) is not None:
+                await self._watch.remove(path)
 
     def of_domain(self, domid: int) -> list[Device]:
         """The followed devices of a domain."""
         return list(self._by_domid.get(domid, {}).values())
 
     def state(self, device: Device) -> XenbusState:
-        """What was heard last; UNKNOWN: nothing, or no backend is there."""
-        return self._states.get(self._path(device), XenbusState.UNKNOWN)
+        """What was heard last of its backend; UNKNOWN: nothing, or no backend is there."""
+        return self._states.get(f"{device.backend_path}/state", XenbusState.UNKNOWN)
 
     async def wait(self, work: Work, device: Device, wanted: Container[XenbusState], seconds: float) -> None:
         """Returns once a followed device's backend is in one of these states.
@@ -73,12 +81,12 @@ class Backends:
         """
         names = " or ".join(str(state) for state in XenbusState if state in wanted)
         with work.waiting(f"the backend of {device.name} to become {names}", seconds):
-            while self._states.get(self._path(device)) not in wanted:
-                await self._changed.park()
+            path = f"{device.backend_path}/state"
+            while self._states.get(path) not in wanted:
+                await self._waiting.setdefault(path, trio.lowlevel.ParkingLot()).park()
 
     async def _look(self, path: str) -> None:
-        device = self._devices.get(path)
-        if device is None:
+        if path not in self._ends:
             return
         try:
             state = XenbusState.parse(await self._store.read(path))
@@ -86,11 +94,12 @@ class Backends:
             state = XenbusState.UNKNOWN
         except (XenstoreError, ClientError):
             return  # the store was lost; the watch fires again once it is back
-        if path in self._devices and self._states.get(path) != state:
+        if path in self._ends and self._states.get(path) != state:
             self._states[path] = state
-            self._changed.unpark_all()
-            self._on_state(device, state)
+            if waiting := self._waiting.get(path):
+                waiting.unpark_all()
+            self._on_state(*self._ends[path], state)
 
-    @staticmethod
-    def _path(device: Device) -> str:
-        return f"{device.backend_path}/state"
+
+def _paths(device: Device) -> dict[str, End]:
+    return {f"{device.backend_path}/state": "backend", f"{device.frontend_path}/state": "frontend"}

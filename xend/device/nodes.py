@@ -1,10 +1,16 @@
 """Both ends of a device in the store, written and removed in one transaction each."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from xenclient.store.aio import Client, Transaction
+from xenclient.store.operations import mkdir, rm, set_perms, write
 from xend.device.device import Device
 from xenstore.errors import ENOENT
+
+if TYPE_CHECKING:
+    from xenclient.store.core import Steps
 
 
 async def add(store: Client, device: Device) -> None:
@@ -13,44 +19,59 @@ async def add(store: Client, device: Device) -> None:
     Nobody but the two ends may read them, and none but its own end write (toolstack.md 2).
     """
 
+    front, back, own = device.frontend_path, device.backend_path, device.libxl_path
+    guest = [f"n{device.domid}", f"r{device.backend_domid}"]
+    host = [f"n{device.backend_domid}", f"r{device.domid}"]
+
     async def body(tx: Transaction) -> None:
-        front, back, own = device.frontend_path, device.backend_path, device.libxl_path
-        guest = [f"n{device.domid}", f"r{device.backend_domid}"]
-        host = [f"n{device.backend_domid}", f"r{device.domid}"]
-        for path in (front, back, own):
-            await _remove(tx, path)
-        await tx.mkdir(front)
-        await tx.set_perms(front, guest)
-        await tx.write(f"{front}/backend", back)
-        for key, value in device.frontend.items():
-            await tx.write(f"{front}/{key}", value)
-        for key, value in device.read_only.items():
-            await tx.write(f"{front}/{key}", value)
-            await tx.set_perms(f"{front}/{key}", host)
-        await tx.mkdir(back)
-        await tx.set_perms(back, host)
-        await tx.write(f"{back}/frontend", front)
-        for key, value in device.backend.items():
-            await tx.write(f"{back}/{key}", value)
-        await tx.write(f"{own}/frontend", front)
-        await tx.write(f"{own}/backend", back)
-        for key, value in device.backend.items():
-            await tx.write(f"{own}/{key}", value)
+        await tx.together(
+            *(removed(path) for path in (front, back, own)),
+            mkdir(front),
+            set_perms(front, guest),
+            *written(front, {"backend": back, **device.frontend, **device.read_only}),
+            *(set_perms(f"{front}/{key}", host) for key in device.read_only),
+            mkdir(back),
+            set_perms(back, host),
+            *written(back, {"frontend": front, **device.backend}),
+            *written(own, {"frontend": front, "backend": back, **device.backend}),
+        )
 
     await store.run_transaction(body)
 
 
 async def remove(store: Client, device: Device) -> None:
-    """Remove all of it, and the parents that become empty by that."""
+    """Remove all of it, and the parents that become empty by that.
+
+    Not what other domains have a share in (backend/vif): to look into it would conflict with all of them.
+    """
 
     async def body(tx: Transaction) -> None:
-        for path, top in (
-            (device.frontend_path, f"/local/domain/{device.domid}/device"),
-            (device.backend_path, f"/local/domain/{device.backend_domid}/backend"),
-            (device.libxl_path, f"/libxl/{device.domid}/device"),
-        ):
-            await _remove(tx, path)
-            await _remove_empty_parents(tx, path, top)
+        paths = (device.frontend_path, device.backend_path, device.libxl_path)
+        await tx.together(*(removed(path) for path in paths))
+        for path in paths:
+            await _remove_if_empty(tx, path.rpartition("/")[0])
+
+    await store.run_transaction(body)
+
+
+async def start_closing(store: Client, device: Device) -> bool:
+    """Ask both ends to close for good; False: there is no backend any more."""
+
+    async def body(tx: Transaction) -> bool:
+        return await _close(tx, device)
+
+    return await store.run_transaction(body)
+
+
+async def stop_closing(store: Client, device: Device) -> None:
+    """The backend may go on, or connect again, if it is there."""
+
+    async def body(tx: Transaction) -> None:
+        try:
+            await tx.read(f"{device.backend_path}/online")
+        except ENOENT:
+            return
+        await tx.write(f"{device.backend_path}/online", "1")
 
     await store.run_transaction(body)
 
@@ -63,16 +84,20 @@ async def force_closing(store: Client, device: Device) -> bool:
 
     async def body(tx: Transaction) -> bool:
         await _remove(tx, device.frontend_path)
-        try:
-            state = await tx.read(f"{device.backend_path}/state")
-        except ENOENT:
-            return False
-        await tx.write(f"{device.backend_path}/online", "0")
-        if state != b"6":
-            await tx.write(f"{device.backend_path}/state", "5")
-        return True
+        return await _close(tx, device)
 
     return await store.run_transaction(body)
+
+
+async def _close(tx: Transaction, device: Device) -> bool:
+    try:
+        state = await tx.read(f"{device.backend_path}/state")
+    except ENOENT:
+        return False
+    await tx.write(f"{device.backend_path}/online", "0")
+    if state != b"6":
+        await tx.write(f"{device.backend_path}/state", "5")
+    return True
 
 
 async def _remove(tx: Client | Transaction, path: str) -> None:
@@ -80,11 +105,18 @@ async def _remove(tx: Client | Transaction, path: str) -> None:
         await tx.rm(path)
 
 
-async def _remove_empty_parents(tx: Transaction, path: str, top: str) -> None:
-    while (path := path.rpartition("/")[0]) != top:
-        try:
-            if await tx.directory(path):
-                return
-        except ENOENT:
-            continue
-        await tx.rm(path)
+async def _remove_if_empty(tx: Transaction, path: str) -> None:
+    with suppress(ENOENT):
+        if not await tx.directory(path):
+            await tx.rm(path)
+
+
+def removed(path: str) -> "Steps[None]":
+    """An operation: a node is not there any more, whether it was or not."""
+    with suppress(ENOENT):  # not even its parent is there
+        yield from rm(path)
+
+
+def written(directory: str, nodes: Mapping[str, str]) -> "list[Steps[None]]":
+    """Operations: the nodes of a directory have these values."""
+    return [write(f"{directory}/{key}", value) for key, value in nodes.items()]

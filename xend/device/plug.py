@@ -6,13 +6,18 @@ script closes the backend first.
 """
 
 from collections.abc import Callable
+from functools import partial
+
+import attrs
 
 from xend.device import nodes, scripts
+from xend.device.causes import DRIVERS
 from xend.device.device import Device
+from xend.device.files import check_readable
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Step, Work
+from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
 
 APPEARED = (
@@ -20,11 +25,6 @@ APPEARED = (
     XenbusState.INITIALISED,
     XenbusState.CONNECTED,
 )
-#: What dom0's kernel calls its backend drivers.
-DRIVERS = {
-    "linux": {"vif": "xen-netback", "vbd": "xen-blkback"},
-    "netbsd": {"vif": "xvif (xennetback)", "vbd": "xbdback"},
-}
 GONE = (XenbusState.CLOSED, XenbusState.UNKNOWN)
 
 
@@ -42,11 +42,20 @@ class Plug:
 
     def attach(self) -> list[Step]:
         """Put it in."""
-        return [
+        steps = [
             Step(f"{self.name}: write its nodes", self.add, self.remove),
             Step(f"{self.name}: wait for its backend", self.await_backend, self.close),
             Step(f"{self.name}: run its script", self.run_script, self.unplug),
         ]
+        return [attrs.evolve(step, do=partial(self._told, step.do)) for step in steps]
+
+    async def _told(self, do: Action, work: Work) -> None:
+        """A step whose failure stands in the device's story."""
+        try:
+            await do(work)
+        except XendError as error:
+            self.host.stories.failed(self.device(work), error.as_map())
+            raise
 
     def detach(self) -> list[Step]:
         """Take it out, whatever the guest does."""
@@ -56,10 +65,31 @@ class Plug:
             Step(f"{self.name}: remove its nodes", self.remove),
         ]
 
+    def detach_politely(self) -> list[Step]:
+        """Take it out if its guest lets go of it."""
+        return [
+            Step(f"{self.name}: close its backend", self.close_politely, self.reopen),
+            Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
+            Step(f"{self.name}: remove its nodes", self.remove),
+        ]
+
+    def check(self, device: Device) -> None:
+        """What can be refused before anything is done.
+
+        Raises:
+            XendError: script_failed, bad_image.
+        """
+        if device.script is not None:
+            scripts.check(device.script, device.name)
+        if params := device.backend.get("params"):
+            check_readable("disk", params, device.name)
+
     async def add(self, work: Work) -> None:
         device = self.device(work)
+        self.host.stories.begin(device)
         with explained(f"write the nodes of {device.name}"):
             await nodes.add(self.host.store, device)
+            self.host.stories.tell(device, "nodes written")
             await self.host.backends.follow(device)
         self._publish(device, "added")
 
@@ -88,6 +118,34 @@ class Plug:
         await self.close(work)
         await self.run_remove_script(work)
 
+    async def close_politely(self, work: Work) -> None:
+        """The guest is asked to let go of it.
+
+        Raises:
+            XendError: device_failed: it does not.
+        """
+        device, seconds = self.device(work), self.host.settings.destroy_seconds
+        with explained(f"close the backend of {device.name}"):
+            await self.host.backends.follow(device)
+            if not await nodes.start_closing(self.host.store, device):
+                return
+        try:
+            await self.host.backends.wait(work, device, GONE, seconds)
+        except XendError as error:
+            raise device.error(
+                "device_failed",
+                f"its guest did not let go of it within {seconds:g} s "
+                f"(backend {self.host.backends.state(device)})",
+                waited_s=seconds,
+                hint="is it in use there, a mounted disk? -f takes it away all the same",
+            ) from error
+
+    async def reopen(self, work: Work) -> None:
+        """A device that was not let go of stays: its backend may connect again."""
+        device = self.device(work)
+        with explained(f"leave {device.name} as it was"):
+            await nodes.stop_closing(self.host.store, device)
+
     async def close(self, work: Work) -> None:
         """The backend lets go; returns when it is closed.
 
@@ -115,6 +173,7 @@ class Plug:
         with explained(f"remove the nodes of {device.name}"):
             await self.host.backends.forget(device)
             await nodes.remove(self.host.store, device)
+        self.host.stories.end(device)
         self._publish(device, "removed")
 
     def _publish(self, device: Device, what: str) -> None:

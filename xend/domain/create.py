@@ -1,6 +1,5 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,11 +9,13 @@ import attrs
 from xend.config import DiskConfig, DomainConfig, VifConfig
 from xend.device import scripts
 from xend.device.device import Device
+from xend.device.files import check_readable
 from xend.device.plug import Plug
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain import nodes
-from xend.domain.registry import Domain, Source
+from xend.domain.registry import Domain
+from xend.domain.source import Source, check_sharing
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
@@ -88,14 +89,16 @@ class Creation:
         """Everything that can be refused before anything is done."""
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
-                self._check_readable(what, self.host.settings.guest_file(path))
+                check_readable(what, self.host.settings.guest_file(path))
         devices = self.devices(0)
         for device in devices:
             if device.script is not None:
                 scripts.check(device.script, device.name)
+        others = self.host.domains.disks(but=self.source.uuid)
         for device, disk in zip(devices, self.config.disks, strict=False):
+            check_sharing(self.config.name, disk, others)
             if disk.target is not None and disk.script is None:
-                self._check_readable("disk", device.backend["params"], device.name)
+                check_readable("disk", device.backend["params"], device.name)
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
         if info.free_memory_kib < self.config.memory_kib:
@@ -203,17 +206,6 @@ class Creation:
             if info.uuid == self.source.uuid and not info.is_dying:
                 return info.domid
         return None
-
-    def _check_readable(self, what: str, path: str, device: str | None = None) -> None:
-        try:
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-        except OSError as error:
-            raise XendError(
-                "bad_image",
-                f"{device + ': ' if device else ''}{what} {path} cannot be read",
-                cause=error.strerror,
-                device=device,
-            ) from error
 
 
 async def start(host: Host, domid: int, name: str) -> None:

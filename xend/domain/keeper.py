@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 from xenclient.store.errors import ClientError
+from xend.domain import nodes
 from xend.domain.change import reason_name
 from xend.domain.destroy import destroy_facts, destroy_plan
 from xend.domain.registry import Domain
@@ -29,6 +30,7 @@ from xend.hypervisor import DomainInfo, HypervisorError
 from xend.operation.registry import Operations
 from xend.operation.running import Operation
 from xend.operation.steps import Plan
+from xend.refusals import explained
 from xenstore.errors import XenstoreError
 
 import attrs  # isort: skip
@@ -105,11 +107,29 @@ class Keeper:
         for domain in self._host.domains:
             if self._must_wait(domain) or any(self._operations.on_domain(lock) for lock in domain.locks):
                 continue
-            info = infos.get(domain.domid)
-            if info is None or info.uuid != domain.uuid or info.is_dying:
-                await self._reap(domain)
-            elif info.is_shutdown and not domain.seen_shutdown:
-                await self._ended(domain, info)
+            try:
+                await self._look_after(domain, infos.get(domain.domid))
+            except XendError as error:  # somebody else's operation was faster, for instance
+                self._host.log(f"{domain.name} (domain {domain.domid}) cannot be looked after now: {error}")
+
+    async def _look_after(self, domain: Domain, info: DomainInfo | None) -> None:
+        if info is not None and info.uuid != domain.uuid:
+            await self._forget(domain)
+        elif info is None or info.is_dying:
+            await self._reap(domain)
+        elif info.is_shutdown and not domain.seen_shutdown:
+            await self._ended(domain, info)
+
+    async def _forget(self, domain: Domain) -> None:
+        """It went with a host that was started again: only what is called after its UUID is its own."""
+        reason = f"domid {domain.domid} is another domain's now"
+        self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
+        with explained("remove its nodes", domain.name):
+            await nodes.remove_vm(self._host.store, domain.uuid)
+        self._host.domains.forget(domain.uuid)
+        self._host.publish(
+            "domain", "reaped", domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=reason
+        )
 
     async def _reap(self, domain: Domain) -> None:
         reason = "destroyed by others than xend, or killed by the hypervisor"

@@ -7,7 +7,9 @@ the guest's to read later is never below a node that is.
 from contextlib import suppress
 
 from xenclient.store.aio import Client, Transaction
+from xenclient.store.operations import mkdir, set_perms
 from xend.config import DomainConfig
+from xend.device.nodes import removed, written
 from xend.hypervisor import Rings
 from xenstore.errors import ENOENT
 
@@ -27,36 +29,30 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
     top, vm, own = home(domid), f"/vm/{config.uuid}", f"/libxl/{domid}"
     read_only, guests, hidden = ["n0", f"r{domid}"], [f"n{domid}"], ["n0"]
 
+    tops = [(top, read_only), (vm, read_only), (own, hidden), (f"{own}/device", hidden)]
+    own_nodes = [
+        "device/suspend/event-channel",
+        *(f"control/{name}" for name in CONTROL),
+        *GUESTS_OWN,
+        *(("libxl", "device-model") if config.driver_domain else ()),
+    ]
+    features = ("platform-feature-multiprocessor-suspend", "platform-feature-xs_reset_watches")
+
     async def body(tx: Transaction) -> None:
-        with suppress(ENOENT):
-            await tx.rm(top)
-        for path, perms in (
-            (top, read_only),
-            (vm, read_only),
-            (own, hidden),
-            (f"{own}/device", hidden),
-        ):
-            await tx.mkdir(path)
-            await tx.set_perms(path, perms)
-        await tx.write(f"{top}/vm", vm)
-        await tx.write(f"{top}/name", config.name)
-        for name in ("cpu", "memory", "device", "control"):
-            await tx.mkdir(f"{top}/{name}")
-        own_nodes = [
-            "device/suspend/event-channel",
-            *(f"control/{name}" for name in CONTROL),
-            *GUESTS_OWN,
-            *(("libxl", "device-model") if config.driver_domain else ()),
-        ]
-        for name in own_nodes:
-            await tx.mkdir(f"{top}/{name}")
-            await tx.set_perms(f"{top}/{name}", guests)
-        await tx.write(f"{vm}/uuid", str(config.uuid))
-        await tx.write(f"{vm}/name", config.name)
-        await tx.write(f"{top}/control/platform-feature-multiprocessor-suspend", "1")
-        await tx.write(f"{top}/control/platform-feature-xs_reset_watches", "1")
-        await tx.write(f"{own}/type", config.type)
-        await tx.write(f"{own}/dm-version", "qemu_xen")
+        await tx.together(
+            removed(top),
+            *(step for path, perms in tops for step in (mkdir(path), set_perms(path, perms))),
+            *written(top, {"vm": vm, "name": config.name}),
+            *(mkdir(f"{top}/{name}") for name in ("cpu", "memory", "device", "control")),
+            *(
+                step
+                for name in own_nodes
+                for step in (mkdir(f"{top}/{name}"), set_perms(f"{top}/{name}", guests))
+            ),
+            *written(vm, {"uuid": str(config.uuid), "name": config.name}),
+            *written(f"{top}/control", dict.fromkeys(features, "1")),
+            *written(own, {"type": config.type, "dm-version": "qemu_xen"}),
+        )
 
     await store.run_transaction(body)
 
@@ -66,27 +62,26 @@ async def write_built(
 ) -> None:
     """What is known once the image was loaded."""
     top, vm = home(domid), f"/vm/{config.uuid}"
-    nodes = {
-        f"{top}/memory/static-max": str(config.max_memory_kib),
-        f"{top}/memory/target": str(config.memory_kib),
-        f"{top}/memory/videoram": "0",
-        f"{top}/domid": str(domid),
-        f"{top}/store/port": str(rings.store_port),
-        f"{top}/store/ring-ref": str(rings.store_gfn),
+    guests = {
+        "memory/static-max": str(config.max_memory_kib),
+        "memory/target": str(config.memory_kib),
+        "memory/videoram": "0",
+        "domid": str(domid),
+        "store/port": str(rings.store_port),
+        "store/ring-ref": str(rings.store_gfn),
     }
     for vcpu in range(config.max_vcpus):
-        nodes[f"{top}/cpu/{vcpu}/availability"] = "online" if vcpu < config.vcpus else "offline"
-    nodes |= {
-        f"{vm}/image/ostype": "linux",
-        f"{vm}/image/kernel": config.kernel or "",
-        **({f"{vm}/image/ramdisk": config.ramdisk} if config.ramdisk else {}),
-        f"{vm}/image/cmdline": config.command_line,
-        f"{vm}/start_time": f"{start_time:.2f}",
+        guests[f"cpu/{vcpu}/availability"] = "online" if vcpu < config.vcpus else "offline"
+    vms = {
+        "image/ostype": "linux",
+        "image/kernel": config.kernel or "",
+        **({"image/ramdisk": config.ramdisk} if config.ramdisk else {}),
+        "image/cmdline": config.command_line,
+        "start_time": f"{start_time:.2f}",
     }
 
     async def body(tx: Transaction) -> None:
-        for path, value in nodes.items():
-            await tx.write(path, value)
+        await tx.together(*written(top, guests), *written(vm, vms))
 
     await store.run_transaction(body)
 
@@ -98,29 +93,28 @@ async def write_console(store: Client, domid: int, rings: Rings) -> None:
     read_only = ["n0", f"r{domid}"]
     ends = {"frontend": front, "frontend-id": str(domid), "online": "1", "state": "1", "protocol": "vt100"}
 
+    console = {
+        "backend": back,
+        "backend-id": "0",
+        "limit": str(CONSOLE_LIMIT_BYTES),
+        "type": "xenconsoled",
+        "output": "pty",
+        "tty": "",
+        "port": str(rings.console_port),
+        "ring-ref": str(rings.console_gfn),
+    }
+
     async def body(tx: Transaction) -> None:
-        for path in (front, back, own):
-            with suppress(ENOENT):
-                await tx.rm(path)
-        await tx.mkdir(front)
-        await tx.set_perms(front, read_only)
-        for key, value in {
-            "backend": back,
-            "backend-id": "0",
-            "limit": str(CONSOLE_LIMIT_BYTES),
-            "type": "xenconsoled",
-            "output": "pty",
-            "tty": "",
-            "port": str(rings.console_port),
-            "ring-ref": str(rings.console_gfn),
-        }.items():
-            await tx.write(f"{front}/{key}", value)
-        await tx.mkdir(back)
-        await tx.set_perms(back, read_only)
-        for key, value in ends.items():
-            await tx.write(f"{back}/{key}", value)
-        for key, value in {"frontend": front, "backend": back, **ends}.items():
-            await tx.write(f"{own}/{key}", value)
+        await tx.together(
+            *(removed(path) for path in (front, back, own)),
+            mkdir(front),
+            set_perms(front, read_only),
+            *written(front, console),
+            mkdir(back),
+            set_perms(back, read_only),
+            *written(back, ends),
+            *written(own, {"frontend": front, "backend": back, **ends}),
+        )
 
     await store.run_transaction(body)
 
@@ -138,11 +132,14 @@ async def remove_all(store: Client, domid: int, uuid: str) -> None:
         backend = f"{home(0)}/backend"
         with suppress(ENOENT):
             paths += [f"{backend}/{kind}/{domid}" for kind in await tx.directory(backend)]
-        for path in paths:
-            with suppress(ENOENT):
-                await tx.rm(path)
+        await tx.together(*map(removed, paths))
 
     await store.run_transaction(body)
+
+
+async def remove_vm(store: Client, uuid: str) -> None:
+    """What is called after its UUID."""
+    await _remove(store, f"/vm/{uuid}")
 
 
 async def rename(store: Client, domid: int, uuid: str, name: str) -> None:

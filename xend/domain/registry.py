@@ -12,46 +12,10 @@ import attrs
 import msgpack
 from sortedcontainers import SortedDict
 
-from xend.config import DomainConfig
-from xend.config.domain import parse
+from xend.config import DiskConfig, DomainConfig
+from xend.domain.source import Source
 from xend.errors import XendError
 from xend.files import replace
-
-
-@attrs.define(kw_only=True)
-class Source:
-    """What a configuration is made of.
-
-    Attributes:
-        text, name, directory, extra: what the client sent; `name` and `directory` are the file's.
-        file: what the text is called in errors.
-        uuid, macs: chosen here where the text says nothing; macs by vif.
-        renamed: the name given later, if any.
-    """
-
-    text: str
-    file: str
-    name: str | None
-    directory: str | None
-    extra: list[str]
-    uuid: str
-    macs: list[str]
-    renamed: str | None = None
-
-    def config(self) -> DomainConfig:
-        """The configuration, with nothing left to choose.
-
-        Raises:
-            XendError: bad_config.
-        """
-        config = parse(
-            self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
-        )
-        vifs = [
-            attrs.evolve(vif, mac=vif.mac or mac, devid=index if vif.devid is None else vif.devid)
-            for index, (vif, mac) in enumerate(zip(config.vifs, self.macs, strict=True))
-        ]
-        return attrs.evolve(config, uuid=self.uuid, vifs=vifs, name=self.renamed or config.name)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -115,8 +79,11 @@ class Domains:
         return self._by_uuid.get(uuid)
 
     def enter(self, domain: Domain) -> None:
-        """Know a domain from now on, in the place of one with its UUID."""
+        """Know a domain from now on, in the place of one with its UUID; one that had its domid is gone."""
         self.forget(domain.uuid, keep_file=True)
+        before = self._by_domid.get(domain.domid)
+        if before is not None:
+            self.forget(before.uuid)
         self._by_domid[domain.domid] = domain
         self._by_name[domain.name] = domain
         self._by_uuid[domain.uuid] = domain
@@ -139,6 +106,16 @@ class Domains:
         domain.source.renamed = name
         domain.config = attrs.evolve(domain.config, name=name)
         self._by_name[name] = domain
+        self.save(domain)
+
+    def disks(self, but: str) -> list[tuple[str, DiskConfig]]:
+        """The disks of all domains but the one with this UUID, each with its domain's name."""
+        return [(each.name, disk) for each in self if each.uuid != but for disk in each.config.disks]
+
+    def change(self, domain: Domain, change: dict[str, Any]) -> None:
+        """Remember that a device was put in or taken out, see Source.changes."""
+        domain.source.changes.append(change)
+        domain.config = domain.source.config()
         self.save(domain)
 
     def save(self, domain: Domain) -> None:

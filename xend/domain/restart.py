@@ -13,7 +13,8 @@ import trio
 from xend.domain import nodes
 from xend.domain.create import Creation, start
 from xend.domain.destroy import Destruction
-from xend.domain.registry import Domain, Source
+from xend.domain.registry import Domain
+from xend.domain.source import Source
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
 from xend.refusals import explained

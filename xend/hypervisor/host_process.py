@@ -13,6 +13,9 @@ from xend.simulator.__main__ import PID_FILE
 from xend.simulator.wire import SOCKET_NAME
 from xenstore.daemon.start import StartError
 
+#: How long its end may take.
+END_SECONDS = 10.0
+
 
 @contextmanager
 def running(directory: str, platform: str | None) -> Iterator[Callable[[], object]]:
@@ -49,8 +52,12 @@ def _start(directory: str, platform: str | None) -> None:
 
 
 def _end(directory: str) -> None:
-    with suppress(OSError, ValueError):
+    """Returns when it serves nobody any more."""
+    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(END_SECONDS)
+        client.connect(os.path.join(directory, SOCKET_NAME))
         os.kill(int(Path(directory, PID_FILE).read_text()), signal.SIGTERM)
+        client.recv(1)
 
 
 def _answers(path: str) -> bool:

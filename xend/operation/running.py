@@ -121,6 +121,7 @@ class Operation:
             self.step = index
             self.on_change(self, "step")
             try:
+                await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
                 await step.do(self.work)
             except XendError as error:
                 error = error.annotated(step=step.name, domain=self.plan.domain)

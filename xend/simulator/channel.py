@@ -41,6 +41,8 @@ class Channel:
             await trio.lowlevel.checkpoint()
             raise trio.ClosedResourceError
         await trio.lowlevel.wait_readable(self._socket)
+        if self._socket.fileno() < 0:  # closed between the notification and this task's turn
+            raise trio.ClosedResourceError
         with suppress(BlockingIOError):
             for _ in range(_BATCH):
                 self._socket.recv(1)

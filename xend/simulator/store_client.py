@@ -75,6 +75,7 @@ class StoreClient:
         self._calls: dict[int, _Call] = {}
         self._watches: dict[tuple[str, str], None] = {}
         self._exchanging = False
+        self._looking = trio.CancelScope()
         self._attach()
 
     def _attach(self) -> None:
@@ -89,7 +90,7 @@ class StoreClient:
     async def run(self) -> None:
         """Serve the ring, until cancelled."""
         while True:
-            with trio.move_on_after(LOOK_SECONDS if self._calls else IDLE_LOOK_SECONDS):
+            with trio.move_on_after(LOOK_SECONDS if self._calls else IDLE_LOOK_SECONDS) as self._looking:
                 await self._channel.wait()
             await self._gate.passed()
             await self._exchange()
@@ -167,6 +168,7 @@ class StoreClient:
         self._last_id = self._last_id % 0xFFFFFFFF + 1
         call = _Call(pack(type, payload, req_id=self._last_id, tx_id=tx_id))
         self._calls[self._last_id] = call
+        self._looking.deadline = min(self._looking.deadline, trio.current_time() + LOOK_SECONDS)
         self._output += call.message
         if not self._exchanging and self._give():
             self._fire()

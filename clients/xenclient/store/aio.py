@@ -62,7 +62,19 @@ class _Tree:
         return other
 
     async def _run(self, steps: Steps[T]) -> T:
-        return await self._link.run(steps, self._seconds)
+        return await self._link.run(self._own(steps), self._seconds)
+
+    async def together(self, *steps: Steps[Any]) -> list[Any]:
+        """The results of several `operations`, done in this order: `c.together(operations.read("/a"), ...)`.
+
+        One that is refused holds up none after it; the first refusal is raised in the end.  The trio client
+        sends all before the first is answered.
+        """
+        return await self._link.run_together([self._own(each) for each in steps], self._seconds)
+
+    def _own(self, steps: Steps[T]) -> Steps[T]:
+        """An operation as it is done here."""
+        return steps
 
     directory = _method(operations.directory)
     directory_part = _method(operations.directory_part)
@@ -182,8 +194,8 @@ class Transaction(_Tree):
         finally:
             self._link.post(self._recording.abort())
 
-    async def _run(self, steps: Steps[T]) -> T:
-        return await self._link.run(self._recording.inside(steps), self._seconds)
+    def _own(self, steps: Steps[T]) -> Steps[T]:
+        return self._recording.inside(steps)
 
 
 class Watch:

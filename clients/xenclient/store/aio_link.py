@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import trio
 
-from xenclient.store.core import Pause
+from xenclient.store.core import Pause, Request
 from xenclient.store.errors import ClientError, ConnectionLost, DeadlineError
 from xenclient.store.link import RECEIVE_BYTES, SERVER_CLOSED, Link
 from xenclient.store.transactions import conflict_pauses
-from xenstore.errors import EAGAIN
+from xenstore.errors import EAGAIN, XenstoreError
 
 if TYPE_CHECKING:
-    from xenclient.store.core import Connection, Request, Steps
+    from xenclient.store.core import Call, Connection, Steps
     from xenclient.store.watches import Event, Queue
 
 T = TypeVar("T")
@@ -26,6 +27,14 @@ class Progress:
 
     def __init__(self) -> None:
         self.awaited: Callable[[], str] = str
+
+
+class _Sent(NamedTuple):
+    """A request under way."""
+
+    connection: Connection
+    call: Call
+    answered: trio.Event
 
 
 class TrioLink(Link):
@@ -71,6 +80,10 @@ class TrioLink(Link):
         """The operation's result, within `seconds`."""
         return await self._within(seconds, lambda progress: self._drive(steps, progress))
 
+    async def run_together(self, operations: Sequence[Steps[Any]], seconds: float) -> list[Any]:
+        """The operations' results, in their order; see aio.Client.together."""
+        return await self._within(seconds, lambda progress: self._drive_together(operations, progress))
+
     def post(self, request: Request | None) -> None:
         """Send a request whose answer does not matter, if there is a connection to send it on."""
         if request is not None and not self.connection.lost:
@@ -104,7 +117,7 @@ class TrioLink(Link):
                 try:
                     return await attempt()
                 except EAGAIN:
-                    await self._perform(next(pauses), progress)
+                    await self._perform(next(pauses), None, progress)
 
         return await self._within(seconds, attempts)
 
@@ -114,41 +127,90 @@ class TrioLink(Link):
             return await work(progress)
         raise DeadlineError(progress.awaited(), seconds, self.where)
 
-    async def _drive(self, steps: Generator[Request | Pause, bytes, T], progress: Progress) -> T:
+    async def _drive(
+        self,
+        steps: Generator[Request | Pause, bytes, T],
+        progress: Progress,
+        begun: tuple[Request | Pause, _Sent | XenstoreError | None] | None = None,
+    ) -> T:
+        """The operation's result; `begun`: its first request, and what became of sending that."""
         try:
-            item = next(steps)
+            item, sent = (next(steps), None) if begun is None else begun
             while True:
                 try:
-                    answer = await self._perform(item, progress)
+                    answer = await self._perform(item, sent, progress)
                 except BaseException as error:
                     item = steps.throw(error)
                 else:
                     item = steps.send(answer)
+                sent = None
         except StopIteration as stop:
             result: T = stop.value
             return result
 
-    async def _perform(self, item: Request | Pause, progress: Progress) -> bytes:
+    async def _drive_together(self, operations: Sequence[Steps[Any]], progress: Progress) -> list[Any]:
+        progress.awaited = lambda: f"xenstored to come back ({self.connection.lost})"
+        connection = await self._connected()
+        first = [next(steps) for steps in operations]
+        begun = deque((item, self._try_to_send(connection, item)) for item in first)
+        results: list[Any] = []
+        refusal: XenstoreError | None = None
+        for steps in operations:
+            try:
+                results.append(await self._drive(steps, progress, begun.popleft()))
+            except XenstoreError as error:
+                refusal = refusal or error
+            except BaseException:
+                for _, sent in begun:
+                    self._abandon(sent)
+                raise
+        if refusal is not None:
+            raise refusal
+        return results
+
+    async def _perform(
+        self, item: Request | Pause, sent: _Sent | XenstoreError | None, progress: Progress
+    ) -> bytes:
         if isinstance(item, Pause):
             progress.awaited = lambda: item.awaited
             await trio.sleep(item.seconds)
             return b""
+        if isinstance(sent, XenstoreError):
+            raise sent
         while True:
-            progress.awaited = lambda: f"xenstored to come back ({self.connection.lost}), for {item}"
-            connection = await self._connected()
-            answered = trio.Event()
-            call = connection.call(item, answered.set)
+            if sent is None:
+                progress.awaited = lambda: f"xenstored to come back ({self.connection.lost}), for {item}"
+                sent = self._send(await self._connected(), item)
+            call = sent.call
             progress.awaited = call.awaited
-            self._to_send.set()
             try:
-                await answered.wait()
+                if not call.done:
+                    await sent.answered.wait()
             except BaseException:
-                connection.abandon(call)
-                self._to_send.set()
+                self._abandon(sent)
                 raise
             if not call.lost:
                 return call.result()
-            call.check_repeatable(f"{connection.lost} ({self.where})")
+            call.check_repeatable(f"{sent.connection.lost} ({self.where})")
+            sent = None
+
+    def _send(self, connection: Connection, request: Request) -> _Sent:
+        answered = trio.Event()
+        call = connection.call(request, answered.set)
+        self._to_send.set()
+        return _Sent(connection, call, answered)
+
+    def _try_to_send(self, connection: Connection, item: Request | Pause) -> _Sent | XenstoreError:
+        assert isinstance(item, Request)
+        try:
+            return self._send(connection, item)
+        except XenstoreError as error:
+            return error
+
+    def _abandon(self, sent: _Sent | XenstoreError) -> None:
+        if isinstance(sent, _Sent):
+            sent.connection.abandon(sent.call)
+            self._to_send.set()
 
     async def _connected(self) -> Connection:
         """The connection, once there is one again."""

@@ -11,12 +11,13 @@ from xenclient.store.errors import ClientError
 from xenclient.store.link import TIMEOUT_SECONDS
 from xenclient.store.transactions import Recording, randomness
 from xenclient.store.watches import Queue
+from xenstore.errors import XenstoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Concatenate, ParamSpec, Self, TypeVar
+    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
     from xenclient.store.blocking_link import Transport
     from xenclient.store.core import Steps
@@ -54,6 +55,23 @@ class _Tree:
 
     def _run(self, steps: Steps[T]) -> T:
         return self._link.run(steps, self._seconds)
+
+    def together(self, *steps: Steps[Any]) -> list[Any]:
+        """The results of several `operations`, done in this order: `c.together(operations.read("/a"), ...)`.
+
+        One that is refused holds up none after it; the first refusal is raised in the end.  The trio client
+        sends all before the first is answered.
+        """
+        results: list[Any] = []
+        refusal: XenstoreError | None = None
+        for each in steps:
+            try:
+                results.append(self._run(each))
+            except XenstoreError as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+        return results
 
     directory = _method(operations.directory)
     directory_part = _method(operations.directory_part)

@@ -51,6 +51,10 @@ class Registration:
         self.depth = depth
         self.restored = False
 
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        return self.path, self.token
+
     def request(self) -> Request:
         depth = () if self.depth is None else (str(self.depth),)
         return Request(MessageType.WATCH, terminated(self.path, self.token, *depth))
@@ -69,9 +73,6 @@ class Registration:
         self.restored = True
         call = connection.call(self.request(), answered)
 
-    def same(self, other: Registration) -> bool:
-        return (self.path, self.token) == (other.path, other.token)
-
     def covers(self, path: bytes) -> bool:
         # The server spells the path relative if the watch was, so comparing text is right.  "/" covers
         # @releaseDomain too, as the xenstored of Xen 4.17 has it.
@@ -89,11 +90,13 @@ class Queue:
     """The events of one or several registrations, in order, until somebody takes them.
 
     When it is full its content is replaced by one event per registration with the watched path itself:
-    nothing is lost to a reader who reads again what an event names.
+    nothing is lost to a reader who reads again what an event names.  It holds two per watched path at least,
+    or it would be full with these.
     """
 
     def __init__(self) -> None:
-        self.registrations: list[Registration] = []
+        #: By path and token.
+        self.registrations: dict[bytes, dict[bytes, Registration]] = {}
         self.closed = False
         self.wake: Callable[[], object] | None = None
         self._events: list[Event] = []
@@ -120,11 +123,14 @@ class Queue:
         return None
 
     def put(self, event: Event) -> None:
-        if len(self._events) >= QUEUE_MAX_EVENTS:
-            self._events = [registration.everything() for registration in self.registrations]
+        if len(self._events) >= max(QUEUE_MAX_EVENTS, 2 * len(self.registrations)):
+            self._events = [registration.everything() for registration in self.all()]
         else:
             self._events.append(event)
         self._wake()
+
+    def all(self) -> list[Registration]:
+        return [each for same_path in self.registrations.values() for each in same_path.values()]
 
     def fail(self, error: Exception) -> None:
         """The next reader gets this error."""
@@ -142,29 +148,30 @@ class Queue:
 
 
 class Watches:
-    """All watches of a client."""
+    """All watches of a client; a client may have thousands."""
 
     def __init__(self) -> None:
-        self._registrations: list[Registration] = []
+        self._registrations: dict[tuple[bytes, bytes], Registration] = {}
+        self._by_token: dict[bytes, dict[bytes, Registration]] = {}
         self._next_token = 0
 
     def route(self, path: bytes, token: bytes) -> None:
         """Hand an event to every queue it may be meant for; nobody's (just removed) is dropped."""
         queues: list[Queue] = []
-        for registration in self._registrations:
-            if registration.token == token and registration.covers(path) and registration.queue not in queues:
+        for registration in self._by_token.get(token, {}).values():
+            if registration.covers(path) and registration.queue not in queues:
                 queues.append(registration.queue)
         for queue in queues:
             queue.put(Event(decode(path), decode(token)))
 
     def restore(self, connection: Connection) -> None:
         """Set every watch again on a new connection; the server sends the first event of each."""
-        for registration in self._registrations:
+        for registration in self._registrations.values():
             registration.restore(connection)
 
     def fail(self, error: Exception) -> None:
         """Tell every reader."""
-        for queue in {id(r.queue): r.queue for r in self._registrations}.values():
+        for queue in {id(r.queue): r.queue for r in self._registrations.values()}.values():
             queue.fail(error)
 
     def add(self, queue: Queue, path: Text, token: Text | None, depth: int | None) -> Steps[None]:
@@ -175,11 +182,10 @@ class Watches:
             self._next_token += 1
             token = f"xenclient-{self._next_token}"
         registration = Registration(queue, encode(path), encode(token), depth)
-        if any(each.same(registration) for each in self._registrations):
+        if registration.key in self._registrations:
             # The server would say so, but not the kernel's device.
             raise EEXIST(str(registration.request()))
-        self._registrations.append(registration)
-        queue.registrations.append(registration)
+        self._remember(registration)
         try:
             yield registration.request()
         except BaseException as error:
@@ -195,11 +201,8 @@ class Watches:
         Raises:
             ENOENT: there is none.
         """
-        found = [
-            registration
-            for registration in queue.registrations
-            if registration.path == encode(path) and (token is None or registration.token == encode(token))
-        ]
+        same_path = queue.registrations.get(encode(path), {})
+        found = [each for each in same_path.values() if token is None or each.token == encode(token)]
         if not found:
             raise ENOENT(f"UNWATCH {path!r}: this watch is not set")
         for registration in found:
@@ -208,7 +211,7 @@ class Watches:
 
     def close(self, queue: Queue) -> list[Request]:
         """Forget the queue; returns what the server should be sent, whose answers do not matter."""
-        left = list(queue.registrations)
+        left = queue.all()
         for registration in left:
             self._forget(registration)
         queue.close()
@@ -219,7 +222,7 @@ class Watches:
 
         Over the kernel's device transactions stay open.
         """
-        registrations = list(self._registrations)
+        registrations = list(self._registrations.values())
         for registration in registrations:
             self.close(registration.queue)
         try:
@@ -229,11 +232,25 @@ class Watches:
             for registration in registrations:
                 yield from _unwatch(registration)
 
+    def _remember(self, registration: Registration) -> None:
+        path, token = registration.key
+        self._registrations[path, token] = registration
+        self._by_token.setdefault(token, {})[path] = registration
+        registration.queue.registrations.setdefault(path, {})[token] = registration
+
     def _forget(self, registration: Registration) -> None:
-        if registration in self._registrations:
-            self._registrations.remove(registration)
-        if registration in registration.queue.registrations:
-            registration.queue.registrations.remove(registration)
+        path, token = registration.key
+        if self._registrations.get(registration.key) is registration:
+            del self._registrations[registration.key]
+            _take(self._by_token, token, path)
+        if registration.queue.registrations.get(path, {}).get(token) is registration:
+            _take(registration.queue.registrations, path, token)
+
+
+def _take(table: dict[bytes, dict[bytes, Registration]], outer: bytes, inner: bytes) -> None:
+    del table[outer][inner]
+    if not table[outer]:
+        del table[outer]
 
 
 def _unwatch_request(registration: Registration) -> Request:

@@ -282,3 +282,10 @@ async def test_nobody_there(short_path: Path) -> None:
     with pytest.raises(HypervisorError, match=r"no simulated host answers at .*host\.socket"):
         async with Simulator.connect(short_path):
             pass
+
+
+async def test_an_error_of_the_block_comes_out_as_it_is(host_process: HostProcess) -> None:
+    host_process.start()
+    with pytest.raises(ZeroDivisionError):
+        async with Simulator.connect(host_process.directory):
+            raise ZeroDivisionError

@@ -185,9 +185,9 @@ async def test_a_ring_that_begins_anew_loses_nothing(tmp_path: Path) -> None:
         (watch,) = r.server.take()
         r.server.answer(watch, b"OK\0")
         r.server.notify()
-        nursery.start_soon(r.read, "a")
-        nursery.start_soon(r.read, "b")
-        await r.settle()
+        for path in "ab":
+            nursery.start_soon(r.read, path)
+            await r.settle()
         assert len(r.server.take()) == 2
         r.server.begin_anew()
         r.server.notify()

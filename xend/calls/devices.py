@@ -1,0 +1,195 @@
+"""device.*: devices of a domain, put in and taken out while it runs, and explained."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from xenclient.store.aio import Client
+from xend.bus.kinds import DOMAIN, FLAG, TEXT, choice
+from xend.bus.methods import OPERATION, Call, Method, optional, required
+from xend.calls.operating import Operating
+from xend.calls.targets import Target, Targets
+from xend.device import causes
+from xend.device.device import Device
+from xend.device.vif import random_mac
+from xend.domain.attach import attach_plan, detach_plan, device_of
+from xend.domain.destroy import devices_in_store
+from xend.domain.source import check_sharing, disk_of, vif_of
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.steps import Plan
+from xend.refusals import explained
+from xenstore.errors import ENOENT
+
+Result = dict[str, Any]
+KIND = choice("vif", "vbd")
+MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+#: What is read of a device's ends for lists.
+FRONTEND_KEYS = (
+    "state",
+    "mac",
+    "event-channel",
+    "event-channel-tx",
+    "tx-ring-ref",
+    "rx-ring-ref",
+    "ring-ref",
+)
+BACKEND_KEYS = ("state", "hotplug-status", "hotplug-error", "bridge", "params", "mode", "vifname")
+
+
+class DeviceCalls:
+    """The methods, over a host."""
+
+    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
+        self._host = host
+        self._operating = operating
+        self._targets = targets
+
+    def methods(self) -> list[Method]:
+        """All of them."""
+        domain = {"domain": required(DOMAIN)}
+        how = {"dry_run": optional(FLAG), **OPERATION}
+        return [
+            Method("device.list", "read", {**domain, "kind": optional(KIND)}, self.list_),
+            Method("device.explain", "read", {**domain, "device": required(TEXT)}, self.explain),
+            Method(
+                "device.attach",
+                "operate",
+                {**domain, "kind": required(KIND), "spec": required(TEXT), **how},
+                self.attach,
+            ),
+            Method(
+                "device.detach",
+                "operate",
+                {**domain, "kind": required(KIND), "device": required(TEXT), "force": optional(FLAG), **how},
+                self.detach,
+            ),
+        ]
+
+    async def list_(self, call: Call, domain: str | int, kind: str | None = None) -> list[Result]:
+        target = await self._targets.find(domain)
+        with explained("list its devices", target.name):
+            found = await devices_in_store(self._host.store, target.domid)
+            return [await self._listed(each) for each in found if kind in (None, each.kind)]
+
+    async def explain(self, call: Call, domain: str | int, device: str) -> Result:
+        target = await self._targets.find(domain)
+        devices = await devices_in_store(self._host.store, target.domid)
+        there = _chosen(devices, device, None)
+        name = there.name if there is not None else device
+        story = self._host.stories.find(target.domid, name)
+        if story is None:
+            raise _no_such(target, device, devices)
+        live = None if there is None else await self._listed(there)
+        cause = causes.likely(story, live, self._host.settings.platform)
+        return {**story.as_map(), "domid": target.domid, "domain": target.name, "live": live, "cause": cause}
+
+    async def attach(self, call: Call, domain: str | int, kind: str, spec: str, **how: Any) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("attach a device to")
+            managed = target.own("attach a device to")
+            if target.info.is_shutdown or target.info.is_dying:
+                raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
+            change = self._change(target, kind, spec)
+            device = device_of(self._host, target.domid, change)
+            there = {
+                (each.kind, each.devid) for each in await devices_in_store(self._host.store, target.domid)
+            }
+            if (device.kind, device.devid) in there:
+                raise XendError(
+                    "busy",
+                    f"{target.name} has a {device.name} already",
+                    domain=target.name,
+                    device=device.name,
+                )
+            if kind == "vbd":
+                check_sharing(target.name, disk_of(spec), self._host.domains.disks(but=""))
+            facts = {"domid": target.domid, "name": managed.name, "uuid": managed.uuid, "change": change}
+            return attach_plan(self._host, facts), target.locks
+
+        return await self._operating.operate(plan, **how)
+
+    async def detach(
+        self, call: Call, domain: str | int, kind: str, device: str, force: bool = False, **how: Any
+    ) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("detach a device from")
+            devices = await devices_in_store(self._host.store, target.domid)
+            macs = {each.devid: await self._mac(each) for each in devices if each.kind == "vif"}
+            found = _chosen([each for each in devices if each.kind == kind], device, macs)
+            if found is None:
+                raise _no_such(target, f"{kind} {device}", devices)
+            facts = {
+                "domid": target.domid,
+                "name": target.name,
+                "uuid": target.info.uuid,
+                "device": attrs.asdict(found),
+                "force": force,
+            }
+            return detach_plan(self._host, facts), target.locks
+
+        return await self._operating.operate(plan, **how)
+
+    def _change(self, target: Target, kind: str, spec: str) -> Result:
+        """What attaching means for the configuration."""
+        if kind == "vbd":
+            disk = disk_of(spec)
+            return {"kind": kind, "spec": spec, "devid": disk.devid}
+        vif = vif_of(spec)
+        assert target.managed is not None
+        used = [each.devid for each in target.managed.config.vifs if each.devid is not None]
+        devid = vif.devid if vif.devid is not None else next(n for n in range(len(used) + 1) if n not in used)
+        mac = vif.mac or random_mac(self._host.random)
+        return {"kind": kind, "spec": spec, "mac": mac, "devid": devid}
+
+    async def _mac(self, device: Device) -> str:
+        """From the toolstack's own copy."""
+        with explained("read its address"):
+            return (await _values(self._host.store, device.libxl_path, ("mac",))).get("mac", "")
+
+    async def _listed(self, device: Device) -> Result:
+        front = await _values(self._host.store, device.frontend_path, FRONTEND_KEYS)
+        back = await _values(self._host.store, device.backend_path, BACKEND_KEYS)
+        return {
+            "kind": device.kind,
+            "devid": device.devid,
+            "name": device.name,
+            "domid": device.domid,
+            "backend_domid": device.backend_domid,
+            "frontend_path": device.frontend_path,
+            "backend_path": device.backend_path,
+            "frontend": front,
+            "backend": back,
+        }
+
+
+def _chosen(devices: list[Device], wanted: str, macs: Mapping[int, str] | None) -> Device | None:
+    """By name ("vif 0", "vbd xvda"), the name's second word, devid, or an interface's address."""
+    for device in devices:
+        if wanted in (device.name, device.name.partition(" ")[2], str(device.devid)):
+            return device
+        if macs is not None and MAC.fullmatch(wanted) and macs.get(device.devid, "") == wanted.lower():
+            return device
+    return None
+
+
+def _no_such(target: Target, wanted: str, devices: list[Device]) -> XendError:
+    there = ", ".join(device.name for device in devices) or "none"
+    return XendError(
+        "no_such_device",
+        f"{target.name} has no device {wanted}",
+        domain=target.name,
+        hint=f"it has: {there}",
+    )
+
+
+async def _values(store: Client, path: str, keys: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for key in keys:
+        try:
+            values[key] = (await store.read(f"{path}/{key}")).decode("utf-8", "replace")
+        except ENOENT:
+            continue
+    return values

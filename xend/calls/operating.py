@@ -1,0 +1,69 @@
+"""What all calls that are operations do: start one, or find it again, and answer as asked."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from xend.operation.registry import Operations
+from xend.operation.running import Operation
+from xend.operation.steps import Plan
+
+#: Makes the plan of a call, and names the locks it needs.
+Planning = Callable[[], Awaitable[tuple[Plan, list[str]]]]
+
+
+class Operating:
+    """Starts operations for calls."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    def check_free(self, locks: list[str]) -> None:
+        """See that no operation holds one of these locks.
+
+        Raises:
+            XendError: busy.
+        """
+        self._operations.check_free(locks)
+
+    async def operate(
+        self,
+        plan: Planning,
+        key: str | None = None,
+        wait_for: str | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """The operation's result; with wait_for "accepted" its id, with dry_run the names of its steps.
+
+        Raises:
+            XendError: why it was not started, or failed.
+        """
+        operation = self._operations.with_key(key)
+        if operation is None:
+            made, locks = await plan()
+            if dry_run:
+                return {"steps": [step.name for step in made.steps]}
+            # Somebody may have come with the same key while the plan was made.
+            operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
+        if wait_for == "accepted":
+            return operation.result()
+        return await ended(operation)
+
+
+async def ended(operation: Operation) -> dict[str, Any]:
+    """What an operation's call is answered with, once it has ended; cancelled with its caller's deadline.
+
+    Raises:
+        XendError: why it failed.
+    """
+    try:
+        await operation.ended.wait()
+    except trio.Cancelled:
+        operation.cancel()
+        with trio.CancelScope(shield=True):
+            await operation.settled()
+        raise
+    if operation.error is not None:
+        raise operation.error
+    return operation.result()

@@ -1,0 +1,106 @@
+"""What a domain's configuration is made of, and what became of it: devices put in and taken out since."""
+
+from typing import Any
+
+import attrs
+
+from xend.config import DiskConfig, DomainConfig, VifConfig
+from xend.config.disk import parse_disk
+from xend.config.domain import parse
+from xend.config.place import Place
+from xend.config.vif import parse_vif
+from xend.errors import XendError
+
+#: Where a device's specification stands that did not come from a file.
+ATTACHED = "device.attach"
+
+
+@attrs.define(kw_only=True)
+class Source:
+    """A configuration that can be parsed again.
+
+    Attributes:
+        text, name, directory, extra: what the client sent; `name` and `directory` are the file's.
+        file: what the text is called in errors.
+        uuid, macs: chosen here where the text says nothing; macs by vif.
+        renamed: the name given later, if any.
+        changes: devices put in, {kind, spec, mac, devid}, and taken out, {kind, devid}, in their order.
+    """
+
+    text: str
+    file: str
+    name: str | None
+    directory: str | None
+    extra: list[str]
+    uuid: str
+    macs: list[str]
+    renamed: str | None = None
+    changes: list[dict[str, Any]] = attrs.field(factory=list)
+
+    def config(self) -> DomainConfig:
+        """The configuration, with nothing left to choose.
+
+        Raises:
+            XendError: bad_config.
+        """
+        config = parse(
+            self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
+        )
+        vifs = [
+            attrs.evolve(vif, mac=vif.mac or mac, devid=index if vif.devid is None else vif.devid)
+            for index, (vif, mac) in enumerate(zip(config.vifs, self.macs, strict=True))
+        ]
+        config = attrs.evolve(config, uuid=self.uuid, vifs=vifs, name=self.renamed or config.name)
+        for change in self.changes:
+            config = changed(config, change)
+        return config
+
+
+def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
+    """The configuration after one change of Source.changes."""
+    kind, devid = change["kind"], change["devid"]
+    disks = [disk for disk in config.disks if kind != "vbd" or disk.devid != devid]
+    vifs = [vif for vif in config.vifs if kind != "vif" or vif.devid != devid]
+    if "spec" in change and kind == "vbd":
+        disks.append(disk_of(change["spec"]))
+    elif "spec" in change:
+        vifs.append(attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=devid))
+    return attrs.evolve(config, disks=disks, vifs=vifs)
+
+
+def disk_of(spec: str) -> DiskConfig:
+    """A disk from its specification alone.
+
+    Raises:
+        XendError: bad_config.
+    """
+    return parse_disk(spec, Place(ATTACHED))
+
+
+def vif_of(spec: str) -> VifConfig:
+    """An interface from its specification alone.
+
+    Raises:
+        XendError: bad_config.
+    """
+    return parse_vif(spec, Place(ATTACHED))
+
+
+def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfig]]) -> None:
+    """See that nobody else has a disk in a way that would ruin it: `others` are (domain, disk).
+
+    Raises:
+        XendError: busy.
+    """
+    if disk.mode == "w!" or disk.target is None:
+        return
+    for other, theirs in others:
+        if theirs.target == disk.target and "w" in (disk.mode, theirs.mode[0]):
+            how = "writes to it" if theirs.mode.startswith("w") else "reads it"
+            raise XendError(
+                "busy",
+                f"vbd {disk.name}: {disk.target} is in use: domain {other} {how} as {theirs.name}",
+                domain=name,
+                device=f"vbd {disk.name}",
+                hint="two writers ruin a file system; w! in place of w says that you know better",
+            )
