@@ -1,9 +1,25 @@
-"""Which file a hotplug script's name stands for."""
+"""Which file a script's name stands for, and which domain a backend's."""
 
 import os
 
 from xend.errors import XendError
 from xend.host import Settings
+
+
+def backend_domid(backend: str, device: str) -> int:
+    """The domid of a configuration's backend.
+
+    Raises:
+        XendError: unsupported: it is another domain than dom0.
+    """
+    if backend in ("0", "Domain-0"):
+        return 0
+    raise XendError(
+        "unsupported",
+        f"{device}: its backend is {backend}; this xend coordinates those of Domain-0 only",
+        device=device,
+        hint="leave backend= out",
+    )
 
 
 def script_path(settings: Settings, name: str, device: str) -> str:
