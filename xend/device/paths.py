@@ -6,7 +6,7 @@ from xend.errors import XendError
 from xend.host import Settings
 
 
-def backend_domid(backend: str, device: str) -> int:
+def domid_of_backend(backend: str, device: str) -> int:
     """The domid of a configuration's backend.
 
     Raises:

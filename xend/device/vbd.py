@@ -2,7 +2,7 @@
 
 from xend.config import DiskConfig
 from xend.device.device import Device
-from xend.device.paths import backend_domid, script_path
+from xend.device.paths import domid_of_backend, script_path
 from xend.errors import XendError
 from xend.host import Settings
 
@@ -22,7 +22,7 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
             device=name,
             hint="use a raw image (format=raw) or a block device",
         )
-    backend_domid = backend_domid(config.backend, name)
+    backend_domid = domid_of_backend(config.backend, name)
     script = script_path(settings, config.script or "block", name)
     params = "" if config.target is None else settings.guest_file(config.target)
     device_type = "cdrom" if config.is_cdrom else "disk"

@@ -4,7 +4,7 @@ import random
 
 from xend.config import VifConfig
 from xend.device.device import Device
-from xend.device.paths import backend_domid, script_path
+from xend.device.paths import domid_of_backend, script_path
 from xend.host import Settings
 
 
@@ -21,7 +21,7 @@ def vif_device(domid: int, config: VifConfig, settings: Settings) -> Device:
     """
     assert config.devid is not None
     assert config.mac is not None
-    devid, backend_domid = config.devid, backend_domid(config.backend, f"vif {config.devid}")
+    devid, backend_domid = config.devid, domid_of_backend(config.backend, f"vif {config.devid}")
     name = f"vif {devid}"
     script = script_path(settings, config.script or "vif-bridge", name)
     interface = f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"

@@ -91,9 +91,7 @@ def test_a_disk_that_needs_a_device_model_is_refused(fields: dict[str, Any]) -> 
 @pytest.mark.parametrize("make", [vif, vbd])
 def test_a_backend_elsewhere_is_refused(make: Any) -> None:
     assert make(backend="Domain-0").backend_domid == 0
-    with pytest.raises(
-        XendError, match="its backend is storage; this xend coordinates those of Domain-0 only"
-    ):
+    with pytest.raises(XendError, match="its backend is storage; this xend coordinates"):
         make(backend="storage")
 
 
