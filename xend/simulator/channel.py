@@ -37,11 +37,10 @@ class Channel:
         Raises:
             trio.ClosedResourceError: this end was closed.
         """
-        if self._socket.fileno() < 0:
+        if self._socket.fileno() >= 0:
+            await trio.lowlevel.wait_readable(self._socket)
+        if self._socket.fileno() < 0:  # perhaps between the notification and this task's turn
             await trio.lowlevel.checkpoint()
-            raise trio.ClosedResourceError
-        await trio.lowlevel.wait_readable(self._socket)
-        if self._socket.fileno() < 0:  # closed between the notification and this task's turn
             raise trio.ClosedResourceError
         with suppress(BlockingIOError):
             for _ in range(_BATCH):
