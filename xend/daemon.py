@@ -173,7 +173,7 @@ class Xend:
             why = "" if operation.error is None else f": {operation.error}"
             step = "" if operation.error is None else operation.error.fields.get("step", "")
             self.log(f"{plan.kind} {plan.domain}: {what}{f' at {step!r}' if step else ''}{why}")
-            self.keeper.look_soon()
+            self.keeper.operation_ended(operation)
 
     def _state_changed(self, device: Device, end: End, state: XenbusState) -> None:
         self.host.stories.state(device, end, state)

@@ -82,12 +82,12 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
         hypervisor = SIMULATED + os.path.join(rundir, "sim")
     if not valid_name(hypervisor):
         raise UsageError(f"--hypervisor {hypervisor}: sim, sim:DIR, xen or auto was expected")
-    store = chosen.store or (EMBEDDED if hypervisor.startswith(SIMULATED) else _store(environment))
+    store = chosen.store or (EMBEDDED if hypervisor.startswith(SIMULATED) else store_path(environment))
     return Options(
         hypervisor=hypervisor,
         store=None if store == EMBEDDED else os.path.abspath(store),
         rundir=rundir,
-        config_directory=os.path.abspath(chosen.config_dir or _config_directory()),
+        config_directory=os.path.abspath(chosen.config_dir or config_directory()),
         log_directory=os.path.abspath(chosen.log_dir),
         root=os.path.abspath(chosen.root) if chosen.root else "",
         pid_file=os.path.abspath(chosen.pid_file) if chosen.pid_file else None,
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         f"(default: embedded with sim, else $XENSTORED_PATH or {STORE})",
     )
     add("--rundir", metavar="DIR", help=f"sockets and state ({RUNDIR})")
-    add("--config-dir", metavar="DIR", help=f"scripts/ and domains' files ({_config_directory()})")
+    add("--config-dir", metavar="DIR", help=f"scripts/ and domains' files ({config_directory()})")
     add("--log-dir", metavar="DIR", default=LOG_DIRECTORY, help="xend.log and console/ (%(default)s)")
     add("--root", metavar="DIR", help="put before the paths of guests' kernels and disks")
     add("--pid-file", metavar="FILE", help="holds the process id while it runs")
@@ -131,7 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _store(environment: Mapping[str, str]) -> str:
+def store_path(environment: Mapping[str, str]) -> str:
+    """Where xenstored's socket is, by its own variables."""
     if path := environment.get("XENSTORED_PATH"):
         return path
     if directory := environment.get("XENSTORED_RUNDIR"):
@@ -139,7 +140,8 @@ def _store(environment: Mapping[str, str]) -> str:
     return STORE
 
 
-def _config_directory() -> str:
+def config_directory() -> str:
+    """Where configurations and scripts are on this system."""
     return next(path for name, path in CONFIG_DIRECTORIES.items() if sys.platform.startswith(name))
 
 

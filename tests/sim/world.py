@@ -207,7 +207,7 @@ class World:
                     settings=self._settings(),
                     rundir=self.directory / "xend",
                     log_directory=self.directory / "log",
-                    log=self._log,
+                    log=self.log,
                     seams=Seams(
                         random=random.Random(f"{self.seed} {self._starts}"),
                         wall_clock=lambda: BEGIN + trio.current_time(),
@@ -239,6 +239,10 @@ class World:
         with suppress(HypervisorError):
             await self.host.destroy(domid)
 
+    async def start(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Have a task run until the world ends; returns once it has started."""
+        await self._nursery.start(function, *args)
+
     def soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Have something happen meanwhile."""
         self._nursery.start_soon(function, *args)
@@ -250,7 +254,8 @@ class World:
             self.xend.operations.stop()
             self._scope.cancel()
 
-    def _log(self, line: str) -> None:
+    def log(self, line: str) -> None:
+        """A line of xend's, or another program's."""
         self.logged.append(line)
         self.trace.append(f"{trio.current_time():9.3f} {line}")
 

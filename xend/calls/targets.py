@@ -74,20 +74,12 @@ class Targets:
         Raises:
             XendError: no_such_domain.
         """
-        infos = await self._infos()
-        known = self._host.domains.by_name(domain) if isinstance(domain, str) else None
-        if known is not None and known.domid in infos:
-            return await self._target(infos[known.domid])
-        if isinstance(domain, int) or (domain.isascii() and domain.isdigit()):
-            info = infos.get(int(domain))
-            if info is not None:
-                return await self._target(info)
-        for info in infos.values():
-            if info.uuid == domain or (info.domid not in self._ours and await self._name(info) == domain):
-                return await self._target(info)
-        raise XendError(
-            "no_such_domain", f"domain {domain} does not exist", hint="xl list shows those that do"
-        )
+        target = await self._managed(domain) or await self._numbered(domain) or await self._stranger(domain)
+        if target is None:
+            raise XendError(
+                "no_such_domain", f"domain {domain} does not exist", hint="xl list shows those that do"
+            )
+        return target
 
     async def all(self) -> list[Target]:
         """All domains of the host, by domid."""
@@ -133,9 +125,31 @@ class Targets:
             for device in self._host.backends.of_domain(domain.domid)
         ]
 
-    @property
-    def _ours(self) -> set[int]:
-        return {domain.domid for domain in self._host.domains}
+    async def _managed(self, domain: str | int) -> Target | None:
+        if isinstance(domain, int):
+            return None
+        known = self._host.domains.by_name(domain) or self._host.domains.by_uuid(domain)
+        info = None if known is None else await self._info(known.domid)
+        if known is None or info is None or info.uuid != known.uuid:
+            return None
+        return Target(info, known.name, known)
+
+    async def _numbered(self, domain: str | int) -> Target | None:
+        if isinstance(domain, str) and not (domain.isascii() and domain.isdigit() and len(domain) < 6):
+            return None
+        info = await self._info(int(domain))
+        return None if info is None else await self._target(info)
+
+    async def _stranger(self, domain: str | int) -> Target | None:
+        for info in (await self._infos()).values():
+            is_ours = self._host.domains.get(info.domid) is not None
+            if info.uuid == domain or (not is_ours and await self._name(info) == domain):
+                return await self._target(info)
+        return None
+
+    async def _info(self, domid: int) -> DomainInfo | None:
+        with explained("look at a domain", str(domid)):
+            return await self._host.hypervisor.domain(domid)
 
     async def _infos(self) -> dict[int, DomainInfo]:
         with explained("list domains", "this host"):

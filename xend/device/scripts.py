@@ -5,10 +5,13 @@ ring-and-boot.md 5 and 6).  Either tells how it went in the backend's hotplug-st
 """
 
 import os
+from collections.abc import Callable
+from typing import Protocol
 
+from xenclient.store.aio import Client
 from xend.device.device import Device
 from xend.errors import XendError
-from xend.host import Host, ScriptOutcome, Settings
+from xend.host import RunScript, ScriptOutcome, Settings
 from xend.operation.steps import Work
 from xenstore.errors import ENOENT
 
@@ -39,7 +42,20 @@ def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str]
     return [device.script, verb, "type_if=vif"], environment | {"vif": device.interface}
 
 
-async def plug(host: Host, work: Work, device: Device) -> None:
+class ScriptHost(Protocol):
+    """What running scripts needs of a host."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Client: ...
+    @property
+    def run_script(self) -> RunScript: ...
+    @property
+    def log(self) -> Callable[[str], object]: ...
+
+
+async def plug(host: ScriptHost, work: Work, device: Device) -> None:
     """Run the script that puts a device in, and see that it says so.
 
     Raises:
@@ -57,7 +73,7 @@ async def plug(host: Host, work: Work, device: Device) -> None:
     )
 
 
-async def unplug(host: Host, work: Work, device: Device) -> None:
+async def unplug(host: ScriptHost, work: Work, device: Device) -> None:
     """Run the script that takes a device out; one that fails cannot keep it in, and is logged."""
     outcome = await _run(host, work, device, put_in=False)
     if outcome.status != 0:
@@ -66,7 +82,7 @@ async def unplug(host: Host, work: Work, device: Device) -> None:
         host.log(f"{device.name} of domain {device.domid}: {ending}: {last}")
 
 
-async def _run(host: Host, work: Work, device: Device, put_in: bool) -> ScriptOutcome:
+async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> ScriptOutcome:
     argv, environment = command(device, host.settings, put_in)
     seconds = host.settings.hotplug_seconds
     try:
@@ -76,7 +92,7 @@ async def _run(host: Host, work: Work, device: Device, put_in: bool) -> ScriptOu
         raise error.annotated(device=device.name) from error
 
 
-async def _read(host: Host, device: Device, key: str) -> str | None:
+async def _read(host: ScriptHost, device: Device, key: str) -> str | None:
     try:
         return (await host.store.read(f"{device.backend_path}/{key}")).decode("utf-8", "replace")
     except ENOENT:

@@ -84,6 +84,8 @@ class Destruction:
             await nodes.remove_all(self.host.store, self.domid, self.uuid)
 
     async def await_end(self, work: Work) -> None:
+        if not await self._is_there():
+            return
         async with self.host.store.watch("@releaseDomain") as watch:
             with work.waiting("the hypervisor to let go of it", GONE_SECONDS):
                 while await self._is_there():

@@ -1,9 +1,10 @@
 """Does what the end of a domain asks for; takes in those that are half dead.
 
-Watches @releaseDomain: xenstored hears of every end from the hypervisor.  It is looked at again when an
-operation ends, because a domain that is worked on is left alone.
+Watches @releaseDomain: xenstored hears of every end from the hypervisor, but does not say whose.  A domain
+that is worked on is left alone, and looked at when the operation has ended.
 """
 
+import math
 import traceback
 import uuid as uuids
 from typing import Any
@@ -37,6 +38,8 @@ import attrs  # isort: skip
 
 #: How often all domains are looked at without having been told: a lost notification must not leave one.
 LOOK_SECONDS = 20.0
+#: From one look at all domains to the next: many that end at once must not have all looked at as many times.
+PAUSE_SECONDS = 0.25
 #: How long it takes at most until an operation that failed is tried again.
 RETRY_MAX_SECONDS = 60.0
 
@@ -48,11 +51,21 @@ class Keeper:
         self._host = host
         self._operations = operations
         self._due = trio.Event()
+        self._some_ended = False
+        self._looked_at = -math.inf
+        #: What operations held that have ended, in their order.
+        self._freed: dict[str, None] = {}
         #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
         self._failures: dict[str, tuple[int, float]] = {}
 
     def look_soon(self) -> None:
-        """Something may have changed."""
+        """Some domain may have ended."""
+        self._some_ended = True
+        self._due.set()
+
+    def operation_ended(self, operation: Operation) -> None:
+        """What it worked on was left alone meanwhile."""
+        self._freed |= dict.fromkeys(operation.locks)
         self._due.set()
 
     async def run(self) -> None:
@@ -64,15 +77,19 @@ class Keeper:
                     await self._due.wait()
                 self._due = trio.Event()
                 try:
-                    await self.look()
+                    await self._look_at_freed()
+                    if trio.current_time() >= self._next_look():
+                        await self.look()
                 except (HypervisorError, XendError) as error:
                     self._host.log(f"cannot look after domains: {error}")
                 except Exception:  # a fault of xend's own must not leave all domains without a keeper
                     self._host.log(f"cannot look after domains: {traceback.format_exc()}")
 
     def _next_look(self) -> float:
-        """When to look at the latest, on trio's clock."""
-        return min([trio.current_time() + LOOK_SECONDS, *(at for _, at in self._failures.values())])
+        """When to look at all domains again, on trio's clock."""
+        due = -math.inf if self._some_ended else self._looked_at + LOOK_SECONDS
+        due = min([due, *(at for _, at in self._failures.values())])
+        return max(due, self._looked_at + PAUSE_SECONDS)
 
     def _start(self, domain: Domain, plan: Plan, more_locks: list[str] | None = None) -> None:
         operation = self._operations.start(plan, domain.locks + (more_locks or []))
@@ -84,7 +101,6 @@ class Keeper:
         if operation.error is not None and self._host.domains.by_uuid(domain.uuid) is domain:
             wait_s = min(RETRY_MAX_SECONDS, 2.0**failures)
             self._failures[domain.uuid] = (failures + 1, trio.current_time() + wait_s)
-        self.look_soon()
 
     def _must_wait(self, domain: Domain) -> bool:
         _, at = self._failures.get(domain.uuid, (0, 0.0))
@@ -103,14 +119,25 @@ class Keeper:
 
     async def look(self) -> None:
         """Look at all domains once."""
+        self._some_ended = False
+        self._looked_at = trio.current_time()
         infos = {info.domid: info for info in await self._host.hypervisor.domains()}
         for domain in self._host.domains:
-            if self._must_wait(domain) or any(self._operations.on_domain(lock) for lock in domain.locks):
-                continue
-            try:
-                await self._look_after(domain, infos.get(domain.domid))
-            except XendError as error:  # somebody else's operation was faster, for instance
-                self._host.log(f"{domain.name} (domain {domain.domid}) cannot be looked after now: {error}")
+            await self._look_at(domain, infos.get(domain.domid))
+
+    async def _look_at_freed(self) -> None:
+        freed, self._freed = self._freed, {}
+        found = (self._host.domains.with_lock(lock) for lock in freed)
+        for domain in {each.uuid: each for each in found if each is not None}.values():
+            await self._look_at(domain, await self._host.hypervisor.domain(domain.domid))
+
+    async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
+        if self._must_wait(domain) or any(self._operations.on_domain(lock) for lock in domain.locks):
+            return
+        try:
+            await self._look_after(domain, info)
+        except XendError as error:  # somebody else's operation was faster, for instance
+            self._host.log(f"{domain.name} (domain {domain.domid}) cannot be looked after now: {error}")
 
     async def _look_after(self, domain: Domain, info: DomainInfo | None) -> None:
         if info is not None and info.uuid != domain.uuid:

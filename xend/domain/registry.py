@@ -78,6 +78,11 @@ class Domains:
     def by_uuid(self, uuid: str) -> Domain | None:
         return self._by_uuid.get(uuid)
 
+    def with_lock(self, lock: str) -> Domain | None:
+        """The one that has a lock among its `locks`."""
+        what, _, which = lock.partition(" ")
+        return self.by_uuid(which) if what == "uuid" else self.by_name(which)
+
     def enter(self, domain: Domain) -> None:
         """Know a domain from now on, in the place of one with its UUID; one that had its domid is gone."""
         self.forget(domain.uuid, keep_file=True)

@@ -1,0 +1,165 @@
+"""Follows the backends of one domain and runs their scripts: as they appear, and as they have closed.
+
+Whoever makes and removes devices is not asked: a backend in InitWait whose hotplug-status is empty or missing
+is put in, one that is Closed for good is taken out and its directory removed.
+"""
+
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from xenclient.store.aio import Client
+from xenclient.store.errors import ClientError
+from xend.device import scripts
+from xend.device.device import Device
+from xend.device.paths import script_path
+from xend.device.xenbus import XenbusState
+from xend.errors import XendError
+from xend.host import RunScript, Settings
+from xend.operation.steps import Work
+from xenstore.errors import ENOENT, XenstoreError
+
+KINDS = ("vif", "vbd")
+#: Below this domain's home: toolstacks that run scripts themselves write it (libxl).
+DISABLED = "libxl/disable_udev"
+RETRY_SECONDS = 1.0
+
+Key = tuple[str, int, int]  # kind, domid, devid
+
+
+@attrs.define(eq=False)
+class Coordinator:
+    """Serves the backends of the domain whose store connection this is.
+
+    Attributes:
+        vbd_script: of disks that name none.
+        log: gets a line about each device.
+    """
+
+    store: Client
+    settings: Settings
+    run_script: RunScript
+    log: Callable[[str], object]
+    vbd_script: str = "block"
+    _busy: dict[Key, bool] = attrs.field(factory=dict, init=False)
+    _domid: int = attrs.field(default=0, init=False)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled."""
+        self._domid = int(await self._value("domid") or 0)
+        async with trio.open_nursery() as nursery, self.store.watch("backend") as watch:
+            task_status.started()
+            while True:
+                event = await watch.next()
+                await self._changed(nursery, event.path)
+
+    async def _changed(self, nursery: trio.Nursery, path: str) -> None:
+        key = _key(path)
+        if key is not None:
+            self._look_soon(nursery, key)
+        elif path.count("/") < 3:  # the watch is new, or was lost: look at all
+            for found in await self._all():
+                self._look_soon(nursery, found)
+
+    async def _all(self) -> list[Key]:
+        found = []
+        for kind in KINDS:
+            for domid in await self._names(f"backend/{kind}"):
+                for devid in await self._names(f"backend/{kind}/{domid}"):
+                    key = _key(f"backend/{kind}/{domid}/{devid}/state")
+                    found += [] if key is None else [key]
+        return found
+
+    def _look_soon(self, nursery: trio.Nursery, key: Key) -> None:
+        """One at a time for each device, once more for what came meanwhile."""
+        if key not in self._busy:
+            nursery.start_soon(self._look, key)
+        self._busy[key] = True
+
+    async def _look(self, key: Key) -> None:
+        try:
+            while self._busy[key]:
+                self._busy[key] = False
+                try:
+                    await self._act(key)
+                except (XendError, XenstoreError, ClientError) as error:
+                    self.log(f"{_path(key)}: {error}")
+        finally:
+            del self._busy[key]
+
+    async def _act(self, key: Key) -> None:
+        path = _path(key)
+        if await self._value(DISABLED) is not None:
+            return
+        state = XenbusState.parse(await self._value(f"{path}/state"))
+        if state == XenbusState.INIT_WAIT and not await self._value(f"{path}/hotplug-status"):
+            await self._put_in(await self._device(key))
+        elif state == XenbusState.CLOSED and await self._value(f"{path}/online") in (None, b"0"):
+            await self._take_out(await self._device(key))
+
+    async def _put_in(self, device: Device) -> None:
+        try:
+            await scripts.plug(self, Work({}), device)
+        except XendError as error:
+            await self._report(device, error)
+            raise
+        self.log(f"{device.backend_path}: connected by {device.script}")
+
+    async def _report(self, device: Device, error: XendError) -> None:
+        """Whoever waits for the device learns of it, also where the script could not."""
+        async with self.store.transaction() as tx:
+            await tx.read(f"{device.backend_path}/state")
+            await tx.write(f"{device.backend_path}/hotplug-error", str(error))
+            await tx.write(f"{device.backend_path}/hotplug-status", "error")
+
+    async def _take_out(self, device: Device) -> None:
+        await scripts.unplug(self, Work({}), device)
+        await self.store.rm(device.backend_path)
+        self.log(f"{device.backend_path}: removed")
+
+    async def _device(self, key: Key) -> Device:
+        kind, domid, devid = key
+        path = _path(key)
+        name = f"{kind} {devid}"
+        given = (await self._value(f"{path}/script") or self.vbd_script.encode()).decode("utf-8", "replace")
+        vifname = (await self._value(f"{path}/vifname") or b"").decode("utf-8", "replace")
+        netbsd = self.settings.platform == "netbsd"
+        interface = vifname or (f"xvif{domid}i{devid}" if netbsd else f"vif{domid}.{devid}")
+        return Device(
+            kind=kind,
+            domid=domid,
+            devid=devid,
+            backend_domid=self._domid,
+            name=name,
+            frontend={},
+            backend={},
+            script=script_path(self.settings, given, name),
+            interface=interface if kind == "vif" else None,
+        )
+
+    async def _value(self, path: str) -> bytes | None:
+        try:
+            return await self.store.read(path)
+        except ENOENT:
+            return None
+
+    async def _names(self, path: str) -> list[str]:
+        try:
+            return await self.store.directory(path)
+        except ENOENT:
+            return []
+
+
+def _path(key: Key) -> str:
+    return f"backend/{key[0]}/{key[1]}/{key[2]}"
+
+
+def _key(path: str) -> Key | None:
+    """The device whose state changed; None: something else."""
+    match path.split("/"):
+        case ["backend", kind, domid, devid, "state"] if (
+            kind in KINDS and domid.isdigit() and devid.isdigit()
+        ):
+            return kind, int(domid), int(devid)
+    return None
