@@ -211,6 +211,28 @@ def test_fifty_attaches_and_detaches_in_a_row_on_many_domains_at_once() -> None:
     play(body)
 
 
+def test_fifty_attaches_and_then_detaches_of_one_domain_at_once() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(BARE)
+        await trio.sleep(5)
+        before = await world.snapshot()
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                nursery.start_soon(attach, world, "vif", "")
+        assert len(await world.client.directory(f"/libxl/{domid}/device/vif")) == 50
+        await trio.sleep(5)
+
+        async def detach(devid: int) -> None:
+            await world.call("device.detach", domain="bare", kind="vif", device=str(devid))
+
+        async with trio.open_nursery() as nursery:
+            for devid in range(50):
+                nursery.start_soon(detach, devid)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
 def test_explain_tells_a_device_s_story_and_the_likely_cause() -> None:
     async def body(world: World) -> None:
         await world.create(BARE)

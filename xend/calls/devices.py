@@ -109,7 +109,7 @@ class DeviceCalls:
             facts = {"domid": target.domid, "name": managed.name, "uuid": managed.uuid, "change": change}
             return attach_plan(self._host, facts), target.locks
 
-        return await self._operating.operate(plan, **how)
+        return await self._operating.operate(plan, **how, patient=True)
 
     async def detach(
         self, call: Call, domain: str | int, kind: str, device: str, force: bool = False, **how: Any
@@ -130,7 +130,7 @@ class DeviceCalls:
             }
             return detach_plan(self._host, facts), target.locks
 
-        return await self._operating.operate(plan, **how)
+        return await self._operating.operate(plan, **how, patient=True)
 
     def _change(self, target: Target, kind: str, spec: str) -> Result:
         """What attaching means for the configuration."""

@@ -33,17 +33,25 @@ class Operating:
         key: str | None = None,
         wait_for: str | None = None,
         dry_run: bool = False,
+        *,
+        patient: bool = False,
     ) -> dict[str, Any]:
         """The operation's result; with wait_for "accepted" its id, with dry_run the names of its steps.
+
+        patient: waits for operations on devices of the same domain, and plans anew after each.
 
         Raises:
             XendError: why it was not started, or failed.
         """
         operation = self._operations.with_key(key)
-        if operation is None:
+        while operation is None:
             made, locks = await plan()
             if dry_run:
                 return {"steps": [step.name for step in made.steps]}
+            holder = self._operations.holder(locks)
+            if patient and holder is not None and holder.plan.kind.startswith("device."):
+                await holder.ended.wait()
+                continue
             # Somebody may have come with the same key while the plan was made.
             operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
         if wait_for == "accepted":

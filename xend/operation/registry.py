@@ -77,22 +77,25 @@ class Operations:
         """The operation that holds a lock."""
         return self._locks.get(lock)
 
+    def holder(self, locks: Iterable[str]) -> Operation | None:
+        """The operation that holds one of these locks."""
+        return next((self._locks[lock] for lock in locks if lock in self._locks), None)
+
     def check_free(self, locks: Iterable[str]) -> None:
         """See that nobody holds these locks.
 
         Raises:
             XendError: busy, naming the operation that does.
         """
-        for lock in locks:
-            holder = self._locks.get(lock)
-            if holder is not None:
-                doing = holder.plan.steps[max(holder.step, 0)].name
-                raise XendError(
-                    "busy",
-                    f"{holder.plan.kind} of {holder.plan.domain} is running (operation {holder.id}: {doing})",
-                    domain=holder.plan.domain,
-                    hint=f"wait for it, or cancel it: operation.cancel {holder.id}",
-                )
+        holder = self.holder(locks)
+        if holder is not None:
+            doing = holder.plan.steps[max(holder.step, 0)].name
+            raise XendError(
+                "busy",
+                f"{holder.plan.kind} of {holder.plan.domain} is running (operation {holder.id}: {doing})",
+                domain=holder.plan.domain,
+                hint=f"wait for it, or cancel it: operation.cancel {holder.id}",
+            )
 
     def start(self, plan: Plan, locks: Iterable[str] = (), key: str | None = None) -> Operation:
         """Start an operation that holds locks until it has ended.
