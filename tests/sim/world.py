@@ -111,6 +111,7 @@ class World:
     client: Client = attrs.field(init=False)
     scripts: Scripts = attrs.field(init=False)
     ptys: list[FakePty] = attrs.field(factory=list)
+    _methods: Methods = attrs.field(init=False)
     _starts: int = 0
     _store: Store = attrs.field(init=False)
     _pump: Pump = attrs.field(init=False)
@@ -133,7 +134,7 @@ class World:
 
     async def call(self, method: str, **params: Any) -> Any:
         """Call one of xend's methods as a client would; raises its XendError."""
-        methods = Methods(self.xend.methods())
+        methods = self._methods
         found = methods.find(method, "operate")
         arguments = found.arguments([params], "operate")
         call = Call(method, "operate", None, None, methods)  # type: ignore[arg-type]  # no connection
@@ -216,6 +217,7 @@ class World:
                         on_step=self._stepped,
                     ),
                 )
+                self._methods = Methods(self.xend.methods())
                 async with trio.open_nursery() as nursery:
                     await nursery.start(self.xend.run)
                     task_status.started(scope)

@@ -109,7 +109,8 @@ class DeviceCalls:
             facts = {"domid": target.domid, "name": managed.name, "uuid": managed.uuid, "change": change}
             return attach_plan(self._host, facts), target.locks
 
-        return await self._operating.operate(plan, **how, patient=True)
+        locks = (await self._targets.find(domain)).locks
+        return await self._operating.operate_in_turn(locks, plan, **how)
 
     async def detach(
         self, call: Call, domain: str | int, kind: str, device: str, force: bool = False, **how: Any
@@ -130,7 +131,8 @@ class DeviceCalls:
             }
             return detach_plan(self._host, facts), target.locks
 
-        return await self._operating.operate(plan, **how, patient=True)
+        locks = (await self._targets.find(domain)).locks
+        return await self._operating.operate_in_turn(locks, plan, **how)
 
     def _change(self, target: Target, kind: str, spec: str) -> Result:
         """What attaching means for the configuration."""

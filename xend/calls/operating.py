@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -18,6 +19,7 @@ class Operating:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._turns: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()
 
     def check_free(self, locks: list[str]) -> None:
         """See that no operation holds one of these locks.
@@ -33,30 +35,34 @@ class Operating:
         key: str | None = None,
         wait_for: str | None = None,
         dry_run: bool = False,
-        *,
-        patient: bool = False,
     ) -> dict[str, Any]:
         """The operation's result; with wait_for "accepted" its id, with dry_run the names of its steps.
-
-        patient: waits for operations on devices of the same domain, and plans anew after each.
 
         Raises:
             XendError: why it was not started, or failed.
         """
         operation = self._operations.with_key(key)
-        while operation is None:
+        if operation is None:
             made, locks = await plan()
             if dry_run:
                 return {"steps": [step.name for step in made.steps]}
-            holder = self._operations.holder(locks)
-            if patient and holder is not None and holder.plan.kind.startswith("device."):
-                await holder.ended.wait()
-                continue
             # Somebody may have come with the same key while the plan was made.
             operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
         if wait_for == "accepted":
             return operation.result()
         return await ended(operation)
+
+    async def operate_in_turn(self, locks: list[str], plan: Planning, **how: Any) -> dict[str, Any]:
+        """The same, after those on devices of the same domain that came before."""
+        wait_for = how.pop("wait_for", None)
+        turn = self._turns.setdefault(locks[0], trio.Lock())
+        async with turn:
+            while (holder := self._operations.holder(locks)) and holder.plan.kind.startswith("device."):
+                await holder.ended.wait()
+            accepted = await self.operate(plan, **how, wait_for="accepted")
+        if wait_for == "accepted" or "operation" not in accepted:
+            return accepted
+        return await ended(self._operations.find(accepted["operation"]))
 
 
 async def ended(operation: Operation) -> dict[str, Any]:
