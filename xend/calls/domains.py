@@ -87,7 +87,7 @@ class DomainCalls:
             made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
             locks = [f"uuid {source.uuid}", f"name {made.domain}"]
             self._operating.check_free(locks)
-            await self._check_unused(made.domain, source.uuid)
+            await self._targets.check_unused(made.domain, uuid)
             return made, locks
 
         if how.get("dry_run"):
@@ -128,7 +128,7 @@ class DomainCalls:
             complaint = name_complaint(name)
             if complaint is not None:
                 raise XendError("bad_request", f"name {name!r}: {complaint}", domain=target.name)
-            await self._check_unused(name, None)
+            await self._targets.check_unused(name, None)
             facts = {**_facts(target), "new": name}
             return change.rename_plan(self._host, facts), [*target.locks, f"name {name}"]
 
@@ -203,17 +203,6 @@ class DomainCalls:
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
             macs=[vif.mac or random_mac(chance) for vif in config.vifs],
         )
-
-    async def _check_unused(self, name: str, uuid: str | None) -> None:
-        for target in await self._targets.all():
-            if target.name == name:
-                raise XendError(
-                    "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
-                )
-            if target.info.uuid == uuid:
-                raise XendError(
-                    "uuid_in_use", f"domain {target.name} has the UUID {uuid} already", domain=name
-                )
 
 
 def _facts(target: Target) -> dict[str, Any]:

@@ -81,6 +81,23 @@ class Targets:
             )
         return target
 
+    async def check_unused(self, name: str, uuid: str | None) -> None:
+        """See that no domain has this name, or this UUID, if one was asked for.
+
+        Raises:
+            XendError: name_in_use, uuid_in_use.
+        """
+        target = await self._managed(name) or await self._named_by_others(name)
+        if target is not None and target.name == name:
+            raise XendError(
+                "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
+            )
+        for target in [] if uuid is None else await self.all():
+            if target.info.uuid == uuid:
+                raise XendError(
+                    "uuid_in_use", f"domain {target.name} has the UUID {uuid} already", domain=name
+                )
+
     async def all(self) -> list[Target]:
         """All domains of the host, by domid."""
         return [await self._target(info) for info in (await self._infos()).values()]
@@ -143,8 +160,20 @@ class Targets:
     async def _stranger(self, domain: str | int) -> Target | None:
         for info in (await self._infos()).values():
             is_ours = self._host.domains.get(info.domid) is not None
-            if info.uuid == domain or (not is_ours and await self._name(info) == domain):
+            if info.uuid == domain or (not is_ours and await self._name(info.domid) == domain):
                 return await self._target(info)
+        return None
+
+    async def _named_by_others(self, name: str) -> Target | None:
+        """The domain that another toolstack gave this name in the store.
+
+        Not of a list of all domains, which is long where there are many: this is asked for each that is made.
+        """
+        with explained("list the domains of the store", name):
+            domids = [int(each) for each in await self._host.store.directory("/local/domain") if each.isdigit()]
+        for domid in domids:
+            if self._host.domains.get(domid) is None and await self._name(domid) == name:
+                return await self._numbered(domid)
         return None
 
     async def _info(self, domid: int) -> DomainInfo | None:
@@ -159,16 +188,16 @@ class Targets:
         domain = self._host.domains.get(info.domid)
         if domain is not None and domain.uuid == info.uuid:
             return Target(info, domain.name, domain)
-        return Target(info, await self._name(info), None)
+        return Target(info, await self._name(info.domid), None)
 
-    async def _name(self, info: DomainInfo) -> str:
+    async def _name(self, domid: int) -> str:
         """What the store says of a domain that is not ours."""
         try:
-            with explained("read a domain's name", str(info.domid)):
-                name = await self._host.store.read(f"/local/domain/{info.domid}/name")
+            with explained("read a domain's name", str(domid)):
+                name = await self._host.store.read(f"/local/domain/{domid}/name")
         except XendError as error:
             if isinstance(error.__cause__, ENOENT):
-                return "Domain-0" if info.domid == DOM0 else "(null)"
+                return "Domain-0" if domid == DOM0 else "(null)"
             raise
         return name.decode("utf-8", "replace")
 

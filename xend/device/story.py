@@ -27,7 +27,6 @@ class Story:
         device: as its nodes were written.
         lines: (seconds since 1970, text), oldest first; the first stays when there are too many.
         backend, frontend: the states heard last.
-        awaited: what its operation waits for; None: nothing.
         error: why it failed, as a map of XendError's; None: it did not.
     """
 

@@ -123,7 +123,7 @@ class Creation:
             max_memory_kib=self.config.max_memory_kib,
         )
         with self._explained("create a domain"):
-            domid = await self._existing() or await self.host.hypervisor.create(blueprint)
+            domid = await self.host.hypervisor.create(blueprint)
         work.facts["domid"] = domid
         restarts = int(work.facts.get("restarts", 0))
         domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)

@@ -54,15 +54,18 @@ class Destruction:
         self.devices = [Device(**device) for device in facts["devices"]]
 
     def steps(self) -> list[Step]:
-        """In their order: what is the guest's first, the domain itself after its devices."""
+        """In their order: what is the guest's first, the domain itself after its devices and nodes.
+
+        A domain that dies with nodes of its own has xenstored look for these in all of the store.
+        """
         steps = [Step("pause it", self.pause, on_failure="go on")]
         for device in self.devices:
             steps += Plug(self.host, device.name, partial(_same, device)).detach()
         return [
             *steps,
             Step("end its console", self.end_console),
-            Step("destroy it", self.destroy),
             Step("remove its nodes", self.remove_nodes),
+            Step("destroy it", self.destroy),
             Step("wait until it is gone", self.await_end, on_failure="go on"),
         ]
 

@@ -30,7 +30,8 @@ _LAST_ID = 0xFFFFFFFF
 READING = frozenset(
     (
         "hello", "host.info", "host.dmesg", "domain.list", "domain.config",
-        "operation.list", "operation.show", "operation.wait", "events.subscribe", "events.unsubscribe",
+        "device.list", "device.explain", "operation.list", "operation.show", "operation.wait",
+        "events.subscribe", "events.unsubscribe",
     )
 )  # fmt: skip
 #: What acts at once and is no operation: it takes no key, so it is not sent again.

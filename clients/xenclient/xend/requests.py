@@ -137,6 +137,45 @@ def sysrq(domain: Domain, letter: str, *, deadline_s: float | None = None) -> Re
     return _operation("domain.sysrq", domain=domain, letter=letter, deadline_s=deadline_s)
 
 
+def devices(domain: Domain, kind: str | None = None) -> Request:
+    """A domain's devices as a list of maps, with what stands at both ends; kind: "vif" or "vbd"."""
+    return Request("device.list", {"domain": domain, "kind": kind})
+
+
+def device_explain(domain: Domain, device: str) -> Request:
+    """A device's story, and the likely cause if it does not work."""
+    return Request("device.explain", {"domain": domain, "device": device})
+
+
+def device_attach(
+    domain: Domain,
+    kind: str,
+    spec: str,
+    *,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+    progress: Progress = None,
+) -> Request:
+    """Put a device in, "vif" or "vbd", as xl.cfg(5) specifies it: {operation, domid, device, devid}."""
+    given = {"kind": kind, "spec": spec, "dry_run": dry_run}
+    return _operation("device.attach", progress, domain=domain, deadline_s=deadline_s, **given)
+
+
+def device_detach(
+    domain: Domain,
+    kind: str,
+    device: str,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+    progress: Progress = None,
+) -> Request:
+    """Take a device out, by its number, name or address; force: whatever its guest does."""
+    given = {"kind": kind, "device": device, "force": force, "dry_run": dry_run}
+    return _operation("device.detach", progress, domain=domain, deadline_s=deadline_s, **given)
+
+
 def operations() -> Request:
     """All operations that are known, as a list of maps."""
     return Request("operation.list")

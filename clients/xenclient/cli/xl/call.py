@@ -6,6 +6,7 @@ import os
 
 from xenclient.cli.options import UNKNOWN, Options
 from xenclient.cli.xl.failure import Failure
+from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,20 +87,25 @@ class Call:
         """The result of a call that changes something, its progress shown; a dry run prints its steps.
 
         Raises:
-            BusError: xend refused, or it failed.
+            BusError: xend refused, or it failed; its field "more", if any, says where more is told.
         """
         if self.dry_run:
             return self.preview(method, **parameters)
         from xenclient.cli.xl.progress import watched
 
-        return watched(self, method, parameters)
+        try:
+            return watched(self, method, parameters)
+        except BusError as error:
+            if "device" in error.fields:
+                from xenclient.cli.xl.explain import point
+
+                point(self, error)
+            raise
 
     def preview(self, method: str, **parameters: Any) -> Mapping[str, Any]:
         """Print the steps that the call would take."""
-        from xenclient.cli.xl.printing import write
-
         planned: Mapping[str, Any] = self.client.call(method, dry_run=True, **parameters)
-        write("".join(f"{step}\n" for step in planned["steps"]))
+        self.show(planned, "".join(f"{step}\n" for step in planned["steps"]))
         return planned
 
     def _parse(self, words: list[bytes]) -> list[str]:

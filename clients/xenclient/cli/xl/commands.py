@@ -35,6 +35,11 @@ EVENTS = (
     Option("", "watch", "changes of the store at PATH too", "PATH"),
     Option("", "json", "one object a line"),
 )
+DETACH = (
+    Option("f", "force", "whether the guest lets go of it or not"),
+    DRY_RUN,
+    JSON,
+)
 LIST = (
     Option("l", "long", "whole configurations, as JSON"),
     Option("v", "verbose", "UUID, shutdown reason and security label too"),
@@ -76,6 +81,34 @@ COMMANDS = (
         Option("s", "short", "without seconds and header"), JSON, most=ANY,
     ),
     Command("vm-list", "listing:vm_list", "", "list UUID, domid and name", JSON),
+    Command(
+        "network-attach", "devices:network_attach", "DOM [KEY=VALUE ...]", "put an interface into a domain",
+        DRY_RUN, JSON, least=1, most=ANY,
+    ),
+    Command(
+        "network-detach", "devices:network_detach", "DOM DEVID|MAC", "take an interface out of a domain",
+        *DETACH, least=2,
+    ),
+    Command(
+        "network-list", "device_list:network_list", "DOM ...", "list domains' interfaces",
+        JSON, least=1, most=ANY,
+    ),
+    Command(
+        "block-attach", "devices:block_attach", "DOM DISK ...", "put a disk into a domain",
+        DRY_RUN, JSON, least=2, most=ANY,
+    ),
+    Command(
+        "block-detach", "devices:block_detach", "DOM DEVID|VDEV", "take a disk out of a domain",
+        *DETACH, least=2,
+    ),
+    Command(
+        "block-list", "device_list:block_list", "DOM ...", "list domains' disks",
+        JSON, least=1, most=ANY,
+    ),
+    Command(
+        "device-explain", "explain:device_explain", "DOM DEVICE", "why a device does not work",
+        JSON, least=2, most=3,
+    ),
     Command("sysrq", "lifecycle:sysrq", "DOM LETTER", "send a system request to a domain", DRY_RUN, least=2),
     Command("events", "events:events", "", "print what happens, as it does", *EVENTS),
     Command(
@@ -90,8 +123,7 @@ LATER = (
     "dump-core", "cd-insert", "cd-eject", "mem-max", "button-press", "trigger", "debug-keys",
     "set-parameters", "vcpu-list", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
     "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
-    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "network-attach",
-    "network-list", "network-detach", "block-attach", "block-list", "block-detach", "pci-attach",
+    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",
     "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list",
     "vtpm-attach", "vtpm-list", "vtpm-detach", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach",
     "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach",

@@ -35,9 +35,10 @@ def help_(call: Call) -> int:
 def general(program: str) -> str:
     """Every sub-command in a line."""
     lines = [f"Usage: {program} [-vfNtT] COMMAND [OPTION ...] [ARGUMENT ...]", ""]
-    lines += [f" {command.name:<10} {command.text}" for command in COMMANDS]
+    width = max(len(command.name) for command in COMMANDS)
+    lines += [f" {command.name:<{width}} {command.text}" for command in COMMANDS]
     lines += ["", "Any beginning of a name does that no other has. Global options:", ""]
-    lines += [f" {option:<10} {text}" for option, text in GLOBAL]
+    lines += [f" {option:<{width}} {text}" for option, text in GLOBAL]
     lines += ["", "Not there yet:", "", *_wrapped(LATER), ""]
     lines += [f"{program} help COMMAND tells a command's options."]
     return "\n".join(lines) + "\n"

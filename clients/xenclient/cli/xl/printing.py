@@ -17,6 +17,15 @@ def write_json(value: object) -> None:
     write(as_text(value, indent=2) + "\n")
 
 
+def printable(line: str) -> str:
+    """Without control characters: a guest, or a script, may have had a hand in it."""
+    # Half a surrogate pair stands for a byte of an argument that is no UTF-8.
+    return "".join(
+        character if character.isprintable() or "\udc80" <= character <= "\udcff" else "?"
+        for character in line.expandtabs()
+    )
+
+
 def as_text(value: object, indent: int | None = None) -> str:
     """JSON; bytes are a string if they are UTF-8, else {"base64": ...}."""
     import json  # slow to import and rarely wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from xenclient.cli.xl.failure import Failure
-from xenclient.cli.xl.printing import as_text, write
+from xenclient.cli.xl.printing import as_text, printable, write
 from xenclient.xend.errors import BusError, ClientError
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ def tell(fields: Mapping[str, object], program: str) -> None:
 
 
 def told(fields: Mapping[str, object], program: str) -> str:
-    """As people read it: "xl: message: cause (hint)", then the script's output."""
+    """As people read it: "xl: message: cause (hint)", the script's output, where more is told."""
     line = _one_line(fields.get("message") or fields.get("code") or "failed")
     if cause := fields.get("cause"):
         line += f": {_one_line(cause)}"
@@ -41,7 +41,10 @@ def told(fields: Mapping[str, object], program: str) -> str:
         line += f" ({_one_line(hint)})"
     output = fields.get("script_output") or ""
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
-    return f"{program}: {line}\n" + "".join(f"    {_printable(each)}\n" for each in text.splitlines())
+    lines = [f"{program}: {line}", *(f"    {printable(each)}" for each in text.splitlines())]
+    if more := fields.get("more"):
+        lines.append(_one_line(more))
+    return "\n".join(lines) + "\n"
 
 
 def described(error: Exception, program: str) -> dict[str, object]:
@@ -67,13 +70,4 @@ def _trace(error: Exception) -> None:
 
 
 def _one_line(text: object) -> str:
-    return _printable(" ".join(str(text).split()))
-
-
-def _printable(line: str) -> str:
-    """Without control characters: a guest, or a script, may have had a hand in it."""
-    # Half a surrogate pair stands for a byte of an argument that is no UTF-8.
-    return "".join(
-        character if character.isprintable() or "\udc80" <= character <= "\udcff" else "?"
-        for character in line.expandtabs()
-    )
+    return printable(" ".join(str(text).split()))

@@ -8,6 +8,8 @@ from xenclient.cli.xl.each import for_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from xenclient.cli.xl.call import Call
 
 
@@ -24,14 +26,16 @@ def reboot(call: Call) -> int:
 def _stop(call: Call, method: str) -> int:
     if call.given("all") == bool(call.arguments):
         raise call.usage("a domain or -a, not both" if call.arguments else "needs a domain, or -a for all")
-    parameters = {key: True for key, option in (("wait", "wait"), ("force", "F")) if call.given(option)}
+    parameters: dict[str, Any] = {
+        key: True for key, option in (("wait", "wait"), ("force", "F")) if call.given(option)
+    }
     if call.given("all"):
         return _stop_all(call, method, parameters)
     call.operate(method, domain=call.arguments[0], **parameters)
     return 0
 
 
-def _stop_all(call: Call, method: str, parameters: dict[str, bool]) -> int:
+def _stop_all(call: Call, method: str, parameters: dict[str, Any]) -> int:
     """Ask all domains but dom0 first, then wait for each."""
     domids = [domain["domid"] for domain in call.client.call("domain.list") if domain["domid"]]
     if call.dry_run:

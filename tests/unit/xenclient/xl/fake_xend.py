@@ -91,6 +91,32 @@ def dom0(**fields: Any) -> Map:
     )
 
 
+def vif(domid: int, devid: int, **frontend: str) -> Map:
+    """An interface as device.list has it; `frontend` differs from a connected one."""
+    nodes = {"state": "4", "mac": "00:16:3e:00:00:01", "tx-ring-ref": "9", "rx-ring-ref": "10"}
+    return _device("vif", domid, devid, f"vif {devid}", {**nodes, "event-channel-tx": "8", **frontend})
+
+
+def vbd(domid: int, devid: int, name: str, **frontend: str) -> Map:
+    """A disk as device.list has it; `frontend` differs from a connected one."""
+    nodes = {"state": "4", "event-channel": "17", "ring-ref": "18"}
+    return _device("vbd", domid, devid, f"vbd {name}", {**nodes, **frontend})
+
+
+def _device(kind: str, domid: int, devid: int, name: str, frontend: Map) -> Map:
+    return {
+        "kind": kind,
+        "devid": devid,
+        "name": name,
+        "domid": domid,
+        "backend_domid": 0,
+        "frontend_path": f"/local/domain/{domid}/device/{kind}/{devid}",
+        "backend_path": f"/local/domain/0/backend/{kind}/{domid}/{devid}",
+        "frontend": frontend,
+        "backend": {"state": "4", "hotplug-status": "connected"},
+    }
+
+
 class FakeConsole:
     """A console that says what the test wrote into its pipe, and ends with it.
 
@@ -136,6 +162,9 @@ class FakeXend:
         steps: what an operation reports of itself before it is done.
         last_event: the seq of the last that was read of `stream`.
         interrupted: somebody types ^C while a domain is created.
+        devices: of all domains, as device.list has them.
+        stories: as device.explain has them, by domid and device.
+        operations: as operation.list has them.
     """
 
     def __init__(self, *guests: Map) -> None:
@@ -150,6 +179,9 @@ class FakeXend:
         self.host = dict(HOST)
         self.interrupted = False
         self.last_event = 0
+        self.devices: list[Map] = []
+        self.stories: dict[tuple[int, str], Map] = {}
+        self.operations: list[Map] = []
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
 
     def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
@@ -160,6 +192,9 @@ class FakeXend:
             "host.dmesg": self._dmesg,
             "domain.list": self._list,
             "domain.config": self._config,
+            "device.list": self._devices,
+            "device.explain": self._explain,
+            "operation.list": lambda _: self.operations,
         }.get(method)
         if answer is not None:
             return answer(parameters)
@@ -195,6 +230,16 @@ class FakeXend:
     def _config(self, parameters: Map) -> Map:
         found = self.find(parameters["domain"])
         return {"domid": found["domid"], "config": {"c_info": {"name": found["name"]}}}
+
+    def _devices(self, parameters: Map) -> list[Map]:
+        wanted = self.find(parameters["domain"])["domid"], parameters["kind"]
+        return [each for each in self.devices if (each["domid"], each["kind"]) == wanted]
+
+    def _explain(self, parameters: Map) -> Map:
+        found, device = self.find(parameters["domain"]), parameters["device"]
+        if (found["domid"], device) in self.stories:
+            return self.stories[found["domid"], device]
+        raise BusError("no_such_device", f"{found['name']} has no device {device}", {"hint": "it has: none"})
 
     def _dmesg(self, parameters: Map) -> Map:
         if parameters:

@@ -25,6 +25,9 @@ from xenclient.xend.errors import BusError
         ("mem-s", "mem-set"),
         ("inf", "info"),
         ("domn", "domname"),
+        ("network-l", "network-list"),
+        ("block-d", "block-detach"),
+        ("device", "device-explain"),
     ],
 )
 def test_a_beginning_that_no_other_has(word: str, name: str) -> None:
@@ -35,6 +38,8 @@ def test_a_beginning_that_no_other_has(word: str, name: str) -> None:
     ("word", "error"),
     [
         ("dom", "'dom' is ambiguous: domid, domname"),
+        ("block", "'block' is ambiguous: block-attach, block-detach, block-list"),
+        ("dev", "'dev' is ambiguous: device-explain, devd"),
         ("re", "'re' is ambiguous: reboot, rename, resume, restore, remus"),
         ("un", None),
         ("lst", "no sub-command 'lst'"),
