@@ -39,7 +39,7 @@ class Log:
         """A line, or several; bytes that are no text show as escapes."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._wall_clock()))
         for line in text.splitlines():
-            shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)
+            shown = line if line.isprintable() else "".join(map(_shown, line))
             data = f"{stamp} {shown}\n".encode("utf-8", "backslashreplace")
             with suppress(OSError):
                 if self._fd >= 0:
@@ -53,3 +53,7 @@ class Log:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else f"\\x{ord(character):02x}"

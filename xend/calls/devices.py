@@ -77,7 +77,7 @@ class DeviceCalls:
     async def explain(self, call: Call, domain: str | int, device: str) -> Result:
         target = await self._targets.find(domain)
         devices = await devices_in_store(self._host.store, target.domid)
-        there = _chosen(devices, device, None)
+        there = _chosen(devices, device, await self._macs(devices))
         name = there.name if there is not None else device
         story = self._host.stories.find(target.domid, name)
         if story is None:
@@ -105,7 +105,8 @@ class DeviceCalls:
                     device=device.name,
                 )
             if kind == "vbd":
-                check_sharing(target.name, disk_of(spec), self._host.domains.disks(but=""))
+                disk = disk_of(spec)
+                check_sharing(target.name, disk, self._host.domains.disk_users(disk.target))
             facts = {"domid": target.domid, "name": managed.name, "uuid": managed.uuid, "change": change}
             return attach_plan(self._host, facts), target.locks
 
@@ -118,7 +119,7 @@ class DeviceCalls:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("detach a device from")
             devices = await devices_in_store(self._host.store, target.domid)
-            macs = {each.devid: await self._mac(each) for each in devices if each.kind == "vif"}
+            macs = await self._macs(devices)
             found = _chosen([each for each in devices if each.kind == kind], device, macs)
             if found is None:
                 raise _no_such(target, f"{kind} {device}", devices)
@@ -146,10 +147,15 @@ class DeviceCalls:
         mac = vif.mac or random_mac(self._host.random)
         return {"kind": kind, "spec": spec, "mac": mac, "devid": devid}
 
-    async def _mac(self, device: Device) -> str:
-        """From the toolstack's own copy."""
-        with explained("read its address"):
-            return (await _values(self._host.store, device.libxl_path, ("mac",))).get("mac", "")
+    async def _macs(self, devices: list[Device]) -> dict[int, str]:
+        """Of interfaces, by devid, from the toolstack's own copy."""
+        with explained("read addresses"):
+            found = {
+                each.devid: await _values(self._host.store, each.libxl_path, ("mac",))
+                for each in devices
+                if each.kind == "vif"
+            }
+        return {devid: values.get("mac", "") for devid, values in found.items()}
 
     async def _listed(self, device: Device) -> Result:
         front = await _values(self._host.store, device.frontend_path, FRONTEND_KEYS)
@@ -167,12 +173,12 @@ class DeviceCalls:
         }
 
 
-def _chosen(devices: list[Device], wanted: str, macs: Mapping[int, str] | None) -> Device | None:
+def _chosen(devices: list[Device], wanted: str, macs: Mapping[int, str]) -> Device | None:
     """By name ("vif 0", "vbd xvda"), the name's second word, devid, or an interface's address."""
     for device in devices:
         if wanted in (device.name, device.name.partition(" ")[2], str(device.devid)):
             return device
-        if macs is not None and MAC.fullmatch(wanted) and macs.get(device.devid, "") == wanted.lower():
+        if device.kind == "vif" and MAC.fullmatch(wanted) and macs[device.devid] == wanted.lower():
             return device
     return None
 

@@ -83,7 +83,7 @@ class DomainCalls:
         **how: Any,
     ) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
-            source = self._source(text, name, directory, extra or [])
+            source, uuid = self._source(text, name, directory, extra or [])
             made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
             locks = [f"uuid {source.uuid}", f"name {made.domain}"]
             self._operating.check_free(locks)
@@ -190,11 +190,14 @@ class DomainCalls:
 
         return await self._operating.operate(plan, **how)
 
-    def _source(self, text: str, name: str | None, directory: str | None, extra: list[str]) -> Source:
+    def _source(
+        self, text: str, name: str | None, directory: str | None, extra: list[str]
+    ) -> tuple[Source, str | None]:
+        """What a domain is made of, and the UUID that was asked for."""
         file = name or "configuration"
         config = parse(text, source=file, name=name, extra=extra, directory=directory)
         chance = self._host.random
-        return Source(
+        source = Source(
             text=text,
             file=file,
             name=name,
@@ -203,6 +206,7 @@ class DomainCalls:
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
             macs=[vif.mac or random_mac(chance) for vif in config.vifs],
         )
+        return source, config.uuid
 
 
 def _facts(target: Target) -> dict[str, Any]:

@@ -92,10 +92,10 @@ class Targets:
             raise XendError(
                 "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
             )
-        for target in [] if uuid is None else await self.all():
-            if target.info.uuid == uuid:
+        for other in [] if uuid is None else await self.all():
+            if other.info.uuid == uuid:
                 raise XendError(
-                    "uuid_in_use", f"domain {target.name} has the UUID {uuid} already", domain=name
+                    "uuid_in_use", f"domain {other.name} has the UUID {uuid} already", domain=name
                 )
 
     async def all(self) -> list[Target]:
@@ -170,8 +170,8 @@ class Targets:
         Not of a list of all domains, which is long where there are many: this is asked for each that is made.
         """
         with explained("list the domains of the store", name):
-            domids = [int(each) for each in await self._host.store.directory("/local/domain") if each.isdigit()]
-        for domid in domids:
+            names = await self._host.store.directory("/local/domain")
+        for domid in map(int, filter(str.isdecimal, names)):
             if self._host.domains.get(domid) is None and await self._name(domid) == name:
                 return await self._numbered(domid)
         return None

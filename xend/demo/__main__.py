@@ -10,13 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from xenclient.xend.blocking import Client
 from xenclient.xend.errors import ClientError, ConnectError
-from xend.simulator.__main__ import PID_FILE
+from xend.hypervisor import host_process
 from xend.simulator.image import write_kernel
 
 FILES = Path(__file__).with_name("files")
@@ -173,22 +172,9 @@ def end(xend: subprocess.Popen[bytes]) -> int:
 
 def power_off(top: Path) -> None:
     """End the simulated host, and remove what is gone when a host goes down: what is in /var/run."""
-    end_host(top)
+    host_process.end(os.fspath(top / "sim"))
     for name in ("sim", "xenstored", "domains", "operations"):
         shutil.rmtree(top / name, ignore_errors=True)
-
-
-def end_host(top: Path) -> None:
-    """Returns once the simulated host's process has ended: the next one wants the same directory."""
-    try:
-        pid = int((top / "sim" / PID_FILE).read_text())
-    except (OSError, ValueError):
-        return
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(int(STOP_SECONDS / LOOK_SECONDS)):
-            time.sleep(LOOK_SECONDS)
-            os.kill(pid, 0)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from xend.device.files import check_readable
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Action, Step, Work
+from xend.operation.steps import Step, Work
 from xend.refusals import explained
 
 APPEARED = (
@@ -47,14 +47,17 @@ class Plug:
             Step(f"{self.name}: wait for its backend", self.await_backend, self.close),
             Step(f"{self.name}: run its script", self.run_script, self.unplug),
         ]
-        return [attrs.evolve(step, do=partial(self._told, step.do)) for step in steps]
+        return self._told_of(steps)
 
-    async def _told(self, do: Action, work: Work) -> None:
+    def _told_of(self, steps: list[Step]) -> list[Step]:
+        return [attrs.evolve(step, do=partial(self._told, step)) for step in steps]
+
+    async def _told(self, step: Step, work: Work) -> None:
         """A step whose failure stands in the device's story."""
         try:
-            await do(work)
+            await step.do(work)
         except XendError as error:
-            self.host.stories.failed(self.device(work), error.as_map())
+            self.host.stories.failed(self.device(work), error.annotated(step=step.name).as_map())
             raise
 
     def detach(self) -> list[Step]:
@@ -67,18 +70,29 @@ class Plug:
 
     def detach_politely(self) -> list[Step]:
         """Take it out if its guest lets go of it."""
-        return [
-            Step(f"{self.name}: close its backend", self.close_politely, self.reopen),
-            Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
-            Step(f"{self.name}: remove its nodes", self.remove),
-        ]
+        return self._told_of(
+            [
+                Step(f"{self.name}: close its backend", self.close_politely, self.reopen),
+                Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
+                Step(f"{self.name}: remove its nodes", self.remove),
+            ]
+        )
 
     def check(self, device: Device) -> None:
-        """What can be refused before anything is done.
+        """What can be refused before anything is done; its story tells of that.
 
         Raises:
             XendError: script_failed, bad_image.
         """
+        self.host.stories.begin(device)
+        try:
+            self._check(device)
+        except XendError as error:
+            self.host.stories.failed(device, error.as_map())
+            self.host.stories.end(device)
+            raise
+
+    def _check(self, device: Device) -> None:
         if device.script is not None:
             scripts.check(device.script, device.name)
         if params := device.backend.get("params"):

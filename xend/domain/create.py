@@ -94,9 +94,8 @@ class Creation:
         for device in devices:
             if device.script is not None:
                 scripts.check(device.script, device.name)
-        others = self.host.domains.disks(but=self.source.uuid)
         for device, disk in zip(devices, self.config.disks, strict=False):
-            check_sharing(self.config.name, disk, others)
+            check_sharing(self.config.name, disk, self.host.domains.disk_users(disk.target, self.source.uuid))
             if disk.target is not None and disk.script is None:
                 check_readable("disk", device.backend["params"], device.name)
         with explained("ask for the host's memory", self.config.name):

@@ -61,6 +61,8 @@ class Domains:
         self._by_domid: SortedDict[int, Domain] = SortedDict()
         self._by_name: dict[str, Domain] = {}
         self._by_uuid: dict[str, Domain] = {}
+        #: Domains by the files and devices that are their disks.
+        self._by_target: dict[str, list[Domain]] = {}
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def __iter__(self) -> Iterator[Domain]:
@@ -89,9 +91,7 @@ class Domains:
         before = self._by_domid.get(domain.domid)
         if before is not None:
             self.forget(before.uuid)
-        self._by_domid[domain.domid] = domain
-        self._by_name[domain.name] = domain
-        self._by_uuid[domain.uuid] = domain
+        self._index(domain)
         self.save(domain)
 
     def forget(self, uuid: str, keep_file: bool = False) -> None:
@@ -101,6 +101,7 @@ class Domains:
             self._by_domid.pop(domain.domid, None)
             if self._by_name.get(domain.name) is domain:
                 del self._by_name[domain.name]
+            self._unindex_disks(domain)
         if not keep_file:
             self._path(uuid).unlink(missing_ok=True)
 
@@ -113,14 +114,24 @@ class Domains:
         self._by_name[name] = domain
         self.save(domain)
 
-    def disks(self, but: str) -> list[tuple[str, DiskConfig]]:
-        """The disks of all domains but the one with this UUID, each with its domain's name."""
-        return [(each.name, disk) for each in self if each.uuid != but for disk in each.config.disks]
+    def disk_users(self, target: str | None, but: str = "") -> list[tuple[str, DiskConfig]]:
+        """The disks that are this file or device, of all domains but the one with this UUID, each with its
+        domain's name."""
+        users = self._by_target.get(target or "", ())
+        return [
+            (each.name, disk)
+            for each in users
+            if each.uuid != but
+            for disk in each.config.disks
+            if disk.target == target
+        ]
 
     def change(self, domain: Domain, change: dict[str, Any]) -> None:
         """Remember that a device was put in or taken out, see Source.changes."""
         domain.source.changes.append(change)
+        self._unindex_disks(domain)
         domain.config = domain.source.config()
+        self._index_disks(domain)
         self.save(domain)
 
     def save(self, domain: Domain) -> None:
@@ -155,9 +166,24 @@ class Domains:
             except (ValueError, KeyError, TypeError, msgpack.UnpackException, XendError, OSError) as error:
                 self._log(f"{path}: cannot be used ({error}); the domain goes on unmanaged")
                 continue
-            self._by_domid[domain.domid] = domain
-            self._by_name[domain.name] = domain
-            self._by_uuid[domain.uuid] = domain
+            self._index(domain)
+
+    def _index(self, domain: Domain) -> None:
+        self._by_domid[domain.domid] = domain
+        self._by_name[domain.name] = domain
+        self._by_uuid[domain.uuid] = domain
+        self._index_disks(domain)
+
+    def _index_disks(self, domain: Domain) -> None:
+        for target in _targets(domain):
+            self._by_target.setdefault(target, []).append(domain)
+
+    def _unindex_disks(self, domain: Domain) -> None:
+        for target in _targets(domain):
+            users = self._by_target[target]
+            users.remove(domain)
+            if not users:
+                del self._by_target[target]
 
     def _read(self, fields: dict[str, Any]) -> Domain:
         source = Source(**fields.pop("source"))
@@ -171,3 +197,7 @@ class Domains:
 
     def _path(self, uuid: str) -> Path:
         return self._directory / uuid
+
+
+def _targets(domain: Domain) -> set[str]:
+    return {disk.target for disk in domain.config.disks if disk.target is not None}

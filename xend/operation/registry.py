@@ -135,6 +135,7 @@ class Operations:
             operation.error = None if error is None else XendError.from_map(error)
             operation.work.result = fields["result"]
             operation.ended.set()
+            operation.close()
             return
         doing = plan.steps[max(operation.step, 0)].name
         self._log(f"{plan.kind} {plan.domain} was cut off at '{doing}': {plan.on_crash} it")

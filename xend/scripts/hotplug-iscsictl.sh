@@ -11,7 +11,7 @@ log_in() {
     [ "$lun$multipath" = 0n ] || fail "lun= and multipath= are not for NetBSD"
     [ -d "$state_dir" ] || run mkdir -p "$state_dir"
     exec 9>"$state_dir/iscsi.lock" || fail "$state_dir/iscsi.lock cannot be written"
-    run flock 9
+    said=$(flock 9 2>&1 9>&9) || fail "flock: $said" # said once more, as ksh does not hand it on else
     run sysctl -n hw.disknames
     disks=" $said "
     run iscsictl add_target -n "$iqn" -a "$address" -p "$port"
@@ -56,7 +56,8 @@ log_out() {
     case $remembered in
     *" "*) said=$(iscsictl logout -I "${remembered#* }" 2>&1) || return ;;
     esac
-    remember "${remembered%% *}"
-    said=$(iscsictl remove_target -I "$remembered" 2>&1) || return
+    target=${remembered%% *}
+    remember "$target"
+    said=$(iscsictl remove_target -I "$target" 2>&1) || return
     forget
 }

@@ -8,10 +8,13 @@ units_max=1024
 # The node that says which unit a backend has.
 unit_key=vnd
 
-# list_units: what unit_is_free looks at
+# list_units: what unit_is_free looks at; status 1: $said tells why it cannot be known
 list_units() {
-    said=$(sysctl -n hw.disknames 2>&1) || return
-    disks=" $said "
+    if ! disks=$(sysctl -n hw.disknames 2>&1); then
+        said=$disks
+        return 1
+    fi
+    disks=" $disks "
 }
 
 unit_is_free() {
@@ -101,41 +104,32 @@ leave_bridge() {
 
 # add_routes: the first of $addresses is the guest's on the network of $dev, the others are behind it
 add_routes() {
-    guest=
     for address in $addresses; do
         case $address in
         *:*) fail "ip=$address: IPv6 is not routed here; give the interface its address and route by hand" ;;
         esac
-        if [ -n "$guest" ]; then
-            route_to add "$address"
-        else
+        if [ -z "$dom0" ]; then
             ends_of "$address"
             set_address
+        else
+            run route -n add "-$(net_or_host "$address")" "$address" "$guest"
+            behind="$behind $address"
         fi
-        routed="$routed $address"
     done
-}
-
-# route_to add|delete ADDRESS
-route_to() {
-    case $2 in
-    */*) run route -n "$1" -net "$2" "$guest" ;;
-    *) run route -n "$1" -host "$2" "$guest" ;;
-    esac
 }
 
 drop_routes() {
-    # shellcheck disable=SC2086 # words are what is wanted
-    set -- $routed
-    [ $# -gt 0 ] || return 0
-    shift
-    for address in "$@"; do
-        case $address in
-        */*) attempt route -n delete -net "$address" "$guest" ;;
-        *) attempt route -n delete -host "$address" "$guest" ;;
-        esac
+    for address in $behind; do
+        attempt route -n delete "-$(net_or_host "$address")" "$address" "$guest"
     done
-    drop_address
+    [ -z "$dom0" ] || drop_address
+}
+
+net_or_host() {
+    case $1 in
+    */*) echo net ;;
+    *) echo host ;;
+    esac
 }
 
 # set_address: $dev has $dom0, on the network that $guest is on
