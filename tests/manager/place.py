@@ -22,7 +22,7 @@ DOMAIN = """
 name = "{name}"
 kernel = "/netbsd-XEN3_DOMU.gz"
 memory = 32
-disk = [ 'file:/n0/xen/foo-wd0,0x0,w' ]
+disk = [ 'file:/n0/xen/foo-wd0,0x0,r' ]
 vif = [ 'bridge=bridge0' ]
 """
 #: Backends of such a domain, below /local/domain/0/backend.
@@ -50,9 +50,7 @@ class Place:
         self.log_file = top / "log/xend.log"
         self.scripts = top / "etc/scripts"
         furnish(top, BIN)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XEN", "NOTIFY_"))}
-        self.environment = kept | {
-            "LC_ALL": "C",
+        self.environment = clean_environment() | {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "XEND_SOCKET": str(self.socket),
             "XEND_CONFIG_DIR": str(top / "etc"),
@@ -78,6 +76,12 @@ class Place:
         """xend is killed, and another one started."""
         self.xend.clean_up()
         self.start(failpoint=failpoint)
+
+    def die_starting(self, failpoint: str) -> None:
+        """A xend that kills itself as it goes on with what the one before it left."""
+        self.xend.run(env={"XEND_FAILPOINT": failpoint})
+        if self.xend.pid is not None:
+            self.xend.await_end()
 
     def log(self) -> str:
         """What xend has logged."""
@@ -140,14 +144,16 @@ class Place:
 
     def await_node(self, path: str, *wanted: bytes | None) -> None:
         """Returns once a node of the store has one of these values; None: once it is not there."""
-        with self.store() as store, store.watch(path) as watch:
-            while read(store, path) not in wanted:
-                assert watch.next(PATIENCE_SECONDS)
+        with self.store() as store:
+            await_node(store, path, *wanted)
 
     def nodes(self) -> list[str]:
-        """Everything in the store, as xenstore-ls -f prints it; less the directories of TOPS."""
+        """Everything in the store, as xenstore-ls -f prints it.
+
+        Less the directories of TOPS, and the names of pseudo-terminals, which each xend opens anew.
+        """
         lines = self.said("xenstore-ls", "-f").splitlines()
-        return [line for line in lines if line.split(" =")[0] not in TOPS]
+        return [line for line in lines if line.split(" =")[0] not in TOPS and "/console/tty =" not in line]
 
     def domains(self) -> list[tuple[object, ...]]:
         """What stays the same of each domain, as long as nothing happens to it."""
@@ -160,11 +166,12 @@ class Place:
         with self.client() as client:
             return [each["name"] for each in client.domains() if each["domid"]]
 
-    def snapshot(self) -> tuple[object, ...]:
+    def snapshot(self) -> list[object]:
         """Everything that a domain could leave behind."""
         with self.client() as client:
             free_kib = client.host_info()["free_memory_kib"]
-        return self.nodes(), self.domains(), sorted(os.listdir(self.top / "domains")), free_kib
+        files = sorted(os.listdir(self.top / "domains"))
+        return [*self.nodes(), *self.domains(), *files, f"{free_kib} KiB free"]
 
     def settle(self) -> None:
         """Returns once no operation runs; each is waited for, whatever becomes of it."""
@@ -176,12 +183,32 @@ class Place:
                     outcome(client, each["operation"])
 
 
+def clean_environment() -> dict[str, str]:
+    """This process's, without what would lead programs to another host."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XEN", "NOTIFY_"))}
+    return kept | {"LC_ALL": "C"}
+
+
+def settle(client: Client) -> None:
+    """Returns once no operation runs; each is waited for, whatever becomes of it."""
+    while running := [each for each in client.operations() if each["state"] in ("running", "undoing")]:
+        for each in running:
+            outcome(client, each["operation"])
+
+
 def outcome(client: Client, operation: str) -> str:
     """The state in which an operation ends."""
     with suppress(BusError):
         client.operation_wait(operation)
     state: str = client.operation(operation)["state"]
     return state
+
+
+def await_node(store: StoreClient, path: str, *wanted: bytes | None) -> None:
+    """Returns once a node has one of these values; None: once it is not there."""
+    with store.watch(path) as watch:
+        while read(store, path) not in wanted:
+            assert watch.next(PATIENCE_SECONDS)
 
 
 def read(store: StoreClient, path: str) -> bytes | None:

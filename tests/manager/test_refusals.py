@@ -40,13 +40,23 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("fork", [[], ["--no-fork"]], ids=["background", "foreground"])
 @pytest.mark.parametrize(("words", "status", "line"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused(place: Place, words: list[str], status: int, line: str, fork: list[str]) -> None:
-    done = place.xend.run(*(word.format(top=place.top) for word in words), *fork)
+def test_what_is_refused(place: Place, words: list[str], status: int, line: str) -> None:
+    refused(place, [word.format(top=place.top) for word in words], status, line.format(top=place.top))
+
+
+@pytest.mark.parametrize("what", ["no Xen", "no store", "nowhere for the pid"])
+def test_what_is_refused_in_the_foreground(place: Place, what: str) -> None:
+    words, status, line = REFUSED[what]
+    words = [word.format(top=place.top) for word in (*words, "--no-fork")]
+    refused(place, words, status, line.format(top=place.top))
+
+
+def refused(place: Place, words: list[str], status: int, line: str) -> None:
+    done = place.xend.run(*words)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith("xend: ")
-    assert line.format(top=place.top) in done.stderr
+    assert line in done.stderr
     assert done.stderr.count("\n") == 1
     assert not place.xend.pid_file.exists()
     assert not place.socket.exists()

@@ -159,8 +159,12 @@ class Consoles:
     async def _scan(self) -> None:
         while True:
             await trio.sleep(SCAN_SECONDS)
-            for console in list(self._consoles.values()):
-                console.move()
+            self._move_all()
+
+    def _move_all(self) -> None:
+        """Not within `_scan`, which would keep the last one's page mapped after its end."""
+        for console in list(self._consoles.values()):
+            console.move()
 
     async def _finish(self, domid: int, terminal: Terminal) -> None:
         """Close a pty once its reader had the time to read all.

@@ -1,5 +1,6 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
+import errno
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -131,11 +132,8 @@ class Creation:
 
     async def destroy(self, work: Work) -> None:
         """Whatever domain has this UUID: after a crash its domid may not be known."""
-        domid = work.facts.get("domid")
         with self._explained("destroy the domain"):
-            domid = await self._existing() or domid
-            if domid is not None:
-                await destroy_domain(self.host, domid)
+            await destroy_domain(self.host, self.source.uuid)
         self.host.domains.forget(self.source.uuid)
         work.facts["domid"] = None
 
@@ -218,13 +216,15 @@ async def start(host: Host, domid: int, name: str) -> None:
     host.publish("domain", "unpaused", domid=domid, name=name)
 
 
-async def destroy_domain(host: Host, domid: int) -> None:
-    """End a domain, if it is there."""
-    try:
-        await host.hypervisor.destroy(domid)
-    except HypervisorError as error:
-        if await host.hypervisor.domain(domid) is not None:
-            raise error
+async def destroy_domain(host: Host, uuid: str) -> None:
+    """End the domain with this UUID, if it is there: a domid may be another's by now."""
+    for info in await host.hypervisor.domains():
+        if info.uuid == uuid and not info.is_dying:
+            try:
+                await host.hypervisor.destroy(info.domid)
+            except HypervisorError as error:
+                if error.errno != errno.ESRCH:  # somebody was faster
+                    raise
 
 
 async def _nothing(work: Work) -> None:

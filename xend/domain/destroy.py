@@ -71,7 +71,8 @@ class Destruction:
 
     async def pause(self, work: Work) -> None:
         with suppress(HypervisorError):  # it is gone already
-            await self.host.hypervisor.pause(self.domid)
+            if await self._is_there():
+                await self.host.hypervisor.pause(self.domid)
 
     async def end_console(self, work: Work) -> None:
         await self.host.consoles.end(self.domid)
@@ -80,7 +81,7 @@ class Destruction:
 
     async def destroy(self, work: Work) -> None:
         with explained("destroy it", self.name):
-            await destroy_domain(self.host, self.domid)
+            await destroy_domain(self.host, self.uuid)
 
     async def remove_nodes(self, work: Work) -> None:
         with explained("remove its nodes", self.name):
