@@ -28,6 +28,7 @@ from xend.calls.operations import operation_methods
 from xend.calls.targets import Targets
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
+from xend.device import scripts
 from xend.device.backends import Backends, End
 from xend.device.device import Device
 from xend.device.runner import run_script
@@ -148,6 +149,7 @@ class Xend:
                 self.host.domains.load()
                 self.operations.recover()
                 await self._take_up()
+                nursery.start_soon(scripts.reclaim, self.host)
                 nursery.start_soon(self.keeper.run)
                 self.keeper.look_soon()
                 task_status.started()

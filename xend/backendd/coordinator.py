@@ -13,7 +13,7 @@ from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.device import scripts
 from xend.device.device import Device
-from xend.device.paths import script_path
+from xend.device.paths import interface_of, script_path
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import RunScript, Settings
@@ -123,9 +123,7 @@ class Coordinator:
         path = _path(key)
         name = f"{kind} {devid}"
         given = (await self._value(f"{path}/script") or self.vbd_script.encode()).decode("utf-8", "replace")
-        vifname = (await self._value(f"{path}/vifname") or b"").decode("utf-8", "replace")
-        netbsd = self.settings.platform == "netbsd"
-        interface = vifname or (f"xvif{domid}i{devid}" if netbsd else f"vif{domid}.{devid}")
+        netdev = (await self._value(f"{path}/gatewaydev") or b"").decode("utf-8", "replace")
         return Device(
             kind=kind,
             domid=domid,
@@ -133,9 +131,9 @@ class Coordinator:
             backend_domid=self._domid,
             name=name,
             frontend={},
-            backend={},
+            backend={"gatewaydev": netdev} if netdev else {},
             script=script_path(self.settings, given, name),
-            interface=interface if kind == "vif" else None,
+            interface=interface_of(domid, devid, self.settings) if kind == "vif" else None,
         )
 
     async def _value(self, path: str) -> bytes | None:

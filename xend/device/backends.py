@@ -4,6 +4,7 @@ A backend is what xend waits for; its frontend, which a guest writes, is only to
 """
 
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Literal
 
 import trio
@@ -11,9 +12,10 @@ import trio
 from xenclient.store.aio import Client, Watch
 from xenclient.store.errors import ClientError
 from xend.device.device import Device
+from xend.device.nodes import value
 from xend.device.xenbus import XenbusState
 from xend.operation.steps import Work
-from xenstore.errors import ENOENT, XenstoreError
+from xenstore.errors import XenstoreError
 
 End = Literal["backend", "frontend"]
 
@@ -32,16 +34,22 @@ class Backends:
         self._states: dict[str, XenbusState] = {}
         #: Who waits for a backend, by the path of its state.
         self._waiting: dict[str, trio.lowlevel.ParkingLot] = {}
+        #: Paths that have yet to be read, in the order of their events.
+        self._changed: dict[str, None] = {}
+        self._something_changed = trio.Event()
         self._watch: Watch | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow, until cancelled."""
-        async with self._store.watch("@releaseDomain", "backends") as watch:
+        async with self._store.watch("@releaseDomain", "backends") as watch, trio.open_nursery() as nursery:
             self._watch = watch
+            nursery.start_soon(self._read)
             task_status.started()
             while True:
                 event = await watch.next()
-                await self._look(event.path)
+                if event.path in self._ends:
+                    self._changed[event.path] = None
+                    self._something_changed.set()
 
     async def follow(self, device: Device) -> None:
         """Begin; the states are known soon after."""
@@ -85,15 +93,18 @@ class Backends:
             while self._states.get(path) not in wanted:
                 await self._waiting.setdefault(path, trio.lowlevel.ParkingLot()).park()
 
-    async def _look(self, path: str) -> None:
-        if path not in self._ends:
-            return
-        try:
-            state = XenbusState.parse(await self._store.read(path))
-        except ENOENT:
-            state = XenbusState.UNKNOWN
-        except (XenstoreError, ClientError):
-            return  # the store was lost; the watch fires again once it is back
+    async def _read(self) -> None:
+        """Read what has changed, all at once: one after the other they would queue up behind busy tasks."""
+        while True:
+            await self._something_changed.wait()
+            self._something_changed = trio.Event()
+            changed, self._changed = self._changed, {}
+            with suppress(XenstoreError, ClientError):  # the store was lost; the watches fire again
+                values = await self._store.together(*(value(path) for path in changed))
+                for path, found in zip(changed, values, strict=True):
+                    self._heard(path, XenbusState.parse(found))
+
+    def _heard(self, path: str, state: XenbusState) -> None:
         if path in self._ends and self._states.get(path) != state:
             self._states[path] = state
             if waiting := self._waiting.get(path):

@@ -17,7 +17,7 @@ class Device:
         frontend, backend: keys of both ends, in their order.
         read_only: frontend keys that the guest may read only.
         script: absolute path of its hotplug script; None: it has none.
-        interface: the network interface in dom0 that the backend makes; None for disks.
+        interface: the network interface in dom0 as the kernel names it; a script renames it to vifname.
     """
 
     kind: str

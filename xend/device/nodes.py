@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xenclient.store.aio import Client, Transaction
-from xenclient.store.operations import mkdir, rm, set_perms, write
+from xenclient.store.operations import mkdir, read, rm, set_perms, write
 from xend.device.device import Device
 from xenstore.errors import ENOENT
 
@@ -115,6 +115,13 @@ def removed(path: str) -> "Steps[None]":
     """An operation: a node is not there any more, whether it was or not."""
     with suppress(ENOENT):  # not even its parent is there
         yield from rm(path)
+
+
+def value(path: str) -> "Steps[bytes | None]":
+    """An operation: a node's value; None: there is no such node."""
+    with suppress(ENOENT):
+        return (yield from read(path))
+    return None
 
 
 def written(directory: str, nodes: Mapping[str, str]) -> "list[Steps[None]]":

@@ -1,9 +1,14 @@
-"""Which file a script's name stands for, and which domain a backend's."""
+"""What names stand for: of scripts, of backends' domains, of interfaces."""
 
 import os
 
 from xend.errors import XendError
 from xend.host import Settings
+
+
+def interface_of(domid: int, devid: int, settings: Settings) -> str:
+    """What dom0's kernel calls a vif's interface."""
+    return f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"
 
 
 def domid_of_backend(backend: str, device: str) -> int:

@@ -23,11 +23,7 @@ VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
 def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
     """The script's argv and environment."""
     assert device.script is not None
-    environment = {
-        "PATH": PATH,
-        "LC_ALL": "C",
-        "XENSTORED_PATH": settings.store_socket,
-    }
+    environment = _environment(settings)
     if settings.platform == "netbsd":
         return [device.script, device.backend_path, "2" if put_in else "6"], environment
     verb = VERBS[device.kind][0 if put_in else 1]
@@ -39,7 +35,8 @@ def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str]
     }
     if device.interface is None:
         return [device.script, verb], environment
-    return [device.script, verb, "type_if=vif"], environment | {"vif": device.interface}
+    environment |= {"vif": device.interface, "netdev": device.backend.get("gatewaydev", "")}
+    return [device.script, verb, "type_if=vif"], environment
 
 
 class ScriptHost(Protocol):
@@ -53,6 +50,10 @@ class ScriptHost(Protocol):
     def run_script(self) -> RunScript: ...
     @property
     def log(self) -> Callable[[str], object]: ...
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {"PATH": PATH, "LC_ALL": "C", "XENSTORED_PATH": settings.store_socket}
 
 
 async def plug(host: ScriptHost, work: Work, device: Device) -> None:
@@ -75,11 +76,29 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
 
 async def unplug(host: ScriptHost, work: Work, device: Device) -> None:
     """Run the script that takes a device out; one that fails cannot keep it in, and is logged."""
+    if device.script is None:
+        return
     outcome = await _run(host, work, device, put_in=False)
     if outcome.status != 0:
         last = (outcome.output.splitlines() or ["no output"])[-1]
         ending = f"{device.script} {_ending(outcome, 'connected')}"
         host.log(f"{device.name} of domain {device.domid}: {ending}: {last}")
+
+
+async def reclaim(host: ScriptHost) -> None:
+    """Have what scripts left behind taken out whose backends are gone, vnds above all, if the scripts can."""
+    program = os.fspath(host.settings.script_directory / "hotplug-reclaim")
+    if not os.access(program, os.X_OK):
+        return
+    try:
+        outcome = await host.run_script([program], _environment(host.settings), host.settings.hotplug_seconds)
+    except XendError as error:
+        host.log(str(error))
+        return
+    for line in outcome.output.splitlines():
+        host.log(f"{program}: {line}")
+    if outcome.status != 0:
+        host.log(f"{program} {_ending(outcome, 'connected')}")
 
 
 async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> ScriptOutcome:

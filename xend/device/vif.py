@@ -4,7 +4,7 @@ import random
 
 from xend.config import VifConfig
 from xend.device.device import Device
-from xend.device.paths import domid_of_backend, script_path
+from xend.device.paths import domid_of_backend, interface_of, script_path
 from xend.host import Settings
 
 
@@ -24,7 +24,6 @@ def vif_device(domid: int, config: VifConfig, settings: Settings) -> Device:
     devid, backend_domid = config.devid, domid_of_backend(config.backend, f"vif {config.devid}")
     name = f"vif {devid}"
     script = script_path(settings, config.script or "vif-bridge", name)
-    interface = f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"
     optional = {
         "vifname": config.vifname,
         "ip": config.ip,
@@ -60,5 +59,5 @@ def vif_device(domid: int, config: VifConfig, settings: Settings) -> Device:
             **{key: value for key, value in optional.items() if value is not None},
         },
         script=script,
-        interface=config.vifname or interface,
+        interface=interface_of(domid, devid, settings),
     )

@@ -116,8 +116,12 @@ connected() {
 
 # remember TEXT: kept until forget; recall fails without it, else sets $remembered
 remember() {
-    [ -d "$state_dir" ] || run mkdir -p "$state_dir"
+    make_state_dir
     printf '%s\n' "$*" >"$memory" || fail "$memory cannot be written"
+}
+
+make_state_dir() {
+    [ -d "$state_dir" ] || run mkdir -p "$state_dir"
 }
 
 recall() {
@@ -132,8 +136,8 @@ forget() {
 # --- how it was called ------------------------------------------------------------------------------
 
 case ${1-} in
-/*) backend=${1%/} verb=${2-} ;;             # NetBSD: path, state
-*) backend=${XENBUS_PATH-} verb=${1-} ;;     # Linux: verb; the path in the environment
+/*) backend=${1%/} verb=state-${2-} ;;   # NetBSD: path, state
+*) backend=${XENBUS_PATH-} verb=${1-} ;; # Linux: verb; the path in the environment
 esac
 devid=${backend##*/}
 domid=${backend%/*}
@@ -156,8 +160,8 @@ memory=$state_dir/$key.$script
 # Whether hotplug-status is this script's to write: not for a device model's tap beside the vif.
 reports=yes
 case $verb/$kind in
-2/* | online/vif | add/vbd) action=in ;;
-6/* | offline/vif | remove/vbd) action=out ;;
+state-2/* | online/vif | add/vbd) action=in ;;
+state-6/* | offline/vif | remove/vbd) action=out ;;
 add/vif | remove/vif)
     case " $* " in
     *" type_if=tap "*) reports=no ;;

@@ -5,6 +5,7 @@ where_secrets_are="iscsiadm -m node ... -o update -n node.session.auth.password,
 
 # log_in: $path is the block device of the target
 log_in() {
+    make_state_dir # once logged in, it is too late to find out that it cannot be made
     if said=$(iscsiadm -m node -T "$iqn" -p "$portal" --login 2>&1); then
         :
     elif [ $? -eq 15 ]; then

@@ -9,7 +9,7 @@ where_secrets_are="log in by hand with iscsictl, and use the disk as phy:sdN"
 # log_in: $path is the block device of the target
 log_in() {
     [ "$lun$multipath" = 0n ] || fail "lun= and multipath= are not for NetBSD"
-    [ -d "$state_dir" ] || run mkdir -p "$state_dir"
+    make_state_dir
     exec 9>"$state_dir/iscsi.lock" || fail "$state_dir/iscsi.lock cannot be written"
     said=$(flock 9 2>&1 9>&9) || fail "flock: $said" # said once more, as ksh does not hand it on else
     run sysctl -n hw.disknames

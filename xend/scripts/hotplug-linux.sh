@@ -122,10 +122,11 @@ leave_bridge() {
 # source_of LINK: $said is its first IPv4 address
 source_of() {
     run ip -4 -o addr show dev "$1"
-    # shellcheck disable=SC2086 # words are what is wanted: number, name, inet, address
-    set -- "$1" ${said:-no inet address}
-    is_ipv4 "${5%%/*}" || fail "gatewaydev $1 has no IPv4 address"
-    said=${5%%/*}
+    # shellcheck disable=SC2086 # words are what is wanted: number, name, inet, address/prefix
+    set -- "$1" $said
+    said=${5-}
+    said=${said%%/*}
+    is_ipv4 "$said" || fail "gatewaydev $1 has no IPv4 address"
 }
 
 # add_routes: dom0 reaches $addresses by $dev, and answers there for all others

@@ -26,7 +26,7 @@ is_ours() {
 
 # take_unit FILE r|w: $unit is the first free one, and the file's
 take_unit() {
-    [ -d "$state_dir" ] || run mkdir -p "$state_dir"
+    make_state_dir
     list_units || fail "$said"
     unit=0
     while [ "$unit" -lt "$units_max" ]; do

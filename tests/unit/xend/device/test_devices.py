@@ -102,12 +102,12 @@ CALLS = [
     (
         "linux", vif, True, "vif-bridge online type_if=vif",
         {"XENBUS_TYPE": "vif", "XENBUS_PATH": "backend/vif/1/0", "XENBUS_BASE_PATH": "backend",
-         "vif": "vif1.0", "script": "/etc/xen/scripts/vif-bridge"},
+         "vif": "vif1.0", "netdev": "", "script": "/etc/xen/scripts/vif-bridge"},
     ),
     (
         "linux", vif, False, "vif-bridge offline type_if=vif",
         {"XENBUS_TYPE": "vif", "XENBUS_PATH": "backend/vif/1/0", "XENBUS_BASE_PATH": "backend",
-         "vif": "vif1.0", "script": "/etc/xen/scripts/vif-bridge"},
+         "vif": "vif1.0", "netdev": "", "script": "/etc/xen/scripts/vif-bridge"},
     ),
     (
         "linux", vbd, True, "block add",
@@ -129,7 +129,7 @@ def test_how_each_system_s_scripts_are_called(
 def test_the_interface_is_named_as_the_system_s_kernel_does() -> None:
     assert vif("linux").interface == "vif1.0"
     assert vif("netbsd").interface == "xvif1i0"
-    assert vif("linux", vifname="web0").interface == "web0"
+    assert vif("linux", vifname="web0").interface == "vif1.0"  # the script renames it
 
 
 @pytest.mark.parametrize("name", ["../../bin/sh", "/bin/sh", "sub/dir", "/etc/xen/scripts/../x"])
