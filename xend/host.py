@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from xenclient.store.aio import Client as StoreClient
+from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Host:
     backends: "Backends"
     consoles: "Consoles"
     stories: "Stories"
+    ends: Ends = attrs.field(factory=Ends)
     run_script: RunScript
     random: random.Random
     wall_clock: Callable[[], float]

@@ -1,9 +1,10 @@
-"""make bench: our xenstored against C xenstored, oxenstored and the null server.
+"""make bench: our xenstored against C xenstored, oxenstored and the null server; then what domains cost.
 
     python -m tests.bench [--full] [--runs N] [--seconds S] [--only PATTERN] [--against ours,c,...]
 
 Prints the table as it grows and writes it to build/bench/ as Markdown, JSON and SVG.  The exit status
-says whether our server answered rightly everywhere; what was not reached is for the reader.
+says whether our server answered rightly everywhere; what was not reached is for the reader.  The second
+table is that of `tests.bench.domains`.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cold, report, restart, servers
+from tests.bench import cold, domains, report, restart, servers
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
 from tests.bench.targets import GOALS, Targets
@@ -32,6 +33,9 @@ from tests.bench.workloads import (
 )
 
 COLD_RUNS = 15
+DOMAINS = "domains"
+#: How many domains there are at most; all of them with --full.
+SOME_DOMAINS, ALL_DOMAINS = 200, 1000
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -133,6 +137,7 @@ def main(words: list[str]) -> int:
     if chosen.list:
         print("\n".join(w.name + ("" if w.quick else "  (--full)") for w in WORKLOADS))
         print("\n".join(OTHER_ROWS))
+        print(DOMAINS)
         return 0
     try:
         program("load"), program("null"), program("awake")
@@ -149,6 +154,11 @@ def main(words: list[str]) -> int:
         results = run(chosen, present(chosen.against))
     files = report.write(results, GOALS[chosen.goal], origin, BUILD)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in files)}")
+    if servers.OURS in chosen.against and selected(DOMAINS, chosen.only):
+        many = ALL_DOMAINS if chosen.full else SOME_DOMAINS
+        print()
+        if domains.run(many, many, None, [f"--domains={many}"]):
+            return 1
     wrong = [name for name, m in results.items() if servers.OURS in m and m[servers.OURS].failed]
     if wrong:
         print(f"our xenstored failed in: {', '.join(wrong)}", file=sys.stderr)

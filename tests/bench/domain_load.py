@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from tests.bench.host import Failed, MeasuredHost, configuration
+from tests.bench.host import Failed, MeasuredHost
 from xenclient.store.aio import Client as Store
 from xenclient.xend.aio import Client, Events
 
@@ -16,7 +16,7 @@ DEVICES = 2
 #: How long nothing may be heard of devices that are to connect.
 SILENCE_SECONDS = 60.0
 #: One request in the store's trace: its connection and its type.
-_REQUEST = re.compile(r"IN (0x[0-9a-f]+) \S+ \S+ (\w+) ")
+_REQUEST = re.compile(rb"IN (0x[0-9a-f]+) \S+ \S+ (\w+) ")
 
 
 async def each(names: Sequence[str], work: Callable[[str], Awaitable[object]]) -> None:
@@ -32,11 +32,11 @@ async def each(names: Sequence[str], work: Callable[[str], Awaitable[object]]) -
             nursery.start_soon(worker)
 
 
-async def create(client: Client, names: Sequence[str]) -> None:
+async def create(host: MeasuredHost, client: Client, names: Sequence[str]) -> None:
     """Create domains; returns when the devices of all are connected."""
     async with client.events(kinds=["device"]) as events, trio.open_nursery() as nursery:
         nursery.start_soon(_connected, events, len(names) * DEVICES)
-        await each(names, lambda name: client.create(configuration(name)))
+        await each(names, lambda name: client.create(host.configuration(name)))
 
 
 async def destroy(client: Client, names: Sequence[str]) -> None:
@@ -44,11 +44,11 @@ async def destroy(client: Client, names: Sequence[str]) -> None:
     await each(names, client.destroy)
 
 
-async def cycle(client: Client, names: Sequence[str]) -> None:
+async def cycle(host: MeasuredHost, client: Client, names: Sequence[str]) -> None:
     """Create and destroy one domain of each name; AT_A_TIME at most are there at a time."""
 
     async def once(name: str) -> None:
-        await client.create(configuration(name))
+        await client.create(host.configuration(name))
         await client.destroy(name)
 
     await each(names, once)
@@ -77,17 +77,21 @@ async def count_requests(
     """The store's requests while something is done, by type: those of xend, and those of all others
     (guests, dom0's kernel, scripts)."""
     trace = host.directory / "trace"
+    before = trace.stat().st_size if trace.exists() else 0
     async with Store(str(host.store)) as store:
         await store.control("logfile", str(trace))
         await work()
         await store.control("log", "off")
-    return _counted(trace)
+    return _counted(trace, before)
 
 
-def _counted(trace: Path) -> tuple[Counter[str], Counter[str]]:
-    requests = _REQUEST.findall(trace.read_text(errors="replace"))
-    xends = next((connection for connection, kind in requests if kind == "INTRODUCE"), None)
-    if xends is None:
+def _counted(trace: Path, begin: int) -> tuple[Counter[str], Counter[str]]:
+    """From byte `begin` on; xend is who introduced a domain, now or before."""
+    data = trace.read_bytes()
+    introduced = next((c for c, kind in _REQUEST.findall(data) if kind == b"INTRODUCE"), None)
+    if introduced is None:
         raise Failed("no domain was introduced while requests were counted")
-    of_xend = Counter(kind for connection, kind in requests if connection == xends)
-    return of_xend, Counter(kind for connection, kind in requests if connection != xends)
+    of_xend, of_others = Counter[str](), Counter[str]()
+    for connection, kind in _REQUEST.findall(data[begin:]):
+        (of_xend if connection == introduced else of_others)[kind.decode()] += 1
+    return of_xend, of_others

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.bench.domain_load import AT_A_TIME
 from tests.bench.report import Origin
 from tests.bench.table import short
 
@@ -12,9 +13,11 @@ Figures = dict[str, float]
 
 #: From a tenth of the domains to all of them the cost of one may grow by this factor.
 GROWTH = 1.3
+#: Descriptors of pages that are mapped until Python looks for cycles of objects that nobody refers to.
+DESCRIPTORS = 2
 #: What may be left of memory after cycles, in MiB: 2,000 ended operations and 10,000 events are kept.
 KEPT_MIB = 32
-#: The same after as many cycles more, when all that is full: what fragments.
+#: The same after as many cycles more, when these are full: what the allocator has not got back.
 STEADY_MIB = 4
 
 
@@ -47,6 +50,11 @@ class Verdict:
         return f"≤ {self.bound:g}: {'met' if self.value <= self.bound else 'short'}"
 
 
+def few_of(domains: int) -> int:
+    """With how many of them the cost of one is compared: as many as are made at a time, at least."""
+    return max(AT_A_TIME, domains // 10)
+
+
 def judged(figures: Figures, domains: int, cycles: int) -> list[Verdict]:
     """The table of a measurement."""
     return [Verdict(row.name, row.unit, row.value(figures), row.bound) for row in _rows(domains, cycles)]
@@ -60,50 +68,75 @@ def _ratio(name: str, over: str) -> Callable[[Figures], float]:
     return lambda figures: figures[name] / figures[over]
 
 
-def _rows(domains: int, cycles: int) -> list[Row]:
-    many, few = f"{domains:,}", f"{domains // 10:,}"
-    return [
-        *(
-            Row(f"create {number} domains: {what}, each", "ms", _figure(f"{when}_{key}"))
-            for when, number in (("few", few), ("all", many), ("last", f"the last {few} of {many}"))
-            for what, key in _KINDS
-        ),
-        *(
-            Row(f"growth from {few} to {many}: {what}", "times", _ratio(f"all_{key}", f"few_{key}"), GROWTH)
-            for what, key in _KINDS
-        ),
-        Row("create: the store's requests, xend's", "", _figure("create_requests")),
-        Row("create: the store's requests, others'", "", _figure("create_other_requests")),
-        Row("destroy: the store's requests, xend's", "", _figure("destroy_requests")),
-        Row("destroy: the store's requests, others'", "", _figure("destroy_other_requests")),
-        Row("memory of xend and its store, each domain", "KiB", _figure("memory_kib")),
-        Row("memory of the simulated host, each domain", "KiB", _figure("simulator_memory_kib")),
-        *(
-            Row(f"destroy {many} domains: {what}, each", "ms", _figure(f"destroy_{key}"))
-            for what, key in _KINDS
-        ),
-        Row(f"nodes left of {many} domains", "", _figure("nodes_left"), 0),
-        Row(f"{cycles:,} cycles: descriptors left", "", _figure("descriptors_left"), 0),
-        Row(f"{cycles:,} cycles: nodes left", "", _figure("cycle_nodes_left"), 0),
-        Row(f"{cycles:,} cycles: memory left", "MiB", _figure("cycle_rss_mib"), KEPT_MIB),
-        Row(f"{cycles:,} more cycles: memory left", "MiB", _figure("next_cycle_rss_mib"), STEADY_MIB),
-        Row(f"xl list of {many} domains", "ms", _figure("xl_list_ms"), 200),
-        Row("bare Python", "ms", _figure("bare_python_ms")),
-        Row(
-            "xl list, cold, beyond bare Python",
-            "ms",
-            lambda figures: figures["cold_xl_list_ms"] - figures["bare_python_ms"],
-            60,
-        ),
-    ]
-
-
 #: The costs of a domain, and their figures' names.
-_KINDS = (
+_TIMES = (
     ("time", "ms"),
     ("CPU of xend and its store", "xend_cpu_ms"),
     ("CPU of the simulated host", "simulator_cpu_ms"),
 )
+_GROWING = (
+    *_TIMES[:2],
+    ("store requests of xend", "create_requests"),
+    ("memory of xend and its store", "memory_kib"),
+)
+
+
+def _rows(domains: int, cycles: int) -> list[Row]:
+    many, few = f"{domains:,}", f"{few_of(domains):,}"
+    return [
+        *_creation("few", f"create {few} domains"),
+        *_creation("all", f"create {many} domains"),
+        *(
+            Row(f"the last {few} of {many}: {what}, each", "ms", _figure(f"last_{key}"))
+            for what, key in _TIMES
+        ),
+        *(
+            Row(f"growth from {few} to {many}: {what}", "times", _ratio(f"all_{key}", f"few_{key}"), GROWTH)
+            for what, key in _GROWING
+        ),
+        Row("memory of the simulated host, each domain", "KiB", _figure("simulator_memory_kib")),
+        *(
+            Row(f"destroy {many} domains: {what}, each", "ms", _figure(f"destroy_{key}"))
+            for what, key in _TIMES
+        ),
+        Row("destroy: store requests of xend, each", "", _figure("all_destroy_requests")),
+        Row("destroy: store requests of guests and scripts", "", _figure("all_destroy_other_requests")),
+        Row(f"nodes left of {many} domains", "", _figure("nodes_left"), 0),
+        *_left(cycles),
+        *_listings(many),
+    ]
+
+
+def _creation(when: str, title: str) -> list[Row]:
+    return [
+        *(Row(f"{title}: {what}, each", "ms", _figure(f"{when}_{key}")) for what, key in _TIMES),
+        Row(f"{title}: store requests of xend, each", "", _figure(f"{when}_create_requests")),
+        Row(f"{title}: those of guests and scripts, each", "", _figure(f"{when}_create_other_requests")),
+        Row(f"{title}: memory of xend and its store, each", "KiB", _figure(f"{when}_memory_kib")),
+    ]
+
+
+def _left(cycles: int) -> list[Row]:
+    return [
+        Row(f"{cycles:,} cycles: descriptors left", "", _figure("descriptors_left"), DESCRIPTORS),
+        Row(f"{cycles:,} cycles: nodes left", "", _figure("cycle_nodes_left"), 0),
+        Row(f"{cycles:,} cycles: memory left", "MiB", _figure("cycle_rss_mib"), KEPT_MIB),
+        Row(f"{cycles:,} more cycles: memory left", "MiB", _figure("next_cycle_rss_mib"), STEADY_MIB),
+    ]
+
+
+def _listings(many: str) -> list[Row]:
+    return [
+        Row(f"xl list of {many} domains", "ms", _figure("xl_list_ms"), 200),
+        Row("bare Python", "ms", _figure("bare_python_ms")),
+        Row("xl list, cold, beyond bare Python", "ms", _beyond_bare_python, 60),
+    ]
+
+
+def _beyond_bare_python(figures: Figures) -> float:
+    return figures["cold_xl_list_ms"] - figures["bare_python_ms"]
+
+
 _LINE = "{:<64} {:>8} {:<6} {}"
 
 

@@ -1,4 +1,4 @@
-"""What domains cost: xend with its embedded store, from a tenth of a number of domains to all of them.
+"""What domains cost: xend with its embedded store, from a tenth of so many domains to all of them.
 
     python -m tests.bench.domains [--domains N] [--cycles N] [--json FILE]
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import trio
 
 from tests.bench.domain_load import AT_A_TIME, count_nodes, count_requests, create, cycle, destroy
-from tests.bench.domain_table import Figures, heading, judged, line, write
+from tests.bench.domain_table import Figures, few_of, heading, judged, line, write
 from tests.bench.host import Cost, Failed, MeasuredHost, measured_host
 from tests.bench.programs import BUILD
 from tests.bench.report import Origin
@@ -38,8 +38,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where else the figures go")
     chosen = parser.parse_args(words)
     chosen.cycles = chosen.domains if chosen.cycles is None else chosen.cycles
-    if chosen.domains < 20 or chosen.cycles < 1:
-        parser.error("20 domains at least, and a cycle")
+    if chosen.domains < 100 or chosen.cycles < 1:
+        parser.error("100 domains at least, and a cycle")
     return chosen
 
 
@@ -68,25 +68,27 @@ def cold_start(host: MeasuredHost) -> Figures:
 
 async def growth(host: MeasuredHost, domains: int) -> Figures:
     """The cost of a domain where there are few, and where there are many."""
-    few = domains // 10
+    few = few_of(domains)
     names = [f"d{number}" for number in range(domains)]
     async with Client(str(host.bus)) as client:
         warm = [f"w{number}" for number in range(WARM_UP)]
-        await create(client, warm)
+        await create(host, client, warm)
         await destroy(client, warm)
-        figures = await requests(host, client)
+        figures = await requests(host, client, "few")
         nodes, rss, begin = await count_nodes(host), host.rss(), host.cost()
-        await create(client, names[:few])
+        await create(host, client, names[:few])
         first = host.cost()
-        await create(client, names[few:-few])
+        figures["few_memory_kib"] = (host.rss() - rss) / few / 1024
+        await create(host, client, names[few:-few])
         before_last = host.cost()
-        await create(client, names[-few:])
+        await create(host, client, names[-few:])
         last = host.cost()
         figures |= _costs("few", first - begin, few)
         figures |= _costs("all", last - begin, domains)
         figures |= _costs("last", last - before_last, few)
-        figures["memory_kib"] = (host.rss() - rss) / domains / 1024
+        figures["all_memory_kib"] = (host.rss() - rss) / domains / 1024
         figures["simulator_memory_kib"] = host.simulator_rss() / domains / 1024
+        figures |= await requests(host, client, "all")
         figures["xl_list_ms"] = 1000 * statistics.median(_seconds([XL, "list"], host) for _ in range(RUNS))
         began = host.cost()
         await destroy(client, names)
@@ -95,14 +97,17 @@ async def growth(host: MeasuredHost, domains: int) -> Figures:
     return figures
 
 
-async def requests(host: MeasuredHost, client: Client) -> Figures:
-    """The store's requests for one domain created, and for one destroyed."""
+async def requests(host: MeasuredHost, client: Client, when: str) -> Figures:
+    """The store's requests for one domain created, and for one destroyed, beside those that are there."""
     names = [f"t{number}" for number in range(TRACED)]
     figures: Figures = {}
-    for what, work in (("create", create), ("destroy", destroy)):
-        of_xend, of_others = await count_requests(host, partial(work, client, names))
-        figures[f"{what}_requests"] = of_xend.total() / TRACED
-        figures[f"{what}_other_requests"] = of_others.total() / TRACED
+    for what, work in (
+        ("create", partial(create, host, client, names)),
+        ("destroy", partial(destroy, client, names)),
+    ):
+        of_xend, of_others = await count_requests(host, work)
+        figures[f"{when}_{what}_requests"] = of_xend.total() / TRACED
+        figures[f"{when}_{what}_other_requests"] = of_others.total() / TRACED
     return figures
 
 
@@ -112,10 +117,10 @@ async def there_and_back(host: MeasuredHost, cycles: int) -> Figures:
     The first half of them fills what is kept on purpose: ended operations, events, allocators' reserves.
     """
     async with Client(str(host.bus)) as client:
-        await cycle(client, [f"w{number}" for number in range(WARM_UP)])
+        await cycle(host, client, [f"w{number}" for number in range(WARM_UP)])
         states = [await _state(host)]
         for round in range(2):
-            await cycle(client, [f"c{round}-{number}" for number in range(cycles)])
+            await cycle(host, client, [f"c{round}-{number}" for number in range(cycles)])
             states.append(await _state(host))
     start, first, second = states
     return {
@@ -153,16 +158,22 @@ def run(domains: int, cycles: int, copy: Path | None, words: list[str]) -> int:
     """Measure, print and write; returns the exit status."""
     origin = Origin.of(shlex.join(["python", "-m", "tests.bench.domains", *words]))
     began = time.monotonic()
+    figures: Figures = {}
     try:
         figures = measure(domains, cycles)
-    except (Failed, BusError, ClientError) as error:
-        print(f"domains: {error}", file=sys.stderr)
+    except* (Failed, BusError, ClientError) as errors:
+        print(f"domains: {_first(errors)}", file=sys.stderr)
+    if not figures:
         return 1
     verdicts = judged(figures, domains, cycles)
     print(heading(), *map(line, verdicts), sep="\n")
     files = write(verdicts, figures, origin, BUILD, copy)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(map(str, files))}")
     return 0
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def main(words: list[str]) -> int:

@@ -25,7 +25,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 LOOK_SECONDS = 0.02
 KERNEL = "/kernel"
-DISK = "/disk"
+DISK_BYTES = 1 << 20
 SCRIPTS = ("block", "vif-bridge")
 MEMORY_MIB = 32
 
@@ -65,6 +65,19 @@ class MeasuredHost:
         self.simulator = simulator
         self.bus = directory / "socket"
         self.store = directory / "xenstored" / "socket"
+
+    def configuration(self, name: str) -> str:
+        """A domain with one vif and one vbd, whose disk is put there if it is missing."""
+        disk = f"/disks/{name}"
+        with open(f"{self.directory}/root{disk}", "ab") as image:
+            image.truncate(DISK_BYTES)
+        return f"""
+name = "{name}"
+kernel = "{KERNEL}"
+memory = {MEMORY_MIB}
+vif = [ 'bridge=bridge0' ]
+disk = [ 'file:{disk},0x0,w' ]
+"""
 
     def cost(self) -> Cost:
         """Up to now."""
@@ -106,21 +119,10 @@ def measured_host(domains: int) -> Iterator[MeasuredHost]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def configuration(name: str) -> str:
-    """A domain with one vif and one vbd."""
-    return f"""
-name = "{name}"
-kernel = "{KERNEL}"
-memory = {MEMORY_MIB}
-vif = [ 'bridge=bridge0' ]
-disk = [ 'file:{DISK},0x0,w' ]
-"""
-
-
 def _furnish(scratch: Path) -> None:
     (scratch / "root").mkdir()
     write_kernel(scratch / f"root{KERNEL}")
-    (scratch / f"root{DISK}").write_bytes(bytes(1 << 20))
+    (scratch / "root/disks").mkdir()
     (scratch / "etc/scripts").mkdir(parents=True)
     for name in SCRIPTS:
         shutil.copy(program("hotplug"), scratch / "etc/scripts" / name)

@@ -20,7 +20,7 @@ ANSWER_SECONDS = 60.0
 #: How long one that heard may take to shut down, where that is waited for.
 SHUTDOWN_SECONDS = 3600.0
 #: How often a guest is looked at when nothing says that it has ended.
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 REASONS = {"poweroff": 0, "reboot": 1}
 
 
@@ -162,13 +162,15 @@ class ShutdownRequest:
     async def _follow(
         self, work: Work, what: str, seconds: float, done: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Until `done`, asked whenever the node changes or some domain has ended."""
+        """Until `done`, asked whenever the node changes or the domain has ended."""
         with explained("follow its shutdown", self.name):
             async with self.host.store.watch(self.node) as watch:
-                await watch.add("@releaseDomain")
                 with work.waiting(what, seconds):
                     while not await done():
-                        with trio.move_on_after(LOOK_SECONDS):
+                        with (
+                            trio.move_on_after(LOOK_SECONDS) as scope,
+                            self.host.ends.awaited(self.domid, scope.cancel),
+                        ):
                             await watch.next()
 
     async def _answered(self) -> bool:

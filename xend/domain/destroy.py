@@ -9,6 +9,7 @@ import trio
 
 from xenclient.store.aio import Client
 from xend.device.device import Device
+from xend.device.nodes import value
 from xend.device.plug import Plug
 from xend.domain import nodes
 from xend.domain.create import destroy_domain
@@ -22,6 +23,8 @@ from xenstore.errors import ENOENT
 GONE_SECONDS = 10.0
 #: How often it is looked at when nothing says that it has gone.
 LOOK_SECONDS = 1.0
+#: What is read of a device.
+KEYS = ("backend", "script", "dev", "gatewaydev")
 
 
 async def destroy_facts(host: Host, domid: int, uuid: str, name: str) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class Destruction:
 
     async def destroy(self, work: Work) -> None:
         with explained("destroy it", self.name):
-            await destroy_domain(self.host, self.uuid)
+            await destroy_domain(self.host, self.uuid, self.domid)
 
     async def remove_nodes(self, work: Work) -> None:
         with explained("remove its nodes", self.name):
@@ -120,12 +123,9 @@ async def devices_in_store(store: Client, domid: int) -> list[Device]:
     devices = []
     for kind in ("vbd", "vif"):
         for devid in await _names(store, f"{top}/{kind}"):
-            keys = {}
-            for key in ("backend", "script", "dev", "vifname", "params"):
-                try:
-                    keys[key] = (await store.read(f"{top}/{kind}/{devid}/{key}")).decode("utf-8", "replace")
-                except ENOENT:
-                    continue
+            values = await store.together(*(value(f"{top}/{kind}/{devid}/{key}") for key in KEYS))
+            found = dict(zip(KEYS, values, strict=True))
+            keys = {key: text.decode("utf-8", "replace") for key, text in found.items() if text is not None}
             if devid.isdigit() and "backend" in keys:
                 devices.append(_device(kind, domid, int(devid), keys))
     return devices
@@ -142,9 +142,9 @@ def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:
         backend_domid=backend_domid,
         name=name,
         frontend={},
-        backend={},
+        backend={"gatewaydev": keys["gatewaydev"]} if "gatewaydev" in keys else {},
         script=keys.get("script"),
-        interface=keys.get("vifname") or f"vif{domid}.{devid}" if kind == "vif" else None,
+        interface=f"vif{domid}.{devid}" if kind == "vif" else None,  # NetBSD's scripts are not told it
     )
 
 

@@ -122,6 +122,7 @@ class Keeper:
         self._some_ended = False
         self._looked_at = trio.current_time()
         infos = {info.domid: info for info in await self._host.hypervisor.domains()}
+        self._host.ends.looked(infos.values())
         for domain in self._host.domains:
             await self._look_at(domain, infos.get(domain.domid))
 
