@@ -17,8 +17,8 @@ GROWTH = 1.3
 DESCRIPTORS = 2
 #: What may be left of memory after cycles, in MiB: 2,000 ended operations and 10,000 events are kept.
 KEPT_MIB = 32
-#: The same after as many cycles more, when these are full: what the allocator has not got back.
-STEADY_MIB = 4
+#: The same after as many cycles more, when these are full: what the allocator holds on to, up and down.
+STEADY_MIB = 8
 
 
 @dataclass(frozen=True)
