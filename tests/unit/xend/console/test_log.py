@@ -2,8 +2,10 @@
 
 import os
 import resource
+import signal
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -100,26 +102,29 @@ def test_what_is_no_file_is_said_once(tmp_path: Path, make: "os.PathLike[str]") 
     assert str(path) in lines[0]
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow over 64 bytes: EFBIG, as a full disk is ENOSPC."""
-    import signal
+    """No file may grow over 64 bytes: EFBIG, as a full disk is ENOSPC.
 
+    Not pytest's own output either: nothing may be printed meanwhile.
+    """
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, old)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_is_said_once_and_once_when_it_is_over(tmp_path: Path) -> None:
     lines: list[str] = []
     path = tmp_path / "foo.log"
     log = ConsoleLog(str(path), lines.append)
-    for _ in range(5):
-        log.write(b"x" * 30)
+    with small_disk():
+        for _ in range(5):
+            log.write(b"x" * 30)
     assert len(lines) == 1
     assert path.read_bytes() == b"x" * 64
     os.truncate(path, 0)
