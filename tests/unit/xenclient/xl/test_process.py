@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,12 @@ def test_progress_on_a_terminal(process: Process, xend: FakeXend) -> None:
     xend.steps = [OPERATION, SECOND]
     screen, terminal = pty.openpty()
     done = process("destroy", "d1", stderr=terminal)
-    shown = os.read(screen, 4096).decode()
+    os.set_blocking(screen, False)  # the program has ended: all it wrote is there, in pieces perhaps
+    printed = b""
+    with suppress(BlockingIOError, OSError):
+        while piece := os.read(screen, 4096):
+            printed += piece
+    shown = printed.decode()
     os.close(screen)
     os.close(terminal)
     assert (done.returncode, done.stdout) == (0, "")
