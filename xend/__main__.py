@@ -141,6 +141,9 @@ def _settings(options: Options) -> Settings:
         dump_directory=Path(options.log_directory, "dump"),
         store_socket=options.store_socket,
         platform=options.platform or PLATFORM,
+        init_seconds=options.init_seconds,
+        hotplug_seconds=options.hotplug_seconds,
+        destroy_seconds=options.destroy_seconds,
     )
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
 
 
+#: As libxl has them, in seconds.
+INIT_SECONDS, HOTPLUG_SECONDS, DESTROY_SECONDS = 10.0, 40.0, 10.0
+
+
 @attrs.frozen
 class ScriptOutcome:
     """How a script ended: its exit status (negative: the signal that ended it), the end of its output."""
@@ -56,9 +60,9 @@ class Settings:
     script_directory: Path
     dump_directory: Path
     store_socket: str
-    init_seconds: float = 10.0
-    hotplug_seconds: float = 40.0
-    destroy_seconds: float = 10.0
+    init_seconds: float = INIT_SECONDS
+    hotplug_seconds: float = HOTPLUG_SECONDS
+    destroy_seconds: float = DESTROY_SECONDS
 
     @property
     def default_bridge(self) -> str:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import attrs
 
 import xend
+from xend.host import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS
 from xend.hypervisor.choose import SIMULATED, valid_name
 
 RUNDIR = "/var/run/xend"
@@ -46,6 +47,9 @@ class Options:
     read_gid: int | None
     platform: str | None
     failpoint: str | None
+    init_seconds: float
+    hotplug_seconds: float
+    destroy_seconds: float
 
     @property
     def simulator_directory(self) -> str | None:
@@ -96,6 +100,9 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
         read_gid=_gid(chosen.read_group),
         platform=chosen.platform,
         failpoint=environment.get("XEND_FAILPOINT"),
+        init_seconds=chosen.init_seconds,
+        hotplug_seconds=chosen.hotplug_seconds,
+        destroy_seconds=chosen.destroy_seconds,
     )
 
 
@@ -128,7 +135,31 @@ def _parser() -> argparse.ArgumentParser:
         help="whose conventions scripts follow (default: this system's)",
     )
     add("--version", action="version", version=f"xend {xend.VERSION}")
+    for name, default, what in (
+        ("init", INIT_SECONDS, "a device's backend may take to appear"),
+        ("hotplug", HOTPLUG_SECONDS, "a hotplug script may take"),
+        ("destroy", DESTROY_SECONDS, "a device's backend may take to close"),
+    ):
+        add(
+            f"--{name}-seconds",
+            metavar="S",
+            type=seconds_of,
+            default=default,
+            help=f"how long {what} (%(default)g)",
+        )
     return parser
+
+
+def seconds_of(text: str) -> float:
+    """Argparse's type of a time.
+
+    Raises:
+        ValueError: it is none that could be waited.
+    """
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise ValueError
+    return seconds
 
 
 def store_path(environment: Mapping[str, str]) -> str:
