@@ -143,22 +143,20 @@ def _parser() -> argparse.ArgumentParser:
         add(
             f"--{name}-seconds",
             metavar="S",
-            type=seconds_of,
+            type=_seconds,
             default=default,
             help=f"how long {what} (%(default)g)",
         )
     return parser
 
 
-def seconds_of(text: str) -> float:
-    """Argparse's type of a time.
-
-    Raises:
-        ValueError: it is none that could be waited.
-    """
-    seconds = float(text)
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 1e6:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r}: seconds above 0 were expected")
     return seconds
 
 

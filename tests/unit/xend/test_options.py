@@ -37,7 +37,7 @@ REFUSED = [
     (("--hypervisor=kvm",), "--hypervisor kvm: sim, sim:DIR, xen or auto was expected"),
     (("--hypervisor=sim:",), "--hypervisor sim:: sim, sim:DIR, xen or auto was expected"),
     (("--read-group=nosuchgroup",), "there is no group nosuchgroup"),
-    (("--hotplug-seconds=0",), "argument --hotplug-seconds: invalid seconds_of value: '0'"),
+    (("--hotplug-seconds=0",), "argument --hotplug-seconds: '0': seconds above 0 were expected"),
     (("--platform=plan9",), "argument --platform: invalid choice: 'plan9' (choose from 'linux', 'netbsd')"),
 ]
 
