@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m xend.demo DIR", file=sys.stderr)
         return 2
     top = Path(arguments[0]).absolute()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's job in the background has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         furnish(top, Path(sys.executable).parent)
         return run(top)
