@@ -11,6 +11,7 @@ import trio
 from tests.sim.faulty import RefusingHypervisor
 from tests.sim.world import EXAMPLE, Killed, World, play
 from xend.errors import XendError
+from xend.hypervisor import DomainInfo
 from xend.operation.running import Operation
 
 XVDA = 51712
@@ -256,3 +257,27 @@ def test_a_backend_that_never_closes_does_not_keep_its_domain() -> None:
         assert await world.names() == []
 
     play(body, backend_faults="never-close")
+
+
+def test_a_domain_made_while_all_are_looked_at_is_not_taken_for_dead() -> None:
+    """The list of domains that the keeper has is old by the time it has it."""
+
+    class SlowToTell(RefusingHypervisor):
+        async def domains(self) -> list[DomainInfo]:
+            infos = await super().domains()
+            await trio.sleep(0.5)
+            return infos
+
+    async def body(world: World) -> None:
+        await world.kill_xend()
+        world.wrap = SlowToTell
+        await world.start_xend()
+        for name in ("one", "two", "three"):
+            world.xend.keeper.look_soon()
+            await trio.sleep(0.1)
+            await world.create(extra=[f'name="{name}"'])
+        await trio.sleep(30)
+        assert await world.names() == ["one", "two", "three"]
+        assert not any("is gone" in line for line in world.trace)
+
+    play(body)

@@ -92,6 +92,8 @@ class Keeper:
         return max(due, self._looked_at + PAUSE_SECONDS)
 
     def _start(self, domain: Domain, plan: Plan, more_locks: list[str] | None = None) -> None:
+        if self._is_others(domain):
+            return
         operation = self._operations.start(plan, domain.locks + (more_locks or []))
         operation.on_end = lambda: self._ended_operation(domain, operation)
 
@@ -133,12 +135,20 @@ class Keeper:
             await self._look_at(domain, await self._host.hypervisor.domain(domain.domid))
 
     async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
-        if self._must_wait(domain) or any(self._operations.on_domain(lock) for lock in domain.locks):
+        if _is_well(domain, info) or self._must_wait(domain) or self._is_others(domain):
             return
         try:
-            await self._look_after(domain, info)
+            # What was heard may be old: a domain that was made since is not in it, one that was ended is.
+            fresh = await self._host.hypervisor.domain(domain.domid)
+            if not self._is_others(domain):
+                await self._look_after(domain, fresh)
         except XendError as error:  # somebody else's operation was faster, for instance
             self._host.log(f"{domain.name} (domain {domain.domid}) cannot be looked after now: {error}")
+
+    def _is_others(self, domain: Domain) -> bool:
+        """Whether an operation works on it, or it is no longer the one that is known."""
+        is_known = self._host.domains.by_uuid(domain.uuid) is domain
+        return not is_known or any(self._operations.on_domain(lock) for lock in domain.locks)
 
     async def _look_after(self, domain: Domain, info: DomainInfo | None) -> None:
         if info is not None and info.uuid != domain.uuid:
@@ -211,3 +221,10 @@ class Keeper:
     def _soft_reset(self, domain: Domain, old: dict[str, Any]) -> None:
         facts = {"source": attrs.asdict(domain.source), "old": old}
         self._start(domain, soft_reset_plan(self._host, facts))
+
+
+def _is_well(domain: Domain, info: DomainInfo | None) -> bool:
+    """Whether there is nothing to do for it."""
+    if info is None or info.uuid != domain.uuid or info.is_dying:
+        return False
+    return domain.seen_shutdown or not info.is_shutdown
