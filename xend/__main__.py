@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         PROGRAM.say(f"{error}; xend --help lists the options")
         return 2
-    report: Report = PROGRAM.detach() if not options.foreground else _said
+    report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.tell
     log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
     try:
         log.open()
@@ -58,16 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _said(failure: str | None) -> None:
-    if failure is not None:
-        PROGRAM.say(failure)
-
-
 def _end_badly(group: BaseExceptionGroup[BaseException], log: Log, report: Report) -> int:
     """One line for what tasks raised together."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = start.first_error(group)
     known = isinstance(error, StartError | XendError)
     line = str(error) if known else start.internal_error(error)
     log(line)

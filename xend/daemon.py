@@ -206,7 +206,7 @@ class Xend:
         """Go on with the domains that the xend before this one left."""
         infos = {info.domid: info for info in await self.host.hypervisor.domains()}
         for domain in self.host.domains:
-            if any(self.operations.on_domain(lock) for lock in domain.locks):
+            if self.operations.holder(domain.locks) is not None:
                 continue
             info = infos.get(domain.domid)
             if info is None or info.uuid != domain.uuid or info.is_dying:

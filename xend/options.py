@@ -67,7 +67,9 @@ class Options:
         return self.store or os.path.join(self.store_rundir, "socket")
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would end the program."""
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
@@ -107,7 +109,7 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="xend", description="Manages the domains of a Xen host.")
+    parser = Parser(prog="xend", description="Manages the domains of a Xen host.")
     add = parser.add_argument
     add(
         "--hypervisor",

@@ -211,6 +211,16 @@ def test_fifty_attaches_and_detaches_in_a_row_on_many_domains_at_once() -> None:
     play(body)
 
 
+def test_a_target_that_its_own_script_understands_need_be_no_file() -> None:
+    async def body(world: World) -> None:
+        await world.create(BARE)
+        await attach(world, "vbd", "script=block-iscsi,vdev=xvdb,target=iqn=iqn.2026-11:disk,portal=10.0.0.1")
+        (listed,) = await world.call("device.list", domain="bare")
+        assert listed["backend"]["hotplug-status"] == "connected"
+
+    play(body)
+
+
 def test_fifty_attaches_and_then_detaches_of_one_domain_at_once() -> None:
     async def body(world: World) -> None:
         domid = await world.create(BARE)

@@ -295,7 +295,7 @@ def _furnish(directory: Path) -> None:
     write_kernel(directory / "root/netbsd")
     (directory / "root/disk.img").write_bytes(bytes(512))
     (directory / "scripts").mkdir()
-    for name in ("block", "vif-bridge"):
+    for name in ("block", "block-iscsi", "vif-bridge"):
         script = directory / "scripts" / name
         script.write_text("#!/bin/sh\n")
         script.chmod(0o755)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import trio
 
@@ -18,7 +17,7 @@ from xend.backendd.coordinator import Coordinator
 from xend.device.runner import run_script
 from xend.host import PLATFORM, Settings
 from xend.log import Log
-from xend.options import config_directory, store_path
+from xend.options import Parser, UsageError, config_directory, store_path
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program, StartError
@@ -27,27 +26,18 @@ PROGRAM = Program("xenbackendd")
 Report = Callable[[str | None], object]
 
 
-class _UsageError(Exception):
-    pass
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _UsageError(message)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status: 0, 1 if it could not start or failed, 2 for bad usage."""
     start.open_standard_descriptors()
     try:
         options = _parser().parse_args(arguments)
-    except _UsageError as error:
+    except UsageError as error:
         PROGRAM.say(f"{error}; xenbackendd --help lists the options")
         return 2
     for name in ("log_file", "pid_file", "store", "config_dir"):  # a daemon's directory is another
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-    report: Report = _said if options.foreground else PROGRAM.detach()
+    report: Report = PROGRAM.tell if options.foreground else PROGRAM.detach()
     log = Log(options.log_file, options.foreground)
     failures: list[BaseException] = []
     try:
@@ -57,26 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stack.enter_context(pid_file(options.pid_file))
             trio.run(_serve, options, log, report)
     except* (StartError, ClientError, OSError) as group:
-        failures.append(_first(group))
+        failures.append(start.first_error(group))
     for failure in failures:
         report(str(failure))
     return 1 if failures else 0
 
 
-def _first(group: BaseException) -> BaseException:
-    """The first of the errors that tasks raised together."""
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group
-
-
-def _said(failure: str | None) -> None:
-    if failure is not None:
-        PROGRAM.say(failure)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="xenbackendd", description="Runs the hotplug scripts of this domain's backends.")
+    parser = Parser(prog="xenbackendd", description="Runs the hotplug scripts of this domain's backends.")
     add = parser.add_argument
     add(
         "-d",

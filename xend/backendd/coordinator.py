@@ -13,17 +13,17 @@ from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.device import scripts
 from xend.device.device import Device
+from xend.device.nodes import children, texts, value_of
 from xend.device.paths import interface_of, script_path
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import RunScript, Settings
 from xend.operation.steps import Work
-from xenstore.errors import ENOENT, XenstoreError
+from xenstore.errors import XenstoreError
 
 KINDS = ("vif", "vbd")
 #: Below this domain's home: toolstacks that run scripts themselves write it (libxl).
 DISABLED = "libxl/disable_udev"
-RETRY_SECONDS = 1.0
 
 Key = tuple[str, int, int]  # kind, domid, devid
 
@@ -47,7 +47,7 @@ class Coordinator:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled."""
-        self._domid = int(await self._value("domid") or 0)
+        self._domid = int(await value_of(self.store, "domid") or 0)
         async with trio.open_nursery() as nursery, self.store.watch("backend") as watch:
             task_status.started()
             while True:
@@ -65,8 +65,8 @@ class Coordinator:
     async def _all(self) -> list[Key]:
         found = []
         for kind in KINDS:
-            for domid in await self._names(f"backend/{kind}"):
-                for devid in await self._names(f"backend/{kind}/{domid}"):
+            for domid in await children(self.store, f"backend/{kind}"):
+                for devid in await children(self.store, f"backend/{kind}/{domid}"):
                     key = _key(f"backend/{kind}/{domid}/{devid}/state")
                     found += [] if key is None else [key]
         return found
@@ -90,12 +90,12 @@ class Coordinator:
 
     async def _act(self, key: Key) -> None:
         path = _path(key)
-        if await self._value(DISABLED) is not None:
+        if await value_of(self.store, DISABLED) is not None:
             return
-        state = XenbusState.parse(await self._value(f"{path}/state"))
-        if state == XenbusState.INIT_WAIT and not await self._value(f"{path}/hotplug-status"):
+        state = XenbusState.parse(await value_of(self.store, f"{path}/state"))
+        if state == XenbusState.INIT_WAIT and not await value_of(self.store, f"{path}/hotplug-status"):
             await self._put_in(await self._device(key))
-        elif state == XenbusState.CLOSED and await self._value(f"{path}/online") in (None, b"0"):
+        elif state == XenbusState.CLOSED and await value_of(self.store, f"{path}/online") in (None, b"0"):
             await self._take_out(await self._device(key))
 
     async def _put_in(self, device: Device) -> None:
@@ -120,10 +120,9 @@ class Coordinator:
 
     async def _device(self, key: Key) -> Device:
         kind, domid, devid = key
-        path = _path(key)
         name = f"{kind} {devid}"
-        given = (await self._value(f"{path}/script") or self.vbd_script.encode()).decode("utf-8", "replace")
-        netdev = (await self._value(f"{path}/gatewaydev") or b"").decode("utf-8", "replace")
+        backend = await texts(self.store, _path(key), ("script", "gatewaydev"))
+        given = backend.pop("script", "") or self.vbd_script
         return Device(
             kind=kind,
             domid=domid,
@@ -131,22 +130,10 @@ class Coordinator:
             backend_domid=self._domid,
             name=name,
             frontend={},
-            backend={"gatewaydev": netdev} if netdev else {},
+            backend=backend,
             script=script_path(self.settings, given, name),
             interface=interface_of(domid, devid, self.settings) if kind == "vif" else None,
         )
-
-    async def _value(self, path: str) -> bytes | None:
-        try:
-            return await self.store.read(path)
-        except ENOENT:
-            return None
-
-    async def _names(self, path: str) -> list[str]:
-        try:
-            return await self.store.directory(path)
-        except ENOENT:
-            return []
 
 
 def _path(key: Key) -> str:

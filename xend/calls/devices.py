@@ -6,13 +6,13 @@ from typing import Any
 
 import attrs
 
-from xenclient.store.aio import Client
 from xend.bus.kinds import DOMAIN, FLAG, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
 from xend.calls.targets import Target, Targets
 from xend.device import causes
 from xend.device.device import Device
+from xend.device.nodes import texts
 from xend.device.vif import random_mac
 from xend.domain.attach import attach_plan, detach_plan, device_of
 from xend.domain.destroy import devices_in_store
@@ -21,7 +21,6 @@ from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Plan
 from xend.refusals import explained
-from xenstore.errors import ENOENT
 
 Result = dict[str, Any]
 KIND = choice("vif", "vbd")
@@ -70,13 +69,12 @@ class DeviceCalls:
 
     async def list_(self, call: Call, domain: str | int, kind: str | None = None) -> list[Result]:
         target = await self._targets.find(domain)
-        with explained("list its devices", target.name):
-            found = await devices_in_store(self._host.store, target.domid)
-            return [await self._listed(each) for each in found if kind in (None, each.kind)]
+        found = await self._devices(target)
+        return [await self._listed(each) for each in found if kind in (None, each.kind)]
 
     async def explain(self, call: Call, domain: str | int, device: str) -> Result:
         target = await self._targets.find(domain)
-        devices = await devices_in_store(self._host.store, target.domid)
+        devices = await self._devices(target)
         there = _chosen(devices, device, await self._macs(devices))
         name = there.name if there is not None else device
         story = self._host.stories.find(target.domid, name)
@@ -94,9 +92,7 @@ class DeviceCalls:
                 raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
             change = self._change(target, kind, spec)
             device = device_of(self._host, target.domid, change)
-            there = {
-                (each.kind, each.devid) for each in await devices_in_store(self._host.store, target.domid)
-            }
+            there = {(each.kind, each.devid) for each in await self._devices(target)}
             if (device.kind, device.devid) in there:
                 raise XendError(
                     "busy",
@@ -118,7 +114,7 @@ class DeviceCalls:
     ) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("detach a device from")
-            devices = await devices_in_store(self._host.store, target.domid)
+            devices = await self._devices(target)
             macs = await self._macs(devices)
             found = _chosen([each for each in devices if each.kind == kind], device, macs)
             if found is None:
@@ -134,6 +130,10 @@ class DeviceCalls:
 
         locks = (await self._targets.find(domain)).locks
         return await self._operating.operate_in_turn(locks, plan, **how)
+
+    async def _devices(self, target: Target) -> list[Device]:
+        with explained("list its devices", target.name):
+            return await devices_in_store(self._host.store, target.domid)
 
     def _change(self, target: Target, kind: str, spec: str) -> Result:
         """What attaching means for the configuration."""
@@ -151,15 +151,16 @@ class DeviceCalls:
         """Of interfaces, by devid, from the toolstack's own copy."""
         with explained("read addresses"):
             found = {
-                each.devid: await _values(self._host.store, each.libxl_path, ("mac",))
+                each.devid: await texts(self._host.store, each.libxl_path, ("mac",))
                 for each in devices
                 if each.kind == "vif"
             }
         return {devid: values.get("mac", "") for devid, values in found.items()}
 
     async def _listed(self, device: Device) -> Result:
-        front = await _values(self._host.store, device.frontend_path, FRONTEND_KEYS)
-        back = await _values(self._host.store, device.backend_path, BACKEND_KEYS)
+        with explained(f"read the nodes of {device.name}"):
+            front = await texts(self._host.store, device.frontend_path, FRONTEND_KEYS)
+            back = await texts(self._host.store, device.backend_path, BACKEND_KEYS)
         return {
             "kind": device.kind,
             "devid": device.devid,
@@ -191,13 +192,3 @@ def _no_such(target: Target, wanted: str, devices: list[Device]) -> XendError:
         domain=target.name,
         hint=f"it has: {there}",
     )
-
-
-async def _values(store: Client, path: str, keys: tuple[str, ...]) -> dict[str, str]:
-    values = {}
-    for key in keys:
-        try:
-            values[key] = (await store.read(f"{path}/{key}")).decode("utf-8", "replace")
-        except ENOENT:
-            continue
-    return values

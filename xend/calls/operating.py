@@ -72,12 +72,9 @@ async def ended(operation: Operation) -> dict[str, Any]:
         XendError: why it failed.
     """
     try:
-        await operation.ended.wait()
+        return await operation.outcome()
     except trio.Cancelled:
         operation.cancel()
         with trio.CancelScope(shield=True):
             await operation.settled()
         raise
-    if operation.error is not None:
-        raise operation.error
-    return operation.result()

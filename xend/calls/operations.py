@@ -18,11 +18,7 @@ def operation_methods(operations: Operations) -> list[Method]:
         return operations.find(operation).as_map()
 
     async def wait(call: Call, operation: str) -> dict[str, Any]:
-        found = operations.find(operation)
-        await found.ended.wait()
-        if found.error is not None:
-            raise found.error
-        return found.result()
+        return await operations.find(operation).outcome()
 
     async def cancel(call: Call, operation: str) -> dict[str, Any]:
         found = operations.find(operation)

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(usage() if options.help else f"xenconsoled {version('xend')}")
         return 0
     if options.foreground:
-        return _run(options, PROGRAM.say, lambda failure: PROGRAM.say(failure) if failure else None)
+        return _run(options, PROGRAM.say, PROGRAM.tell)
     return _run(options, PROGRAM.to_syslog, PROGRAM.detach())
 
 
@@ -69,10 +69,9 @@ def _run(options: Options, log: Callable[[str], object], report: Callable[[str |
     return 0
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """What to tell of an error; a task's comes in a group."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
+    error = start.first_error(error)
     known = isinstance(error, (StartError, XendError, HypervisorError, ClientError))
     return str(error) if known else start.internal_error(error)
 

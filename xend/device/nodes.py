@@ -1,6 +1,6 @@
 """Both ends of a device in the store, written and removed in one transaction each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ async def force_closing(store: Client, device: Device) -> bool:
     """
 
     async def body(tx: Transaction) -> bool:
-        await _remove(tx, device.frontend_path)
+        await tx.together(removed(device.frontend_path))
         return await _close(tx, device)
 
     return await store.run_transaction(body)
@@ -100,15 +100,32 @@ async def _close(tx: Transaction, device: Device) -> bool:
     return True
 
 
-async def _remove(tx: Client | Transaction, path: str) -> None:
-    with suppress(ENOENT):  # not even its parent is there
-        await tx.rm(path)
-
-
 async def _remove_if_empty(tx: Transaction, path: str) -> None:
     with suppress(ENOENT):
         if not await tx.directory(path):
             await tx.rm(path)
+
+
+async def children(store: Client, path: str) -> list[str]:
+    """The names of a node's children; none where there is no such node."""
+    try:
+        return await store.directory(path)
+    except ENOENT:
+        return []
+
+
+async def value_of(store: Client, path: str) -> bytes | None:
+    """A node's value; None: there is no such node."""
+    (found,) = await store.together(value(path))
+    assert found is None or isinstance(found, bytes)
+    return found
+
+
+async def texts(store: Client, directory: str, keys: Sequence[str]) -> dict[str, str]:
+    """The values of those nodes of a directory that are there, as text; one round trip."""
+    values = await store.together(*(value(f"{directory}/{key}") for key in keys))
+    found = zip(keys, values, strict=True)
+    return {key: data.decode("utf-8", "replace") for key, data in found if data is not None}
 
 
 def removed(path: str) -> "Steps[None]":

@@ -5,6 +5,7 @@ runs.  Out: the backend closes, script, nodes.  The order of undoing follows fro
 script closes the backend first.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +15,7 @@ from xend.device import nodes, scripts
 from xend.device.causes import DRIVERS
 from xend.device.device import Device
 from xend.device.files import check_readable
+from xend.device.vbd import BLOCK
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
@@ -78,25 +80,20 @@ class Plug:
             ]
         )
 
-    def check(self, device: Device) -> None:
+    async def check(self, work: Work) -> None:
         """What can be refused before anything is done; its story tells of that.
 
         Raises:
             XendError: script_failed, bad_image.
         """
+        device = self.device(work)
         self.host.stories.begin(device)
         try:
-            self._check(device)
+            check(device)
         except XendError as error:
             self.host.stories.failed(device, error.as_map())
             self.host.stories.end(device)
             raise
-
-    def _check(self, device: Device) -> None:
-        if device.script is not None:
-            scripts.check(device.script, device.name)
-        if params := device.backend.get("params"):
-            check_readable("disk", params, device.name)
 
     async def add(self, work: Work) -> None:
         device = self.device(work)
@@ -192,3 +189,21 @@ class Plug:
 
     def _publish(self, device: Device, what: str) -> None:
         self.host.publish("device", what, domid=device.domid, device=device.name)
+
+
+def plug_of(host: Host, device: Device) -> Plug:
+    """The plug of a device that is known already."""
+    return Plug(host, device.name, lambda work: device)
+
+
+def check(device: Device) -> None:
+    """See that a device's script can be run, and its image be read where the script takes it for a file.
+
+    Raises:
+        XendError: script_failed, bad_image.
+    """
+    if device.script is not None:
+        scripts.check(device.script, device.name)
+    params = device.backend.get("params")
+    if params and os.path.basename(device.script or "") == BLOCK:
+        check_readable("disk", params, device.name)

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from xenclient.store.aio import Client
 from xend.device.device import Device
+from xend.device.nodes import texts
 from xend.errors import XendError
 from xend.host import RunScript, ScriptOutcome, Settings
 from xend.operation.steps import Work
-from xenstore.errors import ENOENT
 
 PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Verbs of Linux's scripts for putting in and taking out.
@@ -112,10 +112,7 @@ async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> Sc
 
 
 async def _read(host: ScriptHost, device: Device, key: str) -> str | None:
-    try:
-        return (await host.store.read(f"{device.backend_path}/{key}")).decode("utf-8", "replace")
-    except ENOENT:
-        return None
+    return (await texts(host.store, device.backend_path, (key,))).get(key)
 
 
 def _ending(outcome: ScriptOutcome, status: str | None) -> str:

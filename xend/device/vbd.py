@@ -6,6 +6,9 @@ from xend.device.paths import domid_of_backend, script_path
 from xend.errors import XendError
 from xend.host import Settings
 
+#: The script of disks that name none: of files and block devices; others give a target any meaning.
+BLOCK = "block"
+
 
 def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
     """The device of a configuration.
@@ -23,7 +26,7 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
             hint="use a raw image (format=raw) or a block device",
         )
     backend_domid = domid_of_backend(config.backend, name)
-    script = script_path(settings, config.script or "block", name)
+    script = script_path(settings, config.script or BLOCK, name)
     params = "" if config.target is None else settings.guest_file(config.target)
     device_type = "cdrom" if config.is_cdrom else "disk"
     discard = {} if config.is_cdrom else {"discard-enable": str(int(config.discard is not False))}

@@ -1,17 +1,16 @@
 """device.attach and device.detach: a device of a domain that exists, put in or taken out."""
 
-from functools import partial
 from typing import Any
 
+import attrs
+
 from xend.device.device import Device
-from xend.device.plug import Plug
+from xend.device.plug import plug_of
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain.source import disk_of, vif_of
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
-
-import attrs  # isort: skip
 
 
 def device_of(host: Host, domid: int, change: dict[str, Any]) -> Device:
@@ -29,10 +28,10 @@ def device_of(host: Host, domid: int, change: dict[str, Any]) -> Device:
 def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
     """For {domid, name, uuid, change}."""
     device = device_of(host, facts["domid"], facts["change"])
-    plug = Plug(host, device.name, partial(_same, device))
+    plug = plug_of(host, device)
 
     async def check(work: Work) -> None:
-        plug.check(device)
+        await plug.check(work)
         work.result |= {"device": device.name, "devid": device.devid}
 
     async def remember(work: Work) -> None:
@@ -54,7 +53,7 @@ def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
 def detach_plan(host: Host, facts: dict[str, Any]) -> Plan:
     """For {domid, name, uuid, device, force}."""
     device = Device(**facts["device"])
-    plug = Plug(host, device.name, partial(_same, device))
+    plug = plug_of(host, device)
 
     async def remember(work: Work) -> None:
         _change(host, facts, {"kind": device.kind, "devid": device.devid})
@@ -76,7 +75,3 @@ def _change(host: Host, facts: dict[str, Any], change: dict[str, Any]) -> None:
     domain = host.domains.by_uuid(facts["uuid"])
     if domain is not None and change not in domain.source.changes[-1:]:
         host.domains.change(domain, change)
-
-
-def _same(device: Device, work: Work) -> Device:
-    return device

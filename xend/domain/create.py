@@ -1,17 +1,16 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import attrs
 
-from xend.config import DiskConfig, DomainConfig, VifConfig
-from xend.device import scripts
+from xend.config import DomainConfig
 from xend.device.device import Device
 from xend.device.files import check_readable
-from xend.device.plug import Plug
+from xend.device.plug import Plug, check
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain import nodes
@@ -45,7 +44,7 @@ class Creation:
         self.config: DomainConfig = source.config()
 
     def steps(self, *, paused: bool) -> list[Step]:
-        """In their order; disks before interfaces, as libxl has it."""
+        """In their order."""
         steps = [
             Step("check what it needs", self.check),
             Step("create an empty domain", self.create, self.destroy),
@@ -66,7 +65,8 @@ class Creation:
         try:
             await do(work)
         except XendError as error:
-            if work.facts.get("domid") is None or await self._existing() is not None:
+            domid = work.facts.get("domid")
+            if domid is None or await self._is_alive(domid):
                 raise
             raise XendError(
                 "guest_died", "the domain was destroyed while it was made", cause=str(error)
@@ -74,15 +74,17 @@ class Creation:
 
     def plugs(self) -> list[Plug]:
         """One for each device."""
-        disks = [(f"vbd {disk.name}", partial(self._disk, disk)) for disk in self.config.disks]
-        vifs = [(f"vif {vif.devid}", partial(self._vif, vif)) for vif in self.config.vifs]
-        return [Plug(self.host, name, device) for name, device in disks + vifs]
+        return [Plug(self.host, name, partial(_made, make)) for name, make in self._makers()]
 
-    def _disk(self, disk: DiskConfig, work: Work) -> Device:
-        return vbd_device(_domid(work), disk, self.host.settings)
-
-    def _vif(self, vif: VifConfig, work: Work) -> Device:
-        return vif_device(_domid(work), vif, self.host.settings)
+    def _makers(self) -> list[tuple[str, Callable[[int], Device]]]:
+        """Name and maker of each device, by domid; disks before interfaces, as libxl has it."""
+        settings = self.host.settings
+        makers: list[tuple[str, Callable[[int], Device]]] = []
+        for disk in self.config.disks:
+            makers.append((f"vbd {disk.name}", partial(vbd_device, config=disk, settings=settings)))
+        for vif in self.config.vifs:
+            makers.append((f"vif {vif.devid}", partial(vif_device, config=vif, settings=settings)))
+        return makers
 
     # --- steps --------------------------------------------------------------------------------------------
 
@@ -91,14 +93,10 @@ class Creation:
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
                 check_readable(what, self.host.settings.guest_file(path))
-        devices = self.devices(0)
-        for device in devices:
-            if device.script is not None:
-                scripts.check(device.script, device.name)
-        for device, disk in zip(devices, self.config.disks, strict=False):
+        for _, make in self._makers():
+            check(make(0))
+        for disk in self.config.disks:
             check_sharing(self.config.name, disk, self.host.domains.disk_users(disk.target, self.source.uuid))
-            if disk.target is not None and disk.script is None:
-                check_readable("disk", device.backend["params"], device.name)
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
         if info.free_memory_kib < self.config.memory_kib:
@@ -107,14 +105,6 @@ class Creation:
                 f"it needs {self.config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free",
                 hint="destroy a domain, or give one less memory: xl mem-set",
             )
-
-    def devices(self, domid: int) -> Sequence[Device]:
-        """All of the configuration."""
-        settings = self.host.settings
-        return [
-            *(vbd_device(domid, disk, settings) for disk in self.config.disks),
-            *(vif_device(domid, vif, settings) for vif in self.config.vifs),
-        ]
 
     async def create(self, work: Work) -> None:
         blueprint = Blueprint(
@@ -197,12 +187,9 @@ class Creation:
     def _explained(self, doing: str) -> Any:
         return explained(doing, self.config.name)
 
-    async def _existing(self) -> int | None:
-        """The domid of the domain with this UUID, if there is one already that is not dying."""
-        for info in await self.host.hypervisor.domains():
-            if info.uuid == self.source.uuid and not info.is_dying:
-                return info.domid
-        return None
+    async def _is_alive(self, domid: int) -> bool:
+        info = await self.host.hypervisor.domain(domid)
+        return info is not None and info.uuid == self.source.uuid and not info.is_dying
 
 
 async def start(host: Host, domid: int, name: str) -> None:
@@ -230,6 +217,10 @@ async def destroy_domain(host: Host, uuid: str, domid: int | None = None) -> Non
 
 async def _nothing(work: Work) -> None:
     """What it did goes with the domain."""
+
+
+def _made(make: Callable[[int], Device], work: Work) -> Device:
+    return make(_domid(work))
 
 
 def _domid(work: Work) -> int:

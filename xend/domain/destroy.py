@@ -1,7 +1,6 @@
 """domain.destroy, and the end of a domain that died by itself."""
 
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import attrs
@@ -9,15 +8,14 @@ import trio
 
 from xenclient.store.aio import Client
 from xend.device.device import Device
-from xend.device.nodes import value
-from xend.device.plug import Plug
+from xend.device.nodes import children, texts
+from xend.device.plug import plug_of
 from xend.domain import nodes
 from xend.domain.create import destroy_domain
 from xend.host import Host
 from xend.hypervisor import HypervisorError
 from xend.operation.steps import Plan, Step, Work
 from xend.refusals import explained
-from xenstore.errors import ENOENT
 
 #: How long a dying domain is waited for, in seconds; somebody may have its pages mapped.
 GONE_SECONDS = 10.0
@@ -63,7 +61,7 @@ class Destruction:
         """
         steps = [Step("pause it", self.pause, on_failure="go on")]
         for device in self.devices:
-            steps += Plug(self.host, device.name, partial(_same, device)).detach()
+            steps += plug_of(self.host, device).detach()
         return [
             *steps,
             Step("end its console", self.end_console),
@@ -113,19 +111,13 @@ class Destruction:
         return info is not None and info.uuid == self.uuid
 
 
-def _same(device: Device, work: Work) -> Device:
-    return device
-
-
 async def devices_in_store(store: Client, domid: int) -> list[Device]:
     """All vifs and vbds of a domain, from the toolstack's own copy, which no guest can write (XSA-175)."""
     top = f"/libxl/{domid}/device"
     devices = []
     for kind in ("vbd", "vif"):
-        for devid in await _names(store, f"{top}/{kind}"):
-            values = await store.together(*(value(f"{top}/{kind}/{devid}/{key}") for key in KEYS))
-            found = dict(zip(KEYS, values, strict=True))
-            keys = {key: text.decode("utf-8", "replace") for key, text in found.items() if text is not None}
+        for devid in await children(store, f"{top}/{kind}"):
+            keys = await texts(store, f"{top}/{kind}/{devid}", KEYS)
             if devid.isdigit() and "backend" in keys:
                 devices.append(_device(kind, domid, int(devid), keys))
     return devices
@@ -146,10 +138,3 @@ def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:
         script=keys.get("script"),
         interface=f"vif{domid}.{devid}" if kind == "vif" else None,  # NetBSD's scripts are not told it
     )
-
-
-async def _names(store: Client, path: str) -> list[str]:
-    try:
-        return await store.directory(path)
-    except ENOENT:
-        return []

@@ -9,6 +9,7 @@ import traceback
 import uuid as uuids
 from typing import Any
 
+import attrs
 import trio
 
 from xenclient.store.errors import ClientError
@@ -22,7 +23,6 @@ from xend.domain.restart import (
     dump_plan,
     free_name,
     restart_plan,
-    restarted_source,
     soft_reset_plan,
 )
 from xend.errors import XendError
@@ -33,8 +33,6 @@ from xend.operation.running import Operation
 from xend.operation.steps import Plan
 from xend.refusals import explained
 from xenstore.errors import XenstoreError
-
-import attrs  # isort: skip
 
 #: How often all domains are looked at without having been told: a lost notification must not leave one.
 LOOK_SECONDS = 20.0
@@ -132,9 +130,10 @@ class Keeper:
         freed, self._freed = self._freed, {}
         found = (self._host.domains.with_lock(lock) for lock in freed)
         for domain in {each.uuid: each for each in found if each is not None}.values():
-            await self._look_at(domain, await self._host.hypervisor.domain(domain.domid))
+            await self._look_at(domain, None)
 
     async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
+        """Act on what has become of it; info: what was heard of it, None: nothing."""
         if _is_well(domain, info) or self._must_wait(domain) or self._is_others(domain):
             return
         try:
@@ -148,7 +147,7 @@ class Keeper:
     def _is_others(self, domain: Domain) -> bool:
         """Whether an operation works on it, or it is no longer the one that is known."""
         is_known = self._host.domains.by_uuid(domain.uuid) is domain
-        return not is_known or any(self._operations.on_domain(lock) for lock in domain.locks)
+        return not is_known or self._operations.holder(domain.locks) is not None
 
     async def _look_after(self, domain: Domain, info: DomainInfo | None) -> None:
         if info is not None and info.uuid != domain.uuid:
@@ -186,7 +185,6 @@ class Keeper:
                 "domain", what, domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=event
             )
         facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
-        facts["why"] = event
         match action:
             case "preserve":
                 domain.seen_shutdown = True
@@ -207,9 +205,8 @@ class Keeper:
         keep_old = free_name(host, domain.name) if action == "rename-restart" else None
         new_uuid = str(uuids.UUID(int=host.random.getrandbits(128), version=4)) if keep_old else None
         facts = {
-            "source": attrs.asdict(restarted_source(host, domain, new_uuid)),
+            "source": attrs.asdict(attrs.evolve(domain.source, uuid=new_uuid or domain.uuid)),
             "old": old,
-            "reason": None,
             "restarts": restarts,
             "wait_s": wait_s,
             "dump": dump_path(host, domain.name) if action == "coredump-restart" else None,
@@ -224,7 +221,7 @@ class Keeper:
 
 
 def _is_well(domain: Domain, info: DomainInfo | None) -> bool:
-    """Whether there is nothing to do for it."""
+    """Whether there is nothing to do for it, for all that was heard."""
     if info is None or info.uuid != domain.uuid or info.is_dying:
         return False
     return domain.seen_shutdown or not info.is_shutdown

@@ -7,7 +7,6 @@ import os
 import re
 from typing import Any
 
-import attrs
 import trio
 
 from xend.domain import nodes
@@ -39,7 +38,7 @@ def brake(domain: Domain, now: float) -> tuple[int, float]:
 
 
 def restart_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {source, old: facts of destroy, reason, restarts, wait_s, dump, keep_old}."""
+    """For {source, old: facts of destroy, restarts, wait_s, dump, keep_old}."""
     return Plan(
         kind="domain.restart",
         domain=facts["old"]["name"],
@@ -50,7 +49,7 @@ def restart_plan(host: Host, facts: dict[str, Any]) -> Plan:
 
 
 def dump_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """coredump-destroy, for facts of destroy and {reason, dump}."""
+    """coredump-destroy, for facts of destroy and {dump}."""
     destruction = Destruction(host, facts)
     steps = [
         dump_step(host, facts["domid"], facts["dump"]),
@@ -124,14 +123,6 @@ def free_name(host: Host, name: str) -> str:
     while host.domains.by_name(f"{name}-{number}") is not None:
         number += 1
     return f"{name}-{number}"
-
-
-def restarted_source(host: Host, domain: Domain, new_uuid: str | None) -> Source:
-    """What the new domain is made of."""
-    source = attrs.evolve(domain.source)
-    if new_uuid is not None:
-        source.uuid = new_uuid
-    return source
 
 
 def soft_reset_plan(host: Host, facts: dict[str, Any]) -> Plan:

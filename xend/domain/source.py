@@ -47,8 +47,7 @@ class Source:
             self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
         )
         vifs = [
-            attrs.evolve(vif, mac=vif.mac or mac, devid=index if vif.devid is None else vif.devid)
-            for index, (vif, mac) in enumerate(zip(config.vifs, self.macs, strict=True))
+            attrs.evolve(vif, mac=vif.mac or mac) for vif, mac in zip(config.vifs, self.macs, strict=True)
         ]
         config = attrs.evolve(config, uuid=self.uuid, vifs=vifs, name=self.renamed or config.name)
         for change in self.changes:
@@ -87,7 +86,7 @@ def vif_of(spec: str) -> VifConfig:
 
 
 def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfig]]) -> None:
-    """See that nobody else has a disk in a way that would ruin it: `others` are (domain, disk).
+    """See that nobody else has a disk in a way that would ruin it: `others` are its users, (domain, disk).
 
     Raises:
         XendError: busy.
@@ -95,7 +94,7 @@ def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfi
     if disk.mode == "w!" or disk.target is None:
         return
     for other, theirs in others:
-        if theirs.target == disk.target and "w" in (disk.mode, theirs.mode[0]):
+        if "w" in (disk.mode, theirs.mode[0]):
             how = "writes to it" if theirs.mode.startswith("w") else "reads it"
             raise XendError(
                 "busy",

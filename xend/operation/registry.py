@@ -106,7 +106,11 @@ class Operations:
         self.check_free(locks)
         operation = self._enter(self._new_id(), plan, key, self._wall_clock())
         operation.locks = list(locks)
-        self._begin(operation, 0)
+        assert self._nursery is not None
+        self._lock(operation)
+        self._write(operation)
+        self._publish("started", operation)
+        self._nursery.start_soon(operation.run)
         return operation
 
     def stop(self) -> None:
@@ -171,13 +175,6 @@ class Operations:
             self._by_key[key] = operation
         return operation
 
-    def _begin(self, operation: Operation, first: int) -> None:
-        assert self._nursery is not None
-        self._lock(operation)
-        self._write(operation)
-        self._publish("started", operation)
-        self._nursery.start_soon(operation.run, first)
-
     def _lock(self, operation: Operation) -> None:
         for lock in operation.locks:
             self._locks[lock] = operation
@@ -209,12 +206,14 @@ class Operations:
         }
         try:
             self._records.write(operation.id, fields)
-        except OSError as error:
-            if operation.state in ("running",):
+        except OSError as refusal:
+            if operation.state == "running":
                 raise XendError(
-                    "internal", f"cannot record the operation: {error.strerror}", cause=str(error.filename)
-                ) from error
-            self._log(f"operation {operation.id}: cannot be recorded: {error}")
+                    "internal",
+                    f"cannot record the operation: {refusal.strerror}",
+                    cause=str(refusal.filename),
+                ) from refusal
+            self._log(f"operation {operation.id}: cannot be recorded: {refusal}")
 
     def _new_id(self) -> str:
         """Rises with time, even if xend was restarted; all have the same length, so that they sort."""

@@ -78,17 +78,15 @@ class Operation:
                 await self._fail(XendError("cancelled", f"{self.plan.kind} was cancelled"), "cancelled")
         self._end("done" if self.error is None else self.state)
 
-    async def undo(self, last: int, down_to: int = 0) -> bool:
-        """Undo the steps from `last` down to `down_to`; False: something of them could not be."""
-        whole = True
+    async def undo(self, last: int, down_to: int = 0) -> None:
+        """Undo the steps from `last` down to `down_to`; what cannot be is logged."""
         for index in range(last, down_to - 1, -1):
             step = self.plan.steps[index]
             if step.undo is None:
                 continue
             self.step = index
             self.on_change(self, "undoing")
-            whole = await self._undo(step) and whole
-        return whole
+            await self._undo(step)
 
     def end_undone(self, error: XendError) -> None:
         """It was undone after a crash."""
@@ -111,6 +109,17 @@ class Operation:
             "error": None if self.error is None else self.error.as_map(),
             "result": self.result() if self.state == "done" else None,
         }
+
+    async def outcome(self) -> dict[str, Any]:
+        """What its call is answered with, once it has ended.
+
+        Raises:
+            XendError: why it failed.
+        """
+        await self.ended.wait()
+        if self.error is not None:
+            raise self.error
+        return self.result()
 
     def result(self) -> dict[str, Any]:
         """What its call is answered with."""
@@ -140,15 +149,13 @@ class Operation:
         await self.undo(self.step)
         self.state = state
 
-    async def _undo(self, step: Step) -> bool:
+    async def _undo(self, step: Step) -> None:
         assert step.undo is not None
         try:
             with trio.CancelScope(shield=True), trio.fail_after(UNDO_SECONDS):
                 await step.undo(self.work)
         except (XendError, trio.TooSlowError) as error:
             self.log(f"{self.plan.domain}: could not undo '{step.name}': {error or 'took too long'}")
-            return False
-        return True
 
     def _end(self, state: State) -> None:
         self.state = state

@@ -30,6 +30,11 @@ class Program:
         with suppress(OSError):
             os.write(2, os.fsencode(f"{self.name}: {line}\n"))
 
+    def tell(self, failure: str | None) -> None:
+        """What `detach` returns, for one that stays in the foreground: why it never served, if so."""
+        if failure is not None:
+            self.say(failure)
+
     def to_syslog(self, line: str) -> None:
         """One line into the system log; bytes that are no text show as escapes."""
         syslog.syslog(syslog.LOG_NOTICE, line.encode("utf-8", "backslashreplace").decode())
@@ -108,6 +113,13 @@ def notify_supervisor(state: str) -> None:
     # A supervisor that is gone does not miss it.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
         sock.sendto(state.encode(), address)
+
+
+def first_error(error: BaseException) -> BaseException:
+    """An error itself, or the first of those that tasks raised together."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def internal_error(error: BaseException) -> str:

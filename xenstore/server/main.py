@@ -39,16 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _failpoint.arm(*options.failpoint)
     if options.live_update and not options.foreground:
         PROGRAM.keep_log()
-        return _run(options, PROGRAM.to_syslog, _unless_none(PROGRAM.to_syslog))
+        return _run(
+            options, PROGRAM.to_syslog, lambda failure: PROGRAM.to_syslog(failure) if failure else None
+        )
     if not options.foreground:
         return _run(options, PROGRAM.to_syslog, PROGRAM.detach(print_pid=options.print_pid))
     if options.print_pid:
         print(os.getpid(), flush=True)
-    return _run(options, PROGRAM.say, _unless_none(PROGRAM.say))
-
-
-def _unless_none(say: Callable[[str], object]) -> Callable[[str | None], object]:
-    return lambda failure: None if failure is None else say(failure)
+    return _run(options, PROGRAM.say, PROGRAM.tell)
 
 
 def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
