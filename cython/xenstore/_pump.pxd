@@ -53,6 +53,7 @@ cdef class Pump:
     cdef readonly int connections      # client sockets held
     cdef readonly bint busy            # the last turn found something to do
     cdef public object log             # callable(str): what went wrong with one connection
+    cdef object clock                  # callable() -> float: seconds; None: the monotonic clock
     cdef poller poller
     cdef bint closed
     cdef list table                    # table[fd]: a Watched or None
@@ -60,12 +61,13 @@ cdef class Pump:
     cdef object continued              # deque of connections whose sessions hold requests beyond their budget
     cdef list paused                   # listeners out of descriptors
     cdef bint exhausted                # the log knows that descriptors ran out
-    cdef double accept_again           # when those are tried again, on the monotonic clock
-    cdef double due                    # when store.tick() is, on the same clock; infinity: never
+    cdef double accept_again           # when those are tried again, by the clock
+    cdef double due                    # when store.tick() is, by the clock; infinity: never
     cdef char buffer[65536]
 
     cpdef double pause(self) except -1
     cdef bint turn_once(self, double longest) except -1
+    cdef double time(self) except? -1
     cdef int limit_ms(self, double longest) except -2
     cdef int dispatch(self, poller_event *events, int count, list called) except -1
     cdef int serve(self, Connection connection, int ready, int budget) except -1

@@ -95,7 +95,8 @@ cdef class Pump:
     """The client sockets of one store, and what else must be waited for beside them.
 
     Everything happens in `turn`, in the thread that calls it.  What goes wrong inside one session closes
-    that connection with a line to `log` (a callable; standard error to begin with) and no other.
+    that connection with a line to `log` (a callable; standard error to begin with) and no other.  `clock` tells
+    the seconds (None: the system's monotonic clock); another one is for who waits by it, not in `turn`.
 
     Raises:
         ValueError: `poller` is none of `pollers()`.
@@ -107,7 +108,7 @@ cdef class Pump:
         self.due = INFINITY
         self.accept_again = INFINITY
 
-    def __init__(self, Store store not None, poller=None):
+    def __init__(self, Store store not None, poller=None, clock=None):
         names = pollers()
         if poller is not None and poller not in names:
             raise ValueError(f"poller {poller!r} is not available; there is {', '.join(names)}")
@@ -117,7 +118,8 @@ cdef class Pump:
             raise OSError(errno, os.strerror(errno), f"poller {poller or names[0]}")
         self.closed = False
         self.store = store
-        store.now = monotonic()
+        self.clock = clock
+        store.now = self.time()
         self.log = _to_stderr
         self.table = []
         self.continued = deque()
@@ -216,7 +218,7 @@ cdef class Pump:
             return 0.0
         if self.due == INFINITY and self.accept_again == INFINITY:
             return INFINITY
-        return max(0.0, min(self.due, self.accept_again) - monotonic())
+        return max(0.0, min(self.due, self.accept_again) - self.time())
 
     def turn(self, timeout=None):
         """One bounded turn: waits at most `timeout` seconds (None: until something happens), then drains.
@@ -248,7 +250,7 @@ cdef class Pump:
                 raise OSError(error, os.strerror(error))
             PyErr_CheckSignals()
             count = 0
-        self.store.now = monotonic()
+        self.store.now = self.time()
         self.busy = count > 0 or bool(self.continued)
         if self.store.now >= self.due:
             self.tick()
@@ -278,6 +280,9 @@ cdef class Pump:
         self.paused = []
         self.accept_again = INFINITY
         poller_close(&self.poller)
+
+    cdef double time(self) except? -1:
+        return monotonic() if self.clock is None else self.clock()
 
     cdef int limit_ms(self, double longest) except -2:
         """How long the wait may take, in milliseconds rounded up; -1: for ever."""
@@ -447,7 +452,7 @@ cdef class Pump:
             self.log(f"cannot accept clients, retrying as others leave: {os.strerror(error)}")
         self.watch(listener, 0)
         self.paused.append(listener)
-        self.accept_again = monotonic() + ACCEPT_RETRY_SECONDS
+        self.accept_again = self.time() + ACCEPT_RETRY_SECONDS
         return 0
 
     cdef int resume_accepting(self) except -1:

@@ -5,7 +5,7 @@ they are as synchronous as memory.  What chance there is comes from the seed, so
 gives the same trace, one line per event.
 """
 
-import math
+import gc
 import random
 import shutil
 import tempfile
@@ -277,17 +277,24 @@ class World:
 
 
 async def _serve(pump: Pump) -> None:
-    """Turns the pump whenever there is something; whole seconds, as its clock is not the world's."""
+    """Turns the pump whenever there is something."""
     while True:
         pause = pump.pause()
         if pause > 0:
-            with trio.move_on_after(math.ceil(pause) if pause < math.inf else pause):
+            with trio.move_on_after(pause):
                 await trio.lowlevel.wait_readable(pump.fileno())
         else:
             await trio.lowlevel.checkpoint()
         pump.turn(0)
         while pump.busy:
             pump.turn(0)
+
+
+def _settle(pump: Pump) -> None:
+    """What the stores of earlier worlds left is freed before this one begins, as it costs the pump turns."""
+    gc.collect()
+    while not pump.pause():
+        pump.turn(0)
 
 
 def _furnish(directory: Path) -> None:
@@ -304,8 +311,6 @@ def _furnish(directory: Path) -> None:
 @asynccontextmanager
 async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
     """A world with xend running, and no domain but dom0."""
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # as pytest-trio does
-    trio_run._r.seed(seed)
     directory = Path(tempfile.mkdtemp(prefix="xend-world-"))
     _furnish(directory)
     made = World(seed=seed, directory=directory, hardware=Hardware(**hardware))
@@ -316,8 +321,9 @@ async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
             made._store = Store()
             rings = Rings(SimulatedPlatform(directory / "sim"), lambda line: None)
             made._store.hypervisor = rings
-            made._pump = Pump(made._store)
+            made._pump = Pump(made._store, clock=trio.current_time)
             stack.callback(made._pump.close)
+            _settle(made._pump)
             rings.start(made._store, made._pump)
             stack.callback(rings.stop)
             made._nursery = await stack.enter_async_context(trio.open_nursery())
@@ -342,5 +348,7 @@ def play(body: Callable[[World], Awaitable[None]], seed: int = 0, **hardware: An
             await body(made)
             assert not made.host.faults, made.host.faults
 
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # as pytest-trio does
+    trio_run._r.seed(seed)
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     return kept[0]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.server.clients import Client, read_request, settle, turns
 from xenstore._pump import Pump
-from xenstore.store import Session
+from xenstore.store import Session, Store
 from xenstore.wire import HEADER, MessageType, pack
 
 READ = MessageType.READ
@@ -197,6 +197,23 @@ def test_waiting_is_bounded_by_what_the_store_waits_for(pump: Pump) -> None:
     guest.close()
     settle(pump)
     assert pump.pause() == math.inf
+
+
+def test_time_is_what_its_clock_tells() -> None:
+    """What falls due by itself falls due by that clock, as fast as the test likes."""
+    clock = [100.0]
+    pump = Pump(Store(), clock=lambda: clock[0])
+    settle(pump)
+    guest = pump.store.open_session(5, False)
+    guest.feed(pack(MessageType.WATCH, b"/x\0t\0"))
+    pump.store.take_touched()
+    due = pump.pause()
+    assert due > 0
+    pump.turn(0)
+    assert pump.pause() == due
+    clock[0] += due
+    assert pump.pause() == 0.0
+    pump.close()
 
 
 def test_descriptors_are_closed_with_their_connection(pump: Pump) -> None:
