@@ -50,6 +50,25 @@ def test_a_device_of_another_toolstack_is_put_in_and_taken_out() -> None:
     play(body)
 
 
+def test_a_device_that_its_guest_closed_is_taken_out_once_it_shall_not_come_back() -> None:
+    """As a guest leaves it that shuts down: Closed, and only then told to go."""
+
+    async def body(world: World) -> None:
+        await begin(world)
+        device = disk(world)
+        await nodes.add(world.client, device)
+        await trio.sleep(5)
+        await world.client.write(f"{device.backend_path}/state", "6")
+        await trio.sleep(5)
+        assert await world.client.exists(device.backend_path)
+        await world.client.write(f"{device.backend_path}/online", "0")
+        await trio.sleep(5)
+        assert [call[1] for call in world.scripts.calls] == ["add", "remove"]
+        assert not await world.client.exists(device.backend_path)
+
+    play(body)
+
+
 def test_devices_that_are_there_already_are_put_in() -> None:
     async def body(world: World) -> None:
         device = disk(world)

@@ -37,13 +37,16 @@ def steps(method: str) -> list[str]:
 CREATE, DESTROY = steps("domain.create"), steps("domain.destroy")
 
 
-def at(kind: str, step: str, then: Callable[[], object]) -> Callable[[Operation], object]:
-    """An `on_step` that calls `then()` before a step of the example's, once."""
+def at(
+    kind: str, step: str | int, then: Callable[[], object], domain: str = "example"
+) -> Callable[[Operation], object]:
+    """An `on_step` that calls `then()` before a step of a domain's operation, by name or index, once."""
     done: list[bool] = []
 
     def on_step(operation: Operation) -> None:
         plan = operation.plan
-        is_it = plan.kind == kind and plan.domain == "example" and plan.steps[operation.step].name == step
+        is_it = plan.kind == kind and plan.domain == domain
+        is_it = is_it and step in (operation.step, plan.steps[operation.step].name)
         if is_it and operation.state == "running" and not done:
             done.append(True)
             then()

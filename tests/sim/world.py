@@ -63,7 +63,8 @@ class Scripts:
     Attributes:
         store: whose nodes they write.
         calls: argv of each.
-        behaviours: by file name; "connect" where there is none.
+        behaviours: by file name: "fail", "fail once" (as it puts in), "hang", "nothing"; "connect" where
+            there is none.
     """
 
     store: Client
@@ -73,9 +74,11 @@ class Scripts:
     async def run(self, argv: Sequence[str], environment: Mapping[str, str], seconds: float) -> ScriptOutcome:
         self.calls.append(list(argv))
         behaviour = self.behaviours.get(Path(argv[0]).name, "connect")
-        path = f"/local/domain/0/{environment['XENBUS_PATH']}"
+        path = environment["XENBUS_PATH"]
         put_in = argv[1] in ("add", "online")
-        if behaviour == "fail":
+        if behaviour == "fail once" and put_in:
+            del self.behaviours[Path(argv[0]).name]
+        if behaviour == "fail" or (behaviour == "fail once" and put_in):
             await self.store.write(f"{path}/hotplug-status", "error")
             await self.store.write(f"{path}/hotplug-error", "bridge xenbr0 does not exist")
             return ScriptOutcome(1, "looking for the bridge\nno such bridge")
@@ -122,12 +125,13 @@ class World:
         """Seconds since the world began."""
         return trio.current_time()
 
-    def connect_store(self) -> Client:
-        """A client of the store, to be entered."""
+    def connect_store(self, domid: int = 0) -> Client:
+        """A client of the store, to be entered; another domain's has its rights, and no more."""
 
         def opened() -> trio.abc.Stream:
             ours, theirs = trio.socket.socketpair()
-            self._pump.add(theirs.detach(), self._store.connect())
+            session = self._store.open_session(domid, False) if domid else self._store.connect()
+            self._pump.add(theirs.detach(), session)
             return trio.SocketStream(ours)
 
         return Client("the world's store", connect=opened)
@@ -241,9 +245,9 @@ class World:
         with suppress(HypervisorError):
             await self.host.destroy(domid)
 
-    async def start(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Have a task run until the world ends; returns once it has started."""
-        await self._nursery.start(function, *args)
+    async def start(self, function: Callable[..., Awaitable[object]], *args: object) -> Any:
+        """Have a task run until the world ends; returns what it has to say once it has started."""
+        return await self._nursery.start(function, *args)
 
     def soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Have something happen meanwhile."""

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import trio
 
+from xenclient.store.address import Address
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.backendd.coordinator import Coordinator
 from xend.device.runner import run_script
 from xend.host import PLATFORM, Settings
 from xend.log import Log
-from xend.options import Parser, UsageError, config_directory, store_path
+from xend.options import Parser, UsageError, config_directory
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program, StartError
+from xenstore.errors import XenstoreError
 
 PROGRAM = Program("xenbackendd")
 Report = Callable[[str | None], object]
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.pid_file:
                 stack.enter_context(pid_file(options.pid_file))
             trio.run(_serve, options, log, report)
-    except* (StartError, ClientError, OSError) as group:
+    except* (StartError, ClientError, XenstoreError, OSError) as group:
         failures.append(start.first_error(group))
     for failure in failures:
         report(str(failure))
@@ -66,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     add("-l", "--log-file", metavar="FILE", default="/var/log/xen/xenbackendd.log", help="(%(default)s)")
     add("-p", "--pid-file", metavar="FILE", help="holds the process id while it runs")
     add("-s", "--vbd-script", metavar="NAME", default="block", help="of disks that name none (%(default)s)")
-    add("--store", metavar="PATH", default=store_path(os.environ), help="xenstored's socket (%(default)s)")
+    add(
+        "--store",
+        metavar="PATH",
+        default=Address().where,
+        help="xenstored's socket, or where there is none the kernel's device (%(default)s)",
+    )
     add("--config-dir", metavar="DIR", default=config_directory(), help="has scripts/ (%(default)s)")
     add("--platform", choices=("linux", "netbsd"), default=PLATFORM, help="whose conventions scripts follow")
     return parser

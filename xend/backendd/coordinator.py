@@ -141,9 +141,9 @@ def _path(key: Key) -> str:
 
 
 def _key(path: str) -> Key | None:
-    """The device whose state changed; None: something else."""
+    """The device to look at; None: what changed says nothing of one."""
     match path.split("/"):
-        case ["backend", kind, domid, devid, "state"] if (
+        case ["backend", kind, domid, devid, "state" | "online"] if (
             kind in KINDS and domid.isdigit() and devid.isdigit()
         ):
             return kind, int(domid), int(devid)

@@ -16,6 +16,7 @@ from xend.device.nodes import texts
 from xend.device.vif import random_mac
 from xend.domain.attach import attach_plan, detach_plan, device_of
 from xend.domain.destroy import devices_in_store
+from xend.domain.serving import backend_domid, check_serving
 from xend.domain.source import check_sharing, disk_of, vif_of
 from xend.errors import XendError
 from xend.host import Host
@@ -90,8 +91,10 @@ class DeviceCalls:
             managed = target.own("attach a device to")
             if target.info.is_shutdown or target.info.is_dying:
                 raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
-            change = self._change(target, kind, spec)
-            device = device_of(self._host, target.domid, change)
+            change, backend = self._change(target, kind, spec)
+            serving = backend_domid(self._host, backend, kind)
+            await check_serving(self._host, serving, kind)
+            device = device_of(self._host, target.domid, change, serving)
             there = {(each.kind, each.devid) for each in await self._devices(target)}
             if (device.kind, device.devid) in there:
                 raise XendError(
@@ -102,8 +105,14 @@ class DeviceCalls:
                 )
             if kind == "vbd":
                 disk = disk_of(spec)
-                check_sharing(target.name, disk, self._host.domains.disk_users(disk.target))
-            facts = {"domid": target.domid, "name": managed.name, "uuid": managed.uuid, "change": change}
+                check_sharing(target.name, disk, self._host.domains.disk_users(disk))
+            facts = {
+                "domid": target.domid,
+                "name": managed.name,
+                "uuid": managed.uuid,
+                "change": change,
+                "backend_domid": serving,
+            }
             return attach_plan(self._host, facts), target.locks
 
         locks = (await self._targets.find(domain)).locks
@@ -135,17 +144,17 @@ class DeviceCalls:
         with explained("list its devices", target.name):
             return await devices_in_store(self._host.store, target.domid)
 
-    def _change(self, target: Target, kind: str, spec: str) -> Result:
-        """What attaching means for the configuration."""
+    def _change(self, target: Target, kind: str, spec: str) -> tuple[Result, str]:
+        """What attaching means for the configuration, and whose backend it asks for."""
         if kind == "vbd":
             disk = disk_of(spec)
-            return {"kind": kind, "spec": spec, "devid": disk.devid}
+            return {"kind": kind, "spec": spec, "devid": disk.devid}, disk.backend
         vif = vif_of(spec)
         assert target.managed is not None
         used = [each.devid for each in target.managed.config.vifs if each.devid is not None]
         devid = vif.devid if vif.devid is not None else next(n for n in range(len(used) + 1) if n not in used)
         mac = vif.mac or random_mac(self._host.random)
-        return {"kind": kind, "spec": spec, "mac": mac, "devid": devid}
+        return {"kind": kind, "spec": spec, "mac": mac, "devid": devid}, vif.backend
 
     async def _macs(self, devices: list[Device]) -> dict[int, str]:
         """Of interfaces, by devid, from the toolstack's own copy."""

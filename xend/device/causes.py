@@ -32,13 +32,17 @@ def likely(story: Story, live: Mapping[str, Any] | None, platform: str) -> str |
     live: its ends as `device.list` has them; None: it is gone.
     """
     back = {} if live is None else live["backend"]
+    served_by = story.device.served_by
+    if live is not None and story.device.backend_domid and not back:
+        return f"{served_by}, which served it, is gone, or has removed its backend"
     if story.error is not None and story.error["code"] == "script_failed":
+        if story.device.backend_domid:
+            return f"its script failed in {served_by}: see the log of xenbackendd (or xl devd) there"
         return _script(story, back, platform)
     backend = XenbusState.parse(back.get("state", "").encode() or None) if live else story.backend
     if backend in (XenbusState.INITIALISING, XenbusState.UNKNOWN) and story.error is not None:
-        return (
-            f"dom0's kernel has no driver {DRIVERS[platform][story.device.kind]}: load it, or another kernel"
-        )
+        driver = DRIVERS[platform][story.device.kind]
+        return f"{served_by}'s kernel has no driver {driver}: load it, or another kernel"
     if live is None or backend == XenbusState.CONNECTED:
         return None
     frontend = XenbusState.parse(live["frontend"].get("state", "").encode() or None)

@@ -44,6 +44,16 @@ class Device:
         """The toolstack's own copy, which neither guest nor backend can write (XSA-175, XSA-178)."""
         return f"/libxl/{self.domid}/device/{self.kind}/{self.devid}"
 
+    @property
+    def is_empty(self) -> bool:
+        """A CD drive without a disc: no script has anything to do with it."""
+        return self.kind == "vbd" and self.backend.get("params") == ""
+
+    @property
+    def served_by(self) -> str:
+        """Whose kernel has its backend, for people."""
+        return f"domain {self.backend_domid}" if self.backend_domid else "dom0"
+
     def error(self, code: str, message: str, **fields: object) -> XendError:
         """An error that names the device."""
         return XendError(code, f"{self.name}: {message}", device=self.name, **fields)

@@ -1,4 +1,4 @@
-"""What names stand for: of scripts, of backends' domains, of interfaces."""
+"""What names stand for: of scripts, of interfaces."""
 
 import os
 
@@ -9,22 +9,6 @@ from xend.host import Settings
 def interface_of(domid: int, devid: int, settings: Settings) -> str:
     """What dom0's kernel calls a vif's interface."""
     return f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"
-
-
-def domid_of_backend(backend: str, device: str) -> int:
-    """The domid of a configuration's backend.
-
-    Raises:
-        XendError: unsupported: it is another domain than dom0.
-    """
-    if backend in ("0", "Domain-0"):
-        return 0
-    raise XendError(
-        "unsupported",
-        f"{device}: its backend is {backend}; this xend coordinates those of Domain-0 only",
-        device=device,
-        hint="leave backend= out",
-    )
 
 
 def script_path(settings: Settings, name: str, device: str) -> str:

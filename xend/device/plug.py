@@ -11,7 +11,7 @@ from functools import partial
 
 import attrs
 
-from xend.device import nodes, scripts
+from xend.device import driver_domain, nodes, scripts
 from xend.device.causes import DRIVERS
 from xend.device.device import Device
 from xend.device.files import check_readable
@@ -106,6 +106,7 @@ class Plug:
 
     async def await_backend(self, work: Work) -> None:
         device, settings = self.device(work), self.host.settings
+        driver = DRIVERS[settings.platform][device.kind]
         try:
             await self.host.backends.wait(work, device, APPEARED, settings.init_seconds)
         except XendError as error:
@@ -114,20 +115,31 @@ class Plug:
                 "device_failed",
                 f"its backend is {state} after {settings.init_seconds:g} s, InitWait (2) was expected",
                 waited_s=settings.init_seconds,
-                hint=f"is the driver {DRIVERS[settings.platform][device.kind]} in dom0's kernel?",
+                hint=f"is the driver {driver} in {device.served_by}'s kernel?",
             ) from error
 
     async def run_script(self, work: Work) -> None:
+        device = self.device(work)
         with explained(f"run the script of {self.name}"):
-            await scripts.plug(self.host, work, self.device(work))
+            if device.backend_domid:
+                await driver_domain.await_script(self.host, work, device)
+            elif not device.is_empty:
+                await scripts.plug(self.host, work, device)
 
     async def run_remove_script(self, work: Work) -> None:
+        device = self.device(work)
         with explained(f"run the script of {self.name}"):
-            await scripts.unplug(self.host, work, self.device(work))
+            if device.backend_domid:
+                await driver_domain.await_removal(self.host, work, device)
+            elif not device.is_empty:
+                await scripts.unplug(self.host, work, device)
 
     async def unplug(self, work: Work) -> None:
         await self.close(work)
-        await self.run_remove_script(work)
+        try:
+            await self.run_remove_script(work)
+        except XendError as error:  # its nodes go nevertheless
+            self.host.log(str(error))
 
     async def close_politely(self, work: Work) -> None:
         """The guest is asked to let go of it.
@@ -176,7 +188,7 @@ class Plug:
                 "device_failed",
                 f"its backend is {state} {seconds:g} s after its frontend was taken away, it does not close",
                 waited_s=seconds,
-                hint="see what dom0's kernel says of it",
+                hint=f"see what {device.served_by}'s kernel says of it",
             ) from error
 
     async def remove(self, work: Work) -> None:
@@ -199,9 +211,13 @@ def plug_of(host: Host, device: Device) -> Plug:
 def check(device: Device) -> None:
     """See that a device's script can be run, and its image be read where the script takes it for a file.
 
+    What a driver domain has is not looked at.
+
     Raises:
         XendError: script_failed, bad_image.
     """
+    if device.backend_domid:
+        return
     if device.script is not None:
         scripts.check(device.script, device.name)
     params = device.backend.get("params")

@@ -2,7 +2,7 @@
 
 from xend.config import DiskConfig
 from xend.device.device import Device
-from xend.device.paths import domid_of_backend, script_path
+from xend.device.paths import script_path
 from xend.errors import XendError
 from xend.host import Settings
 
@@ -10,8 +10,8 @@ from xend.host import Settings
 BLOCK = "block"
 
 
-def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
-    """The device of a configuration.
+def vbd_device(domid: int, config: DiskConfig, settings: Settings, *, backend_domid: int = 0) -> Device:
+    """The device of a configuration, whose backend is in `backend_domid`.
 
     Raises:
         XendError: its backend is none that runs here; the script is none of the script directory's.
@@ -25,9 +25,10 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings) -> Device:
             device=name,
             hint="use a raw image (format=raw) or a block device",
         )
-    backend_domid = domid_of_backend(config.backend, name)
     script = script_path(settings, config.script or BLOCK, name)
-    params = "" if config.target is None else settings.guest_file(config.target)
+    params = config.target or ""
+    if params and not backend_domid:
+        params = settings.guest_file(params)
     device_type = "cdrom" if config.is_cdrom else "disk"
     discard = {} if config.is_cdrom else {"discard-enable": str(int(config.discard is not False))}
     return Device(

@@ -4,7 +4,7 @@ import random
 
 from xend.config import VifConfig
 from xend.device.device import Device
-from xend.device.paths import domid_of_backend, interface_of, script_path
+from xend.device.paths import interface_of, script_path
 from xend.host import Settings
 
 
@@ -13,15 +13,15 @@ def random_mac(chance: random.Random) -> str:
     return "00:16:3e:" + ":".join(f"{byte:02x}" for byte in chance.randrange(1 << 23).to_bytes(3, "big"))
 
 
-def vif_device(domid: int, config: VifConfig, settings: Settings) -> Device:
-    """The device of a configuration whose mac and devid are known.
+def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_domid: int = 0) -> Device:
+    """The device of a configuration whose mac and devid are known; its backend is in `backend_domid`.
 
     Raises:
         XendError: the script is none of the script directory's.
     """
     assert config.devid is not None
     assert config.mac is not None
-    devid, backend_domid = config.devid, domid_of_backend(config.backend, f"vif {config.devid}")
+    devid = config.devid
     name = f"vif {devid}"
     script = script_path(settings, config.script or "vif-bridge", name)
     optional = {

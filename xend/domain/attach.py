@@ -13,29 +13,29 @@ from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
 
 
-def device_of(host: Host, domid: int, change: dict[str, Any]) -> Device:
-    """The device of a change of Source.changes.
+def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int) -> Device:
+    """The device of a change of Source.changes, whose backend is in `backend_domid`.
 
     Raises:
         XendError: bad_config, unsupported.
     """
     if change["kind"] == "vbd":
-        return vbd_device(domid, disk_of(change["spec"]), host.settings)
+        return vbd_device(domid, disk_of(change["spec"]), host.settings, backend_domid=backend_domid)
     vif = attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=change["devid"])
-    return vif_device(domid, vif, host.settings)
+    return vif_device(domid, vif, host.settings, backend_domid=backend_domid)
 
 
 def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {domid, name, uuid, change}."""
-    device = device_of(host, facts["domid"], facts["change"])
+    """For {domid, name, uuid, change, backend_domid}."""
+    device = device_of(host, facts["domid"], facts["change"], facts.get("backend_domid", 0))
     plug = plug_of(host, device)
 
     async def check(work: Work) -> None:
         await plug.check(work)
         work.result |= {"device": device.name, "devid": device.devid}
 
-    async def remember(work: Work) -> None:
-        _change(host, facts, facts["change"])
+    async def remember_it(work: Work) -> None:
+        remember(host, facts["uuid"], facts["change"])
 
     return Plan(
         kind="device.attach",
@@ -44,7 +44,7 @@ def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
         steps=[
             Step(f"{device.name}: check what it needs", check),
             *plug.attach(),
-            Step(f"{device.name}: remember it", remember),
+            Step(f"{device.name}: remember it", remember_it),
         ],
         on_crash="undo",
     )
@@ -55,8 +55,8 @@ def detach_plan(host: Host, facts: dict[str, Any]) -> Plan:
     device = Device(**facts["device"])
     plug = plug_of(host, device)
 
-    async def remember(work: Work) -> None:
-        _change(host, facts, {"kind": device.kind, "devid": device.devid})
+    async def forget_it(work: Work) -> None:
+        remember(host, facts["uuid"], {"kind": device.kind, "devid": device.devid})
         work.result |= {"device": device.name, "devid": device.devid}
 
     return Plan(
@@ -65,13 +65,14 @@ def detach_plan(host: Host, facts: dict[str, Any]) -> Plan:
         facts=facts,
         steps=[
             *(plug.detach() if facts["force"] else plug.detach_politely()),
-            Step(f"{device.name}: forget it", remember),
+            Step(f"{device.name}: forget it", forget_it),
         ],
         on_crash="resume",
     )
 
 
-def _change(host: Host, facts: dict[str, Any], change: dict[str, Any]) -> None:
-    domain = host.domains.by_uuid(facts["uuid"])
+def remember(host: Host, uuid: str, change: dict[str, Any]) -> None:
+    """A change of Source.changes is part of a domain's configuration from now on; once, if done again."""
+    domain = host.domains.by_uuid(uuid)
     if domain is not None and change not in domain.source.changes[-1:]:
         host.domains.change(domain, change)

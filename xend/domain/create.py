@@ -15,12 +15,16 @@ from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain import nodes
 from xend.domain.registry import Domain
+from xend.domain.serving import backend_domid, check_serving
 from xend.domain.source import Source, check_sharing
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
 from xend.operation.steps import Action, Plan, Step, Work
 from xend.refusals import explained
+
+#: Makes a device: (domid, backend_domid=).
+Maker = Callable[..., Device]
 
 
 def create_plan(host: Host, facts: dict[str, Any]) -> Plan:
@@ -74,16 +78,18 @@ class Creation:
 
     def plugs(self) -> list[Plug]:
         """One for each device."""
-        return [Plug(self.host, name, partial(_made, make)) for name, make in self._makers()]
+        return [Plug(self.host, name, partial(_made, name, make)) for name, _, make in self._makers()]
 
-    def _makers(self) -> list[tuple[str, Callable[[int], Device]]]:
-        """Name and maker of each device, by domid; disks before interfaces, as libxl has it."""
+    def _makers(self) -> list[tuple[str, str, Maker]]:
+        """Name, backend's domain and maker of each device; disks before interfaces, as libxl has it."""
         settings = self.host.settings
-        makers: list[tuple[str, Callable[[int], Device]]] = []
+        makers: list[tuple[str, str, Maker]] = []
         for disk in self.config.disks:
-            makers.append((f"vbd {disk.name}", partial(vbd_device, config=disk, settings=settings)))
+            make: Maker = partial(vbd_device, config=disk, settings=settings)
+            makers.append((f"vbd {disk.name}", disk.backend, make))
         for vif in self.config.vifs:
-            makers.append((f"vif {vif.devid}", partial(vif_device, config=vif, settings=settings)))
+            make = partial(vif_device, config=vif, settings=settings)
+            makers.append((f"vif {vif.devid}", vif.backend, make))
         return makers
 
     # --- steps --------------------------------------------------------------------------------------------
@@ -93,10 +99,11 @@ class Creation:
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
                 check_readable(what, self.host.settings.guest_file(path))
-        for _, make in self._makers():
-            check(make(0))
+        work.facts["backends"] = await self._serving()
+        for name, _, make in self._makers():
+            check(make(0, backend_domid=work.facts["backends"][name]))
         for disk in self.config.disks:
-            check_sharing(self.config.name, disk, self.host.domains.disk_users(disk.target, self.source.uuid))
+            check_sharing(self.config.name, disk, self.host.domains.disk_users(disk, self.source.uuid))
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
         if info.free_memory_kib < self.config.memory_kib:
@@ -105,6 +112,14 @@ class Creation:
                 f"it needs {self.config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free",
                 hint="destroy a domain, or give one less memory: xl mem-set",
             )
+
+    async def _serving(self) -> dict[str, int]:
+        """The domid of each device's backend, by the device's name; they are the operation's from now on."""
+        domids = {name: backend_domid(self.host, backend, name) for name, backend, _ in self._makers()}
+        with self._explained("look at the domains of its backends"):
+            for name, domid in domids.items():
+                await check_serving(self.host, domid, name)
+        return domids
 
     async def create(self, work: Work) -> None:
         blueprint = Blueprint(
@@ -219,8 +234,8 @@ async def _nothing(work: Work) -> None:
     """What it did goes with the domain."""
 
 
-def _made(make: Callable[[int], Device], work: Work) -> Device:
-    return make(_domid(work))
+def _made(name: str, make: Maker, work: Work) -> Device:
+    return make(_domid(work), backend_domid=work.facts.get("backends", {}).get(name, 0))
 
 
 def _domid(work: Work) -> int:

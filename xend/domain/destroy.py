@@ -22,7 +22,7 @@ GONE_SECONDS = 10.0
 #: How often it is looked at when nothing says that it has gone.
 LOOK_SECONDS = 1.0
 #: What is read of a device.
-KEYS = ("backend", "script", "dev", "gatewaydev")
+KEYS = ("backend", "script", "dev", "gatewaydev", "params")
 
 
 async def destroy_facts(host: Host, domid: int, uuid: str, name: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:
         backend_domid=backend_domid,
         name=name,
         frontend={},
-        backend={"gatewaydev": keys["gatewaydev"]} if "gatewaydev" in keys else {},
+        backend={key: keys[key] for key in ("gatewaydev", "params") if key in keys},
         script=keys.get("script"),
         interface=f"vif{domid}.{devid}" if kind == "vif" else None,  # NetBSD's scripts are not told it
     )

@@ -114,16 +114,18 @@ class Domains:
         self._by_name[name] = domain
         self.save(domain)
 
-    def disk_users(self, target: str | None, but: str = "") -> list[tuple[str, DiskConfig]]:
-        """The disks that are this file or device, of all domains but the one with this UUID, each with its
-        domain's name."""
-        users = self._by_target.get(target or "", ())
+    def disk_users(self, wanted: DiskConfig, but: str = "") -> list[tuple[str, DiskConfig]]:
+        """The disks that are the same file or device, of all domains but the one with this UUID.
+
+        Each with its domain's name.  Those of a driver domain named in two ways count as two.
+        """
+        users = self._by_target.get(wanted.target or "", ())
         return [
             (each.name, disk)
             for each in users
             if each.uuid != but
             for disk in each.config.disks
-            if disk.target == target
+            if (disk.target, disk.backend) == (wanted.target, wanted.backend)
         ]
 
     def change(self, domain: Domain, change: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ class Operation:
     async def _run(self, first: int) -> None:
         try:
             with self._scope:
-                await self._do_all(first)
+                self.error = await self._do_all(first)
         except XendError as error:
             await self._fail(error)
         except Exception as error:
@@ -76,6 +76,8 @@ class Operation:
         else:
             if self._cancelled and self._scope.cancelled_caught:
                 await self._fail(XendError("cancelled", f"{self.plan.kind} was cancelled"), "cancelled")
+        if self.error is not None and self.state == "running":
+            self.state = "failed"  # though all was done that could be
         self._end("done" if self.error is None else self.state)
 
     async def undo(self, last: int, down_to: int = 0) -> None:
@@ -125,7 +127,8 @@ class Operation:
         """What its call is answered with."""
         return {"operation": self.id, "domid": self.work.facts.get("domid"), **self.work.result}
 
-    async def _do_all(self, first: int) -> None:
+    async def _do_all(self, first: int) -> XendError | None:
+        """The first failure that did not keep it from going on."""
         failure: XendError | None = None
         for index in range(first, len(self.plan.steps)):
             step = self.plan.steps[index]
@@ -140,8 +143,7 @@ class Operation:
                     raise error from error.__cause__
                 self.log(f"{self.plan.domain}: {step.name}: {error}; going on")
                 failure = failure or error
-        if failure is not None:
-            raise failure
+        return failure
 
     async def _fail(self, error: XendError, state: State = "failed") -> None:
         self.state = "undoing"

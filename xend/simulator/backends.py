@@ -1,4 +1,4 @@
-"""dom0's kernel: it drives the backends of all domains over the one store ring of dom0's."""
+"""The backends that one kernel drives over its store ring: dom0's, or a driver domain's."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,46 +19,34 @@ _ROOT = "backend"
 Key = tuple[str, str, str]
 
 
-class Dom0Kernel:
-    """flavour: "linux" or "netbsd".  faults: words for all backends (xend.simulator.backend).
+class Drivers:
+    """A kernel's backend drivers.
 
-    begins_anew: the page was another kernel's, and a store may be serving it.
+    flavour: "linux" or "netbsd".  faults: words for all backends (xend.simulator.backend).
     """
 
-    def __init__(
-        self,
-        page: object,
-        channel: Channel,
-        fire: Callable[[], object],
-        flavour: str,
-        faults: str,
-        begins_anew: bool,
-    ) -> None:
-        gate = Gate()
-        gate.open()
-        self._inbox = Inbox()
-        self._store = StoreClient(page, channel, fire, self._inbox.put, gate)
+    def __init__(self, store: StoreClient, flavour: str, faults: str = "") -> None:
+        self._store = store
         self._flavour = flavour
         self._faults = faults
-        self._begins_anew = begins_anew
         self._backends: dict[Key, Backend] = {}
         #: Devices that are being looked at; True: to be looked at once more.
         self._busy: dict[Key, bool] = {}
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        if self._begins_anew:
-            await self._store.begin_anew()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._store.run)
-            await self._store.watch(_ROOT, _ROOT)
-            while True:
-                path, token = await self._inbox.take()
-                if token == _ROOT:
-                    await self._changed(nursery, path)
-                else:
-                    kind, domid, devid = token.removeprefix("frontend ").split("/")
-                    self._look_soon(nursery, (kind, domid, devid))
+    async def attend(self) -> None:
+        """Watch for devices."""
+        await self._store.watch(_ROOT, _ROOT)
+
+    async def handle(self, nursery: trio.Nursery, path: str, token: str) -> bool:
+        """Act on an event, in the nursery; False: it is not for backends."""
+        if token == _ROOT:
+            await self._changed(nursery, path)
+        elif token.startswith("frontend "):
+            kind, domid, devid = token.removeprefix("frontend ").split("/")
+            self._look_soon(nursery, (kind, domid, devid))
+        else:
+            return False
+        return True
 
     async def _changed(self, nursery: trio.Nursery, path: str) -> None:
         """Something at or below `backend` changed."""
@@ -107,3 +95,36 @@ class Dom0Kernel:
     async def _attempt(self, backend: Backend) -> None:
         with suppress(StoreError):  # the directory is going: the event of that comes next
             await backend.look()
+
+
+class Dom0Kernel:
+    """dom0's kernel, which does nothing else here.
+
+    begins_anew: the page was another kernel's, and a store may be serving it.
+    """
+
+    def __init__(
+        self,
+        page: object,
+        channel: Channel,
+        fire: Callable[[], object],
+        flavour: str,
+        faults: str,
+        begins_anew: bool,
+    ) -> None:
+        gate = Gate()
+        gate.open()
+        self._inbox = Inbox()
+        self._store = StoreClient(page, channel, fire, self._inbox.put, gate)
+        self._drivers = Drivers(self._store, flavour, faults)
+        self._begins_anew = begins_anew
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if self._begins_anew:
+            await self._store.begin_anew()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._store.run)
+            await self._drivers.attend()
+            while True:
+                await self._drivers.handle(nursery, *await self._inbox.take())

@@ -22,9 +22,11 @@ class Machine:
         set_memory: balloon to so many KiB, as far as its maximum and the host's memory allow; returns what it
             has then.
         shutdown: SCHEDOP_shutdown; the kernel does not come back from its next checkpoint.
+        watchdog: SCHEDOP_watchdog, as `Hypervisor.watchdog` has it.
         set_load: how much of one CPU it uses while it runs, from 0 to the number of its vCPUs.
         fire_store: notify the store.
         random: the guest's own source of randomness.
+        flavour: whose kernel it is, "linux" or "netbsd".
     """
 
     domid: int
@@ -34,6 +36,7 @@ class Machine:
     memory_kib: Callable[[], int]
     set_memory: Callable[[int], int]
     shutdown: Callable[[int], None]
+    watchdog: Callable[[int, int], int]
     set_load: Callable[[float], None]
     store_page: object
     store_channel: Channel
@@ -41,3 +44,4 @@ class Machine:
     console_page: object
     console_channel: Channel
     random: random.Random
+    flavour: str = "linux"

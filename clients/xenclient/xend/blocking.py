@@ -95,6 +95,8 @@ class Client:
     device_explain = _method(requests.device_explain)
     device_attach = _method(requests.device_attach)
     device_detach = _method(requests.device_detach)
+    device_insert = _method(requests.device_insert)
+    device_eject = _method(requests.device_eject)
     operations = _method(requests.operations)
     operation = _method(requests.operation)
     operation_wait = _method(requests.operation_wait)

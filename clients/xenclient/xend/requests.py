@@ -176,6 +176,33 @@ def device_detach(
     return _operation("device.detach", progress, domain=domain, deadline_s=deadline_s, **given)
 
 
+def device_insert(
+    domain: Domain,
+    device: str,
+    target: str,
+    *,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+    progress: Progress = None,
+) -> Request:
+    """Put a disc (a path in the backend's domain) into a CD drive: {operation, domid, device, devid}."""
+    given = {"device": device, "target": target, "dry_run": dry_run}
+    return _operation("device.insert", progress, domain=domain, deadline_s=deadline_s, **given)
+
+
+def device_eject(
+    domain: Domain,
+    device: str,
+    *,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+    progress: Progress = None,
+) -> Request:
+    """Empty a CD drive: {operation, domid, device, devid}."""
+    given = {"device": device, "dry_run": dry_run}
+    return _operation("device.eject", progress, domain=domain, deadline_s=deadline_s, **given)
+
+
 def operations() -> Request:
     """All operations that are known, as a list of maps."""
     return Request("operation.list")

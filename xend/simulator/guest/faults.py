@@ -1,4 +1,4 @@
-"""The list of faults that a simulated guest injects.
+"""The list of faults that a simulated guest injects, and of the roles it plays.
 
 They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that is not here is a panic:
 
@@ -11,14 +11,20 @@ They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that i
     crash-at=K        crashes when it would send its K-th store request, counting from 1
     reboot-at=K       reboots then
     poweroff-at=K     powers off then
+    watchdog=SECONDS  arms a watchdog timer as it boots, and never sets it again
     slow=SECONDS      each answer, to a control node or to a backend, takes so long
+    backends          no fault: its kernel drives the backends below its own home, as a driver domain's
+    driver-domain     no fault: the same, and it runs their scripts (xend.simulator.guest.scripts)
 """
 
 import attrs
 
 from xend.simulator.machine import CRASH, POWEROFF, REBOOT
 
-_FLAGS = ("never-answer", "jump-states", "hang-shutdown", "ack-only", "flood", "no-balloon")
+_FLAGS = (
+    "never-answer", "jump-states", "hang-shutdown", "ack-only", "flood", "no-balloon", "backends",
+    "driver-domain",
+)  # fmt: skip
 _ENDS = {"crash-at": CRASH, "reboot-at": REBOOT, "poweroff-at": POWEROFF}
 _SLOWEST_SECONDS = 86400.0
 
@@ -31,11 +37,13 @@ class Faults:
         words: those without a value.
         ends: (number of a request, reason) for each request that is not sent.
         slow_seconds: how long each answer takes.
+        watchdog_s: when its watchdog expires, in seconds from its boot; 0: it has none.
     """
 
     words: frozenset[str] = frozenset()
     ends: tuple[tuple[int, int], ...] = ()
     slow_seconds: float = 0.0
+    watchdog_s: int = 0
 
 
 def parse(command_line: str) -> Faults:
@@ -47,6 +55,7 @@ def parse(command_line: str) -> Faults:
     words: set[str] = set()
     ends: list[tuple[int, int]] = []
     slow = 0.0
+    watchdog_s = 0
     for parameter in command_line.split():
         if not parameter.startswith("sim="):
             continue
@@ -54,13 +63,20 @@ def parse(command_line: str) -> Faults:
             name, _, value = word.partition("=")
             if word in _FLAGS:
                 words.add(word)
-            elif name in _ENDS and value.isascii() and value.isdigit() and int(value) > 0:
-                ends.append((int(value), _ENDS[name]))
+            elif name in _ENDS and (number := _number(value)):
+                ends.append((number, _ENDS[name]))
+            elif name == "watchdog" and 0 < (number := _number(value)) <= _SLOWEST_SECONDS:
+                watchdog_s = number
             elif name == "slow":
                 slow = _seconds(word, value)
             else:
                 raise ValueError(f"sim={word}")
-    return Faults(frozenset(words), tuple(ends), slow)
+    return Faults(frozenset(words), tuple(ends), slow, watchdog_s)
+
+
+def _number(value: str) -> int:
+    """A number above 0; 0: it is none."""
+    return int(value) if value.isascii() and value.isdigit() else 0
 
 
 def _seconds(word: str, value: str) -> float:

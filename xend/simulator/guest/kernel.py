@@ -5,11 +5,13 @@ from contextlib import suppress
 
 import trio
 
+from xend.simulator.backends import Drivers
 from xend.simulator.guest.console import Console
 from xend.simulator.guest.control import Control
 from xend.simulator.guest.devices import Devices
 from xend.simulator.guest.faults import Faults, parse
 from xend.simulator.guest.frontend import Bus
+from xend.simulator.guest.scripts import Scripts
 from xend.simulator.guest.shell import Shell
 from xend.simulator.inbox import Inbox
 from xend.simulator.machine import CRASH, Machine
@@ -52,6 +54,8 @@ class Kernel:
             say(f"panic: the command line has an unknown word: {error}")
             self._machine.shutdown(CRASH)
             return
+        if self._faults.watchdog_s:
+            self._machine.watchdog(0, self._faults.watchdog_s)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._store.run)
             name = await self._greet()
@@ -64,8 +68,11 @@ class Kernel:
             if "flood" in self._faults.words:
                 self._machine.set_load(float(self._machine.vcpus))
                 nursery.start_soon(self._flood)
+            served = await self._serve_others()
             while True:
-                await control.handle(*await self._inbox.take())
+                path, token = await self._inbox.take()
+                if not any([await each.handle(nursery, path, token) for each in served]):
+                    await control.handle(path, token)
 
     async def _greet(self) -> str:
         """Say who this is; returns the domain's name."""
@@ -85,6 +92,17 @@ class Kernel:
         )
         devices = Devices(bus)
         return Control(self._machine, self._store, devices, self._inbox, self._faults, self._console.print)
+
+    async def _serve_others(self) -> list[Drivers | Scripts]:
+        """What a driver domain has besides."""
+        served: list[Drivers | Scripts] = []
+        if self._faults.words & {"backends", "driver-domain"}:
+            served.append(Drivers(self._store, self._machine.flavour))
+        if "driver-domain" in self._faults.words:
+            served.append(Scripts(self._store, self._machine.flavour, self._console.print))
+        for each in served:
+            await each.attend()
+        return served
 
     async def _count_request(self) -> None:
         self._requests += 1

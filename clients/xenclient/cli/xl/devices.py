@@ -1,4 +1,4 @@
-"""xl network-attach and -detach, block-attach and -detach: a device put in or taken out of a domain.
+"""xl network-attach and -detach, block-attach and -detach, cd-insert and -eject: what a domain has, changed.
 
 The words that describe it are joined by commas: what Xen's xl takes as one word with commas, xl as several
 words, and xm by place (BACKEND-DEVICE VDEV MODE [BACKEND-DOMAIN]) are the same then.  xend parses it.
@@ -31,13 +31,29 @@ def block_attach(call: Call) -> int:
     """xl block-attach."""
     target, *words = call.arguments[1:]
     if words:
-        words[0] = words[0].removeprefix(DEVICE_DIRECTORY)
+        words[0] = _in_dev(words[0])
     return _attach(call, "vbd", [target, *words])
 
 
 def block_detach(call: Call) -> int:
     """xl block-detach."""
-    return _detach(call, "vbd", call.arguments[1].removeprefix(DEVICE_DIRECTORY))
+    return _detach(call, "vbd", _in_dev(call.arguments[1]))
+
+
+def cd_insert(call: Call) -> int:
+    """xl cd-insert."""
+    domain, drive, target = call.arguments
+    return _done(call, call.operate("device.insert", domain=domain, device=_in_dev(drive), target=target))
+
+
+def cd_eject(call: Call) -> int:
+    """xl cd-eject."""
+    domain, drive = call.arguments
+    return _done(call, call.operate("device.eject", domain=domain, device=_in_dev(drive)))
+
+
+def _in_dev(name: str) -> str:
+    return name.removeprefix(DEVICE_DIRECTORY)
 
 
 def joined(words: list[str]) -> str:

@@ -68,7 +68,22 @@ def test_detach(xl: Xl, xend: FakeXend, words: list[str], parameters: dict[str, 
     assert xend.asked == [("device.detach", {"domain": "d1", **parameters})]
 
 
+DISCS: list[tuple[list[str], str, dict[str, Any]]] = [
+    (["cd-insert", "d1", "hdc", "/a.iso"], "device.insert", {"device": "hdc", "target": "/a.iso"}),
+    (["cd-insert", "d1", "/dev/xvdc", "a,b"], "device.insert", {"device": "xvdc", "target": "a,b"}),
+    (["cd-eject", "d1", "hdc"], "device.eject", {"device": "hdc"}),
+]
+
+
+@pytest.mark.parametrize(("words", "method", "parameters"), DISCS)
+def test_discs(xl: Xl, xend: FakeXend, words: list[str], method: str, parameters: dict[str, Any]) -> None:
+    assert xl(*words) == (0, "", "")
+    assert xend.asked == [(method, {"domain": "d1", **parameters})]
+
+
 CHANGES = [
+    ["cd-insert", "d1", "hdc", "/a.iso"],
+    ["cd-eject", "d1", "hdc"],
     ["network-attach", "d1"],
     ["network-detach", "d1", "0"],
     ["block-attach", "d1", "file:/d,xvdc,w"],

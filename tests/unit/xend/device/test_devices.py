@@ -88,11 +88,12 @@ def test_a_disk_that_needs_a_device_model_is_refused(fields: dict[str, Any]) -> 
         vbd(**fields)
 
 
-@pytest.mark.parametrize("make", [vif, vbd])
-def test_a_backend_elsewhere_is_refused(make: Any) -> None:
-    assert make(backend="Domain-0").backend_domid == 0
-    with pytest.raises(XendError, match="its backend is storage; this xend coordinates"):
-        make(backend="storage")
+def test_a_driver_domains_disk_is_below_that_domains_root() -> None:
+    config = DiskConfig(target="/disk.img", vdev="xvda", devid=51712, name="xvda", backend="storage")
+    here, there = (vbd_device(7, config, settings(root="/root"), backend_domid=domid) for domid in (0, 3))
+    assert (here.backend["params"], there.backend["params"]) == ("/root/disk.img", "/disk.img")
+    assert there.backend_path == "/local/domain/3/backend/vbd/7/51712"
+    assert there.frontend["backend-id"] == "3"
 
 
 CALLS = [

@@ -41,9 +41,14 @@ class Bench:
     operations: Operations = attrs.field(init=False)
 
     def plan(self, names: str = "a b c", on_crash: OnCrash = "undo", one_way: str = "") -> Plan:
-        """A plan of steps with these names; those of `one_way` have no undo."""
+        """A plan of steps with these names; those of `one_way` have no undo, those with ? go on on failure."""
         steps = [
-            Step(name, self._action(name), None if name in one_way.split() else self._action(f"-{name}"))
+            Step(
+                name,
+                self._action(name),
+                None if name in one_way.split() else self._action(f"-{name}"),
+                "go on" if name.endswith("?") else "undo",
+            )
             for name in names.split()
         ]
         facts = {"names": names, "on_crash": on_crash, "one_way": one_way}
@@ -81,6 +86,24 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "operations")
+
+
+async def test_what_goes_on_is_told_in_the_end_and_nothing_is_undone(bench: Bench) -> None:
+    bench.failing = {"b?", "c?"}
+    async with bench.running() as operations:
+        operation = operations.start(bench.plan("a b? c? d"))
+        with pytest.raises(XendError, match=r"b\? failed"):
+            await operation.outcome()
+        assert operation.state == "failed"
+    assert bench.done == ["a", "d"]
+
+
+async def test_what_goes_on_is_undone_with_the_rest_when_that_fails(bench: Bench) -> None:
+    bench.failing = {"b?", "c"}
+    async with bench.running() as operations:
+        with pytest.raises(XendError, match="c failed"):
+            await operations.start(bench.plan("a b? c")).outcome()
+    assert bench.done == ["a", "-c", "-b?", "-a"]
 
 
 async def test_steps_run_in_order_and_are_told_of(bench: Bench) -> None:

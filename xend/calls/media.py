@@ -1,0 +1,102 @@
+"""device.insert and device.eject: discs of virtual CD drives."""
+
+from typing import Any
+
+import attrs
+
+from xend.bus.kinds import DOMAIN, FLAG, TEXT
+from xend.bus.methods import OPERATION, Call, Method, optional, required
+from xend.calls.operating import Operating
+from xend.calls.targets import Target, Targets
+from xend.config import DiskConfig
+from xend.domain.destroy import devices_in_store
+from xend.domain.medium import medium_plan, spec_of
+from xend.domain.source import check_sharing, disk_of
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.steps import Plan
+from xend.refusals import explained
+
+Result = dict[str, Any]
+
+
+class MediaCalls:
+    """The methods, over a host."""
+
+    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
+        self._host = host
+        self._operating = operating
+        self._targets = targets
+
+    def methods(self) -> list[Method]:
+        """Both of them."""
+        which = {"domain": required(DOMAIN), "device": required(TEXT)}
+        how = {"dry_run": optional(FLAG), **OPERATION}
+        return [
+            Method("device.insert", "operate", {**which, "target": required(TEXT), **how}, self.insert),
+            Method("device.eject", "operate", {**which, **how}, self.eject),
+        ]
+
+    async def insert(self, call: Call, domain: str | int, device: str, target: str, **how: Any) -> Result:
+        return await self._change("device.insert", domain, device, target, how)
+
+    async def eject(self, call: Call, domain: str | int, device: str, **how: Any) -> Result:
+        return await self._change("device.eject", domain, device, None, how)
+
+    async def _change(
+        self, kind: str, domain: str | int, device: str, disc: str | None, how: dict[str, Any]
+    ) -> Result:
+        async def plan() -> tuple[Plan, list[str]]:
+            target = (await self._targets.find(domain)).guest("change a disc of")
+            drive = _drive(target, device)
+            before, spec = spec_of(drive, drive.target), spec_of(drive, disc)
+            wanted = disk_of(spec)
+            check_sharing(target.name, wanted, self._host.domains.disk_users(wanted, target.info.uuid))
+            with explained("look for the drive", target.name):
+                there = await devices_in_store(self._host.store, target.domid)
+            found = [each for each in there if (each.kind, each.devid) == ("vbd", drive.devid)]
+            if not found:
+                raise XendError(
+                    "no_such_device",
+                    f"{target.name}: its drive {drive.name} is not there at present",
+                    domain=target.name,
+                    hint=f"xl device-explain {target.name} {drive.name} says what became of it",
+                )
+            facts = {
+                "domid": target.domid,
+                "name": target.name,
+                "uuid": target.info.uuid,
+                "device": attrs.asdict(found[0]),
+                "before": before,
+                "spec": spec,
+            }
+            return medium_plan(self._host, facts, kind), target.locks
+
+        locks = (await self._targets.find(domain)).locks
+        return await self._operating.operate_in_turn(locks, plan, **how)
+
+
+def _drive(target: Target, device: str) -> DiskConfig:
+    """The CD drive that is meant: by the name in the configuration, the one in lists, or its number.
+
+    Raises:
+        XendError: no_such_device; wrong_state: it is a disk, or the domain is another toolstack's.
+    """
+    disks = target.own("change a disc of").config.disks
+    for disk in disks:
+        if device.removeprefix("vbd ") in (disk.vdev, disk.name, str(disk.devid)):
+            if disk.is_cdrom:
+                return disk
+            raise XendError(
+                "wrong_state",
+                f"{target.name}: {disk.name} is a disk, not a CD drive",
+                domain=target.name,
+                hint="a drive has devtype=cdrom in the configuration; disks: xl block-detach and -attach",
+            )
+    drives = ", ".join(disk.name for disk in disks if disk.is_cdrom) or "none"
+    raise XendError(
+        "no_such_device",
+        f"{target.name} has no CD drive {device}",
+        domain=target.name,
+        hint=f"it has: {drives}",
+    )

@@ -1,0 +1,89 @@
+"""device.insert and device.eject: the disc of a virtual CD drive.
+
+A paravirtual disk's backend is bound to one device for as long as it lives (blkback refuses another
+number), so the drive is taken out of the guest and put in again with what is in it from then on.
+"""
+
+from typing import Any
+
+import attrs
+
+from xend.config import DiskConfig
+from xend.device.device import Device
+from xend.device.plug import Plug, plug_of
+from xend.device.vbd import vbd_device
+from xend.domain.attach import remember
+from xend.domain.source import disk_of
+from xend.host import Host
+from xend.operation.steps import Plan, Step, Work
+
+
+def spec_of(drive: DiskConfig, target: str | None) -> str:
+    """The specification of a CD drive with another disc, or with none."""
+    words = {
+        "format": drive.format,
+        "vdev": drive.vdev,
+        "access": "ro",
+        "devtype": "cdrom",
+        "backend": drive.backend,
+        "backendtype": drive.backendtype,
+        "script": drive.script,
+        "target": target,  # last, as it takes the rest
+    }
+    flags = ["trusted" if drive.trusted else "untrusted"]
+    flags += ["direct-io-safe"] if drive.direct_io_safe else []
+    return ",".join([*flags, *(f"{key}={value}" for key, value in words.items() if value is not None)])
+
+
+def medium_plan(host: Host, facts: dict[str, Any], kind: str) -> Plan:
+    """For {domid, name, uuid, device, before, spec}: the drive in the store, and its two specifications."""
+    change = Change(host, facts)
+    return Plan(kind=kind, domain=facts["name"], facts=facts, steps=change.steps(), on_crash="undo")
+
+
+class Change:
+    """The steps; what fails once the old disc is out has it put in again."""
+
+    def __init__(self, host: Host, facts: dict[str, Any]) -> None:
+        self.host = host
+        self.facts = facts
+        self.there = Device(**facts["device"])
+        self.before = self._drive(facts["before"])
+        self.after = self._drive(facts["spec"])
+
+    def steps(self) -> list[Step]:
+        """In their order."""
+        new = plug_of(self.host, self.after)
+        close, script, remove = self._take_out()
+        return [
+            Step(f"{new.name}: check what it needs", self.check),
+            close,
+            attrs.evolve(script, undo=self.put_back),
+            remove,
+            *new.attach(),
+            Step(f"{new.name}: remember it", self.remember),
+        ]
+
+    def _take_out(self) -> list[Step]:
+        """An empty drive is in nobody's use: its guest is not waited for."""
+        old = plug_of(self.host, self.there)
+        return old.detach() if self.there.is_empty else old.detach_politely()
+
+    async def check(self, work: Work) -> None:
+        await plug_of(self.host, self.after).check(work)
+        work.result |= {"device": self.after.name, "devid": self.after.devid}
+
+    async def put_back(self, work: Work) -> None:
+        """The drive as it was."""
+        plug: Plug = plug_of(self.host, self.before)
+        for do in (plug.add, plug.await_backend, plug.run_script):
+            await do(work)
+
+    async def remember(self, work: Work) -> None:
+        change = {"kind": "vbd", "spec": self.facts["spec"], "devid": self.after.devid}
+        remember(self.host, self.facts["uuid"], change)
+
+    def _drive(self, spec: str) -> Device:
+        return vbd_device(
+            self.there.domid, disk_of(spec), self.host.settings, backend_domid=self.there.backend_domid
+        )
