@@ -20,6 +20,7 @@ import trio
 
 from xend.hypervisor import (
     SHUTDOWN_REASONS,
+    WATCHDOG_TIMERS,
     Blueprint,
     ConsoleRing,
     DomainInfo,
@@ -34,6 +35,8 @@ FREE_KIB = 64 * 1024
 MEMORY_KIB = 16 * 1024
 SOFT_RESET = SHUTDOWN_REASONS.index("soft_reset")
 PATIENCE_SECONDS = 60.0
+#: A watchdog's timeout that no test takes as long as.
+LONG_S = 3600
 OUT_PROD = 3084
 
 Maker = Callable[[], AbstractAsyncContextManager[Hypervisor]]
@@ -347,6 +350,36 @@ async def messages(bench: Bench) -> None:
     await bench.create()
 
 
+async def watchdogs(bench: Bench) -> None:
+    """Of the domain this runs in: none of its timers may be armed, and none expires here."""
+    hypervisor = bench.hypervisor
+    armed = [await hypervisor.watchdog(0, LONG_S) for _ in range(WATCHDOG_TIMERS)]
+    try:
+        assert sorted(armed) == list(range(1, WATCHDOG_TIMERS + 1))
+        with refused(errno.ENOSPC):
+            await hypervisor.watchdog(0, LONG_S)
+        for timer in armed:
+            assert await hypervisor.watchdog(timer, LONG_S + 1) == timer
+            assert await hypervisor.watchdog(timer, 0) == timer
+            for timeout_s in (0, LONG_S):
+                with refused(errno.EINVAL):
+                    await hypervisor.watchdog(timer, timeout_s)
+            assert await hypervisor.watchdog(0, LONG_S) == timer
+        for timer, timeout_s in (
+            (0, 0),
+            (0, -1),
+            (1, -1),
+            (0, 1 << 32),
+            (WATCHDOG_TIMERS + 1, LONG_S),
+            (-1, LONG_S),
+        ):
+            with refused(errno.EINVAL):
+                await hypervisor.watchdog(timer, timeout_s)
+    finally:
+        for timer in armed:
+            await hypervisor.watchdog(timer, 0)
+
+
 async def consoles(bench: Bench) -> None:
     hypervisor = bench.hypervisor
     domid, rings = await bench.built()
@@ -396,5 +429,6 @@ CHECKS = (
     soft_reset,
     cores,
     messages,
+    watchdogs,
     consoles,
 )

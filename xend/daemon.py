@@ -15,14 +15,19 @@ import trio
 import xend
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
+from xend.autostart.ending import stop_plan
+from xend.autostart.files import ConfigDirectory
+from xend.autostart.runs import Runs
 from xend.bus.events import EventLog
 from xend.bus.hello import hello
 from xend.bus.methods import Method
 from xend.bus.streaming import event_methods
+from xend.calls.autostart import AutostartCalls
 from xend.calls.consoles import ConsoleCalls
 from xend.calls.devices import DeviceCalls
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
+from xend.calls.media import MediaCalls
 from xend.calls.operating import Operating
 from xend.calls.operations import operation_methods
 from xend.calls.targets import Targets
@@ -39,6 +44,7 @@ from xend.domain.change import memory_plan, pause_plan, rename_plan, shutdown_pl
 from xend.domain.create import create_plan
 from xend.domain.destroy import destroy_plan, devices_in_store
 from xend.domain.keeper import Keeper
+from xend.domain.medium import medium_plan
 from xend.domain.registry import Domain, Domains
 from xend.domain.restart import dump_plan, restart_plan, soft_reset_plan
 from xend.errors import XendError
@@ -105,10 +111,13 @@ class Xend:
             log=log,
         )
         self.keeper = Keeper(self.host, self.operations)
+        self.autostarts = Runs(self.events.publish, log)
         self._connected: set[str] = set()
         self.operations.planners = {
             "device.attach": lambda facts: attach_plan(self.host, facts),
             "device.detach": lambda facts: detach_plan(self.host, facts),
+            "device.insert": lambda facts: medium_plan(self.host, facts, "device.insert"),
+            "device.eject": lambda facts: medium_plan(self.host, facts, "device.eject"),
             "domain.create": lambda facts: create_plan(self.host, facts),
             "domain.destroy": lambda facts: destroy_plan(self.host, facts),
             "domain.reap": lambda facts: destroy_plan(self.host, facts, "domain.reap"),
@@ -121,18 +130,25 @@ class Xend:
             "domain.set_memory": lambda facts: memory_plan(self.host, facts),
             "domain.sysrq": lambda facts: sysrq_plan(self.host, facts),
             "domain.shutdown": lambda facts: shutdown_plan(self.host, facts),
+            "domain.stop": lambda facts: stop_plan(self.host, facts),
             "domain.reboot": lambda facts: shutdown_plan(self.host, facts, "domain.reboot"),
         }
 
     def methods(self) -> list[Method]:
         """Everything the bus offers."""
         targets, operating = Targets(self.host, self.operations), Operating(self.operations)
+        domains = DomainCalls(self.host, operating, targets)
+        # Scripts stand in a directory of their own within that of configurations.
+        directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
+        autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)
         about = {"server": "xend", "version": xend.VERSION, "hypervisor": self.host.hypervisor.name}
         return [
             hello(about),
             *HostCalls(self.host).methods(),
-            *DomainCalls(self.host, operating, targets).methods(),
+            *domains.methods(),
+            *autostart.methods(),
             *DeviceCalls(self.host, operating, targets).methods(),
+            *MediaCalls(self.host, operating, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),
             *event_methods(self.events, self._watch_paths, self.log),
@@ -145,6 +161,7 @@ class Xend:
                 await nursery.start(self.host.backends.run)
                 await nursery.start(self.host.consoles.run)
                 self.operations.serve_in(nursery)
+                self.autostarts.serve_in(nursery)
                 await self._introduce_dom0()
                 self.host.domains.load()
                 self.operations.recover()

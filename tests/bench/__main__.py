@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cold, domains, report, restart, servers
+from tests.bench import cold, devices, domains, report, restart, servers
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
 from tests.bench.targets import GOALS, Targets
@@ -33,7 +33,7 @@ from tests.bench.workloads import (
 )
 
 COLD_RUNS = 15
-DOMAINS = "domains"
+DOMAINS, DEVICES = "domains", "devices"
 #: How many domains there are at most; all of them with --full.
 SOME_DOMAINS, ALL_DOMAINS = 200, 1000
 
@@ -132,12 +132,26 @@ def show(name: str, results: dict[str, dict[str, Measured]], targets: Targets) -
         print(problem, flush=True)
 
 
+def of_xend(chosen: argparse.Namespace) -> bool:
+    """What domains and their devices cost, if that was asked for; False: it could not be measured."""
+    many = ALL_DOMAINS if chosen.full else SOME_DOMAINS
+    words = [f"--domains={many}"]
+    failed = 0
+    if selected(DOMAINS, chosen.only):
+        print()
+        failed |= domains.run(many, many, None, words)
+    if selected(DEVICES, chosen.only):
+        print()
+        failed |= devices.run(many, None, words)
+    return not failed
+
+
 def main(words: list[str]) -> int:
     chosen = arguments(words)
     if chosen.list:
         print("\n".join(w.name + ("" if w.quick else "  (--full)") for w in WORKLOADS))
         print("\n".join(OTHER_ROWS))
-        print(DOMAINS)
+        print(DOMAINS, DEVICES, sep="\n")
         return 0
     try:
         program("load"), program("null"), program("awake")
@@ -154,11 +168,8 @@ def main(words: list[str]) -> int:
         results = run(chosen, present(chosen.against))
     files = report.write(results, GOALS[chosen.goal], origin, BUILD)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in files)}")
-    if servers.OURS in chosen.against and selected(DOMAINS, chosen.only):
-        many = ALL_DOMAINS if chosen.full else SOME_DOMAINS
-        print()
-        if domains.run(many, many, None, [f"--domains={many}"]):
-            return 1
+    if servers.OURS in chosen.against and not of_xend(chosen):
+        return 1
     wrong = [name for name, m in results.items() if servers.OURS in m and m[servers.OURS].failed]
     if wrong:
         print(f"our xenstored failed in: {', '.join(wrong)}", file=sys.stderr)

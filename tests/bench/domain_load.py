@@ -7,12 +7,11 @@ from pathlib import Path
 
 import trio
 
-from tests.bench.host import Failed, MeasuredHost
+from tests.bench.host import ONE_OF_EACH, Failed, MeasuredHost, Shape
 from xenclient.store.aio import Client as Store
 from xenclient.xend.aio import Client, Events
 
 AT_A_TIME = 50
-DEVICES = 2
 #: How long nothing may be heard of devices that are to connect.
 SILENCE_SECONDS = 60.0
 #: One request in the store's trace: its connection and its type.
@@ -32,11 +31,13 @@ async def each(names: Sequence[str], work: Callable[[str], Awaitable[object]]) -
             nursery.start_soon(worker)
 
 
-async def create(host: MeasuredHost, client: Client, names: Sequence[str]) -> None:
+async def create(
+    host: MeasuredHost, client: Client, names: Sequence[str], shape: Shape = ONE_OF_EACH
+) -> None:
     """Create domains; returns when the devices of all are connected."""
     async with client.events(kinds=["device"]) as events, trio.open_nursery() as nursery:
-        nursery.start_soon(_connected, events, len(names) * DEVICES)
-        await each(names, lambda name: client.create(host.configuration(name)))
+        nursery.start_soon(_connected, events, len(names) * shape.devices)
+        await each(names, lambda name: client.create(host.configuration(name, shape)))
 
 
 async def destroy(client: Client, names: Sequence[str]) -> None:
@@ -82,11 +83,16 @@ async def count_requests(
         await store.control("logfile", str(trace))
         await work()
         await store.control("log", "off")
-    return _counted(trace, before)
+    return counted(trace, before)
 
 
-def _counted(trace: Path, begin: int) -> tuple[Counter[str], Counter[str]]:
-    """From byte `begin` on; xend is who introduced a domain, now or before."""
+def counted(trace: Path, begin: int) -> tuple[Counter[str], Counter[str]]:
+    """The requests of a trace from byte `begin` on, of xend and of others; xend is who introduced a domain,
+    now or before.
+
+    Raises:
+        Failed: nobody did.
+    """
     data = trace.read_bytes()
     introduced = next((c for c, kind in _REQUEST.findall(data) if kind == b"INTRODUCE"), None)
     if introduced is None:

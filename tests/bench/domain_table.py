@@ -1,7 +1,7 @@
 """From the figures of `domains` to a table: what each is called, what is to be reached, whether it is."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,25 +57,30 @@ def few_of(domains: int) -> int:
 
 def judged(figures: Figures, domains: int, cycles: int) -> list[Verdict]:
     """The table of a measurement."""
-    return [Verdict(row.name, row.unit, row.value(figures), row.bound) for row in _rows(domains, cycles)]
+    return judged_rows(figures, _rows(domains, cycles))
 
 
-def _figure(name: str) -> Callable[[Figures], float]:
+def judged_rows(figures: Figures, rows: Iterable[Row]) -> list[Verdict]:
+    """What came of each row."""
+    return [Verdict(row.name, row.unit, row.value(figures), row.bound) for row in rows]
+
+
+def figure(name: str) -> Callable[[Figures], float]:
     return lambda figures: figures[name]
 
 
-def _ratio(name: str, over: str) -> Callable[[Figures], float]:
+def ratio(name: str, over: str) -> Callable[[Figures], float]:
     return lambda figures: figures[name] / figures[over]
 
 
-#: The costs of a domain, and their figures' names.
-_TIMES = (
+#: Costs, and their figures' names.
+TIMES = (
     ("time", "ms"),
     ("CPU of xend and its store", "xend_cpu_ms"),
     ("CPU of the simulated host", "simulator_cpu_ms"),
 )
 _GROWING = (
-    *_TIMES[:2],
+    *TIMES[:2],
     ("store requests of xend", "create_requests"),
     ("memory of xend and its store", "memory_kib"),
 )
@@ -86,22 +91,19 @@ def _rows(domains: int, cycles: int) -> list[Row]:
     return [
         *_creation("few", f"create {few} domains"),
         *_creation("all", f"create {many} domains"),
+        *(Row(f"the last {few} of {many}: {what}, each", "ms", figure(f"last_{key}")) for what, key in TIMES),
         *(
-            Row(f"the last {few} of {many}: {what}, each", "ms", _figure(f"last_{key}"))
-            for what, key in _TIMES
-        ),
-        *(
-            Row(f"growth from {few} to {many}: {what}", "times", _ratio(f"all_{key}", f"few_{key}"), GROWTH)
+            Row(f"growth from {few} to {many}: {what}", "times", ratio(f"all_{key}", f"few_{key}"), GROWTH)
             for what, key in _GROWING
         ),
-        Row("memory of the simulated host, each domain", "KiB", _figure("simulator_memory_kib")),
+        Row("memory of the simulated host, each domain", "KiB", figure("simulator_memory_kib")),
         *(
-            Row(f"destroy {many} domains: {what}, each", "ms", _figure(f"destroy_{key}"))
-            for what, key in _TIMES
+            Row(f"destroy {many} domains: {what}, each", "ms", figure(f"destroy_{key}"))
+            for what, key in TIMES
         ),
-        Row("destroy: store requests of xend, each", "", _figure("all_destroy_requests")),
-        Row("destroy: store requests of guests and scripts", "", _figure("all_destroy_other_requests")),
-        Row(f"nodes left of {many} domains", "", _figure("nodes_left"), 0),
+        Row("destroy: store requests of xend, each", "", figure("all_destroy_requests")),
+        Row("destroy: store requests of guests and scripts", "", figure("all_destroy_other_requests")),
+        Row(f"nodes left of {many} domains", "", figure("nodes_left"), 0),
         *_left(cycles),
         *_listings(many),
     ]
@@ -109,26 +111,26 @@ def _rows(domains: int, cycles: int) -> list[Row]:
 
 def _creation(when: str, title: str) -> list[Row]:
     return [
-        *(Row(f"{title}: {what}, each", "ms", _figure(f"{when}_{key}")) for what, key in _TIMES),
-        Row(f"{title}: store requests of xend, each", "", _figure(f"{when}_create_requests")),
-        Row(f"{title}: those of guests and scripts, each", "", _figure(f"{when}_create_other_requests")),
-        Row(f"{title}: memory of xend and its store, each", "KiB", _figure(f"{when}_memory_kib")),
+        *(Row(f"{title}: {what}, each", "ms", figure(f"{when}_{key}")) for what, key in TIMES),
+        Row(f"{title}: store requests of xend, each", "", figure(f"{when}_create_requests")),
+        Row(f"{title}: those of guests and scripts, each", "", figure(f"{when}_create_other_requests")),
+        Row(f"{title}: memory of xend and its store, each", "KiB", figure(f"{when}_memory_kib")),
     ]
 
 
 def _left(cycles: int) -> list[Row]:
     return [
-        Row(f"{cycles:,} cycles: descriptors left", "", _figure("descriptors_left"), DESCRIPTORS),
-        Row(f"{cycles:,} cycles: nodes left", "", _figure("cycle_nodes_left"), 0),
-        Row(f"{cycles:,} cycles: memory left", "MiB", _figure("cycle_rss_mib"), KEPT_MIB),
-        Row(f"{cycles:,} more cycles: memory left", "MiB", _figure("next_cycle_rss_mib"), STEADY_MIB),
+        Row(f"{cycles:,} cycles: descriptors left", "", figure("descriptors_left"), DESCRIPTORS),
+        Row(f"{cycles:,} cycles: nodes left", "", figure("cycle_nodes_left"), 0),
+        Row(f"{cycles:,} cycles: memory left", "MiB", figure("cycle_rss_mib"), KEPT_MIB),
+        Row(f"{cycles:,} more cycles: memory left", "MiB", figure("next_cycle_rss_mib"), STEADY_MIB),
     ]
 
 
 def _listings(many: str) -> list[Row]:
     return [
-        Row(f"xl list of {many} domains", "ms", _figure("xl_list_ms"), 200),
-        Row("bare Python", "ms", _figure("bare_python_ms")),
+        Row(f"xl list of {many} domains", "ms", figure("xl_list_ms"), 200),
+        Row("bare Python", "ms", figure("bare_python_ms")),
         Row("xl list, cold, beyond bare Python", "ms", _beyond_bare_python, 60),
     ]
 
@@ -140,8 +142,8 @@ def _beyond_bare_python(figures: Figures) -> float:
 _LINE = "{:<64} {:>8} {:<6} {}"
 
 
-def heading() -> str:
-    return _LINE.format("domains", "figure", "", "target")
+def heading(name: str) -> str:
+    return _LINE.format(name, "figure", "", "target")
 
 
 def line(verdict: Verdict) -> str:
@@ -149,22 +151,27 @@ def line(verdict: Verdict) -> str:
     return _LINE.format(verdict.name, short(verdict.value), verdict.unit, verdict).rstrip()
 
 
-def markdown(verdicts: Sequence[Verdict], origin: Origin) -> str:
+def markdown(name: str, verdicts: Sequence[Verdict], origin: Origin) -> str:
     """The whole table, with what made it."""
-    rows = [["domains", "figure", "target"], ["---"] * 3]
+    rows = [[name, "figure", "target"], ["---"] * 3]
     rows += [[each.name, f"{short(each.value)} {each.unit}".rstrip(), str(each)] for each in verdicts]
     return "\n".join([str(origin), "", *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def write(
-    verdicts: Sequence[Verdict], figures: Figures, origin: Origin, folder: Path, copy: Path | None
+    name: str,
+    verdicts: Sequence[Verdict],
+    figures: Figures,
+    origin: Origin,
+    folder: Path,
+    copy: Path | None,
 ) -> list[Path]:
-    """Writes domains.md and domains.json into `folder`, and the latter to `copy`; returns their paths."""
+    """Writes NAME.md and NAME.json into `folder`, and the latter to `copy`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     as_json = json.dumps(
         asdict(origin) | {"figures": figures, "rows": [asdict(each) for each in verdicts]}, indent=1
     )
-    texts = {folder / "domains.md": markdown(verdicts, origin), folder / "domains.json": as_json}
+    texts = {folder / f"{name}.md": markdown(name, verdicts, origin), folder / f"{name}.json": as_json}
     if copy is not None:
         texts[copy] = as_json
     for path, text in texts.items():

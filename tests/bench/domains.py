@@ -12,13 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import trio
 
 from tests.bench.domain_load import AT_A_TIME, count_nodes, count_requests, create, cycle, destroy
-from tests.bench.domain_table import Figures, few_of, heading, judged, line, write
+from tests.bench.domain_table import Figures, Verdict, few_of, heading, judged, line, write
 from tests.bench.host import Cost, Failed, MeasuredHost, measured_host
 from tests.bench.programs import BUILD
 from tests.bench.report import Origin
@@ -83,16 +84,16 @@ async def growth(host: MeasuredHost, domains: int) -> Figures:
         before_last = host.cost()
         await create(host, client, names[-few:])
         last = host.cost()
-        figures |= _costs("few", first - begin, few)
-        figures |= _costs("all", last - begin, domains)
-        figures |= _costs("last", last - before_last, few)
+        figures |= costs("few", first - begin, few)
+        figures |= costs("all", last - begin, domains)
+        figures |= costs("last", last - before_last, few)
         figures["all_memory_kib"] = (host.rss() - rss) / domains / 1024
         figures["simulator_memory_kib"] = host.simulator_rss() / domains / 1024
         figures |= await requests(host, client, "all")
         figures["xl_list_ms"] = 1000 * statistics.median(_seconds([XL, "list"], host) for _ in range(RUNS))
         began = host.cost()
         await destroy(client, names)
-        figures |= _costs("destroy", host.cost() - began, domains)
+        figures |= costs("destroy", host.cost() - began, domains)
         figures["nodes_left"] = await count_nodes(host) - nodes
     return figures
 
@@ -136,12 +137,12 @@ async def _state(host: MeasuredHost) -> Figures:
     return {"descriptors": host.descriptors(), "nodes": await count_nodes(host), "rss": host.rss()}
 
 
-def _costs(when: str, cost: Cost, domains: int) -> Figures:
-    """In milliseconds per domain."""
+def costs(when: str, cost: Cost, number: int) -> Figures:
+    """In milliseconds for one of so many domains or devices."""
     return {
-        f"{when}_ms": 1000 * cost.wall_s / domains,
-        f"{when}_xend_cpu_ms": 1000 * cost.xend_cpu_s / domains,
-        f"{when}_simulator_cpu_ms": 1000 * cost.simulator_cpu_s / domains,
+        f"{when}_ms": 1000 * cost.wall_s / number,
+        f"{when}_xend_cpu_ms": 1000 * cost.xend_cpu_s / number,
+        f"{when}_simulator_cpu_ms": 1000 * cost.simulator_cpu_s / number,
     }
 
 
@@ -156,18 +157,35 @@ def _seconds(command: list[str], host: MeasuredHost) -> float:
 
 def run(domains: int, cycles: int, copy: Path | None, words: list[str]) -> int:
     """Measure, print and write; returns the exit status."""
-    origin = Origin.of(shlex.join(["python", "-m", "tests.bench.domains", *words]))
+    return carry_out(
+        "domains",
+        words,
+        copy,
+        lambda: measure(domains, cycles),
+        lambda figures: judged(figures, domains, cycles),
+    )
+
+
+def carry_out(
+    name: str,
+    words: list[str],
+    copy: Path | None,
+    measure: Callable[[], Figures],
+    judge: Callable[[Figures], list[Verdict]],
+) -> int:
+    """What a program of this name does: measures, prints and writes; returns the exit status."""
+    origin = Origin.of(shlex.join(["python", "-m", f"tests.bench.{name}", *words]))
     began = time.monotonic()
     figures: Figures = {}
     try:
-        figures = measure(domains, cycles)
+        figures = measure()
     except* (Failed, BusError, ClientError) as errors:
-        print(f"domains: {_first(errors)}", file=sys.stderr)
+        print(f"{name}: {_first(errors)}", file=sys.stderr)
     if not figures:
         return 1
-    verdicts = judged(figures, domains, cycles)
-    print(heading(), *map(line, verdicts), sep="\n")
-    files = write(verdicts, figures, origin, BUILD, copy)
+    verdicts = judge(figures)
+    print(heading(name), *map(line, verdicts), sep="\n")
+    files = write(name, verdicts, figures, origin, BUILD, copy)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(map(str, files))}")
     return 0
 

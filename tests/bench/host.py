@@ -35,6 +35,22 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How many devices a domain has."""
+
+    vifs: int = 1
+    vbds: int = 1
+
+    @property
+    def devices(self) -> int:
+        return self.vifs + self.vbds
+
+
+#: What a domain has whose devices do not matter.
+ONE_OF_EACH = Shape()
+
+
+@dataclass(frozen=True)
 class Cost:
     """What xend (its embedded store included) and the simulator had used at a moment."""
 
@@ -66,18 +82,23 @@ class MeasuredHost:
         self.bus = directory / "socket"
         self.store = directory / "xenstored" / "socket"
 
-    def configuration(self, name: str) -> str:
-        """A domain with one vif and one vbd, whose disk is put there if it is missing."""
-        disk = f"/disks/{name}"
-        with open(f"{self.directory}/root{disk}", "ab") as image:
-            image.truncate(DISK_BYTES)
+    def configuration(self, name: str, shape: Shape = ONE_OF_EACH) -> str:
+        """A domain, whose disks are put there if they are missing."""
+        vifs = ", ".join(["'bridge=bridge0'"] * shape.vifs)
+        disks = [f"'{self.disk(f'{name}-{number}')},{number:#x},w'" for number in range(shape.vbds)]
         return f"""
 name = "{name}"
 kernel = "{KERNEL}"
 memory = {MEMORY_MIB}
-vif = [ 'bridge=bridge0' ]
-disk = [ 'file:{disk},0x0,w' ]
+vif = [ {vifs} ]
+disk = [ {", ".join(disks)} ]
 """
+
+    def disk(self, name: str) -> str:
+        """The target that a disk is of this name, which is put there if it is missing."""
+        with open(f"{self.directory}/root/disks/{name}", "ab") as image:
+            image.truncate(DISK_BYTES)
+        return f"file:/disks/{name}"
 
     def cost(self) -> Cost:
         """Up to now."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.domain_load import _counted
+from tests.bench.domain_load import counted
 from tests.bench.domain_table import Figures, few_of, judged, line, write
 from tests.bench.domains import arguments
 from tests.bench.host import Failed
@@ -60,7 +60,9 @@ def test_what_falls_short(different: Figures, short: list[str]) -> None:
 def test_lines_and_files(tmp_path: Path) -> None:
     verdicts = judged(figures(), 200, 200)
     assert line(verdicts[0]).split() == ["create", "50", "domains:", "time,", "each", "10", "ms"]
-    files = write(verdicts, figures(), Origin.of("a test"), tmp_path / "build", tmp_path / "copy.json")
+    files = write(
+        "domains", verdicts, figures(), Origin.of("a test"), tmp_path / "build", tmp_path / "copy.json"
+    )
     markdown, numbers, copy = (path.read_text() for path in files)
     assert "| xl list of 200 domains | 10 ms | ≤ 200: met |" in markdown
     assert json.loads(numbers)["figures"]["all_ms"] == 10
@@ -76,10 +78,10 @@ def test_as_many_as_are_made_at_a_time_are_few() -> None:
 def test_requests_are_counted_by_whose_they_are(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     trace.write_text(TRACE)
-    of_xend, of_others = _counted(trace, 0)
+    of_xend, of_others = counted(trace, 0)
     assert (of_xend, of_others) == ({"TRANSACTION_START": 1, "INTRODUCE": 1}, {"READ": 1})
     trace.write_text(TRACE + "IN 0x1 20261122 16:38:11 RM (/a )\n")
-    assert _counted(trace, len(TRACE)) == ({"RM": 1}, {})
+    assert counted(trace, len(TRACE)) == ({"RM": 1}, {})
     trace.write_text("")
     with pytest.raises(Failed, match="no domain was introduced"):
-        _counted(trace, 0)
+        counted(trace, 0)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.peers.daemons import Daemon, need
 from tests.scripts.linux_vif import vif
-from tests.scripts.namespace import Namespace, can, lacking, namespace
+from tests.scripts.namespace import Namespace, can, lacking, namespace, need_translation
 from tests.scripts.world import World
 
 SHELLS = ("dash", "mksh")
@@ -67,13 +67,6 @@ def loops(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 # --- networks of Linux -------------------------------------------------------------------------------------
 
-TRANSLATES = """
-add table ip probe
-add chain ip probe x { type nat hook postrouting priority 100; }
-add rule ip probe x masquerade
-delete table ip probe
-"""
-
 
 @pytest.fixture
 def dom0() -> Iterator[Namespace]:
@@ -102,8 +95,4 @@ def world(make_world: MakeWorld, dom0: Namespace) -> World:
 @pytest.fixture
 def nft(dom0: Namespace) -> None:
     """Skips the test where the kernel does not translate."""
-    need(Path("nft"))
-    argv = ["ip", "netns", "exec", dom0.name, "nft", TRANSLATES]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
-    if done.returncode != 0:
-        lacking(f"this kernel does not translate addresses: {done.stderr.strip()}")
+    need_translation(dom0)

@@ -6,9 +6,20 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from tests.peers.daemons import need
+
+#: Rules that a kernel has to know for vif-nat.
+TRANSLATES = """
+add table ip probe
+add chain ip probe x { type nat hook postrouting priority 100; }
+add rule ip probe x masquerade
+delete table ip probe
+"""
 
 
 def lacking(reason: str) -> NoReturn:
@@ -76,3 +87,12 @@ def can(namespace: Namespace, kind: str, words: str) -> None:
     made = subprocess.run(argv, capture_output=True, text=True, timeout=30)
     if made.returncode != 0:
         lacking(f"this kernel makes no {kind}: {made.stderr.strip()}")
+
+
+def need_translation(namespace: Namespace) -> None:
+    """Skips the test where the kernel does not translate addresses."""
+    need(Path("nft"))
+    argv = ["ip", "netns", "exec", namespace.name, "nft", TRANSLATES]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        lacking(f"this kernel does not translate addresses: {done.stderr.strip()}")

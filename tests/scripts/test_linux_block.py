@@ -65,6 +65,23 @@ def test_a_block_device_is_taken_as_it_is(make_world: MakeWorld) -> None:
 
 
 @pytest.mark.usefixtures("loops")
+@pytest.mark.parametrize("path", ["vg0/guest", "mapper/vg0-guest"])
+def test_a_logical_volume_is_the_device_behind_its_link(make_world: MakeWorld, path: str) -> None:
+    """As LVM names volumes: a link to dm-0; no kernel that the tests run on has to have a device mapper."""
+    world = disk(make_world, params=path)
+    link = world.dev / path
+    link.parent.mkdir()
+    link.symlink_to("../dm-0")
+    (world.dev / "dm-0").symlink_to("/dev/loop0")
+    assert world.run("block", "add").returncode == 0
+    number = os.stat("/dev/loop0").st_rdev
+    assert world.nodes()["physical-device"] == f"{os.major(number):x}:{os.minor(number):x}"
+    assert world.nodes()["physical-device-path"] == str(link)
+    assert world.run("block", "remove").returncode == 0
+    assert world.left() == {}
+
+
+@pytest.mark.usefixtures("loops")
 def test_many_at_once_get_one_each(make_world: MakeWorld) -> None:
     """Of two scripts that want the same unit, one gets it: their claims are in one directory."""
     worlds = [disk(make_world) for _ in range(12)]

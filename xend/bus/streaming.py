@@ -16,7 +16,7 @@ from xend.errors import XendError
 
 __all__ = ["KINDS", "Publish", "WatchPaths", "event_methods"]
 
-KINDS = ("domain", "device", "operation", "store")
+KINDS = ("domain", "device", "operation", "autostart", "store")
 #: Store paths of one subscription.
 _PATHS_MAX = 128
 

@@ -89,6 +89,9 @@ class DomainConfig:
         memory_kib: at the start; max_memory_kib: at most (maxmem), not below memory_kib.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
+        autostart_after: domains, by their names or those of their files, that are up before this one starts
+            with the host; xend's own, as is autostart_delay_s.
+        autostart_delay_s: how long what comes after it waits once it is up, in seconds.
         given: all options as they were assigned, name to value (text, number or list), for `xl list -l`.
     """
 
@@ -106,4 +109,6 @@ class DomainConfig:
     disks: Sequence[DiskConfig] = ()
     vifs: Sequence[VifConfig] = ()
     driver_domain: bool = False
+    autostart_after: Sequence[str] = ()
+    autostart_delay_s: int = 0
     given: Mapping[str, object] = attrs.field(factory=dict)

@@ -24,6 +24,8 @@ MAX_MEMORY_MIB = 16 << 20  # what Xen itself manages on one host: 16 TiB
 #: What start_info holds for the kernel's command line, without the NUL (xen/include/public/xen.h).
 MAX_COMMAND_LINE_BYTES = 1023
 _DEFAULT_MEMORY_MIB = 128  # xm's
+#: Of autostart_delay: who waits longer than an hour has forgotten what for.
+MAX_DELAY_SECONDS = 3600
 
 _TYPES = ("pv", "pvh", "hvm")
 _BUILDERS = {"generic": "pv", "linux": "pv", "hvm": "hvm"}
@@ -70,6 +72,8 @@ def parse(
         disks=_devices(settings, "disk", parse_disk, lambda disk: f"vdev {disk.vdev} (number {disk.devid})"),
         vifs=_devices(settings, "vif", parse_vif, lambda vif: f"devid {vif.devid}"),
         driver_domain=settings.boolean("driver_domain") or False,
+        autostart_after=_autostart_after(settings),
+        autostart_delay_s=settings.number("autostart_delay", 0, MAX_DELAY_SECONDS, "seconds") or 0,
         kernel=_kernel(settings, directory),  # last: errors that have a line come first
         given=settings.given(),
     )
@@ -176,6 +180,19 @@ def _actions(settings: Settings) -> Mapping[str, str]:
         choices = ACTIONS if event == "soft_reset" else ACTIONS[:-1]
         actions[event] = settings.choice(f"on_{event}", choices) or default
     return actions
+
+
+def _autostart_after(settings: Settings) -> Sequence[str]:
+    """The domains that come before this one, each once."""
+    names: list[str] = []
+    for name, place in settings.items("autostart_after"):
+        complaint = name_complaint(name)
+        if complaint is None and name in names:
+            complaint = "it is there already, expected each once"
+        if complaint:
+            raise place.error(f"autostart_after holds {shown(name)}: {complaint}")
+        names.append(name)
+    return tuple(names)
 
 
 def _devices(

@@ -18,9 +18,9 @@ ACTIONS = (
 _HAVING_EFFECT = {
     "s": """name uuid type builder on_poweroff on_reboot on_crash on_watchdog on_soft_reset
             kernel ramdisk cmdline root extra""",
-    "n": "vcpus maxvcpus memory maxmem",
+    "n": "vcpus maxvcpus memory maxmem autostart_delay",
     "b": "driver_domain",
-    "l": "disk vif",
+    "l": "disk vif autostart_after",
 }
 
 _WITHOUT_EFFECT = {

@@ -7,6 +7,7 @@ Everything is asynchronous: a call may go to another process or, where Xen block
 a call that changes something leaves it done or not done, never half.
 """
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
@@ -16,6 +17,7 @@ import attrs
 
 __all__ = [
     "SHUTDOWN_REASONS",
+    "WATCHDOG_TIMERS",
     "Blueprint",
     "ConsoleRing",
     "DomainInfo",
@@ -28,6 +30,9 @@ __all__ = [
 
 #: Names of shutdown reasons, by number (SCHEDOP_shutdown, xen/include/public/sched.h).
 SHUTDOWN_REASONS = ("poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset")
+
+#: How many watchdog timers a domain has (NR_DOMAIN_WATCHDOG_TIMERS, xen/include/xen/sched.h).
+WATCHDOG_TIMERS = 2
 
 
 class HypervisorError(Exception):
@@ -251,6 +256,24 @@ class Hypervisor(ABC):
     @abstractmethod
     async def message_buffer(self, clear: bool = False) -> bytes:
         """What the hypervisor wrote to its console (`xl dmesg`), as far as it is kept."""
+
+    async def watchdog(self, timer: int, timeout_s: int) -> int:
+        """Set a watchdog timer of the domain this runs in (SCHEDOP_watchdog, xen/include/public/sched.h).
+
+        A timer that expires shuts its domain down with the reason `watchdog`; if that is dom0, the host is
+        reset.  Timers go on when whoever set them is gone.
+
+        Args:
+            timer: 0: any that is free; 1 to WATCHDOG_TIMERS: that one, which must be armed.
+            timeout_s: seconds from now until it expires; 0: it is disarmed, and free.
+
+        Returns the timer's number.
+
+        Raises:
+            HypervisorError: ENOSPC: none is free; EINVAL: it is not armed, there is no such timer, or no
+                such time; ENOSYS: this hypervisor has none.
+        """
+        raise HypervisorError(errno.ENOSYS, f"{self.name} has no watchdog timers")
 
     @abstractmethod
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:

@@ -122,6 +122,9 @@ class Simulator(Hypervisor):
     async def message_buffer(self, clear: bool = False) -> bytes:
         return bytes(await self._call("message_buffer", clear=clear))
 
+    async def watchdog(self, timer: int, timeout_s: int) -> int:
+        return int(await self._call("watchdog", timer=timer, timeout_s=timeout_s))
+
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
         number = await self._call("open_console", domid=domid, gfn=gfn, port=port)
         console = self._connection, number

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     raise_descriptor_limit()
     report = (lambda failure: None) if options.no_fork else PROGRAM.detach()
     try:
-        _run(options, report)
+        return _run(options, report)
     except StartError as error:
         return _fail(str(error), options, report)
     except OSError as error:
@@ -46,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{where}{error.strerror or error}", options, report)
     except Exception as error:
         return _fail(internal_error(error), options, report)
-    return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,23 +73,25 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> None:
+def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> int:
     directory = options.directory
     Place(directory).make()
     with ExitStack() as stack:
         path = os.path.join(directory, SOCKET_NAME)
         listener = stack.enter_context(files.listening(path, "simulated host"))
         stack.enter_context(files.pid_file(os.path.join(directory, PID_FILE)))
-        trio.run(_serve, options, listener, report)
+        return trio.run(_serve, options, listener, report)
 
 
-async def _serve(options: argparse.Namespace, listener: socket, report: Callable[[str | None], None]) -> None:
+async def _serve(options: argparse.Namespace, listener: socket, report: Callable[[str | None], None]) -> int:
+    """Until it is ended (0), or the host was reset (1)."""
     host = SimulatedHost(options.directory, random=random.Random(options.seed), hardware=options.hardware)
     server = Server(host)
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(host.run)
             nursery.start_soon(_end_on_signal, nursery.cancel_scope)
+            nursery.start_soon(_end_on_reset, host, nursery.cancel_scope)
             if options.exit_when_idle:
                 nursery.start_soon(_end_when_idle, host, server, nursery.cancel_scope)
             report(None)
@@ -99,14 +100,21 @@ async def _serve(options: argparse.Namespace, listener: socket, report: Callable
             await trio.serve_listeners(server, [socket_listener])
     finally:
         host.power_off()
-        for line in host.faults:
-            PROGRAM.say(line)
+        say = PROGRAM.say if options.no_fork else PROGRAM.to_syslog
+        for line in [*host.faults, *filter(None, [host.reset])]:
+            say(line)
+    return 1 if host.reset else 0
 
 
 async def _end_on_signal(scope: trio.CancelScope) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             scope.cancel()
+
+
+async def _end_on_reset(host: SimulatedHost, scope: trio.CancelScope) -> None:
+    await host.was_reset.wait()
+    scope.cancel()
 
 
 async def _end_when_idle(host: SimulatedHost, server: Server, scope: trio.CancelScope) -> None:

@@ -26,10 +26,11 @@ from xend.simulator.domain import Domain
 from xend.simulator.domids import Domids
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
-from xend.simulator.machine import SOFT_RESET
+from xend.simulator.machine import SOFT_RESET, WATCHDOG
 from xend.simulator.memory import PAGE_KIB, Memory
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
+from xend.simulator.watchdog import Watchdogs
 
 MAX_VCPUS = 128
 #: Most characters of a UUID and of a command line.
@@ -43,6 +44,10 @@ class SimulatedHost(Hypervisor):
     Made within trio's run, before a store is started with this directory as its platform.
 
     random: the only source of chance.
+
+    Attributes:
+        reset: why it went down by itself, one line; empty while it has not.
+        was_reset: set then.
 
     Raises:
         OSError: the directory cannot be used.
@@ -71,6 +76,9 @@ class SimulatedHost(Hypervisor):
         self._domids = Domids()
         #: Called whenever a domain is gone for good.
         self.on_gone: Callable[[], object] = lambda: None
+        self.reset = ""
+        self.was_reset = trio.Event()
+        self._watchdogs = Watchdogs(self._watchdog_expired)
         for line in description.boot_lines(self.hardware):
             self._messages.say(line)
         self._kernels = Kernels(self.place, self.hardware, self._messages.say, self.guest_shutdown)
@@ -96,8 +104,13 @@ class SimulatedHost(Hypervisor):
         return dom0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve the kernels of all domains, until cancelled."""
-        await self._kernels.serve(task_status=task_status)
+        """Serve the kernels of all domains, until cancelled or reset."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watchdogs.run)
+            await nursery.start(self._kernels.serve)
+            task_status.started()
+            await self.was_reset.wait()
+            nursery.cancel_scope.cancel()
 
     @property
     def faults(self) -> list[str]:
@@ -203,7 +216,7 @@ class SimulatedHost(Hypervisor):
         domain.gate.open()
         if not domain.is_started:
             domain.is_started = True
-            self._kernels.start(domain, self._random.getrandbits(64), self._balloon)
+            self._kernels.start(domain, self._random.getrandbits(64), self._balloon, self._watchdogs.set)
         self._messages.say(f"d{domid}: runs")
 
     async def pause(self, domid: int) -> None:
@@ -230,6 +243,7 @@ class SimulatedHost(Hypervisor):
         domain.reason = reason
         domain.is_paused = False
         domain.stop()
+        self._watchdogs.forget(domain)
         domain.files.mark_shutdown()
         self._messages.say(f"d{domain.domid}: shut down ({SHUTDOWN_REASONS[reason]})")
         self._kernels.doorbell.fire(DOMAIN_CHANGES)
@@ -241,6 +255,7 @@ class SimulatedHost(Hypervisor):
         domain = self._guest(domid)
         domain.is_dying = True
         domain.stop()
+        self._watchdogs.forget(domain)
         domain.files.remove()
         self._memory.give(domain.memory_kib)
         domain.memory_kib = 0
@@ -291,6 +306,21 @@ class SimulatedHost(Hypervisor):
         domain = self._guest(domid)
         core_file.write(path, core_file.core(domain.memory_kib, domain.max_vcpus))
         self._messages.say(f"d{domid}: core in {path}")
+
+    # --- watchdogs --------------------------------------------------------------------------------------
+
+    async def watchdog(self, timer: int, timeout_s: int) -> int:
+        await trio.lowlevel.checkpoint()
+        return self._watchdogs.set(self._domains[0], timer, timeout_s)
+
+    def _watchdog_expired(self, domain: Domain, timer: int) -> None:
+        self._messages.say(f"d{domain.domid}: watchdog timer {timer} expired")
+        if domain.domid:
+            self.guest_shutdown(domain, WATCHDOG)
+            return
+        self.reset = f"{self.name}: reset, as dom0's watchdog timer {timer} expired"
+        self._messages.say("dom0's watchdog resets the host")
+        self.was_reset.set()
 
     # --- its console ------------------------------------------------------------------------------------
 

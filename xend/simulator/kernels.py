@@ -16,6 +16,7 @@ from xend.simulator.place import PAGE_SIZE, STORE_PORT, Place
 
 Shutdown = Callable[[Domain, int], None]
 Balloon = Callable[[Domain, int], int]
+Watchdog = Callable[[Domain, int, int], int]
 
 
 class Kernels:
@@ -33,6 +34,7 @@ class Kernels:
     ) -> None:
         self._say = say
         self._shutdown = shutdown
+        self._flavour = hardware.flavour
         self.errors: list[str] = []
         self.doorbell = Doorbell(place.store_channel)
         self._waiting: list[tuple[Domain, Kernel]] = []
@@ -67,7 +69,7 @@ class Kernels:
             task_status.started()
             await trio.sleep_forever()
 
-    def start(self, domain: Domain, seed: int, balloon: Balloon) -> None:
+    def start(self, domain: Domain, seed: int, balloon: Balloon, watchdog: Watchdog) -> None:
         """Boot a domain that was built."""
         run, image = domain.run, domain.image
         assert run is not None
@@ -82,6 +84,7 @@ class Kernels:
                 memory_kib=lambda: domain.memory_kib,
                 set_memory=lambda wanted_kib: balloon(domain, wanted_kib),
                 shutdown=lambda reason: self._shutdown(domain, reason),
+                watchdog=lambda timer, timeout_s: watchdog(domain, timer, timeout_s),
                 set_load=domain.cpu.set_load,
                 store_page=run.store_page,
                 store_channel=run.store_channel,
@@ -89,6 +92,7 @@ class Kernels:
                 console_page=run.console_page,
                 console_channel=run.console_channel,
                 random=random.Random(seed),
+                flavour=self._flavour,
             )
         )
         if self._nursery is None:

@@ -102,6 +102,9 @@ class Connection:
     async def message_buffer(self, clear: bool) -> object:
         return await self._host.message_buffer(clear)
 
+    async def watchdog(self, timer: int, timeout_s: int) -> object:
+        return await self._host.watchdog(timer, timeout_s)
+
     async def open_console(self, domid: int, gfn: int, port: int) -> object:
         """A number for `close_console`; the client maps the page itself."""
         release = self._host.claim_console(domid, gfn, port)

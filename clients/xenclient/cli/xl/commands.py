@@ -31,12 +31,25 @@ CREATE = (
 )
 EVENTS = (
     Option("", "since", "resume after the event of this number", "SEQ"),
-    Option("", "kind", "only these: domain, device, operation (comma or again)", "KIND"),
+    Option("", "kind", "only these: domain, device, operation, autostart (comma or again)", "KIND"),
     Option("", "watch", "changes of the store at PATH too", "PATH"),
     Option("", "json", "one object a line"),
 )
 DETACH = (
     Option("f", "force", "whether the guest lets go of it or not"),
+    DRY_RUN,
+    JSON,
+)
+AUTOSTART = (
+    Option("", "prehook", "program to run before a domain is created, %s its name", "FORMAT"),
+    Option("", "posthook", "program to run once a domain is up, %s its name", "FORMAT"),
+    DRY_RUN,
+    JSON,
+)
+AUTOSTOP = (
+    Option("a", "all", "all domains but Domain-0"),
+    Option("", "deadline", "for all; 60 and 5 for each domain unless given", "SECONDS"),
+    Option("", "last-resort", "what is done then: destroy (unless given), or leave", "WORD"),
     DRY_RUN,
     JSON,
 )
@@ -58,6 +71,14 @@ COMMANDS = (
     ),
     Command("shutdown", "stopping:shutdown", "-a|DOM", "ask a domain to shut down", *STOPPING, most=1),
     Command("reboot", "stopping:reboot", "-a|DOM", "ask a domain to reboot", *STOPPING, most=1),
+    Command(
+        "autostart", "autostart:autostart", "[NAME ...]", "start the host's domains, in their order",
+        *AUTOSTART, most=ANY,
+    ),
+    Command(
+        "autostop", "autostart:autostop", "[-a|NAME ...]", "stop the host's domains, in reverse order",
+        *AUTOSTOP, most=ANY,
+    ),
     Command("pause", "lifecycle:pause", "DOM", "stop a domain from running", DRY_RUN, least=1),
     Command("unpause", "lifecycle:unpause", "DOM", "let a paused domain run", DRY_RUN, least=1),
     Command("console", "console:console", "DOM", "attach to a domain's console; ^] ends", *CONSOLE, least=1),
@@ -106,6 +127,11 @@ COMMANDS = (
         JSON, least=1, most=ANY,
     ),
     Command(
+        "cd-insert", "devices:cd_insert", "DOM VDEV PATH", "put a disc into a CD drive",
+        DRY_RUN, JSON, least=3,
+    ),
+    Command("cd-eject", "devices:cd_eject", "DOM VDEV", "empty a CD drive", DRY_RUN, JSON, least=2),
+    Command(
         "device-explain", "explain:device_explain", "DOM DEVICE", "why a device does not work",
         JSON, least=2, most=3,
     ),
@@ -120,7 +146,7 @@ COMMANDS = (
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
     "config-update", "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
-    "dump-core", "cd-insert", "cd-eject", "mem-max", "button-press", "trigger", "debug-keys",
+    "dump-core", "mem-max", "button-press", "trigger", "debug-keys",
     "set-parameters", "vcpu-list", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
     "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
     "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",

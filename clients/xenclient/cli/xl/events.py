@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
-KINDS = ("domain", "device", "operation", "store")
+KINDS = ("domain", "device", "operation", "autostart", "store")
 
 
 def events(call: Call) -> int:
@@ -37,7 +37,13 @@ def events(call: Call) -> int:
 def line(event: Event) -> str:
     """An event for people."""
     kind, what = event["kind"], event["what"]
-    described = {"domain": _domain, "device": _device, "operation": _operation, "store": _store}.get(kind)
+    described = {
+        "domain": _domain,
+        "device": _device,
+        "operation": _operation,
+        "autostart": _autostart,
+        "store": _store,
+    }.get(kind)
     more = described(event) if described else ""
     return f"{event['seq']} {kind} {what}{' ' if more else ''}{more}\n"
 
@@ -78,6 +84,11 @@ def _operation(event: Event) -> str:
     operation = event["operation"]
     error = operation.get("error")
     return f"{operation['operation']} {describe(operation)}" + (f": {error['message']}" if error else "")
+
+
+def _autostart(event: Event) -> str:
+    name = event.get("name")
+    return "" if name is None else _who(event) + (f": {event['reason']}" if event.get("reason") else "")
 
 
 def _store(event: Event) -> str:

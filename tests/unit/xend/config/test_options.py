@@ -30,6 +30,8 @@ VALUES = {
     "memory": "128",
     "maxmem": "256",
     "driver_domain": "1",
+    "autostart_after": "['db']",
+    "autostart_delay": "5",
     "disk": "['phy:/a,xvda,w']",
     "vif": "['']",
 }

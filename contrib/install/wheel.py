@@ -1,0 +1,134 @@
+"""The wheel: made of the tree as `make` left it, without compiling; and what it is unpacked to."""
+
+import base64
+import configparser
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from email import message_from_string
+from pathlib import Path
+from typing import Any
+
+from contrib.install import InstallError
+
+_SETUP = [sys.executable, "-W", "ignore", "-c", "import setuptools; setuptools.setup()", "-q"]
+
+
+def make(tree: Path, scratch: Path, suffix: str) -> Path:
+    """A wheel of the tree, with the compiled modules that lie in it.
+
+    suffix: of compiled modules, as the interpreter wants them that will run it.
+
+    Raises:
+        InstallError: one was not built, or before its source was changed; no setuptools.
+    """
+    modules = list(_modules(tree, suffix))
+    library = scratch / "lib"
+    metadata = ["egg_info", "--egg-base", str(scratch)]
+    _setup(tree, *metadata, "build_py", "--build-lib", str(library))
+    for name, built in modules:
+        shutil.copy2(built, library / Path(*name.split(".")).with_name(built.name))
+    build = ["build", "--build-base", str(scratch / "build"), "--build-lib", str(library)]
+    wheel = ["bdist_wheel", "--skip-build", "--bdist-dir", str(scratch / "w"), "--dist-dir", str(scratch)]
+    _setup(tree, *metadata, *build, *wheel)
+    (made,) = scratch.glob("*.whl")
+    return made
+
+
+def _modules(tree: Path, suffix: str) -> Iterator[tuple[str, Path]]:
+    """Names of compiled modules, and where they lie."""
+    project: dict[str, Any] = tomllib.loads((tree / "pyproject.toml").read_text())
+    for module in project["tool"]["setuptools"]["ext-modules"]:
+        path = tree.joinpath(*module["name"].split("."))
+        built = path.with_name(path.name + suffix)
+        if not built.exists():
+            raise InstallError(
+                f"{built} is missing: `make` builds it (for another interpreter: make PYTHON=...)"
+            )
+        for source in (*module["sources"], *module.get("depends", ())):
+            if (tree / source).stat().st_mtime > built.stat().st_mtime:
+                raise InstallError(f"{built} is older than {source}: `make` builds it anew")
+        yield module["name"], built
+
+
+def _setup(tree: Path, *words: str) -> None:
+    done = subprocess.run([*_SETUP, *words], cwd=tree, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        raise InstallError(f"no wheel could be made with setuptools of {sys.executable}: {last}")
+
+
+class Wheel:
+    """A wheel's file, read.
+
+    Attributes:
+        name: of the distribution, with its version, as in its metadata's directory.
+        programs: {name: "module:function"}.
+        required: {distribution: least version}, without the extras.
+
+    Raises:
+        InstallError: it is no wheel.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise InstallError(f"{path} is no wheel: {error}") from error
+        (self._info,) = {name.split("/")[0] for name in self._archive.namelist() if ".dist-info/" in name}
+        self.name = self._info.removesuffix(".dist-info")
+        parser = configparser.ConfigParser()
+        parser.read_string(self._read("entry_points.txt"))
+        self.programs = dict(parser["console_scripts"])
+        self.required = dict(self._required())
+
+    def _read(self, name: str) -> str:
+        return self._archive.read(f"{self._info}/{name}").decode()
+
+    def _required(self) -> Iterator[tuple[str, str]]:
+        for line in message_from_string(self._read("METADATA")).get_all("Requires-Dist", []):
+            if "extra ==" not in line:
+                name, _, least = line.partition(">=")
+                yield name.strip(), least.strip()
+
+    def packages(self) -> list[str]:
+        """The top-level packages in it."""
+        return sorted({name.split("/")[0] for name in self._archive.namelist()} - {self._info})
+
+    def unpack(self, directory: Path) -> list[Path]:
+        """Put its files below a directory, in place of another version's; returns where they are."""
+        for package in self.packages():
+            shutil.rmtree(directory / package, ignore_errors=True)
+        for old in directory.glob(f"{self.name.partition('-')[0]}-*.dist-info"):
+            shutil.rmtree(old)
+        self._archive.extractall(directory)
+        files = [directory / name for name in self._archive.namelist()]
+        for file in files:
+            file.chmod(
+                0o755 if _is_executable(self._archive.getinfo(str(file.relative_to(directory)))) else 0o644
+            )
+        return files
+
+    def record(self, directory: Path, more: list[Path]) -> None:
+        """Write down all that belongs to it: what was unpacked, and `more`, of programs and bytecode."""
+        info = directory / self._info
+        (info / "INSTALLER").write_text("make install\n")
+        record = info / "RECORD"
+        unpacked = [directory / name for name in self._archive.namelist()]
+        lines = [_line(path, directory) for path in sorted({*unpacked, info / "INSTALLER", *more} - {record})]
+        record.write_text("\n".join([*lines, f"{self._info}/RECORD,,"]) + "\n")
+
+
+def _is_executable(info: zipfile.ZipInfo) -> bool:
+    return bool(info.external_attr >> 16 & 0o100)
+
+
+def _line(path: Path, directory: Path) -> str:
+    data = path.read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{os.path.relpath(path, directory)},sha256={digest},{len(data)}"

@@ -1,0 +1,159 @@
+"""xendomains and restarts, with few domains: whom it starts and stops, hooks, what goes on below a restart."""
+
+import pytest
+
+from tests.rcd.host import CONFIG, PREFIX, Dom0
+from tests.rcd.verbs import ask, hint
+
+PLAIN = 'kernel = "/netbsd"\nmemory = 16\n'
+LOG = "/root/hooks"
+
+
+@pytest.fixture
+def running(dom0: Dom0) -> Dom0:
+    """One whose daemons run, with the configurations foo and bar."""
+    enable(dom0, 'xendomains="foo bar"')
+    for name in ("foo", "bar"):
+        dom0.write(f"{CONFIG}/{name}", PLAIN)
+    for script in ("xencommons", "xend"):
+        assert ask(dom0, script, "start")[0] == 0
+    return dom0
+
+
+def enable(dom0: Dom0, *lines: str) -> None:
+    dom0.rc_conf("xencommons=YES", "xend=YES", *lines)
+
+
+def up(dom0: Dom0) -> list[str]:
+    """The domains that run."""
+    return ask(dom0, "xendomains", "onelist")[1].split()
+
+
+@pytest.mark.parametrize("prefix", ["", "one", "force", "fast"])
+def test_verbs(running: Dom0, prefix: str) -> None:
+    def asked(verb: str) -> tuple[int, str, str]:
+        return ask(running, "xendomains", prefix + verb)
+
+    started = "foo: starting\nbar: starting\nfoo: up\nbar: up\n"
+    assert asked("rcvar") == (0, "# xendomains\n$xendomains=YES\n", "")
+    assert asked("status") == (1, "xendomains: no domain is running.\n", "")
+    assert asked("list") == (0, "", "")
+    assert asked("poll") == (0, "", "")
+    code, said, complaint = asked("start")
+    assert (code, complaint) == (0, "")
+    assert sorted(said.splitlines()) == sorted(f"Starting xendomains.\n{started}".splitlines())
+    assert asked("status")[:2] in [
+        (0, f"xendomains: running are: {names}.\n") for names in ("foo bar", "bar foo")
+    ]
+    assert sorted(asked("list")[1].split()) == ["bar", "foo"]
+    again = "Starting xendomains.\nfoo: already running\nbar: already running\n"
+    assert asked("start") == (0, again, "")
+    code, said, complaint = asked("restart")
+    assert (code, complaint) == (0, "")
+    assert sorted(up(running)) == ["bar", "foo"]
+    with running.popen(running.shell, "/etc/rc.d/xendomains", "onepoll") as poll:
+        code, said, complaint = asked("stop")
+        assert (poll.communicate()[0], poll.wait()) == ("", 0)
+    assert (code, complaint) == (0, "")
+    assert {"foo: down", "bar: down"} <= {*said.splitlines()}
+    assert asked("stop") == (0, "Stopping xendomains.\nfoo: not running\nbar: not running\n", "")
+    assert asked("reload")[0] == 1
+
+
+def test_an_empty_list_is_not_enabled(running: Dom0) -> None:
+    for words in ("", 'xendomains=""', "xendomains=NO"):
+        enable(running, words)
+        assert ask(running, "xendomains", "start") == (1, "", hint("xendomains", "xendomains", "start"))
+        assert ask(running, "xendomains", "rcvar") == (0, "# xendomains\n$xendomains=NO\n", "")
+    assert "Starting xendomains" not in running.said(running.shell, "/etc/rc")
+
+
+def test_yes_is_what_stands_in_auto(running: Dom0) -> None:
+    enable(running, "xendomains=YES")
+    running.said("ln", "-s", "../bar", f"{CONFIG}/auto/10-bar")
+    assert ask(running, "xendomains", "start")[0] == 0
+    assert up(running) == ["bar"]
+    code, said, complaint = ask(running, "xendomains", "stop")
+    assert (code, complaint, up(running)) == (0, "", [])
+
+
+def test_names_hooks_and_configurations_are_formats(running: Dom0) -> None:
+    enable(
+        running, 'xendomains="foo"', f"xendomains_config={CONFIG}/%s.cfg",
+        f"xendomains_prehook={CONFIG}/%s-before", "xendomains_posthook=%s-after",
+    )  # fmt: skip
+    running.write(f"{CONFIG}/foo.cfg", f'name = "foo"\n{PLAIN}')
+    for when in ("before", "after"):
+        running.write(f"{CONFIG}/foo.cfg-{when}", f"#!/bin/sh\necho {when} $1 >>{LOG}\n", 0o755)
+    assert ask(running, "xendomains", "start")[0] == 0
+    assert up(running) == ["foo"]
+    assert running.path(LOG).read_text() == "before foo.cfg\nafter foo.cfg\n"
+
+
+def test_a_hook_that_fails_keeps_its_domain_down(running: Dom0) -> None:
+    running.write(f"{CONFIG}/foo-pre", "#!/bin/sh\necho no cable; exit 3\n", 0o755)
+    code, said, complaint = ask(running, "xendomains", "start")
+    assert code == 1
+    assert "no cable" in said
+    assert complaint.startswith("xl: 1 of 2 did not come up: foo")
+    assert up(running) == ["bar"]
+
+
+def test_others_go_on_or_not(running: Dom0) -> None:
+    running.write("/root/other", f'name = "other"\n{PLAIN}')
+    running.xl("create", "/root/other")
+    assert ask(running, "xendomains", "start")[0] == 0
+    code, said, complaint = ask(running, "xendomains", "stop")
+    assert code == 0
+    assert complaint.startswith("xendomains: other (domain ")
+    assert complaint.endswith(") goes on; xendomains_stop=all in /etc/rc.conf stops every domain\n")
+    assert up(running) == ["other"]
+    enable(running, 'xendomains="foo bar"', "xendomains_stop=all")
+    assert ask(running, "xendomains", "stop")[::2] == (0, "")
+    assert up(running) == []
+
+
+def test_a_slip_in_rc_conf_does_not_keep_domains_from_being_stopped(running: Dom0) -> None:
+    assert ask(running, "xendomains", "start")[0] == 0
+    enable(running, 'xendomains="foo bar"', "xendomains_deadline=soon")
+    code, _, complaint = ask(running, "xendomains", "stop")
+    assert (code, complaint) == (
+        0,
+        "xendomains: xendomains_deadline=soon in /etc/rc.conf: seconds were expected\n",
+    )
+    assert up(running) == []
+
+
+# --- restarts below running domains ------------------------------------------------------------------------
+
+
+def test_xencommons_restarts_below_running_domains_and_says_so(running: Dom0) -> None:
+    assert ask(running, "xendomains", "start")[0] == 0
+    nodes = running.store("ls", "-f")
+    said = (
+        "Stopping xencommons.\nStarting xencommons.\n"
+        "The store goes on where it was, with the running domains: 2.\n"
+    )
+    assert ask(running, "xencommons", "restart") == (0, said, "")
+    assert running.store("ls", "-f") == nodes
+    assert ask(running, "xend", "restart")[0] == 0
+    for word in ("stop", "start"):
+        code, _, complaint = ask(running, "xencommons", word)
+        assert code == 0
+        if word == "stop":
+            waits = "domains that still run: 2; they wait for the store until: /etc/rc.d/xencommons start"
+            assert complaint == f"xencommons: {waits}\n"
+    assert ask(running, "xendomains", "stop")[0] == 0
+
+
+def test_a_store_without_journal_is_not_restarted_below_them(running: Dom0) -> None:
+    assert ask(running, "xendomains", "start")[0] == 0
+    pid = running.pid("xenstored")
+    enable(running, 'xendomains="foo bar"', 'xenstored_flags="$xenstored_flags --no-journal"')
+    line = (
+        "domains that still run: 2; without a journal they would lose the store: shut them down, or take "
+        "--no-journal from xenstored_flags"
+    )
+    assert ask(running, "xencommons", "restart") == (1, "", f"xencommons: {line}\n")
+    assert running.pid("xenstored") == pid
+    assert running.run(f"{PREFIX}/bin/xl", "domid", "foo").returncode == 0

@@ -1,0 +1,36 @@
+"""What starting and stopping domains needs of the calls that do so for anybody."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from xend.autostart.files import Text
+from xend.domain.registry import Domain
+from xend.hypervisor import DomainInfo
+
+
+class Known(Protocol):
+    """A domain of the host; managed: None where this xend did not make it."""
+
+    @property
+    def info(self) -> DomainInfo: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def managed(self) -> Domain | None: ...
+    @property
+    def domid(self) -> int: ...
+    @property
+    def locks(self) -> list[str]: ...
+
+
+class Acts(Protocol):
+    """Each raises XendError."""
+
+    async def create(self, name: str, text: Text) -> dict[str, Any]:
+        """domain.create's answer, for the configuration in the file of that name."""
+
+    async def find(self, name: str) -> Known | None:
+        """The domain of that name; None: there is none."""
+
+    async def all(self) -> Sequence[Known]:
+        """All domains but dom0, by domid."""

@@ -1,0 +1,58 @@
+"""Which domains are to be stopped, and who has to be down before whom."""
+
+from collections.abc import Sequence
+
+from xend.autostart.acts import Known
+from xend.autostart.needs import needs
+from xend.autostart.order import in_order, without_circles
+
+
+def matching(known: Sequence[Known], word: str) -> list[Known]:
+    """The domains that a word means: by their name, or else by that of the file they were made of."""
+    named = [each for each in known if each.name == word]
+    return named or [each for each in known if each.managed is not None and each.managed.source.name == word]
+
+
+def chosen(known: Sequence[Known], words: Sequence[str]) -> tuple[list[Known], list[str]]:
+    """The domains that the words mean, each once, and the words that mean none."""
+    found: dict[int, Known] = {}
+    strange = []
+    for word in dict.fromkeys(words):
+        matches = matching(known, word)
+        found |= {each.domid: each for each in matches}
+        if not matches:
+            strange.append(word)
+    return list(found.values()), strange
+
+
+class Down:
+    """The order in which domains go down.
+
+    Attributes:
+        order: the reverse of that in which they would come up, from their configurations; the last one made
+            first where these say nothing, and strangers, of whom nothing is known.
+        dependents: by domid, those that have to be down before.
+    """
+
+    def __init__(self, targets: Sequence[Known]) -> None:
+        by_age = {str(each.domid): each for each in sorted(targets, key=lambda each: each.domid)}
+        needs = {key: _needed(each, targets) for key, each in by_age.items()}
+        after = without_circles(list(by_age), needs)
+        self.order = [by_age[key] for key in reversed(in_order(list(by_age), after))]
+        self.dependents: dict[int, list[Known]] = {each.domid: [] for each in self.order}
+        for each in self.order:
+            for key in after[str(each.domid)]:
+                self.dependents[int(key)].append(each)
+
+    def lines(self) -> list[str]:
+        """For people: what would be done."""
+        lines = []
+        for each in self.order:
+            names = ", ".join(other.name for other in self.dependents[each.domid])
+            lines.append(f"stop {each.name}" + (f" after {names}" if names else ""))
+        return lines
+
+
+def _needed(target: Known, targets: Sequence[Known]) -> list[str]:
+    words = [] if target.managed is None else needs(target.managed.config)
+    return [str(each.domid) for word in words for each in matching(targets, word)]

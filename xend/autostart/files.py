@@ -1,0 +1,190 @@
+"""Files of the configuration directory that xend reads, or runs, by itself.
+
+Nobody but root, and who xend runs as, may have a hand in them: a configuration names any file of dom0 as a
+disk.  A client never names a path, only a file of this directory.
+"""
+
+import os
+import stat
+
+import attrs
+
+from xend.config.place import shown
+from xend.errors import XendError
+
+#: Below the configuration directory: what starts without being named.
+AUTO = "auto"
+#: Of a configuration; xend.config takes no longer one.
+TEXT_MAX_BYTES = 1 << 20
+
+
+@attrs.frozen
+class Text:
+    """A configuration's text.
+
+    Attributes:
+        path: for errors.
+        directory: where relative names in it are looked for.
+    """
+
+    text: str
+    path: str
+    directory: str
+
+
+class ConfigDirectory:
+    """The directory that `--config-dir` names."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def check(self) -> None:
+        """See that nobody else may put files there.
+
+        Raises:
+            XendError: bad_config.
+        """
+        for path in (self.path, os.path.join(self.path, AUTO)):
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unreadable(path, error) from error
+            check_trusted(path, status)
+
+    def listed(self) -> list[str]:
+        """The names in auto/ in their order, those that begin with a dot left out.
+
+        Raises:
+            XendError: bad_config.
+        """
+        path = os.path.join(self.path, AUTO)
+        try:
+            return sorted(name for name in os.listdir(path) if not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def read(self, name: str, is_listed: bool = False) -> Text:
+        """The configuration of that name; is_listed: the one in auto/.
+
+        Raises:
+            XendError: bad_request: no plain name; bad_config: it cannot be read, or others may write it.
+        """
+        check_plain(name)
+        path = os.path.join(self.path, AUTO, name) if is_listed else os.path.join(self.path, name)
+        try:
+            data = _read(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        # A link in auto/ leads to a configuration whose relative names count from where that is.
+        directory = os.path.dirname(os.path.realpath(path)) if is_listed else self.path
+        return Text(_decoded(path, data), path, directory)
+
+    def hook(self, pattern: str, name: str) -> str | None:
+        """The program that a format of hooks stands for; None: this domain has none.
+
+        Raises:
+            XendError: bad_config, script_failed: it may not, or cannot, be run.
+        """
+        path = os.path.join(self.path, check_plain(pattern.replace("%s", name)))
+        real = os.path.realpath(path)
+        try:
+            status, above = os.stat(real), os.stat(os.path.dirname(real))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        check_trusted(path, status)
+        check_trusted(os.path.dirname(real), above)
+        if not stat.S_ISREG(status.st_mode) or not os.access(real, os.X_OK):
+            raise XendError("script_failed", f"hook {path} is not executable", hint=f"chmod 755 {path}")
+        return path
+
+
+def check_plain(name: str) -> str:
+    """The name, if it can be that of a file of the directory itself.
+
+    Raises:
+        XendError: bad_request.
+    """
+    if not name or name.startswith(".") or "/" in name or not name.isprintable():
+        raise XendError(
+            "bad_request",
+            f"{shown(name)}: the name of a file in the configuration directory was expected, "
+            "without / and not hidden",
+        )
+    return name
+
+
+def check_pattern(option: str, pattern: str | None) -> None:
+    """See that a format gives names: one %s, for the domain's.
+
+    Raises:
+        XendError: bad_request.
+    """
+    if pattern is None:
+        return
+    if pattern.count("%") != 1 or "%s" not in pattern:
+        raise XendError(
+            "bad_request",
+            f"{option} {shown(pattern)}: one %s was expected, which stands for the domain's name",
+        )
+    check_plain(pattern.replace("%s", "x"))
+
+
+def check_trusted(path: str, status: os.stat_result) -> None:
+    """See that a file is root's or xend's own, and nobody else may write it.
+
+    Raises:
+        XendError: bad_config, naming the remedy.
+    """
+    if status.st_uid not in (0, os.geteuid()):
+        raise XendError(
+            "bad_config",
+            f"{path} belongs to user {status.st_uid}, who would be as good as root",
+            hint=f"look at it, then: chown root {path}",
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise XendError(
+            "bad_config",
+            f"{path} may be written by others than its owner (mode {stat.S_IMODE(status.st_mode):04o}), "
+            "who would be as good as root",
+            hint=f"look at it, then: chmod go-w {path}",
+        )
+
+
+def _read(path: str) -> bytes:
+    """What is in a file that is trusted; a FIFO, or a tape, does not hold up."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise XendError("bad_config", f"{path} is no file", hint="a domain's configuration was expected")
+        check_trusted(path, status)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(TEXT_MAX_BYTES + 1)
+    finally:
+        os.close(fd)
+    if len(data) > TEXT_MAX_BYTES:
+        raise XendError("bad_config", f"{path} is longer than {TEXT_MAX_BYTES} bytes: no configuration")
+    return data
+
+
+def _decoded(path: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise XendError(
+            "bad_config",
+            f"{path}:{line}: byte 0x{data[error.start]:02x} is no UTF-8",
+            hint="save it as UTF-8",
+        ) from None
+
+
+def _unreadable(path: str, error: OSError) -> XendError:
+    hint = "the domain's configuration was expected there" if isinstance(error, FileNotFoundError) else None
+    return XendError("bad_config", f"{path} cannot be read", cause=error.strerror, hint=hint)

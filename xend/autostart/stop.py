@@ -1,0 +1,169 @@
+"""Takes domains down: each after those that need it, others at the same time, all within one deadline."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import trio
+
+from xend.autostart.acts import Known
+from xend.autostart.chosen import Down
+from xend.autostart.ending import KIND, stop_plan
+from xend.autostart.rows import Row, Tell, failed
+from xend.domain.change import reason_name
+from xend.domain.destroy import destroy_facts
+from xend.errors import XendError
+from xend.host import Host
+from xend.hypervisor import DomainInfo
+from xend.operation.registry import Operations
+from xend.operation.running import Operation
+from xend.refusals import explained
+
+LastResort = Literal["destroy", "leave"]
+#: How long all may take, in seconds: so long, and so much more for each domain (NetBSD's rc.d/xendomains).
+BASE_SECONDS = 60.0
+EACH_SECONDS = 5.0
+#: The part of that time for which one domain waits for others that need it.  Then it is asked all the same: a
+#: guest that hangs shall not have others destroyed that were never asked.
+WAITING_PART = 2 / 3
+#: Operations that would bring a domain up again, or wait for what is going to happen now: they are cancelled.
+IN_THE_WAY = ("domain.create", "domain.restart", "domain.shutdown", "domain.reboot")
+MAKING = IN_THE_WAY[:2]
+
+
+async def clear_way(operations: Operations, is_meant: Callable[[str], bool]) -> None:
+    """Cancel what is about to bring up a domain that nobody can see yet; is_meant: by its name."""
+    cancelled = [
+        operation
+        for operation in operations.all()
+        if operation.plan.kind in MAKING and not operation.ended.is_set() and is_meant(operation.plan.domain)
+    ]
+    for operation in cancelled:
+        operation.cancel()
+    for operation in cancelled:
+        await operation.ended.wait()
+
+
+class Stopping:
+    """One call's work.
+
+    seconds: for all; None: as many as there are domains.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        operations: Operations,
+        down: Down,
+        seconds: float | None,
+        last_resort: LastResort,
+        tell: Tell,
+    ) -> None:
+        self._host = host
+        self._operations = operations
+        self._down = down
+        self._seconds = seconds or BASE_SECONDS + EACH_SECONDS * len(down.order)
+        self._last_resort = last_resort
+        self._tell = tell
+        self._gone = {each.domid: trio.Event() for each in down.order}
+        self._rows: dict[int, Row] = {}
+
+    async def run(self) -> list[Row]:
+        """Stop them; returns a row for each."""
+        now = trio.current_time()
+        self._deadline = now + self._seconds
+        self._wait_until = now + self._seconds * WAITING_PART
+        async with trio.open_nursery() as nursery:
+            for target in self._down.order:
+                await nursery.start(self._stop, target)
+        return [self._rows[target.domid] for target in self._down.order]
+
+    async def _stop(self, target: Known, *, task_status: trio.TaskStatus[None]) -> None:
+        dependents = self._down.dependents[target.domid]
+        if dependents:
+            names = ", ".join(each.name for each in dependents)
+            self._tell("waiting", target.name, domid=target.domid, reason=f"for {names} to be down")
+            task_status.started()
+            with trio.move_on_at(self._wait_until):
+                await self._all_gone(target)
+        self._tell("stopping", target.name, domid=target.domid)
+        if not dependents:
+            task_status.started()
+        try:
+            row = await self._end(target)
+        except XendError as error:
+            row = failed(target.name, error)
+        self._rows[target.domid] = row.tell(self._tell)
+        self._gone[target.domid].set()
+
+    async def _all_gone(self, target: Known) -> None:
+        for each in self._down.dependents[target.domid]:
+            await self._gone[each.domid].wait()
+
+    async def _end(self, target: Known) -> Row:
+        """Have it ended, by an operation of ours or of another's that is at it already."""
+        while True:
+            operation = self._operations.holder(target.locks)
+            if operation is None:
+                operation = await self._begin(target)
+            if operation is None:
+                return Row(name=target.name, outcome="down", domid=target.domid)
+            if operation.plan.kind == KIND:
+                return await self._outcome(target, operation)
+            if operation.plan.kind in IN_THE_WAY:
+                operation.cancel()
+            await operation.ended.wait()
+
+    async def _begin(self, target: Known) -> Operation | None:
+        """The operation that ends it, or one that was there first; None: it is gone."""
+        info = await self._info(target)
+        if info is None:
+            return None
+        facts = await destroy_facts(self._host, info.domid, info.uuid, target.name)
+        holder = self._operations.holder(target.locks)
+        if holder is not None:
+            return holder
+        facts |= {"word": "poweroff", **self._how(target, info)}
+        turn = lambda: self._all_gone(target)  # noqa: E731
+        return self._operations.start(stop_plan(self._host, facts, turn), target.locks)
+
+    def _how(self, target: Known, info: DomainInfo) -> dict[str, Any]:
+        """What of its facts says whether it can be asked, and what it comes to else."""
+        outcome, why = "down", None
+        if info.is_shutdown:
+            event = reason_name(info)
+            outcome = "destroyed" if event == "crash" else "down"
+            why = f"it had shut down already ({event})"
+        elif info.is_paused:
+            outcome, why = "destroyed", "it was paused, and could not hear"
+        return {
+            "ask": why is None and not info.is_dying,
+            "seconds": max(0.0, self._deadline - trio.current_time()),
+            "last_resort": self._last_resort,
+            "outcome": outcome,
+            "why": why,
+        }
+
+    async def _info(self, target: Known) -> DomainInfo | None:
+        """The domain now; a restart that was under way may have given it another domid."""
+        domain = self._host.domains.by_uuid(target.info.uuid)
+        domid = target.domid if domain is None else domain.domid
+        with explained("look at it", target.name):
+            info = await self._host.hypervisor.domain(domid)
+        return info if info is not None and info.uuid == target.info.uuid else None
+
+    async def _outcome(self, target: Known, operation: Operation) -> Row:
+        try:
+            result = await operation.outcome()
+        except XendError as error:
+            return await self._failed(target, operation, error)
+        return Row(name=target.name, outcome=result["outcome"], domid=result["domid"], reason=result["why"])
+
+    async def _failed(self, target: Known, operation: Operation, error: XendError) -> Row:
+        """It may be gone all the same: a device that did not close does not keep it."""
+        if await self._info(target) is None:
+            outcome = operation.work.result.get("outcome", "destroyed")
+        elif error.code == "no_answer" and self._last_resort == "leave":
+            outcome = "left"
+        else:
+            return failed(target.name, error)
+        return Row(name=target.name, outcome=outcome, domid=target.domid, reason=str(error))

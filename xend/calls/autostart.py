@@ -1,0 +1,173 @@
+"""autostart.*"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import attrs
+
+from xend.autostart.chosen import Down, chosen
+from xend.autostart.files import ConfigDirectory, Text, check_pattern
+from xend.autostart.hooks import Hooks
+from xend.autostart.one import Start
+from xend.autostart.rows import Row, Tell
+from xend.autostart.runs import Runs
+from xend.autostart.start import Starting, missing
+from xend.autostart.stop import LastResort, Stopping, clear_way
+from xend.autostart.wanted import Candidate, examine
+from xend.bus.kinds import FLAG, SECONDS, TEXT, TEXTS, choice
+from xend.bus.methods import OPERATION, Call, Method, optional
+from xend.calls.domains import DomainCalls
+from xend.calls.targets import DOM0, Target, Targets
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.registry import Operations
+
+
+@attrs.frozen
+class HostActs:
+    """What xend.autostart.acts.Acts asks for, by the calls that anybody makes."""
+
+    domains: DomainCalls
+    targets: Targets
+    call: Call
+
+    async def create(self, name: str, text: Text) -> dict[str, Any]:
+        return await self.domains.create(self.call, text.text, name=name, directory=text.directory)
+
+    async def find(self, name: str) -> Target | None:
+        try:
+            return await self.targets.find(name)
+        except XendError as error:
+            if error.code != "no_such_domain":
+                raise
+            return None
+
+    async def all(self) -> Sequence[Target]:
+        return [each for each in await self.targets.all() if each.domid != DOM0]
+
+
+class AutostartCalls:
+    """The methods, over a host.
+
+    directory: of configurations.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        operations: Operations,
+        domains: DomainCalls,
+        targets: Targets,
+        runs: Runs,
+        directory: ConfigDirectory,
+    ) -> None:
+        self._host = host
+        self._operations = operations
+        self._domains = domains
+        self._targets = targets
+        self._runs = runs
+        self._directory = directory
+        self._starting: list[Starting] = []
+
+    def methods(self) -> list[Method]:
+        """All of them."""
+        common = {"names": optional(TEXTS), "dry_run": optional(FLAG), **OPERATION}
+        start = {**common, "prehook": optional(TEXT), "posthook": optional(TEXT)}
+        stop = {
+            **common,
+            "all": optional(FLAG),
+            "timeout_s": optional(SECONDS),
+            "last_resort": optional(choice("destroy", "leave")),
+        }
+        return [
+            Method("autostart.start", "operate", start, self.start),
+            Method("autostart.stop", "operate", stop, self.stop),
+        ]
+
+    async def start(
+        self,
+        call: Call,
+        names: list[str] | None = None,
+        prehook: str | None = None,
+        posthook: str | None = None,
+        dry_run: bool = False,
+        **how: Any,
+    ) -> object:
+        check_pattern("prehook", prehook)
+        check_pattern("posthook", posthook)
+        if dry_run:
+            return {"steps": examine(self._directory, names).lines()}
+        hooks = Hooks(host=self._host, directory=self._directory, before=prehook, after=posthook)
+
+        async def body(tell: Tell) -> list[Row]:
+            return await self._start(self._acts(call), names, hooks, tell)
+
+        return await self._answer(body, **how)
+
+    async def stop(
+        self,
+        call: Call,
+        names: list[str] | None = None,
+        all: bool = False,
+        timeout_s: float | None = None,
+        last_resort: LastResort = "destroy",
+        dry_run: bool = False,
+        **how: Any,
+    ) -> object:
+        if all and names is not None:
+            raise XendError("bad_request", "autostart.stop: names, or all, not both")
+        words = None if all else self._directory.listed() if names is None else names
+        acts = self._acts(call)
+        if dry_run:
+            down, _ = await _down(acts, words)
+            return {"steps": down.lines()}
+
+        async def body(tell: Tell) -> list[Row]:
+            self._give_up_starting(words)
+            await clear_way(self._operations, lambda name: words is None or name in words)
+            down, strange = await _down(acts, words)
+            stopping = Stopping(self._host, self._operations, down, timeout_s, last_resort, tell)
+            rows = await stopping.run()
+            return rows + [Row(name=word, outcome="not-running").tell(tell) for word in strange]
+
+        return await self._answer(body, **how)
+
+    async def _answer(
+        self,
+        body: Callable[[Tell], Awaitable[list[Row]]],
+        key: str | None = None,
+        wait_for: str | None = None,
+    ) -> object:
+        run = self._runs.start(key, body)
+        if wait_for == "accepted":
+            return {"ended": run.ended.is_set()}
+        return await run.outcome()
+
+    async def _start(
+        self, acts: HostActs, names: Sequence[str] | None, hooks: Hooks, tell: Tell
+    ) -> list[Row]:
+        def make(candidate: Candidate) -> Start:
+            return Start(self._host, self._operations, acts, hooks, candidate)
+
+        wanted = examine(self._directory, names)
+        starting = Starting(wanted, await missing(acts, wanted), make, tell)
+        self._starting.append(starting)
+        try:
+            return await starting.run()
+        finally:
+            self._starting.remove(starting)
+
+    def _give_up_starting(self, words: Sequence[str] | None) -> None:
+        """What is being stopped is not to be started any more."""
+        for starting in self._starting:
+            starting.give_up(lambda each: words is None or each.name in words or each.config.name in words)
+
+    def _acts(self, call: Call) -> HostActs:
+        return HostActs(self._domains, self._targets, call)
+
+
+async def _down(acts: HostActs, words: Sequence[str] | None) -> tuple[Down, list[str]]:
+    """What goes down for these words, None: everything; and the words that mean nothing."""
+    known = await acts.all()
+    targets, strange = (known, []) if words is None else chosen(known, words)
+    return Down(targets), strange
