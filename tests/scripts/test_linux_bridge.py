@@ -1,5 +1,7 @@
 """vif-bridge on Linux for real: in a network namespace, a veth in the vif's place."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.scripts.linux_vif import connected, master, offline, online, vif
@@ -70,6 +72,17 @@ def test_it_is_called_as_the_configuration_says(world: World, dom0: Namespace, t
     assert master(dom0, "web0") == (None, False)
 
 
+def test_it_waits_for_the_kernel_s_interface(world: World, dom0: Namespace) -> None:
+    """netback says InitWait before it makes the interface."""
+    name = vif(world)
+    dom0.ip(f"link del {name}")
+    world.take("bin/sleep")
+    world.put("bin/sleep", f"#!/bin/sh\nexec ip link add {name} type veth peer name late\n")
+    Path(world.top, "bin/sleep").chmod(0o755)
+    connected(world, "vif-bridge")
+    assert master(dom0, name) == ("xenbr0", True)
+
+
 BROKEN = [
     ({"bridge": "br7"}, "bridge br7 does not exist"),
     ({"bridge": "lo"}, "lo is not a bridge"),
@@ -91,4 +104,4 @@ def test_bridges_that_cannot_be(world: World, dom0: Namespace, nodes: dict[str, 
 def test_an_interface_that_is_not_there_is_told(world: World, dom0: Namespace) -> None:
     dom0.ip(f"link del {vif(world)}")
     assert online(world, "vif-bridge").returncode == 1
-    assert world.nodes()["hotplug-error"] == f"vif-bridge: there is no interface {vif(world)}"
+    assert world.nodes()["hotplug-error"] == f"vif-bridge: there is no interface {vif(world)} after 5 s"

@@ -2,6 +2,8 @@
 # shellcheck disable=SC2034,SC2154 # variables come from those that source this, and go there
 
 links=/sys/class/net
+# How long an interface is waited for, in tenths of a second.
+patience=50
 
 # --- disks ------------------------------------------------------------------------------------------
 
@@ -78,9 +80,9 @@ name_interface() {
     node vifname || :
     wanted=$value
     [ -z "$wanted" ] || [ "$reports" = yes ] || wanted=$wanted-emu
-    if ! find_interface; then
-        dev=${wanted:-$dev} # named so by an earlier run
-        [ -e "$links/$dev" ] || fail "there is no interface ${vif:-vif$domid.$devid}"
+    if ! await_interface; then
+        dev=
+        fail "there is no interface ${vif:-vif$domid.$devid} after $((patience / 10)) s"
     fi
     case $wanted in
     '' | "$dev") return 0 ;;
@@ -88,6 +90,21 @@ name_interface() {
     [ ! -e "$links/$wanted" ] || fail "vifname=$wanted: there is an interface of that name already"
     run ip link set dev "$dev" name "$wanted"
     dev=$wanted
+}
+
+# await_interface: as find_interface, or by the wanted name, given by an earlier run; the kernel's backend
+# says that it is there before its interface is
+await_interface() {
+    left=$patience
+    until find_interface; do
+        if [ -n "$wanted" ] && [ -e "$links/$wanted" ]; then
+            dev=$wanted
+            return
+        fi
+        [ "$left" -gt 0 ] || return 1
+        left=$((left - 1))
+        sleep 0.1
+    done
 }
 
 # find_named_interface: as find_interface, but of one that may have been renamed

@@ -41,7 +41,7 @@ class Bench:
     operations: Operations = attrs.field(init=False)
 
     def plan(self, names: str = "a b c", on_crash: OnCrash = "undo", one_way: str = "") -> Plan:
-        """A plan of steps with these names; those of `one_way` have no undo, those with ? go on on failure."""
+        """A plan of steps with these names; `one_way` have no undo, those with ? go on on failure."""
         steps = [
             Step(
                 name,
