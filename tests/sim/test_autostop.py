@@ -180,7 +180,6 @@ def test_stopping_ends_a_start_that_is_under_way() -> None:
         before = await world.snapshot()
         put(world, "db", "autostart_delay=20", auto=True)
         put(world, "web", auto=True)
-        world.scripts.behaviours["block"] = "connect"
         rows: list[dict[str, tuple[str, str | None]]] = []
 
         async def starting() -> None:

@@ -134,7 +134,8 @@ class World:
             self._pump.add(theirs.detach(), session)
             return trio.SocketStream(ours)
 
-        return Client("the world's store", connect=opened)
+        chance = random.Random(f"{self.seed} store")
+        return Client("the world's store", connect=opened, random=chance.random)
 
     async def call(self, method: str, **params: Any) -> Any:
         """Call one of xend's methods as a client would; raises its XendError."""

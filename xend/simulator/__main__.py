@@ -77,9 +77,10 @@ def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> i
     directory = options.directory
     Place(directory).make()
     with ExitStack() as stack:
+        # The first to come and the last to go: who waits for its end waits for that.
+        stack.enter_context(files.pid_file(os.path.join(directory, PID_FILE)))
         path = os.path.join(directory, SOCKET_NAME)
         listener = stack.enter_context(files.listening(path, "simulated host"))
-        stack.enter_context(files.pid_file(os.path.join(directory, PID_FILE)))
         return trio.run(_serve, options, listener, report)
 
 

@@ -105,6 +105,8 @@ class Client:
     device_detach = _method(requests.device_detach)
     device_insert = _method(requests.device_insert)
     device_eject = _method(requests.device_eject)
+    autostart = _method(requests.autostart)
+    autostop = _method(requests.autostop)
     operations = _method(requests.operations)
     operation = _method(requests.operation)
     operation_wait = _method(requests.operation_wait)
@@ -119,7 +121,7 @@ class Client:
         """The events after `since`, or from now on; see Events.
 
         Args:
-            kinds: some of domain, device, operation, store; by default all.
+            kinds: some of domain, device, operation, autostart, store; by default all.
             watch: store paths whose changes are events too.
         """
         stream = EventStream(since, kinds, watch)

@@ -203,6 +203,40 @@ def device_eject(
     return _operation("device.eject", progress, domain=domain, deadline_s=deadline_s, **given)
 
 
+def autostart(
+    names: Sequence[str] | None = None,
+    *,
+    prehook: str | None = None,
+    posthook: str | None = None,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+) -> Request:
+    """Start domains of the configuration directory, or those in its auto/, in their order.
+
+    Returns a list of rows {name, outcome, ok, domid, reason, error}; dry_run: {steps: [lines]}.  Hooks are
+    formats of programs there, with one %s for the name: before a domain is created, and once it is up.
+    """
+    given = {"names": names, "prehook": prehook, "posthook": posthook, "dry_run": dry_run}
+    return _operation("autostart.start", **given, deadline_s=deadline_s)
+
+
+def autostop(
+    names: Sequence[str] | None = None,
+    *,
+    all: bool = False,
+    timeout_s: float | None = None,
+    last_resort: str | None = None,
+    dry_run: bool = False,
+    deadline_s: float | None = None,
+) -> Request:
+    """Shut domains down in the reverse order: rows as of `autostart`.
+
+    timeout_s: for all of them together; last_resort: what is done then, "destroy" or "leave".
+    """
+    given = {"names": names, "all": all, "timeout_s": timeout_s, "last_resort": last_resort}
+    return _operation("autostart.stop", **given, dry_run=dry_run, deadline_s=deadline_s)
+
+
 def operations() -> Request:
     """All operations that are known, as a list of maps."""
     return Request("operation.list")
