@@ -6,7 +6,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
 
-.PHONY: all build run test long test-xen sanitize lint bench bench-full stress chaos sdist clean
+.PHONY: all build install run test long test-xen sanitize lint bench bench-full stress chaos sdist clean
 
 all: build
 
@@ -24,6 +24,17 @@ build: $(VENV)/.stamp
 # xend with a simulated host in the foreground, all of it in ./run/, and a domain to try things on.
 run: build
 	@exec $(PY) -m xend.demo run
+
+# For the whole host, as root; builds nothing (say `make` before).  PREFIX is /usr/pkg on NetBSD, else /usr/local;
+# SYSCONFDIR has the domains' configurations, VARBASE is /var, PYTHON the interpreter that runs it.
+DESTDIR =
+PREFIX =
+SYSCONFDIR =
+VARBASE =
+install:
+	@if [ -x $(PY) ]; then installer=$(PY); else installer=$(PYTHON); fi; \
+	$$installer -m contrib.install --destdir "$(DESTDIR)" --prefix "$(PREFIX)" --sysconfdir "$(SYSCONFDIR)" \
+	    --varbase "$(VARBASE)" --python "$(PYTHON)" $(INSTALL_ARGS)
 
 test: build
 	$(PY) -m pytest

@@ -30,12 +30,12 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
     modules = list(_modules(tree, suffix))
     library = scratch / "lib"
     metadata = ["egg_info", "--egg-base", str(scratch)]
-    _setup(tree, *metadata, "build_py", "--build-lib", str(library))
+    setup(tree, *metadata, "build_py", "--build-lib", str(library))
     for name, built in modules:
         shutil.copy2(built, library / Path(*name.split(".")).with_name(built.name))
     build = ["build", "--build-base", str(scratch / "build"), "--build-lib", str(library)]
     wheel = ["bdist_wheel", "--skip-build", "--bdist-dir", str(scratch / "w"), "--dist-dir", str(scratch)]
-    _setup(tree, *metadata, *build, *wheel)
+    setup(tree, *metadata, *build, *wheel)
     (made,) = scratch.glob("*.whl")
     return made
 
@@ -56,7 +56,12 @@ def _modules(tree: Path, suffix: str) -> Iterator[tuple[str, Path]]:
         yield module["name"], built
 
 
-def _setup(tree: Path, *words: str) -> None:
+def setup(tree: Path, *words: str) -> None:
+    """Run setuptools' commands in a tree.
+
+    Raises:
+        InstallError: one failed, or there is no setuptools.
+    """
     done = subprocess.run([*_SETUP, *words], cwd=tree, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip() or "no output").splitlines()[-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contrib.install import plist
+from contrib.install import wheel as wheels
 from contrib.install.wheel import Wheel
 from tests.install.site import PATIENCE_SECONDS, TREE
 from tests.peers.daemons import need
@@ -88,6 +89,18 @@ def test_its_installation_is_ours(package: Path) -> None:
     assert words[words.index("python") + 1 :][:2] == ["-m", "contrib.install"]
     for word in ("--no-config", "--no-rc", "--systemd-dir"):
         assert (word in words) == (word in plist.OPTIONS)
+
+
+def test_the_source_distribution_has_what_installs_it(tmp_path: Path) -> None:
+    wheels.setup(TREE, "egg_info", "--egg-base", str(tmp_path))
+    (sources,) = tmp_path.glob("*/SOURCES.txt")
+    listed = set(sources.read_text().splitlines())
+    for name in ("contrib", "pkgsrc", "rc.d"):
+        files = [path for path in (TREE / name).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        assert files
+        assert {str(path.relative_to(TREE)) for path in files} <= listed, (
+            f"MANIFEST.in: recursive-include {name} *"
+        )
 
 
 @pytest.mark.parametrize("name", ["DESCR", "MESSAGE"])

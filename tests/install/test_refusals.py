@@ -61,11 +61,12 @@ def test_paths_are_absolute(name: str, capsys: pytest.CaptureFixture[str]) -> No
     assert f"--{name} here: an absolute path was expected" in capsys.readouterr().err
 
 
-def test_a_directory_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_directory_that_cannot_be_written(
+    wheel_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
-    assert (
-        main(["--destdir", str(tmp_path / "file"), "--prefix", sys.prefix, "--python", sys.executable]) == 1
-    )
+    where = ["--destdir", str(tmp_path / "file"), "--prefix", sys.prefix, "--python", sys.executable]
+    assert main([*where, "--wheel", str(wheel_file)]) == 1
     assert re.search(r"install: /.*file.*: Not a directory\n$", capsys.readouterr().err)
 
 

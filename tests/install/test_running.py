@@ -20,6 +20,14 @@ HIDDEN = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', 
 CONFIGURATION = """
 kernel = "/kernel"
 memory = 32
+vif = [ 'bridge=none,script=vif-check' ]
+"""
+
+#: Says which of the store's command lines a hotplug script finds.
+SCRIPT = """\
+#!/bin/sh
+xenstore-write /test/found "$(command -v xenstore-write)"
+xenstore-write "/local/domain/0/$XENBUS_PATH/hotplug-status" connected
 """
 
 LOADED = """
@@ -91,7 +99,9 @@ class Host:
         )
         store = [str(sbin / "xenstored"), "--rundir", str(top / "s"), "--platform", sim]
         self.start("s/socket", "s.pid", *store, *pid, str(top / "s.pid"))
+        assert self.said("xen-init-dom0") == "Done setting up Dom0\n"
         xend = [str(sbin / "xend"), "--hypervisor", sim, "--store", str(self.store_socket)]
+        xend += ["--platform", "linux"]
         where = [
             "--rundir",
             top / "x",
@@ -121,20 +131,23 @@ def host(site: Site, hidden: list[str]) -> Iterator[Host]:
         (site.top / "r").mkdir()
         write_kernel(site.top / "r/kernel")
         (site.etc / "web").write_text(CONFIGURATION)
+        (site.etc / "scripts/vif-check").write_text(SCRIPT)
+        (site.etc / "scripts/vif-check").chmod(0o755)
         made.start_all()
         yield made
 
 
 def test_a_host_with_the_tree_out_of_reach(host: Host) -> None:
-    assert host.said("xen-init-dom0") == "Done setting up Dom0\n"
-    host.said("xenstore-write", "/tool/one", "1")
-    assert host.said("xenstore-read", "/tool/one") == "1\n"
-    assert host.said("xenstore-list", "/tool") == "one\n"
-    assert host.said("xenstore-ls", "/tool") == 'one = "1"\n'
-    host.said("xenstore-exists", "/tool/one")
-    host.said("xenstore-rm", "/tool/one")
-    host.said("xl", "create", "web")
+    host.said("xenstore-write", "/test/one", "1")
+    assert host.said("xenstore-read", "/test/one") == "1\n"
+    assert host.said("xenstore-list", "/test") == "one\n"
+    assert host.said("xenstore-ls", "/test") == 'one = "1"\n'
+    host.said("xenstore-exists", "/test/one")
+    host.said("xenstore-rm", "/test/one")
+    host.said("xl", "create", "-q", "web")
     assert [row.split()[0] for row in host.said("xl", "list").splitlines()[1:]] == ["Domain-0", "web"]
-    assert host.said("xenstore-read", "/local/domain/1/name") == "web\n"
+    domid = host.said("xl", "domid", "web").strip()
+    assert host.said("xenstore-read", f"/local/domain/{domid}/name") == "web\n"
+    assert host.said("xenstore-read", "/test/found") == f"{host.site.prefix}/bin/xenstore-write\n"
     host.said("xm", "destroy", "web")
     assert [row.split()[0] for row in host.said("xl", "list").splitlines()[1:]] == ["Domain-0"]

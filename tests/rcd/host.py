@@ -1,7 +1,8 @@
-"""A dom0 of its own, NetBSD as far as an rc.d script sees: a root file system, processes, programs, a machine.
+"""A dom0 of its own, NetBSD as far as rc.d scripts see: a root file system, processes, programs, a machine.
 
-It lies in mount and process namespaces, so its paths are the real ones, nobody else sees them, and all that runs
-in it ends with it.  The hypervisor is simulated; the daemons are this project's, as an installation has them.
+It lies in mount and process namespaces, so its paths are the real ones, nobody else sees them, and all that
+runs in it ends with it.  The hypervisor is simulated; the daemons are this project's, as an installation has
+them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A whole dom0 from power on to power off: its order, its exit statuses, what is left; also where daemons die."""
+"""A whole dom0 from power on to power off: order, exit statuses, what is left; also where daemons die."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from tests.rcd.verbs import ask
 #: Not in the order of their names, which might be anybody's.
 NAMES = [f"d{number:02}" for number in reversed(range(20))]
 SERVICES = ("xen-watchdog", "xencommons", "xend", "xendomains")
-DAEMONS = ("xenwatchdogd", "xenstored", "xend")
 PLAIN = 'kernel = "/netbsd"\nmemory = 16\n'
 DEVICES = "vif = [ '' ]\ndisk = [ 'file:/netbsd,0x0,r' ]\n"
 HANGS = 'extra = "sim=hang-shutdown"\n'
+EACH_ONCE = (("dash", "xenstored"), ("mksh", "xend"))
 #: Answers late, so that there is a middle in which daemons can die.
 SLOW = 'extra = "sim=slow=1"\n'
 
@@ -49,15 +49,15 @@ def told(lines: list[str], what: str) -> list[str]:
 
 
 def check_nothing_is_left(dom0: Dom0) -> None:
-    """Processes, pid files, sockets, domains on the machine, xend's notes of them."""
+    """Processes, pid files, sockets, domains on the machine, xend's records of them."""
     assert dom0.processes() == dom0.machine()
     left = dom0.said("find", "/var/run", "-name", "*.pid", "-o", "-type", "s")
     assert left == ""
-    assert dom0.said("find", "/var/run/xend/domains", "/var/run/xend/operations", "-type", "f") == ""
+    assert list(dom0.path("/var/run/xend/domains").iterdir()) == []
     assert [path.name for path in dom0.path("/sim").iterdir() if path.name.isdigit()] == ["0"]
 
 
-@pytest.mark.parametrize("verb", ["stop", "faststop"])
+@pytest.mark.parametrize(("dom0", "verb"), [("dash", "stop"), ("mksh", "faststop")], indirect=["dom0"])
 def test_boot_and_shutdown(dom0: Dom0, verb: str) -> None:
     enable(dom0)
     lines = boot(dom0)
@@ -87,17 +87,18 @@ def test_a_domain_that_hangs_is_destroyed_at_the_end(dom0: Dom0) -> None:
     check_nothing_is_left(dom0)
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_one_that_hangs_may_be_left(dom0: Dom0) -> None:
     enable(dom0, "xendomains_deadline=4", "xendomains_lastresort=leave", special=HANGS)
     boot(dom0)
     code, said, complaint = ask(dom0, "xendomains", "stop")
     assert code == 1
-    assert [line for line in said.splitlines() if "left running" in line][0].startswith(f"{NAMES[5]}:")
+    assert [line.split(":")[0] for line in said.splitlines() if "left running" in line] == [NAMES[5]]
     assert f"xendomains: {NAMES[5]} (domain " in complaint
     assert ask(dom0, "xendomains", "list") == (0, f"{NAMES[5]}\n", "")
 
 
-@pytest.mark.parametrize("program", ["xenstored", "xend"])
+@pytest.mark.parametrize(("dom0", "program"), EACH_ONCE, indirect=["dom0"])
 def test_a_daemon_that_died_does_not_cost_domains_their_shutdown(dom0: Dom0, program: str) -> None:
     enable(dom0)
     boot(dom0)
@@ -119,7 +120,7 @@ def test_nor_one_that_dies_in_the_middle_of_it(dom0: Dom0, program: str) -> None
     check_nothing_is_left(dom0)
 
 
-@pytest.mark.parametrize("program", ["xenstored", "xend"])
+@pytest.mark.parametrize(("dom0", "program"), EACH_ONCE, indirect=["dom0"])
 def test_nor_their_start(dom0: Dom0, program: str) -> None:
     enable(dom0)
     lines = killing_at(dom0, "/etc/rc", f"{NAMES[4]}: starting", program)
@@ -137,3 +138,15 @@ def killing_at(dom0: Dom0, script: str, line: str, program: str) -> list[str]:
             if lines[-1] == line and lines.count(line) == 1:
                 dom0.kill(program)
     return ours("\n".join(lines))
+
+
+@pytest.mark.parametrize("dom0", ["mksh"], indirect=True)
+def test_the_watchdog_guards_a_shutdown_and_nothing_after_a_stop(dom0: Dom0) -> None:
+    """The daemon keeps the number of the timer where one is armed."""
+    timer = dom0.path("/var/run/xenwatchdogd.timer")
+    dom0.rc_conf("xenwatchdog=YES")
+    for stop, is_armed in (("/etc/rc.d/xen-watchdog", False), ("/etc/rc.shutdown", True)):
+        assert ask(dom0, "xen-watchdog", "start")[0] == 0
+        assert timer.exists()
+        dom0.said(dom0.shell, stop, "stop")
+        assert timer.exists() == is_armed

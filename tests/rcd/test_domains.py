@@ -1,9 +1,9 @@
-"""xendomains and restarts, with few domains: whom it starts and stops, hooks, what goes on below a restart."""
+"""xendomains with few domains: whom it starts and stops, hooks; and restarts below running domains."""
 
 import pytest
 
 from tests.rcd.host import CONFIG, PREFIX, Dom0
-from tests.rcd.verbs import ask, hint
+from tests.rcd.verbs import PREFIXES, ask, hint, polled
 
 PLAIN = 'kernel = "/netbsd"\nmemory = 16\n'
 LOG = "/root/hooks"
@@ -29,31 +29,36 @@ def up(dom0: Dom0) -> list[str]:
     return ask(dom0, "xendomains", "onelist")[1].split()
 
 
-@pytest.mark.parametrize("prefix", ["", "one", "force", "fast"])
-def test_verbs(running: Dom0, prefix: str) -> None:
+@pytest.mark.parametrize("prefixes", [PREFIXES[:2], PREFIXES[2:]])
+def test_verbs(running: Dom0, prefixes: tuple[str, ...]) -> None:
+    for prefix in prefixes:
+        domains_round(running, prefix)
+
+
+def domains_round(running: Dom0, prefix: str) -> None:
+    """From no domain to no domain."""
+
     def asked(verb: str) -> tuple[int, str, str]:
         return ask(running, "xendomains", prefix + verb)
 
-    started = "foo: starting\nbar: starting\nfoo: up\nbar: up\n"
     assert asked("rcvar") == (0, "# xendomains\n$xendomains=YES\n", "")
     assert asked("status") == (1, "xendomains: no domain is running.\n", "")
     assert asked("list") == (0, "", "")
     assert asked("poll") == (0, "", "")
     code, said, complaint = asked("start")
+    assert (code, complaint, said.splitlines()[0]) == (0, "", "Starting xendomains.")
+    assert sorted(said.splitlines()[1:]) == ["bar: starting", "bar: up", "foo: starting", "foo: up"]
+    code, said, complaint = asked("status")
     assert (code, complaint) == (0, "")
-    assert sorted(said.splitlines()) == sorted(f"Starting xendomains.\n{started}".splitlines())
-    assert asked("status")[:2] in [
-        (0, f"xendomains: running are: {names}.\n") for names in ("foo bar", "bar foo")
-    ]
+    assert said in [f"xendomains: running are: {names}.\n" for names in ("foo bar", "bar foo")]
     assert sorted(asked("list")[1].split()) == ["bar", "foo"]
     again = "Starting xendomains.\nfoo: already running\nbar: already running\n"
     assert asked("start") == (0, again, "")
-    code, said, complaint = asked("restart")
-    assert (code, complaint) == (0, "")
+    assert asked("restart")[::2] == (0, "")
     assert sorted(up(running)) == ["bar", "foo"]
     with running.popen(running.shell, "/etc/rc.d/xendomains", "onepoll") as poll:
         code, said, complaint = asked("stop")
-        assert (poll.communicate()[0], poll.wait()) == ("", 0)
+        assert polled(poll)
     assert (code, complaint) == (0, "")
     assert {"foo: down", "bar: down"} <= {*said.splitlines()}
     assert asked("stop") == (0, "Stopping xendomains.\nfoo: not running\nbar: not running\n", "")
@@ -65,16 +70,19 @@ def test_an_empty_list_is_not_enabled(running: Dom0) -> None:
         enable(running, words)
         assert ask(running, "xendomains", "start") == (1, "", hint("xendomains", "xendomains", "start"))
         assert ask(running, "xendomains", "rcvar") == (0, "# xendomains\n$xendomains=NO\n", "")
-    assert "Starting xendomains" not in running.said(running.shell, "/etc/rc")
+    done = running.run(running.shell, "/etc/rc")
+    assert "Starting xendomains" not in done.stdout
+    assert "[xendomains 0]" in done.stdout
 
 
 def test_yes_is_what_stands_in_auto(running: Dom0) -> None:
     enable(running, "xendomains=YES")
+    running.write(f"{CONFIG}/bar", f'name = "bar"\n{PLAIN}')
     running.said("ln", "-s", "../bar", f"{CONFIG}/auto/10-bar")
     assert ask(running, "xendomains", "start")[0] == 0
     assert up(running) == ["bar"]
-    code, said, complaint = ask(running, "xendomains", "stop")
-    assert (code, complaint, up(running)) == (0, "", [])
+    assert ask(running, "xendomains", "stop")[::2] == (0, "")
+    assert up(running) == []
 
 
 def test_names_hooks_and_configurations_are_formats(running: Dom0) -> None:
@@ -103,7 +111,7 @@ def test_others_go_on_or_not(running: Dom0) -> None:
     running.write("/root/other", f'name = "other"\n{PLAIN}')
     running.xl("create", "/root/other")
     assert ask(running, "xendomains", "start")[0] == 0
-    code, said, complaint = ask(running, "xendomains", "stop")
+    code, _, complaint = ask(running, "xendomains", "stop")
     assert code == 0
     assert complaint.startswith("xendomains: other (domain ")
     assert complaint.endswith(") goes on; xendomains_stop=all in /etc/rc.conf stops every domain\n")
@@ -117,10 +125,24 @@ def test_a_slip_in_rc_conf_does_not_keep_domains_from_being_stopped(running: Dom
     assert ask(running, "xendomains", "start")[0] == 0
     enable(running, 'xendomains="foo bar"', "xendomains_deadline=soon")
     code, _, complaint = ask(running, "xendomains", "stop")
-    assert (code, complaint) == (
-        0,
-        "xendomains: xendomains_deadline=soon in /etc/rc.conf: seconds were expected\n",
-    )
+    line = "xendomains_deadline=soon, xendomains_patience=60 in /etc/rc.conf: seconds were expected"
+    assert (code, complaint) == (0, f"xendomains: {line}\n")
+    assert up(running) == []
+
+
+def test_a_xend_that_hangs_is_started_anew_for_them(running: Dom0) -> None:
+    assert ask(running, "xendomains", "start")[0] == 0
+    enable(running, 'xendomains="foo bar"', "xendomains_deadline=8", "xendomains_patience=1")
+    pid = running.pid("xend")
+    assert pid is not None
+    running.said("kill", "-STOP", pid)
+    code, said, complaint = ask(running, "xendomains", "stop")
+    assert code == 0
+    assert complaint.splitlines() == [
+        "xendomains: xend (pid N) has not finished within 9 s and is killed",
+        "xendomains: xend does not run, and is started again",
+    ]
+    assert {"foo: down", "bar: down"} <= {*said.splitlines()}
     assert up(running) == []
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.rcd.host import Dom0
-from tests.rcd.verbs import PREFIXES, ask, hint
+from tests.rcd.verbs import PREFIXES, ask, hint, polled
 
 
 class Service(NamedTuple):
@@ -14,7 +14,6 @@ class Service(NamedTuple):
     script: str
     name: str
     program: str
-    reloads: bool
     needs: tuple[str, ...] = ()
 
     @property
@@ -24,11 +23,11 @@ class Service(NamedTuple):
 
 #: Those with one daemon, whose status is rc.subr's own.
 SINGLE = (
-    Service("xend", "xend", "xend", True, ("xencommons",)),
-    Service("xenbackendd", "xenbackendd", "xenbackendd", True, ("xencommons",)),
-    Service("xen-watchdog", "xenwatchdog", "xenwatchdogd", False),
+    Service("xend", "xend", "xend", ("xencommons",)),
+    Service("xenbackendd", "xenbackendd", "xenbackendd", ("xencommons",)),
+    Service("xen-watchdog", "xenwatchdog", "xenwatchdogd"),
 )
-COMMONS = Service("xencommons", "xencommons", "xenstored", True)
+COMMONS = Service("xencommons", "xencommons", "xenstored")
 ALL = (COMMONS, *SINGLE)
 VERBS = ("start", "stop", "restart", "status", "poll", "reload")
 
@@ -44,7 +43,7 @@ def up(dom0: Dom0, service: Service, *lines: str) -> None:
 def test_what_is_not_enabled_says_so(dom0: Dom0, service: Service) -> None:
     dom0.rc_conf()
     for prefix in ("", "fast"):
-        for verb in VERBS if service.reloads else VERBS[:-1]:
+        for verb in VERBS:
             if prefix and service != COMMONS and verb in ("status", "poll"):
                 continue  # no look at processes, no such verbs
             complaint = hint(service.name, service.script, verb)
@@ -56,7 +55,7 @@ def test_what_is_not_enabled_says_so(dom0: Dom0, service: Service) -> None:
     assert ask(dom0, service.script, "onestatus")[0] == 1
     code, said, complaint = ask(dom0, service.script, "fly")
     assert (code, said) == (1, "")
-    assert complaint.startswith(f"/etc/rc.d/{service.script}: unknown directive 'fly'.\nusage: ")
+    assert complaint.startswith(f"/etc/rc.d/{service.script}: unknown directive 'fly'.\nUsage: ")
     assert ask(dom0, service.script, "")[0] == 1
     assert dom0.processes() == dom0.machine()
 
@@ -96,14 +95,13 @@ class Round:
         assert self.dom0.pid(program) not in (pid, None)
         with self.dom0.popen(self.dom0.shell, f"/etc/rc.d/{self.service.script}", "onepoll") as poll:
             assert self.ask("stop") == (0, f"Stopping {name}.\n", "")
-            assert (poll.communicate()[0], poll.wait()) == ("", 0)
+            assert polled(poll)
         self.down()
 
     def down(self) -> None:
         """What is said of a daemon that does not run."""
         assert self.ask("stop") == (1, "", self.service.not_running)
-        if self.service.reloads:
-            assert self.ask("reload") == (1, "", self.service.not_running)
+        assert self.ask("reload") == (1, "", self.service.not_running)
         if self.prefix != "fast":
             assert self.ask("status") == (1, f"{self.service.name} is not running.\n", "")
             assert self.ask("poll") == (0, "", "")
@@ -118,14 +116,13 @@ class Round:
             return
         assert (code, said, complaint) == (1, "", f"{name} already running? (pid=N).\n")
         assert self.ask("status") == (0, f"{name} is running as pid N.\n", "")
-        if self.service.reloads:
-            assert self.ask("reload") == (0, f"Reloading {name} config files.\n", "")
+        assert self.ask("reload") == (0, f"Reloading {name} config files.\n", "")
 
 
-@pytest.mark.parametrize("xend", ["YES", "NO"])
-def test_xencommons(dom0: Dom0, xend: str) -> None:
+@pytest.mark.parametrize(("xend", "prefixes"), [("NO", PREFIXES), ("YES", PREFIXES[:2])])
+def test_xencommons(dom0: Dom0, xend: str, prefixes: tuple[str, ...]) -> None:
     dom0.rc_conf("xencommons=YES", f"xend={xend}")
-    for prefix in PREFIXES:
+    for prefix in prefixes:
         common_round(dom0, xend, prefix)
         assert dom0.processes() == dom0.machine()
 
@@ -156,7 +153,7 @@ def common_round(dom0: Dom0, xend: str, prefix: str) -> None:
     assert asked("status") == (0, alive, "")
     with dom0.popen(dom0.shell, "/etc/rc.d/xencommons", "poll") as poll:
         assert asked("stop") == (0, "Stopping xencommons.\n", "")
-        assert (poll.communicate()[0], poll.wait()) == ("", 0)
+        assert polled(poll)
     assert asked("status") == (1, dead, "")
 
 
@@ -177,14 +174,14 @@ def test_xencommons_starts_what_is_missing_of_it(dom0: Dom0) -> None:
 def test_flags_and_environment_reach_the_daemons(dom0: Dom0) -> None:
     dom0.rc_conf(
         "xencommons=YES", "xend=YES",
-        'xenstored_flags="$xenstored_flags --trace-file /tmp/trace"',
+        "XENSTORED_TRACE=yes",
         'xencommons_env="XENSTORED_PATH=/var/run/elsewhere/socket"',
         'xend_flags="$xend_flags --log-dir=/var/log/other"',
         'xend_env="XENSTORED_PATH=/var/run/elsewhere/socket WORD=\'two words\'"',
     )  # fmt: skip
     for script in ("xencommons", "xend"):
         assert ask(dom0, script, "start") == (0, f"Starting {script}.\n", "")
-    assert dom0.path("/tmp/trace").exists()
+    assert dom0.path("/var/log/xen/xenstored-trace.log").exists()
     assert dom0.path("/var/run/elsewhere/socket").is_socket()
     assert dom0.path("/var/log/other/xend.log").exists()
     pid = dom0.pid("xend")
@@ -194,3 +191,19 @@ def test_flags_and_environment_reach_the_daemons(dom0: Dom0) -> None:
     flags = {"flags": "--hypervisor sim:/sim --log-dir /var/log/third"}
     assert ask(dom0, "xend", "start", flags)[0] == 0
     assert dom0.path("/var/log/third/xend.log").exists()
+
+
+def test_a_restart_that_fails_says_so_by_its_status(dom0: Dom0) -> None:
+    """Unlike rc.subr's own."""
+    dom0.rc_conf("xenwatchdog=YES", "xenwatchdog_timeout=never")
+    code, said, complaint = ask(dom0, "xen-watchdog", "restart")
+    assert (code, said) == (1, "Starting xenwatchdog.\n")
+    assert "'never': whole seconds were expected" in complaint
+
+
+def test_what_the_consoles_record_is_rc_confs_to_say(dom0: Dom0) -> None:
+    dom0.rc_conf("xencommons=YES", "XENCONSOLED_TRACE=guest")
+    assert ask(dom0, "xencommons", "start") == (0, "Starting xencommons.\n", "")
+    words = dom0.said("cat", f"/proc/{dom0.pid('xenconsoled')}/cmdline").split("\0")
+    assert "--log=guest" in words
+    assert words[words.index("--log-dir") + 1] == "/var/log/xen/console"

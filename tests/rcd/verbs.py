@@ -28,3 +28,9 @@ def hint(variable: str, script: str, verb: str) -> str:
         "Use the following if you wish to perform the operation:\n"
         f"  /etc/rc.d/{script} one{verb}\n"
     )
+
+
+def polled(poll: subprocess.Popen[str]) -> bool:
+    """Whether a script's poll ends well; it may or may not have had to wait."""
+    said = re.sub(r"[\d ]+\.", " N.", poll.communicate()[0])
+    return poll.returncode == 0 and said in ("", "Waiting for PIDS: N.\n")

@@ -82,6 +82,9 @@ class RefusingHypervisor(Hypervisor):
     async def dump_core(self, domid: int, path: str) -> None:
         await self._inner.dump_core(domid, path)
 
+    async def watchdog(self, timer: int, timeout_s: int) -> int:
+        return await self._inner.watchdog(timer, timeout_s)
+
     async def message_buffer(self, clear: bool = False) -> bytes:
         return await self._inner.message_buffer(clear)
 

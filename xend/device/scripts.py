@@ -5,6 +5,7 @@ ring-and-boot.md 5 and 6).  Either tells how it went in the backend's hotplug-st
 """
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,7 +16,9 @@ from xend.errors import XendError
 from xend.host import RunScript, ScriptOutcome, Settings
 from xend.operation.steps import Work
 
-PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Where this program was installed: what belongs to it is found before anything else of the same name.
+PREFIX = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
+PATH = f"{PREFIX}/sbin:{PREFIX}/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Verbs of Linux's scripts for putting in and taking out.
 VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
 

@@ -7,7 +7,6 @@ Everything is asynchronous: a call may go to another process or, where Xen block
 a call that changes something leaves it done or not done, never half.
 """
 
-import errno
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
@@ -257,6 +256,7 @@ class Hypervisor(ABC):
     async def message_buffer(self, clear: bool = False) -> bytes:
         """What the hypervisor wrote to its console (`xl dmesg`), as far as it is kept."""
 
+    @abstractmethod
     async def watchdog(self, timer: int, timeout_s: int) -> int:
         """Set a watchdog timer of the domain this runs in (SCHEDOP_watchdog, xen/include/public/sched.h).
 
@@ -271,9 +271,8 @@ class Hypervisor(ABC):
 
         Raises:
             HypervisorError: ENOSPC: none is free; EINVAL: it is not armed, there is no such timer, or no
-                such time; ENOSYS: this hypervisor has none.
+                such time.
         """
-        raise HypervisorError(errno.ENOSYS, f"{self.name} has no watchdog timers")
 
     @abstractmethod
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
