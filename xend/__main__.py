@@ -134,6 +134,8 @@ def _settings(options: Options) -> Settings:
         dump_directory=Path(options.log_directory, "dump"),
         store_socket=options.store_socket,
         platform=options.platform or PLATFORM,
+        vif_script=options.vif_script,
+        bridge=options.bridge,
         init_seconds=options.init_seconds,
         hotplug_seconds=options.hotplug_seconds,
         destroy_seconds=options.destroy_seconds,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
 
 
+#: The hotplug script of interfaces that name none.
+VIF_SCRIPT = "vif-bridge"
 #: As libxl has them, in seconds.
 INIT_SECONDS, HOTPLUG_SECONDS, DESTROY_SECONDS = 10.0, 40.0, 10.0
 
@@ -51,6 +53,7 @@ class Settings:
         root: put before the paths of guests' files; "" for none.
         script_directory: the only one whose scripts are run.
         store_socket: what scripts find in XENSTORED_PATH.
+        vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
         init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
             end, a backend to close.
     """
@@ -60,6 +63,8 @@ class Settings:
     script_directory: Path
     dump_directory: Path
     store_socket: str
+    vif_script: str = VIF_SCRIPT
+    bridge: str | None = None
     init_seconds: float = INIT_SECONDS
     hotplug_seconds: float = HOTPLUG_SECONDS
     destroy_seconds: float = DESTROY_SECONDS
@@ -67,7 +72,7 @@ class Settings:
     @property
     def default_bridge(self) -> str:
         """Where a vif goes that names no bridge."""
-        return "bridge0" if self.platform == "netbsd" else "xenbr0"
+        return self.bridge or ("bridge0" if self.platform == "netbsd" else "xenbr0")
 
     def guest_file(self, path: str) -> str:
         """Where a path of a domain's configuration lies."""

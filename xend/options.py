@@ -10,7 +10,7 @@ from typing import NoReturn
 import attrs
 
 import xend
-from xend.host import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS
+from xend.host import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS, VIF_SCRIPT
 from xend.hypervisor.choose import SIMULATED, valid_name
 
 RUNDIR = "/var/run/xend"
@@ -47,6 +47,8 @@ class Options:
     read_gid: int | None
     platform: str | None
     failpoint: str | None
+    vif_script: str
+    bridge: str | None
     init_seconds: float
     hotplug_seconds: float
     destroy_seconds: float
@@ -102,6 +104,8 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
         read_gid=_gid(chosen.read_group),
         platform=chosen.platform,
         failpoint=environment.get("XEND_FAILPOINT"),
+        vif_script=chosen.vif_script,
+        bridge=chosen.bridge,
         init_seconds=chosen.init_seconds,
         hotplug_seconds=chosen.hotplug_seconds,
         destroy_seconds=chosen.destroy_seconds,
@@ -136,6 +140,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("linux", "netbsd"),
         help="whose conventions scripts follow (default: this system's)",
     )
+    add(
+        "--vif-script",
+        metavar="NAME",
+        default=VIF_SCRIPT,
+        help="the hotplug script of interfaces that name none: vif-nat, vif-route ... (%(default)s)",
+    )
+    add("--bridge", metavar="NAME", help="of interfaces that name none (bridge0 on NetBSD, xenbr0 on Linux)")
     add("--version", action="version", version=f"xend {xend.VERSION}")
     for name, default, what in (
         ("init", INIT_SECONDS, "a device's backend may take to appear"),

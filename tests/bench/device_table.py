@@ -28,11 +28,10 @@ def _rows(domains: int) -> list[Row]:
     return [
         *_costs("few", f"create {few} domains of {SHAPE.devices}"),
         *_costs("all", f"create {many} domains of {SHAPE.devices}"),
-        *(
-            Row(f"growth from {few} to {many}: {what}", "times", ratio(f"all_{key}", f"few_{key}"), GROWTH)
-            for what, key in TIMES[:2]
-        ),
+        *_growth(f"create, growth from {few} to {many}", "all", "few"),
+        *_costs("destroy_few", f"destroy {few} domains of {SHAPE.devices}"),
         *_costs("destroy", f"destroy {many} domains of {SHAPE.devices}"),
+        *_growth(f"destroy, growth from {few} to {many}", "destroy", "destroy_few"),
         Row(f"nodes left of {many} domains", "", figure("nodes_left"), 0),
         *(
             Row(f"hot {what} among {many} domains: {which}", "ms", figure(f"{what}_{which}_ms"))
@@ -45,6 +44,13 @@ def _rows(domains: int) -> list[Row]:
 
 def _costs(when: str, title: str) -> list[Row]:
     return [Row(f"{title}: {what}, a device", "ms", figure(f"{when}_{key}")) for what, key in TIMES]
+
+
+def _growth(title: str, many: str, few: str) -> list[Row]:
+    return [
+        Row(f"{title}: {what}", "times", ratio(f"{many}_{key}", f"{few}_{key}"), GROWTH)
+        for what, key in TIMES[:2]
+    ]
 
 
 def _requests() -> list[Row]:

@@ -66,9 +66,7 @@ async def _measure(host: MeasuredHost, domains: int) -> Figures:
         nodes = await count_nodes(host)
         figures |= await growth(host, client, names)
         figures |= await hot_times(host, client, names[:HOT])
-        began = host.cost()
-        await destroy(client, names)
-        figures |= costs("destroy", host.cost() - began, domains * SHAPE.devices)
+        figures |= await decline(host, client, names)
         figures["nodes_left"] = await count_nodes(host) - nodes
     return figures
 
@@ -82,6 +80,17 @@ async def growth(host: MeasuredHost, client: Client, names: list[str]) -> Figure
     await create(host, client, names[few:], SHAPE)
     figures = costs("few", first - begin, few * SHAPE.devices)
     return figures | costs("all", host.cost() - begin, len(names) * SHAPE.devices)
+
+
+async def decline(host: MeasuredHost, client: Client, names: list[str]) -> Figures:
+    """What a device costs as all domains are destroyed, and as the last few are that are left."""
+    few = few_of(len(names))
+    begin = host.cost()
+    await destroy(client, names[few:])
+    before_last = host.cost()
+    await destroy(client, names[:few])
+    figures = costs("destroy", host.cost() - begin, len(names) * SHAPE.devices)
+    return figures | costs("destroy_few", host.cost() - before_last, few * SHAPE.devices)
 
 
 # --- requests ---------------------------------------------------------------------------------------------

@@ -82,6 +82,11 @@ CASES = [
     ),
 ]
 BRIDGED, NAT = CASES[0], CASES[4]
+#: For those that say nothing: options of xend's, and what becomes of them.
+DEFAULTS = [
+    (("--vif-script=vif-nat",), NAT.made),
+    (("--bridge=br1",), Made(master="br1")),
+]
 
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.vif or "nothing" for case in CASES])
 
@@ -151,17 +156,28 @@ def dom0(place: Place) -> Iterator[Dom0]:
             place.clean_up()  # before its network goes
 
 
-def begin(dom0: Dom0, case: Case) -> list[object]:
+def begin(dom0: Dom0, case: Case, *options: str) -> list[object]:
     """xend, without a domain; what is there then."""
     if case.translates:
         need_translation(dom0.network)
-    dom0.place.start()
+    dom0.place.start(*options)
     return dom0.place.snapshot()
 
 
 @each_case
 def test_a_domain_s_interface_is_set_up_and_taken_down(dom0: Dom0, case: Case) -> None:
     before = begin(dom0, case)
+    dom0.create(case.vif)
+    dom0.check_made(case)
+    dom0.destroy()
+    dom0.check_gone(case)
+    assert dom0.place.snapshot() == before
+
+
+@pytest.mark.parametrize(("options", "made"), DEFAULTS, ids=["script", "bridge"])
+def test_what_says_nothing_gets_what_xend_was_told(dom0: Dom0, options: tuple[str, ...], made: Made) -> None:
+    case = Case("", made)
+    before = begin(dom0, case, *options)
     dom0.create(case.vif)
     dom0.check_made(case)
     dom0.destroy()

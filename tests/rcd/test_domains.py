@@ -65,6 +65,7 @@ def domains_round(running: Dom0, prefix: str) -> None:
     assert asked("reload")[0] == 1
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_an_empty_list_is_not_enabled(running: Dom0) -> None:
     for words in ("", 'xendomains=""', "xendomains=NO"):
         enable(running, words)
@@ -75,6 +76,7 @@ def test_an_empty_list_is_not_enabled(running: Dom0) -> None:
     assert "[xendomains 0]" in done.stdout
 
 
+@pytest.mark.parametrize("dom0", ["mksh"], indirect=True)
 def test_yes_is_what_stands_in_auto(running: Dom0) -> None:
     enable(running, "xendomains=YES")
     running.write(f"{CONFIG}/bar", f'name = "bar"\n{PLAIN}')
@@ -85,6 +87,7 @@ def test_yes_is_what_stands_in_auto(running: Dom0) -> None:
     assert up(running) == []
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_names_hooks_and_configurations_are_formats(running: Dom0) -> None:
     enable(
         running, 'xendomains="foo"', f"xendomains_config={CONFIG}/%s.cfg",
@@ -98,6 +101,7 @@ def test_names_hooks_and_configurations_are_formats(running: Dom0) -> None:
     assert running.path(LOG).read_text() == "before foo.cfg\nafter foo.cfg\n"
 
 
+@pytest.mark.parametrize("dom0", ["mksh"], indirect=True)
 def test_a_hook_that_fails_keeps_its_domain_down(running: Dom0) -> None:
     running.write(f"{CONFIG}/foo-pre", "#!/bin/sh\necho no cable; exit 3\n", 0o755)
     code, said, complaint = ask(running, "xendomains", "start")
@@ -107,6 +111,7 @@ def test_a_hook_that_fails_keeps_its_domain_down(running: Dom0) -> None:
     assert up(running) == ["bar"]
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_others_go_on_or_not(running: Dom0) -> None:
     running.write("/root/other", f'name = "other"\n{PLAIN}')
     running.xl("create", "/root/other")
@@ -121,6 +126,7 @@ def test_others_go_on_or_not(running: Dom0) -> None:
     assert up(running) == []
 
 
+@pytest.mark.parametrize("dom0", ["mksh"], indirect=True)
 def test_a_slip_in_rc_conf_does_not_keep_domains_from_being_stopped(running: Dom0) -> None:
     assert ask(running, "xendomains", "start")[0] == 0
     enable(running, 'xendomains="foo bar"', "xendomains_deadline=soon")
@@ -130,6 +136,7 @@ def test_a_slip_in_rc_conf_does_not_keep_domains_from_being_stopped(running: Dom
     assert up(running) == []
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_a_xend_that_hangs_is_started_anew_for_them(running: Dom0) -> None:
     assert ask(running, "xendomains", "start")[0] == 0
     enable(running, 'xendomains="foo bar"', "xendomains_deadline=8", "xendomains_patience=1")
@@ -149,6 +156,7 @@ def test_a_xend_that_hangs_is_started_anew_for_them(running: Dom0) -> None:
 # --- restarts below running domains ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dom0", ["mksh"], indirect=True)
 def test_xencommons_restarts_below_running_domains_and_says_so(running: Dom0) -> None:
     assert ask(running, "xendomains", "start")[0] == 0
     nodes = running.store("ls", "-f")
@@ -168,6 +176,7 @@ def test_xencommons_restarts_below_running_domains_and_says_so(running: Dom0) ->
     assert ask(running, "xendomains", "stop")[0] == 0
 
 
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_a_store_without_journal_is_not_restarted_below_them(running: Dom0) -> None:
     assert ask(running, "xendomains", "start")[0] == 0
     pid = running.pid("xenstored")

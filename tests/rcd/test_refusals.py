@@ -176,6 +176,16 @@ def test_a_second_store_is_refused_by_the_program(dom0: Dom0) -> None:
     assert complaint.count("\n") == 1
 
 
+def test_a_store_that_is_gone_is_named_by_the_program(dom0: Dom0) -> None:
+    dom0.rc_conf("xencommons=YES", "xend=YES")
+    assert ask(dom0, "xencommons", "start")[0] == 0
+    dom0.kill("xenstored")
+    code, said, complaint = ask(dom0, "xend", "start")
+    assert (code, said) == (1, "Starting xend.\n")
+    assert complaint.startswith(f"xend: nobody listens on {SOCKET}: xenstored is gone; start it again")
+    assert complaint.count("\n") == 1
+
+
 def test_force_goes_on_where_a_script_would_refuse(dom0: Dom0) -> None:
     dom0.said("rm", "/kern/xen/privcmd")
     code, said, complaint = ask(dom0, "xencommons", "forcestart")

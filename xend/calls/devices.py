@@ -10,12 +10,14 @@ from xend.bus.kinds import DOMAIN, FLAG, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
 from xend.calls.targets import Target, Targets
+from xend.config.number import number_of
+from xend.config.vdev import vdev_number
 from xend.device import causes
 from xend.device.device import Device
-from xend.device.nodes import texts
+from xend.device.nodes import children, texts, value
 from xend.device.vif import random_mac
 from xend.domain.attach import attach_plan, detach_plan, device_of
-from xend.domain.destroy import devices_in_store
+from xend.domain.destroy import device_in_store, devices_in_store
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.source import check_sharing, disk_of, vif_of
 from xend.errors import XendError
@@ -95,8 +97,9 @@ class DeviceCalls:
             serving = backend_domid(self._host, backend, kind)
             await check_serving(self._host, serving, kind)
             device = device_of(self._host, target.domid, change, serving)
-            there = {(each.kind, each.devid) for each in await self._devices(target)}
-            if (device.kind, device.devid) in there:
+            with explained("look for a device of that name", target.name):
+                is_there = await self._host.store.exists(device.libxl_path)
+            if is_there:
                 raise XendError(
                     "busy",
                     f"{target.name} has a {device.name} already",
@@ -123,11 +126,9 @@ class DeviceCalls:
     ) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("detach a device from")
-            devices = await self._devices(target)
-            macs = await self._macs(devices)
-            found = _chosen([each for each in devices if each.kind == kind], device, macs)
+            found = await self._find(target, kind, device)
             if found is None:
-                raise _no_such(target, f"{kind} {device}", devices)
+                raise _no_such(target, f"{kind} {device}", await self._devices(target))
             facts = {
                 "domid": target.domid,
                 "name": target.name,
@@ -139,6 +140,25 @@ class DeviceCalls:
 
         locks = (await self._targets.find(domain)).locks
         return await self._operating.operate_in_turn(locks, plan, **how)
+
+    async def _find(self, target: Target, kind: str, wanted: str) -> Device | None:
+        """A device of this kind, as `_chosen` has it; the domain's other devices are not read."""
+        with explained("look for the device", target.name):
+            devid = await self._devid(target.domid, kind, wanted.removeprefix(f"{kind} "))
+            return (
+                None if devid is None else await device_in_store(self._host.store, target.domid, kind, devid)
+            )
+
+    async def _devid(self, domid: int, kind: str, word: str) -> int | None:
+        if kind == "vbd":
+            return vdev_number(word)
+        if not MAC.fullmatch(word):
+            return number_of(word)
+        top = f"/libxl/{domid}/device/vif"
+        devids = await children(self._host.store, top)
+        macs = await self._host.store.together(*(value(f"{top}/{devid}/mac") for devid in devids))
+        found = dict(zip(macs, devids, strict=True)).get(word.lower().encode())
+        return None if found is None else int(found)
 
     async def _devices(self, target: Target) -> list[Device]:
         with explained("list its devices", target.name):

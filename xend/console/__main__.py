@@ -14,7 +14,6 @@ from typing import Protocol
 import trio
 
 from xenclient.store.aio import Client
-from xenclient.store.errors import ClientError
 from xend.console.follow import Follower, Host
 from xend.console.hypervisor_log import Speaker, follow
 from xend.console.log import ConsoleLog
@@ -23,12 +22,11 @@ from xend.console.options import DEFAULT_PID_FILE, Options, UsageError, parse, u
 from xend.console.pty import open_pty
 from xend.console.service import Consoles
 from xend.console.stamp import LineStamp, replace_escape
-from xend.errors import XendError
-from xend.hypervisor import HypervisorError
 from xend.hypervisor.choose import open_hypervisor
+from xend.service import Report, Say, Service, run_service
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
-from xenstore.daemon.start import Program, StartError
+from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenconsoled")
 
@@ -50,38 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.help or options.version:
         print(usage() if options.help else f"xenconsoled {version('xend')}")
         return 0
-    if options.foreground:
-        return _run(options, PROGRAM.say, PROGRAM.tell)
-    return _run(options, PROGRAM.to_syslog, PROGRAM.detach())
+    return run_service(PROGRAM, lambda log, report: _Daemon(options, log, report), options.foreground)
 
 
-def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
-    """Serves until a signal says stop; `report` gets None once it does, or why it never did."""
-    daemon = _Daemon(options, log, lambda: report(None))
-    try:
-        trio.run(daemon.run)
-    except KeyboardInterrupt:  # before the signals were received in order
-        return 130
-    except Exception as error:
-        line = _line(error)
-        log(line) if daemon.is_up else report(line)
-        return 1
-    return 0
-
-
-def _line(error: BaseException) -> str:
-    """What to tell of an error; a task's comes in a group."""
-    error = start.first_error(error)
-    known = isinstance(error, (StartError, XendError, HypervisorError, ClientError))
-    return str(error) if known else start.internal_error(error)
-
-
-class _Daemon:
-    def __init__(self, options: Options, log: Callable[[str], object], on_up: Callable[[], object]) -> None:
+class _Daemon(Service):
+    def __init__(self, options: Options, log: Say, report: Report) -> None:
+        super().__init__(log, report)
         self.options = options
-        self.log = log
-        self.on_up = on_up
-        self.is_up = False
 
     async def run(self) -> None:
         start.raise_descriptor_limit()
@@ -125,7 +98,8 @@ class _Daemon:
                 log = self.hypervisor_log()
                 logs.append(log.reopen)
                 nursery.start_soon(follow, hypervisor, log, self.log)
-            self.say_ready(hypervisor)
+            self.log(f"serving the consoles of the domains of {hypervisor.name}")
+            self.say_ready()
             await self.obey(signals, logs)
             nursery.cancel_scope.cancel()
 
@@ -133,12 +107,6 @@ class _Daemon:
         path = os.path.join(self.options.log_directory, "hypervisor.log")
         filters = _filters(self.options.stamp_hypervisor, self.options.replace_escape)
         return ConsoleLog(path, self.log, filters=filters)
-
-    def say_ready(self, hypervisor: _Hypervisor) -> None:
-        self.is_up = True
-        self.log(f"serving the consoles of the domains of {hypervisor.name}")
-        self.on_up()
-        start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
 
     async def obey(self, signals: AsyncIterator[int], logs: Sequence[Callable[[], object]]) -> None:
         """Reopen the logs as often as asked for, until a signal says stop."""

@@ -23,7 +23,7 @@ def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_dom
     assert config.mac is not None
     devid = config.devid
     name = f"vif {devid}"
-    script = script_path(settings, config.script or "vif-bridge", name)
+    script = script_path(settings, config.script or settings.vif_script, name)
     optional = {
         "vifname": config.vifname,
         "ip": config.ip,

@@ -113,14 +113,19 @@ class Destruction:
 
 async def devices_in_store(store: Client, domid: int) -> list[Device]:
     """All vifs and vbds of a domain, from the toolstack's own copy, which no guest can write (XSA-175)."""
-    top = f"/libxl/{domid}/device"
-    devices = []
-    for kind in ("vbd", "vif"):
-        for devid in await children(store, f"{top}/{kind}"):
-            keys = await texts(store, f"{top}/{kind}/{devid}", KEYS)
-            if devid.isdigit() and "backend" in keys:
-                devices.append(_device(kind, domid, int(devid), keys))
-    return devices
+    found = [
+        await device_in_store(store, domid, kind, int(devid))
+        for kind in ("vbd", "vif")
+        for devid in await children(store, f"/libxl/{domid}/device/{kind}")
+        if devid.isdigit()
+    ]
+    return [device for device in found if device is not None]
+
+
+async def device_in_store(store: Client, domid: int, kind: str, devid: int) -> Device | None:
+    """One of them; None: the domain has no such device."""
+    keys = await texts(store, f"/libxl/{domid}/device/{kind}/{devid}", KEYS)
+    return _device(kind, domid, devid, keys) if "backend" in keys else None
 
 
 def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:

@@ -5,27 +5,23 @@ or disarm, too, with --safe-exit; SIGHUP tells in the log how the timer stands. 
 them, leaves the timer armed on purpose.
 """
 
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import trio
 
-from xend.errors import XendError
-from xend.hypervisor import HypervisorError
 from xend.hypervisor.choose import open_hypervisor
+from xend.service import KNOWN, Report, Say, Service, run_service
 from xend.watchdog.keeper import Keeper, WatchdogLost
 from xend.watchdog.options import Options, UsageError, parse
 from xend.watchdog.record import Record
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
-from xenstore.daemon.start import Program, StartError
+from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenwatchdogd")
-Say = Callable[[str], object]
-Report = Callable[[str | None], object]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,37 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         PROGRAM.say(f"{error}; xenwatchdogd --help lists the options")
         return 2
-    if options.foreground:
-        return _run(options, PROGRAM.say, PROGRAM.tell)
-    return _run(options, PROGRAM.to_syslog, PROGRAM.detach())
+    return run_service(PROGRAM, lambda log, report: _Watchdog(options, log, report), options.foreground)
 
 
-def _run(options: Options, log: Say, report: Report) -> int:
-    daemon = _Daemon(options, log, report)
-    try:
-        trio.run(daemon.run)
-    except KeyboardInterrupt:  # before the signals were received in order
-        return 130
-    except Exception as error:
-        line = _line(error)
-        log(line) if daemon.is_up else report(line)
-        return 1
-    return 0
+class _Watchdog(Service):
+    known = (*KNOWN, WatchdogLost)
 
-
-def _line(error: BaseException) -> str:
-    """What to tell of an error; a task's comes in a group."""
-    error = start.first_error(error)
-    known = isinstance(error, (StartError, XendError, HypervisorError, WatchdogLost))
-    return str(error) if known else start.internal_error(error)
-
-
-class _Daemon:
     def __init__(self, options: Options, log: Say, report: Report) -> None:
+        super().__init__(log, report)
         self.options = options
-        self.log = log
-        self.report = report
-        self.is_up = False
 
     async def run(self) -> None:
         options = self.options
@@ -83,11 +57,6 @@ class _Daemon:
             safely = await self.keep(keeper, signals)
             start.notify_supervisor("STOPPING=1")
             await keeper.leave(safely)
-
-    def say_ready(self) -> None:
-        self.is_up = True
-        self.report(None)
-        start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
 
     async def keep(self, keeper: Keeper, signals: AsyncIterator[int]) -> bool:
         """Until a signal says stop; returns whether it is a safe one."""

@@ -27,12 +27,17 @@ PAGE_SIZE = 4096
 
 
 class SimulatedChannels(Channels):
-    """Datagrams; nothing is ever masked."""
+    """Datagrams; nothing is ever masked.
+
+    Each port is notified from a socket of its own: what a domain has not taken counts against its sender's
+    buffer, and paused domains must not use up what others are notified with.
+    """
 
     def __init__(self, directory: Path, channel: socket.socket, bound: set[int]) -> None:
         self._directory = directory
         self._channel = channel
         self._bound = bound
+        self._senders: dict[int, tuple[socket.socket, str]] = {}
 
     def pending(self) -> list[int]:
         """Those that fired, once each; who finds the queue full fires again."""
@@ -44,14 +49,30 @@ class SimulatedChannels(Channels):
                 return sorted(self._bound & fired)
 
     def notify(self, port: int) -> None:
-        address = os.fspath(self._directory / str(port - STORE_PORT) / "store.channel")
+        sender, address = self._senders.get(port) or self._made(port)
         try:
-            self._channel.sendto(b"\0", address)
+            sender.sendto(b"\0", address)
         except BlockingIOError:
             pass  # it has notifications enough
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
                 raise
+
+    def _made(self, port: int) -> tuple[socket.socket, str]:
+        """The socket that a port is notified from, and the domain's address."""
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sender.setblocking(False)
+        self._senders[port] = sender, f"{self._directory}/{port - STORE_PORT}/store.channel"
+        return self._senders[port]
+
+    def forget(self, port: int) -> None:
+        """It is notified no more, as far as is known."""
+        if port in self._senders:
+            self._senders.pop(port)[0].close()
+
+    def close(self) -> None:
+        for port in list(self._senders):
+            self.forget(port)
 
 
 class SimulatedPlatform(Platform):
@@ -66,7 +87,7 @@ class SimulatedPlatform(Platform):
         self._channel = self._open_channel() if event_fd < 0 else socket.socket(fileno=event_fd)
         self._channel.setblocking(False)
         self._bound: set[int] = set()
-        self.channels = SimulatedChannels(directory, self._channel, self._bound)
+        self.channels: SimulatedChannels = SimulatedChannels(directory, self._channel, self._bound)
 
     def _open_channel(self) -> socket.socket:
         path = self._directory / "store.channel"
@@ -94,6 +115,7 @@ class SimulatedPlatform(Platform):
 
     def unbind(self, port: int) -> None:
         self._bound.discard(port)
+        self.channels.forget(port)
 
     def adopt(self, port: int) -> None:
         self._bound.add(port)
@@ -127,6 +149,7 @@ class SimulatedPlatform(Platform):
 
     def close(self) -> None:
         self._channel.close()
+        self.channels.close()
 
     def _page_file(self, domid: int) -> Path:
         return self._directory / str(domid) / "store.page"

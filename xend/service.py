@@ -1,0 +1,72 @@
+"""A small daemon, from where its options are known to its exit status."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import trio
+
+from xenclient.store.errors import ClientError
+from xend.errors import XendError
+from xend.hypervisor import HypervisorError
+from xenstore.daemon import start
+from xenstore.daemon.start import Program, StartError
+from xenstore.errors import XenstoreError
+
+Say = Callable[[str], object]
+#: Gets None once the daemon serves, or why it never did.
+Report = Callable[[str | None], object]
+
+#: Errors that say all there is to say, in one line.
+KNOWN: tuple[type[Exception], ...] = (StartError, XendError, HypervisorError, ClientError, XenstoreError)
+
+
+class Service(ABC):
+    """What the daemon does.
+
+    Attributes:
+        known: errors that say all there is to say, in one line.
+        log: takes a line.
+        is_up: it serves, or has served.
+    """
+
+    known = KNOWN
+
+    def __init__(self, log: Say, report: Report) -> None:
+        self.log = log
+        self._report = report
+        self.is_up = False
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Serve, until a signal says stop."""
+
+    def say_ready(self) -> None:
+        """Whoever started it need not wait any longer."""
+        self.is_up = True
+        self._report(None)
+        start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
+
+
+def run_service(program: Program, make: Callable[[Say, Report], Service], foreground: bool) -> int:
+    """Runs what `make(log, report)` makes, in the background unless `foreground`; returns its exit status.
+
+    0: it ended as told; 1: it could not start, or failed, which is reported or logged; 130: interrupted.
+    """
+    log, report = (program.say, program.tell) if foreground else (program.to_syslog, program.detach())
+    service = make(log, report)
+    try:
+        trio.run(service.run)
+    except KeyboardInterrupt:  # before signals were received in order
+        return 130
+    except Exception as error:
+        line = _line(error, service.known)
+        log(line) if service.is_up else report(line)
+        return 1
+    return 0
+
+
+def _line(error: BaseException, known: tuple[type[Exception], ...]) -> str:
+    """What to tell of an error; a task's comes in a group."""
+    error = start.first_error(error)
+    return str(error) if isinstance(error, known) else start.internal_error(error)
