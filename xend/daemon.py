@@ -137,7 +137,7 @@ class Xend:
     def methods(self) -> list[Method]:
         """Everything the bus offers."""
         targets, operating = Targets(self.host, self.operations), Operating(self.operations)
-        domains = DomainCalls(self.host, operating, targets)
+        domains = DomainCalls(self.host, operating, targets, self.keeper.acted_on)
         # Scripts stand in a directory of their own within that of configurations.
         directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
         autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)

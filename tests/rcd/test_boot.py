@@ -1,5 +1,7 @@
 """A whole dom0 from power on to power off: order, exit statuses, what is left; also where daemons die."""
 
+import subprocess
+
 import pytest
 
 from tests.rcd.host import CONFIG, Dom0
@@ -14,6 +16,9 @@ HANGS = 'extra = "sim=hang-shutdown"\n'
 #: Which shell sees which daemon die.
 EACH_ONCE = (("dash", "xenstored"), ("mksh", "xend"))
 THE_OTHER = (("mksh", "xenstored"), ("dash", "xend"))
+BOOT = ("/etc/rc",)
+#: shutdown(8) has system(3) source it; a verb may follow.
+SHUTDOWN = ("-c", ". /etc/rc.shutdown", "sh")
 #: Answers late, so that there is a middle in which daemons can die.
 SLOW = 'extra = "sim=slow=1"\n'
 
@@ -31,7 +36,12 @@ def enable(dom0: Dom0, *lines: str, special: str = "") -> None:
 
 def boot(dom0: Dom0) -> list[str]:
     """What a boot prints that is of these scripts, and of which nothing is a complaint."""
-    return ours(dom0.said(dom0.shell, "/etc/rc"))
+    return ours(dom0.said(dom0.shell, *BOOT))
+
+
+def shut_down(dom0: Dom0, verb: str = "stop") -> subprocess.CompletedProcess[str]:
+    """What shutdown(8) does first."""
+    return dom0.run(dom0.shell, *SHUTDOWN, verb)
 
 
 def ours(output: str) -> list[str]:
@@ -68,7 +78,9 @@ def test_boot_and_shutdown(dom0: Dom0, verb: str) -> None:
     assert sorted(told(lines, "up")) == sorted(NAMES)
     assert all(ask(dom0, name, "status")[0] == 0 for name in SERVICES)
     assert ask(dom0, "xendomains", "list")[1].split() == dom0.xl("list").split("\n", 2)[2].split()[::6]
-    lines = ours(dom0.said(dom0.shell, "/etc/rc.shutdown", verb))
+    done = shut_down(dom0, verb)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = ours(done.stdout)
     assert statuses(lines) == ["xendomains 0", "xend 0", "xenbackendd 0", "xencommons 0", "xen-watchdog 0"]
     assert told(lines, "stopping") == NAMES[::-1]
     assert sorted(told(lines, "down")) == sorted(NAMES)
@@ -80,7 +92,7 @@ def test_boot_and_shutdown(dom0: Dom0, verb: str) -> None:
 def test_a_domain_that_hangs_is_destroyed_at_the_end(dom0: Dom0) -> None:
     enable(dom0, "xendomains_deadline=4", special=HANGS)
     boot(dom0)
-    done = dom0.run(dom0.shell, "/etc/rc.shutdown")
+    done = shut_down(dom0)
     lines = ours(done.stdout)
     assert statuses(lines) == ["xendomains 1", "xend 0", "xenbackendd 0", "xencommons 0", "xen-watchdog 0"]
     destroyed = [line.split(":")[0] for line in lines if ": destroyed" in line]
@@ -106,7 +118,7 @@ def test_a_daemon_that_died_does_not_cost_domains_their_shutdown(dom0: Dom0, pro
     enable(dom0)
     boot(dom0)
     dom0.kill(program)
-    lines = ours(dom0.run(dom0.shell, "/etc/rc.shutdown").stdout)
+    lines = ours(shut_down(dom0).stdout)
     assert statuses(lines) == ["xendomains 0", "xend 0", "xenbackendd 0", "xencommons 0", "xen-watchdog 0"]
     assert sorted(told(lines, "down")) == sorted(NAMES)
     check_nothing_is_left(dom0)
@@ -116,7 +128,7 @@ def test_a_daemon_that_died_does_not_cost_domains_their_shutdown(dom0: Dom0, pro
 def test_nor_one_that_dies_in_the_middle_of_it(dom0: Dom0, program: str) -> None:
     enable(dom0, special=SLOW)
     boot(dom0)
-    lines = killing_at(dom0, "/etc/rc.shutdown", f"{NAMES[0]}: stopping", program)
+    lines = killing_at(dom0, SHUTDOWN, f"{NAMES[0]}: stopping", program)
     assert statuses(lines) == ["xendomains 0", "xend 0", "xenbackendd 0", "xencommons 0", "xen-watchdog 0"]
     assert any(f"{program} does not run, and is started again" in line for line in lines)
     assert told(lines, "destroyed") == []
@@ -126,15 +138,15 @@ def test_nor_one_that_dies_in_the_middle_of_it(dom0: Dom0, program: str) -> None
 @pytest.mark.parametrize(("dom0", "program"), EACH_ONCE, indirect=["dom0"])
 def test_nor_their_start(dom0: Dom0, program: str) -> None:
     enable(dom0)
-    lines = killing_at(dom0, "/etc/rc", f"{NAMES[4]}: starting", program)
+    lines = killing_at(dom0, BOOT, f"{NAMES[4]}: starting", program)
     assert statuses(lines)[-1] == "xendomains 0"
     assert {*ask(dom0, "xendomains", "list")[1].split()} == {*NAMES}
 
 
-def killing_at(dom0: Dom0, script: str, line: str, program: str) -> list[str]:
-    """What a script prints while a daemon is killed, once, when it prints a line."""
+def killing_at(dom0: Dom0, script: tuple[str, ...], line: str, program: str) -> list[str]:
+    """What a script, the shell's arguments, prints while a daemon is killed, once, when it prints a line."""
     lines = []
-    with dom0.popen(dom0.shell, script) as running:
+    with dom0.popen(dom0.shell, *script) as running:
         assert running.stdout is not None
         for each in running.stdout:
             lines.append(each.rstrip("\n"))
@@ -148,8 +160,8 @@ def test_the_watchdog_guards_a_shutdown_and_nothing_after_a_stop(dom0: Dom0) -> 
     """The daemon keeps the number of the timer where one is armed."""
     timer = dom0.path("/var/run/xenwatchdogd.timer")
     dom0.rc_conf("xenwatchdog=YES")
-    for stop, is_armed in (("/etc/rc.d/xen-watchdog", False), ("/etc/rc.shutdown", True)):
+    for stop, is_armed in ((("/etc/rc.d/xen-watchdog",), False), (SHUTDOWN, True)):
         assert ask(dom0, "xen-watchdog", "start")[0] == 0
         assert timer.exists()
-        dom0.said(dom0.shell, stop, "stop")
+        dom0.said(dom0.shell, *stop, "stop")
         assert timer.exists() == is_armed

@@ -46,7 +46,6 @@ MATCHES = (
     Match(sys.executable, "", False),
     Match(sys.executable, sys.executable, True),
     Match(f"{sys.executable} -sP", sys.executable, True),
-    Match("/usr/bin/env python3", sys.executable, False, warns=True),
     Match(sys.executable, "/usr/bin/python3", True, warns=True),
 )
 
@@ -89,13 +88,14 @@ CASES = (
     ("start", "start_cmd='echo cmd'; start_postcmd='echo post'", (0, "cmd\npost\n", "")),
     ("start", "command=/root/none", (0, "", "")),
     ("start", "command=/bin/echo; d_flags='a b'; command_args=c", (0, "Starting d.\na b c\n", "")),
-    ("start", "command=/usr/bin/env; d_env=''; d_flags='-i A=1'; d_env='-i'", (0, "Starting d.\nA=1\n", "")),
+    ("start", "command=/usr/bin/printenv; d_flags=A; d_env='A=1'", (0, "Starting d.\n1\n", "")),
     ("start", "command=/bin/echo; required_files=/none", (1, "", f"{WARNING} /none is not readable.\n")),
     ("start", "command=/bin/echo; required_dirs=/none", (1, "", f"{WARNING} /none is not a directory.\n")),
     ("stop", "", (1, "", "d not running? (check /var/run/d.pid).\n")),
     ("restart", "start_cmd=false; stop_cmd=false", (0, "", "")),
     ("fly", "extra_commands=fly; fly_cmd='echo flies'", (0, "flies\n", "")),
-    ("onefly", "extra_commands=fly; fly_cmd='checkyesno nothing'", (0, "", "")),
+    ("onefly", "extra_commands=fly; fly_cmd='nothing=NO; checkyesno nothing'", (1, "", "")),
+    ("status", "rc_fast=yes; extra_commands=status; status_cmd='echo ${rc_fast}'", (0, "yes\n", "")),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ BROKEN = [
     (
         "vif-bridge",
         {"bridge": "bridge7"},
-        "brconfig bridge7 add {IF}: brconfig: bridge7: Device not configured",
+        "bridge bridge7 does not exist: ifconfig bridge7 create && brconfig bridge7 up",
     ),
     ("vif-bridge", {"bridge": ""}, "no bridge is given"),
     ("vif-bridge", {"bridge": "bridge0", "vifname": "xvif7i7"}, "ifconfig xvif7i7 up: ifconfig: xvif7i7: "),

@@ -39,6 +39,38 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
     assert first.trace != other.trace
 
 
+def test_who_waited_for_a_shutdown_may_make_the_domain_anew() -> None:
+    async def body(world: World) -> None:
+        await world.connected(await world.create())
+        await world.call("domain.shutdown", domain="example", wait=True)
+        await world.create()
+        await world.call("domain.destroy", domain="example", wait_for="accepted")
+        await world.create()  # one that is being destroyed is waited for
+        await world.connected(3)
+        await world.call("domain.reboot", domain="example", wait=True)
+        assert [each["domid"] for each in await world.call("domain.list")] == [0, 4]
+
+    play(body)
+
+
+def test_destroying_does_not_wait_for_a_guest_that_does_not_shut_down() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        await world.create(extra=['extra="sim=ack-only"'])
+        await trio.sleep(5)
+        answer = await world.call("domain.shutdown", domain="example", wait=True, wait_for="accepted")
+        await trio.sleep(5)
+        with pytest.raises(XendError, match="domain.shutdown of example is running") as caught:
+            await world.call("domain.reboot", domain="example")
+        assert caught.value.fields["hint"] == "wait for it, or xl destroy example ends both"
+        await world.call("domain.destroy", domain="example")
+        shown = await world.call("operation.show", operation=answer["operation"])
+        assert shown["state"] == "cancelled"
+        assert await world.snapshot() == before
+
+    play(body)
+
+
 def test_a_guest_asked_to_shut_down_does_and_is_destroyed() -> None:
     async def body(world: World) -> None:
         before = await world.snapshot()

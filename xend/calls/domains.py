@@ -1,7 +1,7 @@
 """domain.*"""
 
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
@@ -20,18 +20,27 @@ from xend.domain.destroy import destroy_facts, destroy_plan
 from xend.domain.source import Source
 from xend.errors import XendError
 from xend.host import Host
+from xend.operation.registry import ASKING
 from xend.operation.steps import Plan
 
 Result = dict[str, Any]
+#: Kinds that end a domain; whoever makes one of the same name waits for them.
+ENDING = ("domain.destroy", "domain.reap", "domain.stop", "domain.dump")
 #: Domains a host has at most, names included that are being created (xen: 32,752).
 DOMAINS_MAX = 32_000
 
 
 class DomainCalls:
-    """The methods, over a host."""
+    """The methods, over a host.
 
-    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
+    acted_on: waits until what follows the end of a domain, by its UUID, has been done.
+    """
+
+    def __init__(
+        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[str], Awaitable[None]]
+    ) -> None:
         self._host = host
+        self._acted_on = acted_on
         self._operating = operating
         self._targets = targets
 
@@ -86,6 +95,7 @@ class DomainCalls:
             source, uuid = self._source(text, name, directory, extra or [])
             made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
             locks = [f"uuid {source.uuid}", f"name {made.domain}"]
+            await self._operating.wait_for_end(locks, ENDING)
             self._operating.check_free(locks)
             await self._targets.check_unused(made.domain, uuid)
             return made, locks
@@ -109,6 +119,7 @@ class DomainCalls:
     async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("destroy")
+            await self._operating.wait_for_end(target.locks, ASKING, cancel=True)
             self._operating.check_free(target.locks)
             facts = await destroy_facts(self._host, target.domid, target.info.uuid, target.name)
             return destroy_plan(self._host, facts), target.locks
@@ -179,7 +190,11 @@ class DomainCalls:
             facts = {**_facts(target), "word": word, "wait": wait, "force": force, "timeout_s": timeout_s}
             return change.shutdown_plan(self._host, facts, kind)
 
-        return await self._on_guest(domain, "shut down", plan, **how)
+        target = await self._targets.find(domain)
+        result = await self._on_guest(domain, "shut down", plan, **how)
+        if wait and how.get("wait_for") is None and not how.get("dry_run"):
+            await self._acted_on(target.info.uuid)
+        return result
 
     async def _on_guest(
         self, domain: str | int, doing: str, make: Callable[[Target], Plan], **how: Any

@@ -1,6 +1,6 @@
 """What all calls that are operations do: start one, or find it again, and answer as asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -28,6 +28,13 @@ class Operating:
             XendError: busy.
         """
         self._operations.check_free(locks)
+
+    async def wait_for_end(self, locks: list[str], kinds: Container[str], *, cancel: bool = False) -> None:
+        """Wait for operations of these kinds that hold one of these locks; cancel: they are cancelled."""
+        while (holder := self._operations.holder(locks)) is not None and holder.plan.kind in kinds:
+            if cancel:
+                holder.cancel()
+            await holder.ended.wait()
 
     async def operate(
         self,

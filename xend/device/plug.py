@@ -11,7 +11,7 @@ from functools import partial
 
 import attrs
 
-from xend.device import driver_domain, nodes, scripts
+from xend.device import causes, driver_domain, nodes, scripts
 from xend.device.causes import DRIVERS
 from xend.device.device import Device
 from xend.device.files import check_readable
@@ -59,8 +59,14 @@ class Plug:
         try:
             await step.do(work)
         except XendError as error:
-            self.host.stories.failed(self.device(work), error.annotated(step=step.name).as_map())
-            raise
+            device = self.device(work)
+            self.host.stories.failed(device, error.annotated(step=step.name).as_map())
+            hint = None if "cause" in error.fields else self._likely(device)  # a cause says it better
+            raise error.annotated(hint=hint) from error.__cause__
+
+    def _likely(self, device: Device) -> str | None:
+        story = self.host.stories.find(device.domid, device.name)
+        return None if story is None else causes.likely(story, None, self.host.settings.platform)
 
     def detach(self) -> list[Step]:
         """Take it out, whatever the guest does."""

@@ -68,6 +68,8 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
     outcome = await _run(host, work, device, put_in=True)
     status = await _read(host, device, "hotplug-status")
     if outcome.status == 0 and status == "connected":
+        for line in outcome.output.splitlines():  # a warning
+            host.log(f"{device.name} of domain {device.domid}: {line}")
         return
     raise device.error(
         "script_failed",

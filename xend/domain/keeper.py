@@ -53,6 +53,7 @@ class Keeper:
         self._looked_at = -math.inf
         #: What operations held that have ended, in their order.
         self._freed: dict[str, None] = {}
+        self._has_looked = trio.Event()
         #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
         self._failures: dict[str, tuple[int, float]] = {}
 
@@ -65,6 +66,18 @@ class Keeper:
         """What it worked on was left alone meanwhile."""
         self._freed |= dict.fromkeys(operation.locks)
         self._due.set()
+
+    async def acted_on(self, uuid: str) -> None:
+        """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept."""
+        domain = self._host.domains.by_uuid(uuid)
+        while domain is not None and self._host.domains.by_uuid(uuid) is domain and not domain.seen_shutdown:
+            holder = self._operations.holder(domain.locks)
+            if holder is None:
+                await self._has_looked.wait()
+                continue
+            await holder.ended.wait()
+            if holder.error is not None:
+                return
 
     async def run(self) -> None:
         """Keep looking, until cancelled."""
@@ -82,6 +95,8 @@ class Keeper:
                     self._host.log(f"cannot look after domains: {error}")
                 except Exception:  # a fault of xend's own must not leave all domains without a keeper
                     self._host.log(f"cannot look after domains: {traceback.format_exc()}")
+                self._has_looked.set()
+                self._has_looked = trio.Event()
 
     def _next_look(self) -> float:
         """When to look at all domains again, on trio's clock."""

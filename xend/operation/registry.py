@@ -21,6 +21,10 @@ REMEMBERED_MAX = 2_000
 Planner = Callable[[dict[str, Any]], Plan]
 
 
+#: Kinds that wait for a guest; who destroys it does not wait with them.
+ASKING = ("domain.shutdown", "domain.reboot")
+
+
 class Operations:
     """Starts operations, one at a time for each domain; recovers those that a crash cut off.
 
@@ -90,11 +94,13 @@ class Operations:
         holder = self.holder(locks)
         if holder is not None:
             doing = holder.plan.steps[max(holder.step, 0)].name
+            name = holder.plan.domain
+            ends = f", or xl destroy {name} ends both" if holder.plan.kind in ASKING else ""
             raise XendError(
                 "busy",
                 f"{holder.plan.kind} of {holder.plan.domain} is running (operation {holder.id}: {doing})",
                 domain=holder.plan.domain,
-                hint=f"wait for it, or cancel it: operation.cancel {holder.id}",
+                hint=f"wait for it{ends}",
             )
 
     def start(self, plan: Plan, locks: Iterable[str] = (), key: str | None = None) -> Operation:

@@ -91,7 +91,9 @@ join_bridge() {
     run ifconfig "$dev" "$@"
     said=$(brconfig "$bridge" add "$dev" 2>&1) && return
     why=$said
-    case " $(brconfig "$bridge" 2>&1) " in
+    members=$(brconfig "$bridge" 2>&1) ||
+        fail "bridge $bridge does not exist: ifconfig $bridge create && brconfig $bridge up"
+    case " $members " in
     *[[:space:]]"$dev"[[:space:]]*) ;; # an earlier run has done it
     *) fail "brconfig $bridge add $dev: $why" ;;
     esac

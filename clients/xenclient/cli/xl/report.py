@@ -41,7 +41,10 @@ def told(fields: Mapping[str, object], program: str) -> str:
         line += f" ({_one_line(hint)})"
     output = fields.get("script_output") or ""
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
-    lines = [f"{program}: {line}", *(f"    {printable(each)}" for each in text.splitlines())]
+    lines = [
+        f"{program}: {line}",
+        *(f"    {printable(each)}" for each in text.splitlines() if each.strip() != cause),
+    ]
     if more := fields.get("more"):
         lines.append(_one_line(more))
     return "\n".join(lines) + "\n"

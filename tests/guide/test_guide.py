@@ -1,0 +1,120 @@
+"""The guide from its first line to its messages, on NetBSD and Linux: every block is done as it says."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.guide.book import GUIDE, blocks, text
+from tests.guide.compare import is_like
+from tests.guide.host import Host
+from tests.guide.linux import Linux
+from tests.guide.netbsd import NetBSD
+
+LINES_MOST = 530
+LINE_MOST = 120
+#: Commands that only look: what they show may come a moment later.
+LOOKS = ("xl list", "xl block-list", "xl network-list", "xl info")
+LOOKS_MOST = 50
+ESCAPE = b"\x1d"
+INTERRUPT = b"\x03"
+#: Of who ran the command, whom the key interrupts as well.
+INTERRUPTED = (130, -2)
+#: What a boot prints beside what is shown: other services.
+OTHERS = re.compile(r"^(\[.*\]|Starting (iscsid|npf)\.)\n", re.MULTILINE)
+
+
+@pytest.fixture(params=[NetBSD, Linux], ids=["netbsd", "linux"])
+def host(request: pytest.FixtureRequest, wheel_file: Path) -> Iterator[Host]:
+    made: Host = request.param(wheel_file)
+    try:
+        made.power_on()
+        yield made
+    finally:
+        made.close()
+
+
+def on_console(host: Host, command: str) -> None:
+    """A command that attaches to foo's console; Return has the guest ask again."""
+    with host.terminal(command) as terminal:
+        terminal.type(b"\r")
+        terminal.until(b"foo login: ")
+        terminal.type(ESCAPE)
+        assert terminal.end()[0] == 0
+
+
+def while_there_is(happening: str, shown: bytes) -> Callable[[Host, str], None]:
+    """A command that shows something of what happens meanwhile, until it is interrupted."""
+
+    def check(host: Host, command: str) -> None:
+        seen = f"/tmp/seen-{command.split()[0]}"
+        repeated = f"until [ -e {seen} ]; do {happening}; done"
+        with host.popen("sh", "-c", repeated) as running, host.terminal(command) as terminal:
+            try:
+                terminal.until(shown)
+            finally:
+                host.write(seen, "")
+                running.communicate()
+            terminal.type(INTERRUPT)
+            assert terminal.end()[0] in INTERRUPTED
+
+    return check
+
+
+#: Commands that go on until somebody ends them.
+INTERACTIVE = {
+    "xl create -c foo kernel=/netbsd-INSTALL_XEN3_DOMU.gz": on_console,
+    "xl console foo": on_console,
+    "xl events": while_there_is("xl pause db; xl unpause db", b" domain "),
+    "xenstore-watch /local/domain": while_there_is(
+        "xenstore-write /local/domain/0/x 1", b"/local/domain/0/x"
+    ),
+}
+
+
+def test_the_guide(host: Host) -> None:
+    for block in blocks("linux" if isinstance(host, Linux) else "netbsd"):
+        if block.kind == "conf":
+            host.put(block.path, block.text)
+            continue
+        for command, printed in block.commands():
+            where = f"line {block.line}: {command}"
+            if command in INTERACTIVE:
+                INTERACTIVE[command](host, command)
+            elif printed is None:
+                done = host.typed(command)
+                assert done.returncode == 0, (where, done.stdout)
+            else:
+                shows(host, command, printed, where)
+
+
+def shows(host: Host, command: str, printed: str, where: str) -> None:
+    """The command prints this, and succeeds."""
+    for _ in range(LOOKS_MOST if command.startswith(LOOKS) else 1):
+        done = host.typed(command)
+        said = OTHERS.sub("", done.stdout) if command.startswith("shutdown") else done.stdout
+        if is_like(said, printed):
+            break
+    assert is_like(said, printed), (where, said)
+    assert done.returncode == 0, where
+
+
+def test_every_block_is_done_somewhere() -> None:
+    done = len(blocks("netbsd")) + len(blocks("linux"))
+    assert done == text().count("\n```") / 2 > 30
+    assert not re.search(r"^(    |\t)", re.sub(r"```.*?```", "", text(), flags=re.DOTALL), re.MULTILINE)
+
+
+def test_files_are_named_before_they_are_shown() -> None:
+    guide = text()
+    for block in (*blocks("netbsd"), *blocks("linux")):
+        if block.kind == "conf":
+            before = "\n".join(guide.splitlines()[max(0, block.line - 14) : block.line - 1])
+            assert f"`{block.path.removeprefix('+')}`" in before, f"line {block.line}"
+
+
+def test_it_is_short() -> None:
+    lines = GUIDE.read_text().splitlines()
+    assert len(lines) <= LINES_MOST
+    assert [line for line in lines if len(line) > LINE_MOST and not line.startswith("|")] == []
