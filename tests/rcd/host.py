@@ -90,7 +90,8 @@ class Dom0:
         self.shell = shell
         self._top = Path(tempfile.mkdtemp(prefix="rcd-"))
         base = os.path.realpath(sys.base_prefix)
-        lent = [path.removeprefix("/") for path in (str(ROOT), base)]
+        # What is below /usr is there already, and /usr itself must be writable.
+        lent = [path.removeprefix("/") for path in (str(ROOT), base) if path != "/usr"]
         self._unshare = subprocess.Popen(
             [
                 "unshare",

@@ -91,9 +91,10 @@ join_bridge() {
     run ifconfig "$dev" "$@"
     said=$(brconfig "$bridge" add "$dev" 2>&1) && return
     why=$said
-    members=$(brconfig "$bridge" 2>&1) ||
-        fail "bridge $bridge does not exist: ifconfig $bridge create && brconfig $bridge up"
-    case " $members " in
+    case $why in
+    *"not configured"*) fail "bridge $bridge does not exist: ifconfig $bridge create && brconfig $bridge up" ;;
+    esac
+    case " $(brconfig "$bridge" 2>&1) " in
     *[[:space:]]"$dev"[[:space:]]*) ;; # an earlier run has done it
     *) fail "brconfig $bridge add $dev: $why" ;;
     esac
