@@ -60,7 +60,7 @@ def test_destroying_does_not_wait_for_a_guest_that_does_not_shut_down() -> None:
         await trio.sleep(5)
         answer = await world.call("domain.shutdown", domain="example", wait=True, wait_for="accepted")
         await trio.sleep(5)
-        with pytest.raises(XendError, match="domain.shutdown of example is running") as caught:
+        with pytest.raises(XendError, match=r"domain\.shutdown of example is running") as caught:
             await world.call("domain.reboot", domain="example")
         assert caught.value.fields["hint"] == "wait for it, or xl destroy example ends both"
         await world.call("domain.destroy", domain="example")

@@ -9,7 +9,7 @@ from xend.domain.keeper import PAUSE_SECONDS
 from xend.hypervisor import DomainInfo
 
 DOMAINS = 24
-#: How often one domain is looked at by who waits for its shutdown and its end: not once for each of the others.
+#: How often one domain is looked at by who waits for its shutdown and its end, however many others end.
 ASKED_MAX = 16
 
 
