@@ -61,7 +61,7 @@ def run_service(program: Program, make: Callable[[Say, Report], Service], foregr
         return 130
     except Exception as error:
         line = _line(error, service.known)
-        log(line) if service.is_up else report(line)
+        service.log(line) if service.is_up else report(line)
         return 1
     return 0
 

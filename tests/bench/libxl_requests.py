@@ -1,10 +1,10 @@
 """What libxl asks of the store for one device, counted in a trace of xenstored's.
 
-    python -m tests.bench.libxl_requests [TRACE.gz]
+    python -m tests.bench.libxl_requests [TRACE]
 
 The trace is of Xen 4.17.7: `xl create` of a PV domain with one vbd and one vif, its guest powers off, and the
-process that xl left behind destroys it.  It is no part of this repository; RECORDED holds what is counted in
-it, and a test counts anew where it lies.
+process that xl left behind destroys it.  Of that, xl-4.17-trace.txt holds libxl's own connections, without
+the answers; RECORDED holds what is counted in it.
 
 Whose a request is.  libxl's connections are those that remove something below /libxl: that of `xl create`
 (which introduces the domain), and that of the process left behind.  Kernels, consoles, scripts and xl's other
@@ -19,14 +19,13 @@ too low rather than too high.
 A hot attach asks the same and more, for the domain's stored configuration; no trace of one was recorded.
 """
 
-import gzip
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-DUMP = Path("/work/shared/reference/dumps/xenstored-trace.log.gz")
+TRACE = Path(__file__).with_name("xl-4.17-trace.txt")
 
 #: Requests of libxl for one device: as it is put in at the domain's creation, as it is taken out at its end.
 RECORDED = {"create": {"vbd": 63, "vif": 73}, "destroy": {"vbd": 34, "vif": 49}}
@@ -103,9 +102,9 @@ def _counts(request: str) -> bool:
 
 
 def main(words: list[str]) -> int:
-    path = Path(words[0]) if words else DUMP
+    path = Path(words[0]) if words else TRACE
     try:
-        with gzip.open(path, "rt", errors="replace") as trace:
+        with open(path, errors="replace") as trace:
             counts = count(trace)
     except OSError as error:
         print(f"libxl_requests: {path}: {error.strerror or error}", file=sys.stderr)

@@ -53,6 +53,16 @@ def test_who_waited_for_a_shutdown_may_make_the_domain_anew() -> None:
     play(body)
 
 
+def test_a_shutdown_asked_for_again_by_its_key_is_answered_though_the_domain_is_gone() -> None:
+    async def body(world: World) -> None:
+        await world.connected(await world.create())
+        first = await world.call("domain.shutdown", domain="example", wait=True, key="k")
+        assert await world.names() == []
+        assert await world.call("domain.shutdown", domain="example", wait=True, key="k") == first
+
+    play(body)
+
+
 def test_destroying_does_not_wait_for_a_guest_that_does_not_shut_down() -> None:
     async def body(world: World) -> None:
         before = await world.snapshot()

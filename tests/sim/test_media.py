@@ -50,6 +50,15 @@ async def insert(world: World, target: str) -> None:
     await world.call("device.insert", domain="bare", device="hdc", target=target)
 
 
+async def loaded(world: World) -> None:
+    """A domain that has a.iso in its drive; b.iso is there, too."""
+    press(world, "a.iso", "b.iso")
+    await world.create(EMPTY)
+    await trio.sleep(5)
+    await insert(world, "/a.iso")
+    await trio.sleep(5)
+
+
 def test_a_drive_is_empty_until_a_disc_is_in_it() -> None:
     async def body(world: World) -> None:
         press(world, "a.iso", "b.iso")
@@ -122,11 +131,7 @@ def test_what_cannot_be_inserted_changes_nothing(device: str, target: str, code:
 
 def test_a_guest_that_does_not_let_go_of_a_disc_keeps_it() -> None:
     async def body(world: World) -> None:
-        press(world, "a.iso", "b.iso")
-        await world.create(EMPTY)
-        await trio.sleep(5)
-        await insert(world, "/a.iso")
-        await trio.sleep(5)
+        await loaded(world)
         await world.call("domain.pause", domain="bare")
         with pytest.raises(XendError, match="its guest did not let go of it within 10 s"):
             await insert(world, "/b.iso")
@@ -138,11 +143,7 @@ def test_a_guest_that_does_not_let_go_of_a_disc_keeps_it() -> None:
 
 def test_a_disc_whose_script_fails_gives_way_to_the_one_before() -> None:
     async def body(world: World) -> None:
-        press(world, "a.iso", "b.iso")
-        await world.create(EMPTY)
-        await trio.sleep(5)
-        await insert(world, "/a.iso")
-        await trio.sleep(5)
+        await loaded(world)
         world.scripts.behaviours["block"] = "fail once"
         with pytest.raises(XendError, match=r"vbd hdc: .*block exited with status 1"):
             await insert(world, "/b.iso")
@@ -156,11 +157,7 @@ def test_xend_killed_while_it_changes_a_disc(index: int) -> None:
     """Either disc is in it afterwards, and what the configuration says is in it."""
 
     async def body(world: World) -> None:
-        press(world, "a.iso", "b.iso")
-        await world.create(EMPTY)
-        await trio.sleep(5)
-        await insert(world, "/a.iso")
-        await trio.sleep(5)
+        await loaded(world)
         world.on_step = at("device.insert", index, kill, domain="bare")
         await world.call("device.insert", domain="bare", device="hdc", target="/b.iso", wait_for="accepted")
         await trio.sleep(20)

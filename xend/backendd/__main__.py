@@ -5,27 +5,25 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import trio
 
 from xenclient.store.address import Address
 from xenclient.store.aio import Client
-from xenclient.store.errors import ClientError
 from xend.backendd.coordinator import Coordinator
 from xend.device.runner import run_script
 from xend.host import PLATFORM, Settings
 from xend.log import Log
 from xend.options import Parser, UsageError, config_directory
+from xend.service import KNOWN, Report, Service, run_service
 from xenstore.daemon import start
 from xenstore.daemon.files import pid_file
-from xenstore.daemon.start import Program, StartError
-from xenstore.errors import XenstoreError
+from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenbackendd")
-Report = Callable[[str | None], object]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,20 +37,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("log_file", "pid_file", "store", "config_dir"):  # a daemon's directory is another
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-    report: Report = PROGRAM.tell if options.foreground else PROGRAM.detach()
-    log = Log(options.log_file, options.foreground)
-    failures: list[BaseException] = []
-    try:
-        log.open()
-        with ExitStack() as stack:
+    return run_service(PROGRAM, lambda log, report: _Backendd(options, report), options.foreground)
+
+
+class _Backendd(Service):
+    """Logs into a file of its own."""
+
+    known = (*KNOWN, OSError)
+
+    def __init__(self, options: argparse.Namespace, report: Report) -> None:
+        self._log = Log(options.log_file, options.foreground)
+        super().__init__(self._log, report)
+        self.options = options
+
+    async def run(self) -> None:
+        options = self.options
+        self._log.open()
+        settings = Settings(
+            platform=options.platform,
+            script_directory=Path(options.config_dir, "scripts"),
+            dump_directory=Path("/nonexistent"),
+            store_socket=options.store,
+        )
+        async with AsyncExitStack() as stack:
+            signals = stack.enter_context(
+                trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            )
             if options.pid_file:
                 stack.enter_context(pid_file(options.pid_file))
-            trio.run(_serve, options, log, report)
-    except* (StartError, ClientError, XenstoreError, OSError) as group:
-        failures.append(start.first_error(group))
-    for failure in failures:
-        report(str(failure))
-    return 1 if failures else 0
+            store = await stack.enter_async_context(Client(options.store, reconnect=math.inf))
+            coordinator = Coordinator(store, settings, run_script, self.log, options.vbd_script)
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(coordinator.run)
+            self.log(f"serving the backends of {options.store}")
+            self.say_ready()
+            async for number in signals:
+                if number != signal.SIGHUP:
+                    break
+                self._log.open()
+            start.notify_supervisor("STOPPING=1")
+            nursery.cancel_scope.cancel()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,28 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--config-dir", metavar="DIR", default=config_directory(), help="has scripts/ (%(default)s)")
     add("--platform", choices=("linux", "netbsd"), default=PLATFORM, help="whose conventions scripts follow")
     return parser
-
-
-async def _serve(options: argparse.Namespace, log: Log, report: Report) -> None:
-    settings = Settings(
-        platform=options.platform,
-        script_directory=Path(options.config_dir, "scripts"),
-        dump_directory=Path("/nonexistent"),
-        store_socket=options.store,
-    )
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async with Client(options.store, reconnect=math.inf) as store, trio.open_nursery() as nursery:
-            coordinator = Coordinator(store, settings, run_script, log, options.vbd_script)
-            await nursery.start(coordinator.run)
-            log(f"serving the backends of {options.store}")
-            report(None)
-            start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
-            async for number in signals:
-                if number != signal.SIGHUP:
-                    break
-                log.open()
-            start.notify_supervisor("STOPPING=1")
-            nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

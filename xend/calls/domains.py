@@ -33,11 +33,11 @@ DOMAINS_MAX = 32_000
 class DomainCalls:
     """The methods, over a host.
 
-    acted_on: waits until what follows the end of a domain, by its UUID, has been done.
+    acted_on: waits until what follows the end of a domain, by its domid, has been done.
     """
 
     def __init__(
-        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[str], Awaitable[None]]
+        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[int], Awaitable[None]]
     ) -> None:
         self._host = host
         self._acted_on = acted_on
@@ -190,10 +190,9 @@ class DomainCalls:
             facts = {**_facts(target), "word": word, "wait": wait, "force": force, "timeout_s": timeout_s}
             return change.shutdown_plan(self._host, facts, kind)
 
-        target = await self._targets.find(domain)
         result = await self._on_guest(domain, "shut down", plan, **how)
         if wait and how.get("wait_for") is None and not how.get("dry_run"):
-            await self._acted_on(target.info.uuid)
+            await self._acted_on(result["domid"])
         return result
 
     async def _on_guest(

@@ -4,6 +4,8 @@ xenbackendd, or libxl's `xl devd` (toolstack.md 3).  That domain writes what is 
 believed but whether it is done.
 """
 
+from collections.abc import Awaitable, Callable
+
 from xend.device.device import Device
 from xend.device.nodes import texts
 from xend.device.xenbus import XenbusState
@@ -24,20 +26,14 @@ async def await_script(host: Host, work: Work, device: Device) -> None:
         XendError: script_failed: it says that its script failed; device_failed: it says nothing.
     """
     seconds = host.settings.hotplug_seconds
-    try:
-        with work.waiting(f"{device.served_by} to run the script of {device.name}", seconds):
-            async with host.store.watch(device.backend_path) as watch:
-                while not await _is_in(host, device):
-                    await watch.next()
-    except XendError as error:
-        if error.code != "no_answer":
-            raise
-        raise device.error(
-            "device_failed",
-            f"{device.served_by} did not run its script within {seconds:g} s",
-            waited_s=seconds,
-            hint="does xenbackendd (or xl devd) run there?",
-        ) from error
+    late = device.error(
+        "device_failed",
+        f"{device.served_by} did not run its script within {seconds:g} s",
+        waited_s=seconds,
+        hint="does xenbackendd (or xl devd) run there?",
+    )
+    what = f"{device.served_by} to run the script of {device.name}"
+    await _await(host, work, device, what, seconds, _is_in, late)
 
 
 async def _is_in(host: Host, device: Device) -> bool:
@@ -59,17 +55,36 @@ async def await_removal(host: Host, work: Work, device: Device) -> None:
         XendError: device_failed: it has not.
     """
     seconds = host.settings.destroy_seconds
+    late = device.error(
+        "device_failed",
+        f"{device.served_by} had not removed its backend after {seconds:g} s; its nodes are removed now",
+        waited_s=seconds,
+        hint="does xenbackendd (or xl devd) run there? what is left of the device is there, too",
+    )
+    what = f"{device.served_by} to remove the backend of {device.name}"
+    await _await(host, work, device, what, seconds, _is_gone, late)
+
+
+async def _is_gone(host: Host, device: Device) -> bool:
+    return not await texts(host.store, device.backend_path, ("state",))
+
+
+async def _await(
+    host: Host,
+    work: Work,
+    device: Device,
+    what: str,
+    seconds: float,
+    is_so: Callable[[Host, Device], Awaitable[bool]],
+    late: XendError,
+) -> None:
+    """Returns once something holds of a backend that its domain changes; raises `late` if it does not."""
     try:
-        with work.waiting(f"{device.served_by} to remove the backend of {device.name}", seconds):
+        with work.waiting(what, seconds):
             async with host.store.watch(device.backend_path) as watch:
-                while await texts(host.store, device.backend_path, ("state",)):
+                while not await is_so(host, device):
                     await watch.next()
     except XendError as error:
         if error.code != "no_answer":
             raise
-        raise device.error(
-            "device_failed",
-            f"{device.served_by} had not removed its backend after {seconds:g} s; its nodes are removed now",
-            waited_s=seconds,
-            hint="does xenbackendd (or xl devd) run there? what is left of the device is there, too",
-        ) from error
+        raise late from error

@@ -67,10 +67,10 @@ class Keeper:
         self._freed |= dict.fromkeys(operation.locks)
         self._due.set()
 
-    async def acted_on(self, uuid: str) -> None:
+    async def acted_on(self, domid: int) -> None:
         """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept."""
-        domain = self._host.domains.by_uuid(uuid)
-        while domain is not None and self._host.domains.by_uuid(uuid) is domain and not domain.seen_shutdown:
+        domain = self._host.domains.get(domid)
+        while domain is not None and self._host.domains.get(domid) is domain and not domain.seen_shutdown:
             holder = self._operations.holder(domain.locks)
             if holder is None:
                 await self._has_looked.wait()

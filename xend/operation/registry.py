@@ -98,8 +98,8 @@ class Operations:
             ends = f", or xl destroy {name} ends both" if holder.plan.kind in ASKING else ""
             raise XendError(
                 "busy",
-                f"{holder.plan.kind} of {holder.plan.domain} is running (operation {holder.id}: {doing})",
-                domain=holder.plan.domain,
+                f"{holder.plan.kind} of {name} is running (operation {holder.id}: {doing})",
+                domain=name,
                 hint=f"wait for it{ends}",
             )
 
