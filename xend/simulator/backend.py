@@ -62,7 +62,6 @@ class Backend(ABC):
             await self._forget()
         elif parse_state(own) == XenbusState.INITIALISING != self._state:
             await self._forget()  # it was removed and made anew
-            self.is_gone = False
             await self._probe()
         else:
             await self._follow(parse_state(own), parse_state(other), other is not None, online != "0", more)
@@ -82,6 +81,7 @@ class Backend(ABC):
         if "never-probe" in self._faults:
             return
         self.frontend = frontend
+        self.is_gone = False  # made anew while the one before it went
         self._seen_frontend = False
         await self._offer()
         await self.store.watch(f"{frontend}/state", self.token)

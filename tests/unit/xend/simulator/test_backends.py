@@ -7,7 +7,7 @@ import pytest
 from tests.unit.xend.simulator.test_guest import booted
 from tests.unit.xend.simulator.world import World, world
 from xend.simulator.description import Hardware
-from xend.simulator.drivers import DEFAULT_SECTORS
+from xend.simulator.drivers import DEFAULT_SECTORS, NetBack
 
 pytestmark = pytest.mark.trio
 
@@ -181,3 +181,21 @@ async def test_devices_there_before_dom0_looked(tmp_path: Path, autojump_clock: 
         backs = [await w.attach(domid, kind, 0) for domid in domids for kind in ("vif", "vbd")]
         for back in backs:
             await w.becomes(f"{back}/state", "2")
+
+
+async def test_a_backend_made_anew_while_the_old_one_goes_is_not_forgotten(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """Of a kind that dom0's kernel leaves alone, so that this test alone looks at it."""
+    async with world(tmp_path) as w:
+        backend = NetBack(w.host._kernels._dom0._store, "test", "1", "0", "linux", "")
+        backend.token = "nobody's"  # events with it are not handled
+        path = "/local/domain/0/backend/test/1/0"
+        for _ in range(2):
+            await w.store.write(f"{path}/frontend", "/local/domain/1/device/test/0")
+            await w.store.write(f"{path}/state", "1")
+            await backend.look()
+            assert (await w.value(f"{path}/state"), backend.is_gone) == ("2", False)
+            await w.store.rm(path)
+            await backend.look()
+            assert backend.is_gone
