@@ -17,6 +17,7 @@ cdef extern from "_poller.h":
     enum:
         POLLER_READ
         POLLER_WRITE
+        POLLER_EVENTS
         POLLER_PLACES
         POLLER_BACKENDS
 
@@ -55,6 +56,7 @@ cdef class Pump:
     cdef public object log             # callable(str): what went wrong with one connection
     cdef object clock                  # callable() -> float: seconds; None: the monotonic clock
     cdef poller poller
+    cdef bint crowded                  # replies of this turn leave at its end
     cdef bint closed
     cdef list table                    # table[fd]: a Watched or None
     cdef object soon                   # deque of callables for the next turn

@@ -3,9 +3,9 @@
 
 A turn waits (the only place where the GIL is released), receives from each ready client once, executes at
 most a budget of its requests, and sends what all that produced.  A closed-loop request costs three system
-calls: wait, recv, send.  Whoever sent more than its budget waits on a list that later turns continue, after
-the clients that became ready meanwhile; whoever is stalled is not read.  The pump does not know who calls
-it: `xenstore.server.drive` has both ways.
+calls: wait, recv, send; in a crowd the replies of a turn leave together.  Whoever sent more than its budget
+waits on a list that later turns continue, after the clients that became ready meanwhile; whoever is stalled is
+not read.  The pump does not know who calls it: `xenstore.server.drive` has both ways.
 """
 import os
 import sys
@@ -297,6 +297,9 @@ cdef class Pump:
 
     cdef int dispatch(self, poller_event *events, int count, list called) except -1:
         cdef int i, executed = 0
+        # As many are ready as a turn takes: their replies leave together, at its end.  One at a time each would wake
+        # a client that sleeps again at once, and that waking is the store's to pay.
+        self.crowded = count >= POLLER_EVENTS
         for i in range(count):
             entry = self.table[events[i].fd]
             if type(entry) is Connection:
@@ -336,7 +339,7 @@ cdef class Pump:
             executed = session.consume(self.buffer, size, budget)
             if executed and not session.stalled and session.has_waiting():
                 self.enqueue(connection)
-            elif session.out_tail > session.out_head and not connection.interest & POLLER_WRITE:
+            elif session.out_tail > session.out_head and not connection.interest & POLLER_WRITE and not self.crowded:
                 # At once, not at the end of the turn: the client works while the others are served.
                 self.send_output(connection)
             return executed

@@ -54,6 +54,21 @@ def test_a_thousand_clients(pump: Pump, many_descriptors: None) -> None:
     assert all(client.replies() == [(READ, 1)] for client in clients[1::2])
 
 
+@pytest.mark.parametrize("count", [63, 64, 200])
+def test_of_a_crowd_nobody_is_left_behind(pump: Pump, count: int) -> None:
+    """Where as many are ready as a turn takes, replies leave at its end: also those of who sent more or left."""
+    clients = [Client(pump) for _ in range(count)]
+    for number, client in enumerate(clients):
+        client.send_all(read_request(number) * (1 + number % 12))  # up to beyond what is executed at once
+    clients[1].socket.shutdown(socket.SHUT_WR)
+    clients[2].close()
+    settle(pump)
+    for number, client in enumerate(clients):
+        if number != 2:
+            assert client.replies() == [(READ, number)] * (1 + number % 12)
+    assert pump.connections == count - 2
+
+
 def test_a_pipeline_is_answered_in_order_whatever_the_sizes(pump: Pump) -> None:
     source = random.Random(1)
     clients = [Client(pump) for _ in range(5)]
