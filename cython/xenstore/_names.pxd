@@ -40,6 +40,7 @@ cdef inline PyObject **items_of(Piece *leaf) noexcept:
 cdef Piece *new_directory() except NULL
 cdef void release(Piece *piece) noexcept
 cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept
+cdef void fetch_ahead(Piece *directory, uint32_t hash) noexcept
 cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL
 cdef int insert(Piece **directory, Named item, uint32_t hash) except -1
 cdef Named remove(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash)

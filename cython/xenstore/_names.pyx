@@ -172,7 +172,8 @@ cdef Piece *new_directory() except NULL:
 
 
 cdef inline bint has_name(PyObject *item, const char *name, Py_ssize_t size) noexcept:
-    return (
+    # Names are interned: that it is the very same one is often all there is to see.
+    return PyBytes_AS_STRING((<Named>item).name) == name or (
         PyBytes_GET_SIZE((<Named>item).name) == size
         and memcmp(PyBytes_AS_STRING((<Named>item).name), name, size) == 0
     )
@@ -199,6 +200,21 @@ cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint3
         shift += BITS
     slot = item_slot(piece, name, size, hash)
     return NULL if slot == NULL else slot[0]
+
+
+cdef void fetch_ahead(Piece *directory, uint32_t hash) noexcept:
+    """Begin to fetch the items whose names have that hash, for a `lookup` that comes later."""
+    cdef Piece *piece = directory
+    cdef uint32_t i
+    cdef int shift = 0
+    while piece.size == 0:
+        piece = slot_for(piece, hash, shift)[0]
+        if piece == NULL:
+            return
+        shift += BITS
+    for i in range(piece.used):
+        if hashes_of(piece)[i] == hash:
+            prefetch(items_of(piece)[i])
 
 
 cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:

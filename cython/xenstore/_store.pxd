@@ -5,7 +5,7 @@ from xenstore._recorder cimport Recorder
 from xenstore._transactions cimport Log, Transaction
 from xenstore._tree cimport Node, Tree
 from xenstore._view cimport Actor, Request, View
-from xenstore._watches cimport Subscriber, Watch, WatchIndex
+from xenstore._watches cimport Inside, Subscriber, Watch, WatchIndex
 
 
 cdef class Client(Subscriber):

@@ -256,7 +256,7 @@ cdef class Store:
         on a node are, parents first.
         """
         cdef Tree after = self.live.tree
-        cdef dict order = {}            # path: Change, or (Spot, Node, parent Node) inside a removed subtree
+        cdef dict order = {}            # path: Change, or Inside a removed subtree
         cdef Record *record
         cdef Py_ssize_t at = 0
         cdef bytes path
@@ -271,13 +271,13 @@ cdef class Store:
             if record.change == REMOVED:
                 old = before.find(path, len(path))
                 if old.node != NULL:
-                    for name, spot, node, parent in self.watches.below(path, len(path), <Node>old.node, True):
-                        if order.get(name, UNCHANGED) == UNCHANGED:
-                            order[name] = (spot, node, parent)
+                    for inside in self.watches.below(path, len(path), <Node>old.node, True):
+                        if order.get((<Inside>inside).path, UNCHANGED) == UNCHANGED:
+                            order[(<Inside>inside).path] = inside
             at += record_size(record)
         for path, change in order.items():
-            if type(change) is tuple:
-                self.watches.fire_exact(after, path, change[0], change[1], change[2])
+            if type(change) is Inside:
+                self.watches.fire_exact(after, <Inside>change)
             elif change != UNCHANGED:
                 self.fire_committed(before, after, path)
         return 0

@@ -33,6 +33,25 @@ cdef class Spot(Named):
     cdef PyObject *last
 
 
+cdef class Inside:
+    cdef bytes path
+    cdef Spot spot
+    cdef PyObject *node             # borrowed, as is its parent, from the removed subtree
+    cdef PyObject *parent
+
+
+cdef struct Step:
+    PyObject *spot                  # all borrowed: nothing changes during a walk
+    PyObject *node
+    PyObject *parent                # NULL: the node is the removed one itself
+    bint expanded                   # its children are on the walk, or behind it
+
+
+cdef struct Walk:
+    Step *steps
+    Py_ssize_t used, room
+
+
 cdef class WatchIndex:
     cdef Spot root, specials
     cdef readonly long count
@@ -44,5 +63,6 @@ cdef class WatchIndex:
     cdef int fire(self, Tree tree, const char *path, Py_ssize_t size, Perms old_perms) except -1
     cdef int fire_removed(self, Tree tree, const char *path, Py_ssize_t size, Node removed, Perms old_perms) except -1
     cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first)
-    cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1
+    cdef int step(self, Walk *walk, list found, bint parents_first) except -1
+    cdef int fire_exact(self, Tree tree, Inside inside) except -1
     cdef Spot spot_at(self, const char *path, Py_ssize_t size)

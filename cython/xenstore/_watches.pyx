@@ -8,10 +8,11 @@ Who may hear of a change (XSA-115): who may read the node, or its parent, or cou
 """
 
 cimport cython
-from cpython.mem cimport PyMem_Free
-from libc.string cimport memchr, memcpy
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from libc.stdlib cimport qsort
+from libc.string cimport memchr, memset
 
-from xenstore._names cimport hash_name, in_order, insert, lookup, new_directory, release, remove as remove_name
+from xenstore._names cimport fetch_ahead, hash_name, in_any_order, insert, lookup, new_directory, release, remove as remove_name
 from xenstore._perms cimport NO_DOMAIN, READ, rights
 from xenstore._tree cimport Place, intern
 
@@ -19,6 +20,10 @@ cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
     Py_ssize_t PyBytes_GET_SIZE(object) noexcept
     bytes PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+
+
+cdef enum:
+    AHEAD = 8                       # items of a directory that are fetched from memory before they are looked at
 
 
 cdef class Subscriber:
@@ -77,6 +82,12 @@ cdef int levels(const char *path, Py_ssize_t start, Py_ssize_t size) noexcept:
     for i in range(start, size):
         count += path[i] == c'/'
     return count
+
+
+@cython.final
+@cython.no_gc
+cdef class Inside:
+    """A node inside a removed one, with watches set exactly on it."""
 
 
 @cython.final
@@ -226,98 +237,154 @@ cdef class WatchIndex:
         """Tell of a removed subtree: watches set exactly on nodes inside it, bottom up, then as `fire`."""
         if self.count == 0:
             return 0
-        for name, spot, node, parent in self.below(path, size, removed, False):
-            self.fire_exact(tree, name, spot, node, parent)
+        for inside in self.below(path, size, removed, False):
+            self.fire_exact(tree, <Inside>inside)
         return self.fire(tree, path, size, old_perms)
 
     cdef list below(self, const char *path, Py_ssize_t size, Node removed, bint parents_first):
-        """The nodes below a removed one that have watches set exactly on them.
+        """The nodes Inside a removed one that have watches set exactly on them.
 
-        Returns (path, Spot, Node, parent Node) tuples: children before their parent, or the other way round, and
-        in the order of their listing.
+        Children before their parent, or the other way round, and in the order of their listing.
         """
-        cdef Spot spot = self.root
-        cdef PyObject *found
+        cdef PyObject *spot = <PyObject *>self.root
         cdef Py_ssize_t start = 1, stop
-        cdef list pending
-        cdef list watched = []
+        cdef list found = []
+        cdef Walk walk
         if path[0] == c'@' or removed.children == NULL:
-            return watched
+            return found
         while start < size:
             stop = component_end(path, start, size)
-            found = child_spot(<PyObject *>spot, path + start, stop - start)
-            if found == NULL:
-                return watched
-            spot = <Spot>found
+            spot = child_spot(spot, path + start, stop - start)
+            if spot == NULL:
+                return found
             start = stop + 1
-        pending = [(PyBytes_FromStringAndSize(path, size), spot, removed, None, False)]
-        while pending:
-            entry = <tuple>pending.pop()
-            name, spot, node, parent, expanded = entry
-            if parent is not None and expanded != parents_first and spot.first != NULL:
-                watched.append((name, spot, node, parent))
-            if not expanded:
-                if not parents_first:
-                    pending.append((name, spot, node, parent, True))
-                push_common_children(pending, name, spot, node)
-        return watched
+        memset(&walk, 0, sizeof(Walk))
+        try:
+            push(&walk, spot, <PyObject *>removed, NULL)
+            while walk.used:
+                self.step(&walk, found, parents_first)
+        finally:
+            PyMem_Free(walk.steps)
+        return found
 
-    cdef int fire_exact(self, Tree tree, bytes path, Spot spot, Node node, Node parent) except -1:
+    cdef int step(self, Walk *walk, list found, bint parents_first) except -1:
+        """Take one step of the walk: a node's children are put on it, or the node itself is found."""
+        cdef Step now = walk.steps[walk.used - 1]
+        if now.parent != NULL and now.expanded != parents_first and (<Spot>now.spot).first != NULL:
+            found.append(make_inside(<Spot>now.spot, now.node, now.parent))
+        if now.expanded or parents_first:
+            walk.used -= 1
+        else:
+            walk.steps[walk.used - 1].expanded = True
+        if not now.expanded:
+            push_common_children(walk, now.spot, now.node)
+        return 0
+
+    cdef int fire_exact(self, Tree tree, Inside inside) except -1:
         """Tell the watches set exactly on one node of a removed subtree."""
-        cdef PyObject *at = spot.first
-        cdef list found = []
-        cdef Watch watch
-        cdef Subscriber subscriber
+        cdef PyObject *at = inside.spot.first
+        cdef list found
+        if at == NULL:
+            return 0
+        if (<Watch>at).after == NULL:
+            return tell_exact(tree, inside, <Watch>at)
+        found = []
         while at != NULL:
             found.append(<Watch>at)
             at = (<Watch>at).after
         for watch in found:
-            if not watch.placed:
-                continue
-            subscriber = <Subscriber>watch.subscriber
-            if (
-                subscriber.privileged
-                or subscriber.may_read(tree.current_perms(node))
-                or subscriber.may_read(tree.current_perms(parent))
-            ):
-                subscriber.event(watch, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+            tell_exact(tree, inside, <Watch>watch)
         return 0
+
+
+cdef int tell_exact(Tree tree, Inside inside, Watch watch) except -1:
+    cdef Subscriber subscriber
+    if not watch.placed:
+        return 0
+    subscriber = <Subscriber>watch.subscriber
+    if (
+        subscriber.privileged
+        or subscriber.may_read(tree.current_perms(<Node>inside.node))
+        or subscriber.may_read(tree.current_perms(<Node>inside.parent))
+    ):
+        subscriber.event(watch, PyBytes_AS_STRING(inside.path), PyBytes_GET_SIZE(inside.path))
+    return 0
+
+
+cdef Inside make_inside(Spot spot, PyObject *node, PyObject *parent):
+    cdef Inside inside = Inside.__new__(Inside)
+    inside.path = (<Watch>spot.first).path
+    inside.spot = spot
+    inside.node = node
+    inside.parent = parent
+    return inside
 
 
 def number_of(Watch watch):
     return watch.number
 
 
-cdef push_common_children(list pending, bytes path, Spot spot, Node node):
-    """Add the children that are both watched (or lead to watches) and nodes; the last listed first.
+# --- the walk through what was removed -------------------------------------------------------------
 
-    Walks the smaller of the two directories.
+cdef int push(Walk *walk, PyObject *spot, PyObject *node, PyObject *parent) except -1:
+    cdef Step *grown
+    if walk.used == walk.room:
+        grown = <Step *>PyMem_Realloc(walk.steps, (walk.room * 2 + 64) * sizeof(Step))
+        if grown == NULL:
+            raise MemoryError()
+        walk.steps = grown
+        walk.room = walk.room * 2 + 64
+    walk.steps[walk.used] = Step(spot, node, parent, False)
+    walk.used += 1
+    return 0
+
+
+cdef int push_common_children(Walk *walk, PyObject *spot, PyObject *node) except -1:
+    """Put on the walk the children that are nodes and watched (or lead to watches); the first listed is next.
+
+    Goes through the smaller of the two directories.
     """
-    cdef Piece *walked = node.children
-    cdef Piece *other = spot.children
+    cdef Piece *spots = (<Spot>spot).children
+    cdef Piece *nodes = (<Node>node).children
+    cdef Piece *walked
+    cdef Piece *other
     cdef PyObject **items
     cdef PyObject *found
-    cdef uint32_t i
-    cdef bytes name
-    cdef list common = []
-    if walked == NULL or other == NULL:
-        return
-    if other.count < walked.count:
-        walked, other = other, walked
-    items = in_order(walked)
-    for i in range(walked.count):
-        name = (<Named>items[i]).name
-        found = lookup(other, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
-                       hash_name(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
-        if found != NULL:
-            common.append((<Named>items[i], <Named>found))
-    PyMem_Free(items)
-    if walked == spot.children:
-        common = [(child, child_of_spot) for child_of_spot, child in common]
-        common.sort(key=number_of_node)
-    for child, child_of_spot in reversed(common):
-        pending.append((path + b"/" + (<Named>child).name, child_of_spot, child, node, False))
+    cdef uint32_t hashes[AHEAD]
+    cdef Py_ssize_t before = walk.used
+    cdef uint32_t i, ahead
+    if spots == NULL or nodes == NULL:
+        return 0
+    walked, other = (spots, nodes) if spots.count < nodes.count else (nodes, spots)
+    items = in_any_order(walked)
+    try:
+        for ahead in range(walked.count + AHEAD):
+            i = ahead - AHEAD
+            found = NULL
+            if ahead >= AHEAD:
+                found = lookup(other, name_of(items[i]), name_size(items[i]), hashes[i % AHEAD])
+            if ahead < walked.count:
+                hashes[ahead % AHEAD] = hash_name(name_of(items[ahead]), name_size(items[ahead]))
+                fetch_ahead(other, hashes[ahead % AHEAD])
+            if found != NULL and walked == spots:
+                push(walk, items[i], found, node)
+            elif found != NULL:
+                push(walk, found, items[i], node)
+    finally:
+        PyMem_Free(items)
+    qsort(walk.steps + before, walk.used - before, sizeof(Step), last_listed_first)
+    return 0
 
 
-def number_of_node(tuple pair):
-    return (<Node>pair[0]).number
+cdef inline const char *name_of(PyObject *item) noexcept:
+    return PyBytes_AS_STRING((<Named>item).name)
+
+
+cdef inline Py_ssize_t name_size(PyObject *item) noexcept:
+    return PyBytes_GET_SIZE((<Named>item).name)
+
+
+cdef int last_listed_first(const void *a, const void *b) noexcept nogil:
+    cdef uint64_t x = (<Named>(<Step *>a).node).number
+    cdef uint64_t y = (<Named>(<Step *>b).node).number
+    return (x < y) - (x > y)
