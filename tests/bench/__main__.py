@@ -20,8 +20,9 @@ from pathlib import Path
 from tests.bench import cold, devices, domains, report, restart, servers
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
-from tests.bench.targets import GOALS, Targets
+from tests.bench.targets import GOALS, Targets, base_of
 from tests.bench.workloads import (
+    BY_NAME,
     COLD_START,
     IMAGE,
     LIVE_UPDATE,
@@ -96,7 +97,10 @@ def run(chosen: argparse.Namespace, names: list[str]) -> dict[str, dict[str, Mea
     results: dict[str, dict[str, Measured]] = {}
     print(report.heading())
     for workload in choose(chosen.full, chosen.only):
-        results[workload.name] = measure(workload, names, chosen.effort, tick)
+        base = base_of(workload.name, targets)
+        results[workload.name] = measure(
+            workload, names, chosen.effort, tick, BY_NAME[base] if base else None
+        )
         show(workload.name, results, targets)
     if servers.OURS in names and selected(COLD_START, chosen.only):
         with tempfile.TemporaryDirectory(prefix="xend-bench-", dir=servers.SCRATCH) as scratch:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.programs import program
-from tests.bench.servers import BARE, LOAD_CORE, NULL, OURS, SCRATCH, on_core, start
+from tests.bench.servers import BARE, BASE, LOAD_CORE, NULL, OURS, SCRATCH, on_core, start
 from tests.bench.workloads import Workload
 from tests.peers.daemons import Daemon
 
@@ -57,18 +57,31 @@ class Effort:
 
 
 def measure(
-    workload: Workload, servers: Sequence[str], effort: Effort, tick: Callable[[str], None]
+    workload: Workload,
+    servers: Sequence[str],
+    effort: Effort,
+    tick: Callable[[str], None],
+    base: Workload | None = None,
 ) -> dict[str, Measured]:
     """Rounds over `servers`, one run each, so that what disturbs this machine disturbs all alike.
 
+    base: the workload that ours is compared with, run in the same rounds, right after ours, as server BASE.
     A server that fails or gives up is not tried again.  `tick` is told what runs at the moment.
     """
-    measured = {name: Measured() for name in servers if suits(workload, name)}
+    measured: dict[str, Measured] = {}
+    for name in servers:
+        if suits(workload, name):
+            measured[name] = Measured()
+        if name == OURS and base is not None:
+            measured[BASE] = Measured()
     for number in range(effort.runs):
         for name, so_far in measured.items():
             if not so_far.problem and so_far.seconds < effort.budget:
                 tick(f"{workload.name}: run {number + 1} of {effort.runs}, {name}")
-                _add_run(so_far, name, workload, effort.seconds)
+                if name == BASE and base is not None:
+                    _add_run(so_far, OURS, base, effort.seconds)
+                else:
+                    _add_run(so_far, name, workload, effort.seconds)
     return measured
 
 

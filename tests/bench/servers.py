@@ -12,6 +12,8 @@ from tests.bench.workloads import Workload
 from tests.peers.daemons import C_XENSTORED, O_XENSTORED, Daemon, start_c, start_o, start_ours
 
 OURS, NULL, BARE = "ours", "null", "no-journal"
+#: Not a server of its own: ours with the workload that a row is compared with.
+BASE = "base"
 #: oxenstored is clearly slower with its access log, which Debian's start script leaves on: both count.
 PEERS = ("c", "o", "o-nolog")
 NAMES = {

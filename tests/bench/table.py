@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.bench.measure import Measured
-from tests.bench.servers import BARE, NULL, OURS, PEERS
+from tests.bench.servers import BARE, BASE, NULL, OURS, PEERS
 from tests.bench.targets import MORE_IS_BETTER, Target
 
 #: Results by workload and server.
@@ -73,7 +73,7 @@ def judge(target: Target, name: str, results: Results) -> Verdict:
     if target.against == "bare":
         return Verdict(target, ratio(ours, figure_of(measured, BARE, target.figure)))
     if target.against == "row":
-        return Verdict(target, ratio(ours, figure_of(results.get(target.row, {}), OURS, target.figure)))
+        return Verdict(target, ratio(ours, figure_of(measured, BASE, target.figure)))
     return Verdict(target, ours)
 
 

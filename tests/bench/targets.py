@@ -19,7 +19,7 @@ class Target:
     Attributes:
         figure: a name the load generator or the runner gives.
         against: what ours is divided by: the best peer's figure, the null server's, ours without its
-            journal, that of another row of ours (`row`), or nothing.
+            journal, ours with the workload of another row (`row`, run in the same rounds), or nothing.
         bound: at least this where more is better, at most this where less is.
     """
 
@@ -156,6 +156,11 @@ SURVIVAL: Targets = {
 }
 
 GOALS: dict[str, Targets] = {"foundation": FOUNDATION | SURVIVAL, "fastest": FASTEST | SURVIVAL}
+
+
+def base_of(row: str, targets: Targets) -> str | None:
+    """The row that a row is compared with; there is one at most."""
+    return next((target.row for target in targets.get(row, ()) if target.row), None)
 
 
 def unknown_rows() -> set[str]:

@@ -69,6 +69,14 @@ def test_the_budget_bounds_the_number_of_runs() -> None:
     assert len(measured["null"].runs) == 1
 
 
+def test_what_ours_is_compared_with_runs_in_the_same_rounds() -> None:
+    ran: list[str] = []
+    base = Workload("other", "directory children=3")
+    measured = measure.measure(KINDS[0], ["null", "ours"], Effort(2, 0.02, 30), ran.append, base)
+    assert [text.rsplit(", ")[1] for text in ran] == ["null", "ours", "base"] * 2
+    assert len(measured["base"].runs) == 2
+
+
 def test_a_server_that_cannot_start_is_a_problem_not_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: object) -> None:
         raise RuntimeError("does not answer")

@@ -56,7 +56,7 @@ def test_a_thousand_clients(pump: Pump, many_descriptors: None) -> None:
 
 @pytest.mark.parametrize("count", [63, 64, 200])
 def test_of_a_crowd_nobody_is_left_behind(pump: Pump, count: int) -> None:
-    """Where as many are ready as a turn takes, replies leave at its end: also those of who sent more or left."""
+    """Where as many are ready as a turn takes, replies leave at its end, also to who sent more or left."""
     clients = [Client(pump) for _ in range(count)]
     for number, client in enumerate(clients):
         client.send_all(read_request(number) * (1 + number % 12))  # up to beyond what is executed at once
