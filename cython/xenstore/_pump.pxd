@@ -64,6 +64,8 @@ cdef class Pump:
     cdef list paused                   # listeners out of descriptors
     cdef bint exhausted                # the log knows that descriptors ran out
     cdef double accept_again           # when those are tried again, by the clock
+    cdef double work_again             # when the store's own work goes on while clients are served, by the clock
+    cdef double served_at              # the last turn with work of its own to do in which clients were ready
     cdef double due                    # when store.tick() is, by the clock; infinity: never
     cdef char buffer[65536]
 

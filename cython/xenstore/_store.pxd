@@ -52,6 +52,7 @@ cdef class Store:
     # what the driver calls
     cdef double deadline(self) except? -2
     cdef int tick(self) except -1
+    cdef int do_work(self) except -1
 
     cdef int watch_over(self, Transaction transaction, Client session) except -1
     cdef bint may_pin(self) noexcept

@@ -139,13 +139,18 @@ cdef class Store:
             if (<Client>session).pass_time():
                 self.guests_wait = True
         dismantle(256)
+        return 0
+
+    cdef int do_work(self) except -1:
+        """A slice of what can wait, if there is any; `deadline` is zero as long as there is."""
         if self.has_work:
             self.has_work = self.work()
         return 0
 
     def run_due(self):
-        """For drivers written in Python: do what `now` has made due."""
+        """For drivers written in Python: do what `now` has made due, and a slice of what can wait."""
         self.tick()
+        self.do_work()
 
     def seconds_to_next(self) -> float:
         """For drivers written in Python: seconds until `run_due` has something to do; negative: nothing."""

@@ -231,6 +231,36 @@ def test_time_is_what_its_clock_tells() -> None:
     pump.close()
 
 
+def test_the_stores_own_work_takes_a_tenth_of_the_time_from_clients() -> None:
+    """Clients keep their pace while the image of a large store is written; without any it goes on at once."""
+    clock = [100.0]
+    slices = []
+
+    def work() -> bool:
+        slices.append(clock[0])
+        clock[0] += 0.002
+        return True
+
+    pump = Pump(Store(), clock=lambda: clock[0])
+    settle(pump)
+    client = Client(pump)
+    pump.store.work, pump.store.has_work = work, True
+    for _ in range(1000):
+        client.send_all(read_request())
+        pump.turn(0)
+        clock[0] += 0.0002
+    busy = clock[0] - 100
+    assert 0.08 * busy < len(slices) * 0.002 < 0.11 * busy
+    clock[0] += 0.002
+    slices.clear()
+    for _ in range(10):
+        assert pump.pause() == 0.0
+        pump.turn(0)
+    assert len(slices) == 10
+    pump.store.has_work = False
+    pump.close()
+
+
 def test_descriptors_are_closed_with_their_connection(pump: Pump) -> None:
     client = Client(pump)
     os.fstat(client.fd)
