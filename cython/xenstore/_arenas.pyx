@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Python's small objects in huge pages, where the system has them.
+"""Memory and the system: Python's small objects in huge pages, and what was freed given back.
 
 A large store is looked at here and there: with pages of 4 KiB most of its cache misses are misses of the
 address translation too.  Python asks for its arenas (1 MiB) one by one, and the kernel makes huge pages of
@@ -28,6 +28,18 @@ cdef extern from "<sys/mman.h>" nogil:
     void *mmap(void *where, size_t size, int protection, int flags, int fd, long offset)
     int munmap(void *where, size_t size)
     int madvise(void *where, size_t size, int advice)
+
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #ifdef __GLIBC__
+    #include <malloc.h>
+    #define xend_trim() malloc_trim(0)
+    #else
+    #define xend_trim() 0
+    #endif
+    """
+    int xend_trim()
 
 cdef extern from "Python.h":
     ctypedef struct PyObjectArenaAllocator:
@@ -90,3 +102,11 @@ def use_huge_pages() -> bool:
     allocator.free = free
     PyObject_SetArenaAllocator(&allocator)
     return True
+
+
+def give_back_unused() -> None:
+    """Have the C library give the system what it holds free; importing leaves much of that.
+
+    Nothing happens where there is no such call: only glibc keeps free pages below one that is used.
+    """
+    xend_trim()

@@ -7,7 +7,7 @@ copied at the end never happened.  Whatever a client learns from a reply or an e
 (`Store.seal`).
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memcpy, memset
 
@@ -38,10 +38,14 @@ cdef uint32_t frame_checksum(const Frame *frame, Py_ssize_t size) noexcept:
     return crc32c(crc32c(0, &frame.size, 4), &frame.sequence, sizeof(Frame) - 8 + size)
 
 
-def checksum_of(const unsigned char[::1] data, *, bint by_tables=False) -> int:
+def checksum_of(data, *, bint by_tables=False) -> int:
     """The checksum that frames carry (CRC-32C), of some bytes; the same by_tables, as on other processors."""
-    cdef const unsigned char *first = &data[0] if data.shape[0] else NULL
-    return crc32c_by_tables(0, first, data.shape[0]) if by_tables else crc32c(0, first, data.shape[0])
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return crc32c_by_tables(0, view.buf, view.len) if by_tables else crc32c(0, view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
 
 
 cdef class Recorder:

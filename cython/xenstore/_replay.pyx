@@ -5,6 +5,7 @@ What is read here was written by `_recorder`, but may have been damaged since: c
 before anything else, and every length nevertheless.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
@@ -33,15 +34,23 @@ class ReplayError(Exception):
     """An entry that cannot follow those before it."""
 
 
-def scan(const unsigned char[::1] data, Py_ssize_t start, uint64_t sequence):
+def scan(data, Py_ssize_t start, uint64_t sequence):
     """Check the frames of a piece of the log from an offset on.
 
     sequence: of the last frame before.  Returns (offset after the last whole frame, its sequence, the generation
     it tells or 0 if there was none, an Ending).
     """
-    cdef Py_ssize_t at = start, size = data.shape[0], total
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return scan_bytes(<const char *>view.buf, view.len, start, sequence)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef tuple scan_bytes(const char *base, Py_ssize_t size, Py_ssize_t at, uint64_t sequence):
+    cdef Py_ssize_t total
     cdef uint64_t generation = 0
-    cdef const char *base = <const char *>&data[0] if size else NULL
     cdef Frame frame
     while size - at >= <Py_ssize_t>sizeof(Frame):
         memcpy(&frame, base + at, sizeof(Frame))
@@ -70,7 +79,7 @@ cdef bint all_zero(const char *data, Py_ssize_t size) noexcept:
     return True
 
 
-def apply(Store store not None, const unsigned char[::1] data, Py_ssize_t start, Py_ssize_t end):
+def apply(Store store not None, data, Py_ssize_t start, Py_ssize_t end):
     """Do again what checked frames say, from one offset to another.
 
     Entries that the compiled store does not know go to `store.recall(kind, domid, number, first, second)`.
@@ -78,11 +87,18 @@ def apply(Store store not None, const unsigned char[::1] data, Py_ssize_t start,
     Raises:
         ReplayError: what a frame says cannot be done.
     """
-    cdef Py_ssize_t at = start
-    cdef const char *base = <const char *>&data[0] if data.shape[0] else NULL
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if not 0 <= start <= end <= view.len:
+            raise ValueError(f"offsets {start} and {end} of {view.len} bytes")
+        apply_bytes(store, <const char *>view.buf, start, end)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef int apply_bytes(Store store, const char *base, Py_ssize_t at, Py_ssize_t end) except -1:
     cdef Frame frame
-    if not 0 <= start <= end <= data.shape[0]:
-        raise ValueError(f"offsets {start} and {end} of {data.shape[0]} bytes")
     while end - at >= <Py_ssize_t>sizeof(Frame):
         memcpy(&frame, base + at, sizeof(Frame))
         if frame.size > <uint64_t>(end - at) - sizeof(Frame):
@@ -93,6 +109,7 @@ def apply(Store store not None, const unsigned char[::1] data, Py_ssize_t start,
             raise ReplayError(f"frame {frame.sequence}: {error}") from error
         dismantle(16)
         at += (<Py_ssize_t>sizeof(Frame) + frame.size + 7) & ~7
+    return 0
 
 
 def set_generation(Store store not None, uint64_t generation) -> None:

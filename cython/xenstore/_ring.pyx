@@ -10,7 +10,7 @@ The same for the rings of the store (xs_wire.h) and of consoles (console.h).
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, memset
 
 cdef extern from "_shared.h":
@@ -148,15 +148,18 @@ cdef class Producer:
         self.position += <uint32_t>count
         shared_store(self.produced, self.position)
 
-    def write(self, const unsigned char[::1] data) -> int | None:
+    def write(self, data) -> int | None:
         """Give as many of these bytes as fit; returns how many, None when the other side's index is impossible."""
         cdef Py_ssize_t count = self.room()
+        cdef Py_buffer view
         if count < 0:
             return None
-        count = min(count, data.shape[0])
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        count = min(count, view.len)
         if count:
-            self.place(<const char *>&data[0], count)
+            self.place(<const char *>view.buf, count)
             self.advance(count)
+        PyBuffer_Release(&view)
         return count
 
     def restart(self, uint32_t position=0) -> None:

@@ -7,6 +7,7 @@ written.  Everything read is checked: the stream may be torn or flipped.
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
@@ -330,17 +331,23 @@ cdef class NodeReader:
         node.perms = perms
         return node
 
-    def read(self, const unsigned char[::1] stream not None, Py_ssize_t at) -> int:
+    def read(self, stream, Py_ssize_t at) -> int:
         """Read the node records that begin at an offset; returns where the first other record begins, or the end.
 
         Raises:
             StreamError: a record is no node as a store can hold it, or its parent is missing.
         """
-        cdef Py_ssize_t size = stream.shape[0]
+        cdef Py_buffer view
+        PyObject_GetBuffer(stream, &view, PyBUF_SIMPLE)
+        self.data = <const unsigned char *>view.buf
+        try:
+            return self.read_records(at, view.len)
+        finally:
+            self.data = NULL
+            PyBuffer_Release(&view)
+
+    cdef Py_ssize_t read_records(self, Py_ssize_t at, Py_ssize_t size) except -1:
         cdef uint32_t[2] head
-        if size == 0:
-            return at
-        self.data = &stream[0]
         while size - at >= HEADER_SIZE:
             memcpy(head, self.data + at, HEADER_SIZE)
             if head[0] != T_NODE and head[0] != T_NUMBERED_NODE:
@@ -351,7 +358,6 @@ cdef class NodeReader:
                 self.refuse(f"{head[1]} bytes are announced, {size - at - HEADER_SIZE} follow")
             self.read_record(at + HEADER_SIZE, head[1])
             at += HEADER_SIZE + ((<Py_ssize_t>head[1] + 7) & ~7)
-        self.data = NULL
         return at
 
     def finish(self) -> None:

@@ -14,6 +14,8 @@ from tests.bench.servers import BARE, BASE, LOAD_CORE, NULL, OURS, SCRATCH, on_c
 from tests.bench.workloads import Workload
 from tests.peers.daemons import Daemon
 
+#: A megabyte of memory.
+MIB = 1 << 20
 #: What a server may need to get ready for a workload before it counts as giving up, in seconds.
 SETUP_SECONDS = 30
 
@@ -106,9 +108,9 @@ def _add_run(so_far: Measured, name: str, workload: Workload, seconds: float) ->
 def run_once(name: str, workload: Workload, seconds: float) -> Figures:
     """Start a server, put the workload on it, stop it.
 
-    Returns the load generator's figures and rss_mb, grown_mb (from before the load until after it, with
-    its connections still open) and, where nodes, watches or idle connections are held, bytes_each: what
-    the server has grown by, divided by their number.
+    Returns the load generator's figures and rss_mb, grown_mb (in units of 2**20 bytes; from before the load
+    until after it, with its connections still open) and, where nodes, watches or idle connections are held,
+    bytes_each: what the server has grown by, divided by their number.
 
     Raises:
         Failed, GaveUp.
@@ -155,8 +157,8 @@ def _figures(answer: dict[str, float | str], workload: Workload, before: int, af
     figures = {name: float(value) for name, value in answer.items()}
     if figures.get("ops_per_s"):
         figures["us_per_op"] = 1e6 / figures["ops_per_s"]
-    figures["rss_mb"] = after / 1e6
-    figures["grown_mb"] = (after - before) / 1e6
+    figures["rss_mb"] = after / MIB
+    figures["grown_mb"] = (after - before) / MIB
     held = sum(workload.number(name, 0) for name in ("nodes", "watches", "idle"))
     if held:
         figures["bytes_each"] = (after - before) / held

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.measure import Failed, Figures, GaveUp, Measured, load
+from tests.bench.measure import MIB, Failed, Figures, GaveUp, Measured, load
 from tests.bench.servers import OURS, SCRATCH, SERVER_CORE, on_core
 from tests.bench.workloads import IMAGE, LIVE_UPDATE, RECOVERY, Workload
 from tests.peers.daemons import Daemon, start_ours
@@ -54,9 +54,9 @@ def _fill(rundir: Path, nodes: int) -> None:
 def _run(scratch: Path, nodes: int) -> tuple[Figures, Figures, Figures]:
     shutil.rmtree(scratch / "empty", ignore_errors=True)
     with _killed(scratch / "empty") as (daemon, took):
-        empty = {"ms": took, "rss_mb": daemon.rss / 1e6}
+        empty = {"ms": took, "rss_mb": daemon.rss / MIB}
     with _killed(scratch / "full") as (daemon, took):
-        full = {"ms": took, "rss_mb": daemon.rss / 1e6}
+        full = {"ms": took, "rss_mb": daemon.rss / MIB}
         seconds = READ_SECONDS * (1 + 1.5 * nodes / 1e6)
         beside_image = load(daemon, READ, seconds)
         updated = load(daemon, READ, BEFORE_UPDATE_SECONDS + 2 * seconds, lambda: live_update(daemon))

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 import trio
 
 from xenstore import _failpoint
-from xenstore._arenas import use_huge_pages
+from xenstore._arenas import give_back_unused, use_huge_pages
 from xenstore.daemon import start
 from xenstore.daemon.start import StartError
 from xenstore.server import arrival
@@ -84,6 +84,7 @@ class _Program:
     async def serve(self, stack: ExitStack) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             self.server.bring_up(stack)
+            give_back_unused()
             self.say_ready()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a live update had them wait
             async with trio.open_nursery() as nursery:
