@@ -61,7 +61,7 @@ sanitize: build
 	    ASAN_OPTIONS=detect_leaks=0 ../../$(PY) -m pytest $(SANITIZE_TESTS)
 # Not those that measure the process's memory, which the sanitizers' allocator makes another.
 SANITIZE_TESTS = tests/unit/journal tests/unit/platform tests/unit/server tests/unit/store tests/conformance tests/fuzz tests/model --ignore=tests/fuzz/test_memory.py \
-    --deselect=tests/unit/server/test_arenas.py::test_arenas_lie_in_huge_pages_and_are_given_back \
+    --ignore=tests/unit/server/test_arenas.py \
     --deselect=tests/unit/store/test_versions.py::test_a_large_removed_subtree_is_freed_in_slices \
     --deselect=tests/unit/store/test_versions.py::test_what_a_snapshot_holds_is_freed_with_it
 
