@@ -65,13 +65,14 @@ cdef class Pump:
     cdef bint exhausted                # the log knows that descriptors ran out
     cdef double accept_again           # when those are tried again, by the clock
     cdef double work_again             # when the store's own work goes on while clients are served, by the clock
-    cdef double served_at              # the last turn with work of its own to do in which clients were ready
+    cdef double served_at              # the last turn in which clients were ready, by the clock
     cdef double due                    # when store.tick() is, by the clock; infinity: never
     cdef char buffer[65536]
 
     cpdef double pause(self) except -1
     cdef bint turn_once(self, double longest) except -1
     cdef double time(self) except? -1
+    cdef double work_due(self) noexcept
     cdef int limit_ms(self, double longest) except -2
     cdef int dispatch(self, poller_event *events, int count, list called) except -1
     cdef int serve(self, Connection connection, int ready, int budget) except -1

@@ -216,6 +216,8 @@ cdef class Pump:
         seconds = self.store.deadline()
         if seconds >= 0.0:
             self.due = self.store.now + seconds     # kept, too, where the next turn does not wait
+        if self.store.has_work:
+            self.due = min(self.due, self.work_due())
         if self.continued or self.soon or self.store.touched:
             return 0.0
         if self.due == INFINITY and self.accept_again == INFINITY:
@@ -254,6 +256,8 @@ cdef class Pump:
             count = 0
         self.store.now = self.time()
         self.busy = count > 0 or bool(self.continued)
+        if self.busy:
+            self.served_at = self.store.now
         if self.store.now >= self.due:
             self.tick()
         if self.store.now >= self.accept_again:
@@ -468,20 +472,21 @@ cdef class Pump:
         return 0
 
     cdef int tick(self) except -1:
-        """What time makes due, and the store's own work: a tenth of the time while clients keep it busy."""
-        cdef double now = self.store.now
-        if self.busy:
-            self.served_at = now
+        cdef double began
         try:
             self.store.tick()
-            if self.store.has_work and (now >= self.work_again or now - self.served_at > IDLE_SECONDS):
-                now = self.time()
+            if self.store.has_work and self.store.now >= self.work_due():
+                began = self.time()
                 self.store.do_work()
                 self.work_again = self.time()
-                self.work_again += (self.work_again - now) * WORK_RESTS
+                self.work_again += (self.work_again - began) * WORK_RESTS
         except Exception as error:
             self.log(f"internal error in the store's timers: {_describe(error)}")
         return 0
+
+    cdef double work_due(self) noexcept:
+        """When the store's own work goes on: a tenth of the time while clients are served, at once without any."""
+        return min(self.work_again, self.served_at + IDLE_SECONDS)
 
     cdef int call_queued(self) except -1:
         """Calls what `call_soon` queued until now; what those queue in turn waits for the next turn."""

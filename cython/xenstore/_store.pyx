@@ -124,7 +124,7 @@ cdef class Store:
             self.look_at = min(self.look_at, self.now + (GUEST_SECONDS if self.guests_wait else SNAPSHOT_SECONDS))
             look = max(0.0, self.look_at - self.now)
             due = look if due < 0 else min(due, look)
-        if self.has_work or dismantle(0):
+        if dismantle(0):
             due = 0.0
         return due
 
@@ -142,7 +142,7 @@ cdef class Store:
         return 0
 
     cdef int do_work(self) except -1:
-        """A slice of what can wait, if there is any; `deadline` is zero as long as there is."""
+        """A slice of what can wait, if there is any; when, is the driver's choice."""
         if self.has_work:
             self.has_work = self.work()
         return 0
@@ -154,7 +154,7 @@ cdef class Store:
 
     def seconds_to_next(self) -> float:
         """For drivers written in Python: seconds until `run_due` has something to do; negative: nothing."""
-        return self.deadline()
+        return 0.0 if self.has_work else self.deadline()
 
     def take_touched(self) -> list:
         """For drivers written in Python: the sessions with output or news since the last call."""

@@ -92,9 +92,8 @@ def tick(text: str) -> None:
         print(f"\r\033[K{text}", end="", flush=True)
 
 
-def run(chosen: argparse.Namespace, names: list[str]) -> dict[str, dict[str, Measured]]:
+def run(chosen: argparse.Namespace, names: list[str], results: dict[str, dict[str, Measured]]) -> None:
     targets = GOALS[chosen.goal]
-    results: dict[str, dict[str, Measured]] = {}
     print(report.heading())
     for workload in choose(chosen.full, chosen.only):
         base = base_of(workload.name, targets)
@@ -108,7 +107,6 @@ def run(chosen: argparse.Namespace, names: list[str]) -> dict[str, dict[str, Mea
     for nodes in sizes(chosen.full, chosen.only) if servers.OURS in names else []:
         tick(f"{RECOVERY[nodes]} and what belongs to it")
         add(restart.measure_restarts(nodes, chosen.effort.runs), results, targets)
-    return results
 
 
 def sizes(full: bool, pattern: str | None) -> list[int]:
@@ -168,9 +166,12 @@ def main(words: list[str]) -> int:
             "not pinned: server and load generator share cores here, which makes the figures worse and uneven"
         )
     began, origin = time.monotonic(), report.Origin.of(shlex.join(["python", "-m", "tests.bench", *words]))
-    with servers.awake_cores():
-        results = run(chosen, present(chosen.against))
-    files = report.write(results, GOALS[chosen.goal], origin, BUILD)
+    results: dict[str, dict[str, Measured]] = {}
+    try:
+        with servers.awake_cores():
+            run(chosen, present(chosen.against), results)
+    finally:  # also what there is when somebody has had enough
+        files = report.write(results, GOALS[chosen.goal], origin, BUILD)
     print(f"\n{time.monotonic() - began:.0f} s; wrote {', '.join(str(file) for file in files)}")
     if servers.OURS in chosen.against and not of_xend(chosen):
         return 1

@@ -15,6 +15,7 @@ from typing import Self
 from tests.bench.chart import chart
 from tests.bench.measure import Measured
 from tests.bench.servers import NAMES, OURS, PEERS, SCRATCH, can_pin
+from tests.bench.summary import summary
 from tests.bench.table import (
     Results,
     Verdict,
@@ -158,10 +159,11 @@ def as_json(results: Results, targets: Targets, origin: Origin) -> str:
 
 
 def write(results: Results, targets: Targets, origin: Origin, folder: Path) -> list[Path]:
-    """Writes results.md, results.json and results.svg into `folder`; returns their paths."""
+    """Writes results.md, summary.md, results.json and results.svg into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "results.md": markdown(results, targets, origin),
+        "summary.md": summary(results, targets),
         "results.json": as_json(results, targets, origin),
         "results.svg": chart(results, targets),
     }

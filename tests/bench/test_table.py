@@ -10,6 +10,7 @@ from tests.bench import report, servers, targets
 from tests.bench.__main__ import choose, main, present
 from tests.bench.measure import Measured, suits
 from tests.bench.restart import measure_restarts
+from tests.bench.summary import summary
 from tests.bench.table import against_peer, better_peer, cell, judge, short
 from tests.bench.targets import GOALS, Target, at_most, base_of, cpu, flat, journal, null, peer
 from tests.bench.workloads import BY_NAME, COLD_START, WORKLOADS
@@ -90,6 +91,29 @@ def test_ratio_without_ours_is_none() -> None:
     assert against_peer(RESULTS[DEAD], "ops_per_s") is None
 
 
+def test_rows_of_one_line_in_the_summary() -> None:
+    rows = (
+        "read, 1 client",
+        "read, 8 clients",
+        "read, 8 connections 16 deep",
+        "read, 64 connections 16 deep",
+    )
+    results = {
+        **{row: {"ours": runs(30), "c": runs(10 + i), "null": runs(60)} for i, row in enumerate(rows)},
+        "resident memory, empty": {"ours": runs(29.5, figure="rss_mb")},
+        "recovery of 1,000 nodes": {"ours": runs(35, figure="ms")},
+        "recovery of 100,000 nodes": {"ours": runs(60, figure="ms")},
+    }
+    goals = {"read, 8 clients": (peer(9), null(0.4)), "resident memory, empty": (at_most("rss_mb", 30),)}
+    assert summary(results, goals).splitlines()[2:] == [
+        "| read: 1 / 8 clients | 3 / 2.73 | 0.5 / 0.5 |  | "
+        "8: ops_per_s ≥ 9 of the better peer: short (2.73) |",
+        "| read, connections × deep: 8 × 16 / 64 × 16 | 2.5 / 2.31 | 0.5 / 0.5 |  |  |",
+        "| resident memory, empty (rss_mb) | ours 29.5 |  |  | met |",
+        "| recovery of 1,000 / 100,000 nodes (ms) | ours 35 / 60 |  |  |  |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -136,11 +160,14 @@ def test_reports(tmp_path: Path) -> None:
     assert "| write beside 0 watches | ops_per_s | 110 | 60 | 40 | 70 | 200 | 1.57 | 0.55 |" in text
     assert "close 100 connections with 100,000 watches | close_ms | 5 | 8 | 2 |" in text
     assert "read, 1 client, ours: died" in text
+    assert (
+        "| write beside 0 / 100,000 watches | 1.57 / - | 0.55 / - |" in (tmp_path / "summary.md").read_text()
+    )
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert rows[BESIDE_MANY]["targets"][0]["met"] is True
     assert rows[BESIDE_NONE]["servers"]["c"]["median"]["ops_per_s"] == 60
     assert ElementTree.parse(tmp_path / "results.svg").getroot().tag.endswith("svg")
-    assert [file.name for file in files] == ["results.md", "results.json", "results.svg"]
+    assert [file.name for file in files] == ["results.md", "summary.md", "results.json", "results.svg"]
 
 
 def test_a_line_of_the_terminal_has_every_column() -> None:

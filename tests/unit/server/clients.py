@@ -91,5 +91,5 @@ def turns(pump: Pump) -> Iterator[None]:
 def settle(pump: Pump) -> None:
     """Turns until nothing is left to do."""
     for _ in turns(pump):
-        if not pump.busy and pump.pause() > 0:
+        if not pump.busy and not pump.store.has_work and pump.pause() > 0:
             return
