@@ -48,3 +48,4 @@ cdef PyObject **in_any_order(Piece *directory) except NULL
 cdef PyObject **in_order(Piece *directory) except NULL
 cdef bytes listing_of(Piece *directory)
 cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept
+cdef void keep_pace() noexcept

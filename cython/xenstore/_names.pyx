@@ -53,6 +53,7 @@ cdef enum:
     BITS = 5
     HASH_BITS = 32
     LEVELS = 8                      # HASH_BITS / BITS, rounded up, and the leaf
+    PACE_MAX = 1024                 # dead pieces that one request frees at most, for those that were made
     LINE = 64                       # bytes of memory fetched at a time
 
 
@@ -80,12 +81,14 @@ cdef inline size_t bytes_of(uint32_t size) noexcept:
 
 cdef Piece *new_piece(uint32_t size) except NULL:
     """An empty leaf with room for so many items, or with size 0 a branch."""
+    global owed
     cdef Piece *piece = <Piece *>PyMem_Malloc(bytes_of(size)) if size <= UINT16_MAX else NULL
     if piece == NULL:
         raise MemoryError()
     memset(piece, 0, sizeof(Piece))
     piece.refs = 1
     piece.size = <uint16_t>size
+    owed += 2
     if size == 0:
         memset(pieces_of(piece), 0, FANOUT * sizeof(Piece *))
     return piece
@@ -134,6 +137,7 @@ cdef void free_piece(Piece *piece) noexcept:
 cdef Piece **graves = NULL
 cdef Py_ssize_t graves_used = 0
 cdef Py_ssize_t graves_size = 0
+cdef Py_ssize_t owed = 0            # dead pieces to be freed, two for each that was made, until none is left
 
 
 cdef void release(Piece *piece) noexcept:
@@ -162,6 +166,23 @@ cdef Py_ssize_t dismantle(Py_ssize_t budget) noexcept:
         budget -= 1
         free_piece(graves[graves_used])
     return graves_used
+
+
+cdef void keep_pace() noexcept:
+    """Free twice as many dead pieces as were made since the last call: to be called after every request.
+
+    A transaction that writes one deep node copies all above it, and leaves the copies behind: a store that frees
+    them only by and by holds more and more, as long as somebody keeps it busy.
+    """
+    global owed, graves_used
+    cdef Py_ssize_t budget = min(owed, <Py_ssize_t>PACE_MAX)
+    while graves_used > 0 and budget > 0:
+        graves_used -= 1
+        budget -= 1
+        owed -= 1
+        free_piece(graves[graves_used])
+    if graves_used == 0:
+        owed = 0
 
 
 # --- directories -----------------------------------------------------------------------------------

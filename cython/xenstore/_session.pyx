@@ -18,6 +18,7 @@ from xenstore._accounts cimport (
 )
 from xenstore._output cimport HEADER_SIZE, Header, put_header
 from xenstore._ledger cimport Row
+from xenstore._names cimport keep_pace
 from xenstore._path cimport home_prefix, valid_path
 from xenstore._perms cimport NO_DOMAIN, READ, Perms, rights
 from xenstore._recorder cimport (
@@ -251,11 +252,15 @@ cdef class Session(Output):
             if transaction is None and tx_id not in self.transactions:
                 return self.refuse(req_id, tx_id, F_ENOENT)
         if kind & NODE:
-            return self.node_request(type, req_id, tx_id, transaction, payload, size)
+            self.node_request(type, req_id, tx_id, transaction, payload, size)
+            keep_pace()
+            return 0
         if type == TRANSACTION_START:
             return self.start_transaction(req_id, tx_id)
         if type == TRANSACTION_END:
-            return self.end_transaction(req_id, tx_id, payload, size)
+            self.end_transaction(req_id, tx_id, payload, size)
+            keep_pace()
+            return 0
         if type == WATCH:
             return self.add_watch(req_id, tx_id, payload, size)
         if type == UNWATCH:

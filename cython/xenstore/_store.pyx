@@ -251,7 +251,6 @@ cdef class Store:
                               live.old_perms if request.op == SET_PERMS else None)
         if self.guest_transactions and live.tree.history.replaced_bytes >= self.bound_again:
             self.bound_snapshots()
-        dismantle(4)
         return 0
 
     cdef int fire_commit(self, Tree before, Log log) except -1:

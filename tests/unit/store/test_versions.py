@@ -126,6 +126,27 @@ def test_work_goes_on_while_much_is_freed(world: World, dom0: Client) -> None:
     assert dom0.read(b"/wide/59/2999") == b"value" * 20
 
 
+@pytest.mark.parametrize("how", ["given up", "committed", "left open until the client went"])
+def test_what_transactions_copied_is_freed_as_fast_as_they_copy(world: World, dom0: Client, how: str) -> None:
+    """However busy the store is: nobody makes it hold more and more of what nobody can see.
+
+    With one write a guest copies as many nodes as its path has components.
+    """
+    deep = b"/deep" + b"/x" * 200
+    dom0.write(deep, b"value")
+    held = []
+    for _ in range(30):
+        client = world.connect()
+        for number in range(10):
+            tx = client.start()
+            client.write(deep, b"%d" % number, tx)
+            if how != "left open until the client went":
+                client.end(tx, commit=how == "committed")
+        client.session.close()
+        held.append(sys.getallocatedblocks())
+    assert max(held[10:]) < max(held[:10]) * 1.05
+
+
 def test_what_a_snapshot_holds_is_freed_with_it(world: World, dom0: Client) -> None:
     wide_tree(dom0)
     other = world.connect()
