@@ -1,6 +1,10 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
+cdef extern from "Python.h":
+    char *PyBytes_AS_STRING(object) noexcept
+    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
+
 
 cdef enum:
     FANOUT = 32                     # pieces of a branch
@@ -12,6 +16,14 @@ cdef uint32_t hash_name(const char *name, Py_ssize_t size) noexcept
 cdef class Named:
     cdef uint64_t number            # creation order: listings are sorted by it
     cdef bytes name
+
+
+cdef inline const char *name_of(PyObject *item) noexcept:
+    return PyBytes_AS_STRING((<Named>item).name)
+
+
+cdef inline Py_ssize_t name_size(PyObject *item) noexcept:
+    return PyBytes_GET_SIZE((<Named>item).name)
 
 
 cdef struct Piece:                  # a directory is its top piece

@@ -43,10 +43,6 @@ cdef extern from *:
     """
     void prefetch "xend_prefetch" (const void *) noexcept
 
-cdef extern from "Python.h":
-    char *PyBytes_AS_STRING(object) noexcept
-    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
-
 cdef enum:
     LEAF_MAX = 16
     COLLAPSE_AT = 8
@@ -174,15 +170,9 @@ cdef void keep_pace() noexcept:
     A transaction that writes one deep node copies all above it, and leaves the copies behind: a store that frees
     them only by and by holds more and more, as long as somebody keeps it busy.
     """
-    global owed, graves_used
+    global owed
     cdef Py_ssize_t budget = min(owed, <Py_ssize_t>PACE_MAX)
-    while graves_used > 0 and budget > 0:
-        graves_used -= 1
-        budget -= 1
-        owed -= 1
-        free_piece(graves[graves_used])
-    if graves_used == 0:
-        owed = 0
+    owed = owed - budget if dismantle(budget) else 0
 
 
 # --- directories -----------------------------------------------------------------------------------
@@ -194,10 +184,7 @@ cdef Piece *new_directory() except NULL:
 
 cdef inline bint has_name(PyObject *item, const char *name, Py_ssize_t size) noexcept:
     # Names are interned: that it is the very same one is often all there is to see.
-    return PyBytes_AS_STRING((<Named>item).name) == name or (
-        PyBytes_GET_SIZE((<Named>item).name) == size
-        and memcmp(PyBytes_AS_STRING((<Named>item).name), name, size) == 0
-    )
+    return name_of(item) == name or (name_size(item) == size and memcmp(name_of(item), name, size) == 0)
 
 
 cdef inline PyObject **item_slot(Piece *leaf, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
@@ -208,10 +195,9 @@ cdef inline PyObject **item_slot(Piece *leaf, const char *name, Py_ssize_t size,
     return NULL
 
 
-cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
-    """The item of that name, a borrowed reference, or NULL.  Cost: at most eight pieces deep."""
+cdef inline Piece *leaf_of(Piece *directory, uint32_t hash) noexcept:
+    """The leaf for names of that hash, its second line being fetched, or NULL."""
     cdef Piece *piece = directory
-    cdef PyObject **slot
     cdef int shift = 0
     while piece.size == 0:
         piece = slot_for(piece, hash, shift)[0]
@@ -219,23 +205,25 @@ cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint3
             return NULL
         prefetch(<char *>piece + LINE)
         shift += BITS
-    slot = item_slot(piece, name, size, hash)
+    return piece
+
+
+cdef PyObject *lookup(Piece *directory, const char *name, Py_ssize_t size, uint32_t hash) noexcept:
+    """The item of that name, a borrowed reference, or NULL.  Cost: at most eight pieces deep."""
+    cdef Piece *leaf = leaf_of(directory, hash)
+    cdef PyObject **slot = item_slot(leaf, name, size, hash) if leaf != NULL else NULL
     return NULL if slot == NULL else slot[0]
 
 
 cdef void fetch_ahead(Piece *directory, uint32_t hash) noexcept:
     """Begin to fetch the items whose names have that hash, for a `lookup` that comes later."""
-    cdef Piece *piece = directory
+    cdef Piece *leaf = leaf_of(directory, hash)
     cdef uint32_t i
-    cdef int shift = 0
-    while piece.size == 0:
-        piece = slot_for(piece, hash, shift)[0]
-        if piece == NULL:
-            return
-        shift += BITS
-    for i in range(piece.used):
-        if hashes_of(piece)[i] == hash:
-            prefetch(items_of(piece)[i])
+    if leaf == NULL:
+        return
+    for i in range(leaf.used):
+        if hashes_of(leaf)[i] == hash:
+            prefetch(items_of(leaf)[i])
 
 
 cdef PyObject **editable_slot(Piece **directory, const char *name, Py_ssize_t size, uint32_t hash) except? NULL:
@@ -376,8 +364,7 @@ cdef int collapse(Piece **directory) except -1:
     directory[0] = successor(branch, COLLAPSE_AT)
     for i in range(branch.count):
         Py_INCREF(<object>items[i])
-        put(directory[0], items[i], hash_name(
-            PyBytes_AS_STRING((<Named>items[i]).name), PyBytes_GET_SIZE((<Named>items[i]).name)))
+        put(directory[0], items[i], hash_name(name_of(items[i]), name_size(items[i])))
     PyMem_Free(items)
     release(branch)
     return 0
@@ -434,8 +421,8 @@ cdef bytes listing_of(Piece *directory):
     text = PyBytes_FromStringAndSize(NULL, directory.names_size)
     p = PyBytes_AS_STRING(text)
     for i in range(directory.count):
-        size = PyBytes_GET_SIZE((<Named>items[i]).name) + 1
-        memcpy(p, PyBytes_AS_STRING((<Named>items[i]).name), size)
+        size = name_size(items[i]) + 1
+        memcpy(p, name_of(items[i]), size)
         p += size
     PyMem_Free(items)
     Py_INCREF(text)

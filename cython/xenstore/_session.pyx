@@ -221,6 +221,7 @@ cdef class Session(Output):
             self.executed_bytes += HEADER_SIZE + header.size    # before: what it says may be recorded meanwhile
             self.more_input = size > at
             self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
+            keep_pace()
             if self.parked is not None or self.paused:
                 at -= HEADER_SIZE + header.size     # the request stays in the input until it is admitted
                 self.executed_bytes -= HEADER_SIZE + header.size
@@ -252,15 +253,11 @@ cdef class Session(Output):
             if transaction is None and tx_id not in self.transactions:
                 return self.refuse(req_id, tx_id, F_ENOENT)
         if kind & NODE:
-            self.node_request(type, req_id, tx_id, transaction, payload, size)
-            keep_pace()
-            return 0
+            return self.node_request(type, req_id, tx_id, transaction, payload, size)
         if type == TRANSACTION_START:
             return self.start_transaction(req_id, tx_id)
         if type == TRANSACTION_END:
-            self.end_transaction(req_id, tx_id, payload, size)
-            keep_pace()
-            return 0
+            return self.end_transaction(req_id, tx_id, payload, size)
         if type == WATCH:
             return self.add_watch(req_id, tx_id, payload, size)
         if type == UNWATCH:

@@ -10,9 +10,11 @@ Who may hear of a change (XSA-115): who may read the node, or its parent, or cou
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.stdlib cimport qsort
-from libc.string cimport memchr, memset
+from libc.string cimport memchr
 
-from xenstore._names cimport fetch_ahead, hash_name, in_any_order, insert, lookup, new_directory, release, remove as remove_name
+from xenstore._names cimport (
+    fetch_ahead, hash_name, in_any_order, insert, lookup, name_of, name_size, new_directory, release, remove as remove_name,
+)
 from xenstore._perms cimport NO_DOMAIN, READ, rights
 from xenstore._tree cimport Place, intern
 
@@ -258,7 +260,7 @@ cdef class WatchIndex:
             if spot == NULL:
                 return found
             start = stop + 1
-        memset(&walk, 0, sizeof(Walk))
+        walk = Walk(NULL, 0, 0)
         try:
             push(&walk, spot, <PyObject *>removed, NULL)
             while walk.used:
@@ -286,7 +288,7 @@ cdef class WatchIndex:
         cdef list found
         if at == NULL:
             return 0
-        if (<Watch>at).after == NULL:
+        if (<Watch>at).after == NULL:       # mostly there is one
             return tell_exact(tree, inside, <Watch>at)
         found = []
         while at != NULL:
@@ -374,14 +376,6 @@ cdef int push_common_children(Walk *walk, PyObject *spot, PyObject *node) except
         PyMem_Free(items)
     qsort(walk.steps + before, walk.used - before, sizeof(Step), last_listed_first)
     return 0
-
-
-cdef inline const char *name_of(PyObject *item) noexcept:
-    return PyBytes_AS_STRING((<Named>item).name)
-
-
-cdef inline Py_ssize_t name_size(PyObject *item) noexcept:
-    return PyBytes_GET_SIZE((<Named>item).name)
 
 
 cdef int last_listed_first(const void *a, const void *b) noexcept nogil:

@@ -70,20 +70,18 @@ def measure(
     base: the workload that ours is compared with, run in the same rounds, right after ours, as server BASE.
     A server that fails or gives up is not tried again.  `tick` is told what runs at the moment.
     """
-    measured: dict[str, Measured] = {}
+    runs: dict[str, tuple[str, Workload]] = {}
     for name in servers:
         if suits(workload, name):
-            measured[name] = Measured()
+            runs[name] = name, workload
         if name == OURS and base is not None:
-            measured[BASE] = Measured()
+            runs[BASE] = OURS, base
+    measured = {name: Measured() for name in runs}
     for number in range(effort.runs):
         for name, so_far in measured.items():
             if not so_far.problem and so_far.seconds < effort.budget:
                 tick(f"{workload.name}: run {number + 1} of {effort.runs}, {name}")
-                if name == BASE and base is not None:
-                    _add_run(so_far, OURS, base, effort.seconds)
-                else:
-                    _add_run(so_far, name, workload, effort.seconds)
+                _add_run(so_far, *runs[name], effort.seconds)
     return measured
 
 
