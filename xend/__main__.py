@@ -12,7 +12,7 @@ import trio
 
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
-from xend.bus.listeners import open_listeners
+from xend.bus.listeners import SOCKET, open_listeners
 from xend.bus.server import serve
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
@@ -22,7 +22,7 @@ from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
 from xenstore.daemon import start
-from xenstore.daemon.files import pid_file
+from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
 from xenstore.server.embedded import embedded
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.tell
     log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
     try:
-        log.open()
-        _run(options, log, report)
+        with holding(os.path.join(options.rundir, SOCKET), PROGRAM.name) as held:
+            _run(options, held, log, report)
     except OSError as error:
         report(f"{error.filename}: {error.strerror}")
         return 1
@@ -68,19 +68,20 @@ def _end_badly(group: BaseExceptionGroup[BaseException], log: Log, report: Repor
     return 1
 
 
-def _run(options: Options, log: Log, report: Report) -> None:
+def _run(options: Options, held: Held, log: Log, report: Report) -> None:
     start.raise_descriptor_limit()
     with ExitStack() as stack:
         if options.pid_file is not None:
             stack.enter_context(pid_file(options.pid_file))
-        trio.run(_serve, options, log, report)
+        log.open()
+        trio.run(_serve, options, held, log, report)
 
 
-async def _serve(options: Options, log: Log, report: Report) -> None:
+async def _serve(options: Options, held: Held, log: Log, report: Report) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with AsyncExitStack() as stack:
             sockets = stack.enter_context(
-                open_listeners(options.rundir, options.operate_gid, options.read_gid)
+                open_listeners(held, options.rundir, options.operate_gid, options.read_gid)
             )
             keep_host = _have_host(options, stack)
             hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))

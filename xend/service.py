@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import trio
 
@@ -10,6 +11,7 @@ from xenclient.store.errors import ClientError
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError
 from xenstore.daemon import start
+from xenstore.daemon.locks import pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
 
@@ -22,7 +24,7 @@ KNOWN: tuple[type[Exception], ...] = (StartError, XendError, HypervisorError, Cl
 
 
 class Service(ABC):
-    """What the daemon does.
+    """What the daemon does.  One is made once the daemon's lock is held.
 
     Attributes:
         known: errors that say all there is to say, in one line.
@@ -48,13 +50,25 @@ class Service(ABC):
         start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
 
 
-def run_service(program: Program, make: Callable[[Say, Report], Service], foreground: bool) -> int:
+def run_service(
+    program: Program, make: Callable[[Say, Report], Service], foreground: bool, pid_path: str | None
+) -> int:
     """Runs what `make(log, report)` makes, in the background unless `foreground`; returns its exit status.
+
+    pid_path: the pid file, which is its lock: while another one has that, nothing is made or run.
 
     0: it ended as told; 1: it could not start, or failed, which is reported or logged; 130: interrupted.
     """
     log, report = (program.say, program.tell) if foreground else (program.to_syslog, program.detach())
-    service = make(log, report)
+    try:
+        with nullcontext() if pid_path is None else pid_file(pid_path):
+            return _run(make(log, report), report)
+    except StartError as error:
+        report(str(error))
+        return 1
+
+
+def _run(service: Service, report: Report) -> int:
     try:
         trio.run(service.run)
     except KeyboardInterrupt:  # before signals were received in order

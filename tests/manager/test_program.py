@@ -12,6 +12,7 @@ import pytest
 
 from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place, until
+from tests.snapshot import snapshot
 
 
 def mode(path: Path) -> int:
@@ -64,13 +65,16 @@ def test_it_keeps_nothing_of_its_caller(place: Place) -> None:
 
 def test_a_second_one_is_refused(place: Place) -> None:
     pid = place.start()
+    before = snapshot(place.top)
     done = place.xend.run()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"xend: pid file {place.xend.pid_file} is held by a running daemon (pid {pid})\n"
-    done = place.xend.run("--pid-file", str(place.top / "other"))
-    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"xend: {place.socket} is served by another xend (pid {pid})\n"
-    assert not (place.top / "other").exists()
+    done = place.xend.run("--log-dir", str(place.top / "other"), "--pid-file", str(place.top / "other.pid"))
+    assert done.stderr == f"xend: {place.socket} is served by another xend (pid {pid})\n"
+    assert snapshot(place.top) == before
+    done = place.xend.run("--rundir", str(place.top / "other"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"xend: pid file {place.xend.pid_file} is held by a running daemon (pid {pid})\n"
     assert place.said("xl", "list").count("\n") == 2
     assert int(place.xend.pid_file.read_text()) == place.xend.pid == pid
 

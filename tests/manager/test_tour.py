@@ -211,7 +211,6 @@ def test_a_signal_ends_all_of_it(demo: Demo, number: int) -> None:
         "log",
         "root",
         "socket.lock",
-        "socket_ro.lock",
     ]
 
 

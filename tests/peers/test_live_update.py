@@ -25,6 +25,7 @@ from tests.peers.daemons import (
 from tests.peers.programs import THEIRS, Run, run
 from tests.peers.ring import Guest
 from tests.peers.wire import Message, Wire
+from tests.snapshot import snapshot
 from xenstore.wire import MessageType, pack
 
 pytestmark = pytest.mark.peer
@@ -258,6 +259,49 @@ def test_a_program_that_dies_after_all_does_not_take_the_store_with_it(ours: Dae
         os.kill(int((ours.rundir / "socket.lock").read_text()), 15)
         assert clients.watcher.receive_bytes() == b""
     clients.close()
+
+
+HANGING = """#!/bin/sh
+case "$*" in
+*--help*) echo xenstored --check-state;;
+*--check-state*) ;;
+*) read -r line < {gate}; exit 1;;
+esac
+"""
+
+
+def test_while_nobody_has_taken_over_another_start_is_refused(ours: Daemon) -> None:
+    """Not the moment, not the death of the new program leaves the store to a supervisor's next start."""
+    clients = Clients(ours)
+    gate = ours.rundir.parent / "gate"
+    os.mkfifo(gate)
+    done: list[Run] = []
+    program = script(ours.rundir, HANGING.format(gate=gate))
+    asking = threading.Thread(target=lambda: done.append(live_update(ours, program)))
+    asking.start()
+    try:
+        with gate.open("w"):  # the new program waits, the guardian for it
+            pid = (ours.rundir / "socket.lock").read_text().strip()
+            refused_without_effect(ours, pid)
+        asking.join(60)
+        assert b"died before it had taken over" in done[0].errors
+        pid = (ours.rundir / "socket.lock").read_text().strip()
+        refused_without_effect(ours, pid)
+        clients.go_on()
+    finally:
+        os.kill(int((ours.rundir / "socket.lock").read_text()), 15)
+        assert clients.watcher.receive_bytes() == b""
+    clients.close()
+
+
+def refused_without_effect(daemon: Daemon, pid: str) -> None:
+    before = snapshot(daemon.rundir), snapshot(daemon.guests)
+    again = subprocess.run(
+        [OURS, *our_options(daemon).split()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert again.stderr == f"xenstored: {daemon.socket} is served by another xenstored (pid {pid})\n"
+    assert again.returncode == 1
+    assert (snapshot(daemon.rundir), snapshot(daemon.guests)) == before
 
 
 def test_it_waits_for_transactions_and_refuses_after_the_timeout(ours: Daemon) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from xenstore.daemon.locks import Held
 from xenstore.platform.sim import STORE_PORT, SimulatedPlatform
 
 #: More than what lies undone with all of them may fill one sender's buffer, on any system.
@@ -30,7 +31,8 @@ def domains(top: Path, number: int) -> Iterator[list[socket.socket]]:
 
 
 def test_domains_that_stand_still_leave_room_for_notifying_others(tmp_path: Path) -> None:
-    platform = SimulatedPlatform(tmp_path)
+    held = Held()
+    platform = SimulatedPlatform(tmp_path, held)
     try:
         with domains(tmp_path, DOMAINS) as channels:
             for domid in range(DOMAINS):
@@ -41,3 +43,4 @@ def test_domains_that_stand_still_leave_room_for_notifying_others(tmp_path: Path
                 assert channels[domid].recv(1) == b"\0", f"domain {domid} was not notified"
     finally:
         platform.close()
+        held.close()

@@ -30,6 +30,7 @@ from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
 from xenstore._pump import Pump
+from xenstore.daemon.locks import Held
 from xenstore.errors import XenstoreError
 from xenstore.platform.sim import SimulatedPlatform
 from xenstore.server.rings import Rings
@@ -324,7 +325,9 @@ async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
             made.host = SimulatedHost(directory / "sim", random=random.Random(seed), hardware=made.hardware)
             stack.callback(made.host.power_off)
             made._store = Store()
-            rings = Rings(SimulatedPlatform(directory / "sim"), lambda line: None)
+            held = Held()
+            stack.callback(held.close)
+            rings = Rings(SimulatedPlatform(directory / "sim", held), lambda line: None)
             made._store.hypervisor = rings
             made._pump = Pump(made._store, clock=trio.current_time)
             stack.callback(made._pump.close)

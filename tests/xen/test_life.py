@@ -61,7 +61,10 @@ def test_guest_is_told_from_another_of_its_domid_by_its_uuid(dom0: Dom0, guest: 
     """So it is on this Xen, older than 4.21."""
     uuid = UUID(dom0.must(f"xenstore-read {guest.home}/vm").removeprefix("/vm/"))
     first, second = struct.unpack("=QQ", uuid.bytes)
-    listed = f"from xenstore.platform.linux import *; print(LinuxPlatform().domains()[{guest.domid}].unique)"
+    listed = (
+        "from xenstore.daemon.locks import Held; from xenstore.platform.linux import LinuxPlatform; "
+        f"print(LinuxPlatform(Held()).domains()[{guest.domid}].unique)"
+    )
     assert int(dom0.must(f"{sys.executable} -c '{listed}'")) == first ^ second
 
 

@@ -20,7 +20,6 @@ from xend.log import Log
 from xend.options import Parser, UsageError, config_directory
 from xend.service import KNOWN, Report, Service, run_service
 from xenstore.daemon import start
-from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenbackendd")
@@ -37,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("log_file", "pid_file", "store", "config_dir"):  # a daemon's directory is another
         if getattr(options, name):
             setattr(options, name, os.path.abspath(getattr(options, name)))
-    return run_service(PROGRAM, lambda log, report: _Backendd(options, report), options.foreground)
+    return run_service(
+        PROGRAM, lambda log, report: _Backendd(options, report), options.foreground, options.pid_file
+    )
 
 
 class _Backendd(Service):
@@ -63,8 +64,6 @@ class _Backendd(Service):
             signals = stack.enter_context(
                 trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
             )
-            if options.pid_file:
-                stack.enter_context(pid_file(options.pid_file))
             store = await stack.enter_async_context(Client(options.store, reconnect=math.inf))
             coordinator = Coordinator(store, settings, run_script, self.log, options.vbd_script)
             nursery = await stack.enter_async_context(trio.open_nursery())

@@ -10,6 +10,10 @@ import trio
 from xend.bus.peer import HasOptions, Peer, groups_of, peer_of
 from xend.errors import XendError
 from xenstore.daemon.files import listening
+from xenstore.daemon.locks import Held
+
+#: The name of the socket that operates; xend's lock is called by it.
+SOCKET = "socket"
 
 
 @attrs.frozen
@@ -56,28 +60,29 @@ class Listener:
 
 @contextmanager
 def open_listeners(
-    rundir: str, operate_gid: int | None = None, read_gid: int | None = None
+    held: Held, rundir: str, operate_gid: int | None = None, read_gid: int | None = None
 ) -> Iterator[list[Listener]]:
-    """Both sockets in `rundir`, for as long as the block runs; only one xend at a time has them.
+    """Both sockets in `rundir`, for as long as the block runs.
 
     Args:
+        held: xend's lock.
         operate_gid: the group that may do everything; None: nobody but root and xend's user.
         read_gid: the group that may read.
 
     Raises:
-        xenstore.daemon.start.StartError: the directory cannot be used, or another xend has it.
+        xenstore.daemon.start.StartError: the directory cannot be used, or somebody else has a socket there.
     """
     operators = frozenset(gid for gid in (operate_gid,) if gid is not None)
     readers = operators | {gid for gid in (read_gid,) if gid is not None}
     wanted = [
-        ("socket", "operate", operate_gid, operators),
+        (SOCKET, "operate", operate_gid, operators),
         ("socket_ro", "read", read_gid, readers),
     ]
     with ExitStack() as stack:
         found = []
         for name, access, gid, gids in wanted:
             path = os.path.join(rundir, name)
-            sock = stack.enter_context(listening(path, "xend", gid=-1 if gid is None else gid))
+            sock = stack.enter_context(listening(held, path, gid=-1 if gid is None else gid))
             # Closed by `listening`; trio's object only waits for it.
             listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
             found.append(Listener(path, access, gids, listener))

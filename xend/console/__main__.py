@@ -25,7 +25,6 @@ from xend.console.stamp import LineStamp, replace_escape
 from xend.hypervisor.choose import open_hypervisor
 from xend.service import Report, Say, Service, run_service
 from xenstore.daemon import start
-from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenconsoled")
@@ -48,7 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.help or options.version:
         print(usage() if options.help else f"xenconsoled {version('xend')}")
         return 0
-    return run_service(PROGRAM, lambda log, report: _Daemon(options, log, report), options.foreground)
+    return run_service(
+        PROGRAM, lambda log, report: _Daemon(options, log, report), options.foreground, _pid_path(options)
+    )
+
+
+def _pid_path(options: Options) -> str | None:
+    if options.pid_file is not None or options.foreground:
+        return options.pid_file
+    with suppress(OSError):  # the file's own error will say more
+        os.makedirs(os.path.dirname(DEFAULT_PID_FILE), mode=0o755, exist_ok=True)
+    return DEFAULT_PID_FILE
 
 
 class _Daemon(Service):
@@ -62,20 +71,10 @@ class _Daemon(Service):
             signals = stack.enter_context(
                 trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
             )
-            self.hold_pid_file(stack)
             hypervisor = await stack.enter_async_context(open_hypervisor(self.options.hypervisor))
             store = await stack.enter_async_context(Client(self.options.store))
             await self.serve(hypervisor, store, signals)
         start.notify_supervisor("STOPPING=1")
-
-    def hold_pid_file(self, stack: AsyncExitStack) -> None:
-        path = self.options.pid_file
-        if path is None and not self.options.foreground:
-            path = DEFAULT_PID_FILE
-            with suppress(OSError):  # the file's own error will say more
-                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        if path is not None:
-            stack.enter_context(pid_file(path))
 
     async def serve(self, hypervisor: _Hypervisor, store: Client, signals: AsyncIterator[int]) -> None:
         options = self.options

@@ -13,10 +13,11 @@ import trio
 
 from xend.simulator.description import DEFAULT_CPUS, DEFAULT_MEMORY_KIB, FLAVOURS, KIB, Hardware
 from xend.simulator.host import SimulatedHost
-from xend.simulator.place import Place
+from xend.simulator.place import Place, check_length
 from xend.simulator.server import Server
 from xend.simulator.wire import SOCKET_NAME
-from xenstore.daemon import files
+from xenstore.daemon.files import listening
+from xenstore.daemon.locks import holding, pid_file
 from xenstore.daemon.start import (
     Program,
     StartError,
@@ -75,12 +76,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> int:
     directory = options.directory
-    Place(directory).make()
+    check_length(directory)
     with ExitStack() as stack:
-        # The first to come and the last to go: who waits for its end waits for that.
-        stack.enter_context(files.pid_file(os.path.join(directory, PID_FILE)))
         path = os.path.join(directory, SOCKET_NAME)
-        listener = stack.enter_context(files.listening(path, "simulated host"))
+        held = stack.enter_context(holding(path, "simulated host"))
+        # The first to come and the last to go: who waits for its end waits for that.
+        stack.enter_context(pid_file(os.path.join(directory, PID_FILE)))
+        Place(directory).make()
+        listener = stack.enter_context(listening(held, path))
         return trio.run(_serve, options, listener, report)
 
 

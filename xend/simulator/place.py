@@ -85,7 +85,7 @@ class Place:
         Raises:
             OSError: it cannot be made; its path is too long for sockets below it (ENAMETOOLONG).
         """
-        _check_length(self.directory)
+        check_length(self.directory)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory.chmod(0o700)
 
@@ -132,7 +132,8 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _check_length(directory: Path) -> None:
+def check_length(directory: str | os.PathLike[str]) -> None:
+    """Raises OSError (ENAMETOOLONG) where the sockets below a host's directory would have no room."""
     room = (107 if sys.platform == "linux" else 103) - len(_LONGEST) - 1
     if len(os.fsencode(directory)) > room:
         raise OSError(

@@ -18,7 +18,6 @@ from xend.watchdog.keeper import Keeper, WatchdogLost
 from xend.watchdog.options import Options, UsageError, parse
 from xend.watchdog.record import Record
 from xenstore.daemon import start
-from xenstore.daemon.files import pid_file
 from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenwatchdogd")
@@ -33,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         PROGRAM.say(f"{error}; xenwatchdogd --help lists the options")
         return 2
-    return run_service(PROGRAM, lambda log, report: _Watchdog(options, log, report), options.foreground)
+    return run_service(
+        PROGRAM, lambda log, report: _Watchdog(options, log, report), options.foreground, options.pid_file
+    )
 
 
 class _Watchdog(Service):
@@ -49,7 +50,6 @@ class _Watchdog(Service):
             signals = stack.enter_context(
                 trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
             )
-            stack.enter_context(pid_file(options.pid_file))
             hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))
             keeper = Keeper(hypervisor, options.timeout_s, options.sleep_s, Record(options.record), self.log)
             await keeper.arm()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from xenstore._channels import Channels
+from xenstore.daemon.locks import Held
 
 __all__ = ["DomainState", "Page", "Platform", "PlatformError", "Unavailable"]
 
@@ -43,6 +44,8 @@ class PlatformError(OSError):
 class Platform(ABC):
     """One host.  Every method is called from one thread and does not block.
 
+    held: the lock of the service, which is taken before anything of the host is touched.
+
     Attributes:
         name: what kind of host this is, for people.
         channels: its event channels; the ports are this host's own (local) ones.
@@ -55,6 +58,9 @@ class Platform(ABC):
     channels: Channels
     poll_only = False
     pins_domids = False
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
 
     @abstractmethod
     def fileno(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xenstore._system import System
+from xenstore.daemon.locks import Held
 from xenstore.platform import Platform, Unavailable
 from xenstore.platform import linux as linux_host
 from xenstore.platform import netbsd as netbsd_host
@@ -28,6 +29,7 @@ def valid_name(name: str) -> bool:
 
 def open_platform(
     name: str,
+    held: Held,
     explain: Callable[[str], object],
     system: System | None = None,
     operating_system: str = sys.platform,
@@ -35,17 +37,19 @@ def open_platform(
 ) -> Platform | None:
     """The host's platform: "linux", "netbsd", "sim:DIR", "none", or "auto" for what this machine is.
 
+    held: the lock of the service that the platform is for.
     event_fd: the descriptor of event channels to go on with; -1: a new one is opened.
     None: sockets only; `explain` has been called with the reason if it was "auto" that chose so.
 
     Raises:
         Unavailable: the platform is there, but something it needs is not; the text says what and what to do.
+        StartError: another xenstored serves the simulated host's domains.
     """
     system = system or System()
     if name == NONE:
         return None
     if name.startswith(SIMULATED):
-        return SimulatedPlatform(Path(name.removeprefix(SIMULATED)), event_fd)
+        return SimulatedPlatform(Path(name.removeprefix(SIMULATED)), held, event_fd)
     wanted = _of_system(operating_system) if name == AUTO else name
     if wanted == LINUX:
         missing = missing_on_linux(system)
@@ -58,7 +62,8 @@ def open_platform(
             raise Unavailable(missing)
         explain(missing)
         return None
-    return LinuxPlatform(system, event_fd) if wanted == LINUX else NetBSDPlatform(system, event_fd)
+    host = LinuxPlatform if wanted == LINUX else NetBSDPlatform
+    return host(held, system, event_fd)
 
 
 def _of_system(operating_system: str) -> str | None:

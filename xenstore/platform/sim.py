@@ -1,6 +1,7 @@
 """A simulated host made of files, for `xenstored --platform sim:DIR`.
 
     DIR/store.channel    datagram socket of the store; a datagram is a port that fired, 4 bytes little endian
+    DIR/store.lock       held by the store that serves the domains
     DIR/N/store.page     domain N exists as long as this file does; it is the page it shares with the store
     DIR/N/store.channel  datagram socket of domain N; a datagram, whatever it holds, is a notification
     DIR/N/unique         a number that no other domain N had, as decimal text
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xenstore._channels import Channels
+from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
 
 DOMAIN_CHANGES = 1
@@ -79,10 +81,20 @@ class SimulatedPlatform(Platform):
     """The host that lives in a directory.
 
     event_fd: the store's channel that another xenstored left; -1: a new one.
+
+    Raises:
+        Unavailable: there is no such directory.
+        StartError: another xenstored serves this host.
     """
 
-    def __init__(self, directory: Path, event_fd: int = -1) -> None:
+    def __init__(self, directory: Path, held: Held, event_fd: int = -1) -> None:
+        super().__init__(held)
         self.name = f"sim:{directory}"
+        if not directory.is_dir():
+            raise Unavailable(f"{directory}: no simulated host's directory is there")
+        held.also(
+            f"{directory}/store.lock", f"another xenstored serves the domains of {self.name}: stop that one"
+        )
         self._directory = directory
         self._channel = self._open_channel() if event_fd < 0 else socket.socket(fileno=event_fd)
         self._channel.setblocking(False)

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 
 from xenstore._channels import DeviceChannels
 from xenstore._system import System
+from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.platform.domain_list import DomainList
 from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, Mapping, open_device
@@ -42,6 +43,9 @@ MMAPBATCH_V2 = struct.Struct("=IH2xQQQ")
 class XenPlatform(Platform):
     """A dom0.  What a subclass adds is its system's device files and ioctls.
 
+    Of a host there is one VIRQ_DOM_EXC: whoever has bound that serves its domains, whatever run directory
+    other xenstoreds have.  To open the devices does nothing to anybody.
+
     event_fd: the event channels' descriptor that another xenstored left, with its ports; -1: a new one.
 
     Raises:
@@ -59,7 +63,8 @@ class XenPlatform(Platform):
 
     pins_domids = True
 
-    def __init__(self, system: System | None = None, event_fd: int = -1) -> None:
+    def __init__(self, held: Held, system: System | None = None, event_fd: int = -1) -> None:
+        super().__init__(held)
         self._system = system or System()
         with ExitStack() as opened:
             self._hypercalls = self._open_hypercalls(self._system)

@@ -20,6 +20,7 @@ import trio
 
 from xenstore import private_file, stream
 from xenstore._pump import Pump
+from xenstore.daemon.locks import Held
 from xenstore.image import Image, State, capture
 from xenstore.journal.writer import Journal
 from xenstore.live_update import OK, Attempt, LiveUpdate
@@ -57,6 +58,7 @@ class Handover:
         journal: Journal | None,
         listener_fd: int,
         rundir: str,
+        held: Held,
         arguments: Sequence[str] = sys.argv[1:],
     ) -> None:
         self._dialogue = dialogue
@@ -66,6 +68,7 @@ class Handover:
         self._journal = journal
         self._listener_fd = listener_fd
         self._rundir = rundir
+        self._held = held
         self._arguments = [each for each in arguments if each not in _LIVE_UPDATE]
         self._environment = {**os.environ, "XENSTORED_RUNDIR": rundir}
 
@@ -194,11 +197,11 @@ class Handover:
         """Raises OSError if this process cannot become the new program."""
         own_command = [each for each in sys.orig_argv if each not in _LIVE_UPDATE]
         own_command = [sys.executable, *own_command[1:], "-U"]
-        descriptor = guardian.start(path, own_path, own_command, self._environment)
+        environment = {**self._environment, **self._held.environment()}
+        descriptor = guardian.start(path, own_path, own_command, environment)
         try:
             arguments = [attempt.program, *self._arguments_of(attempt), "-U"]
-            environment = self._environment | {guardian.DESCRIPTOR: str(descriptor)}
-            os.execve(attempt.program, arguments, environment)
+            os.execve(attempt.program, arguments, {**environment, guardian.DESCRIPTOR: str(descriptor)})
         finally:
             os.unlink(path)  # before the descriptor is closed: the guardian has nothing to do
             os.close(descriptor)
@@ -260,8 +263,10 @@ class Handover:
         try:
             for fd in fds:
                 os.set_inheritable(fd, True)
+            self._held.pass_on(True)
             yield
         finally:
+            self._held.pass_on(False)
             for fd in fds:
                 os.set_inheritable(fd, False)
             if self._rings is not None:

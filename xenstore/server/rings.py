@@ -31,6 +31,7 @@ class Rings:
         self._seen: dict[int, DomainState] = {}
         self._changes_port = 0  # none yet
         self._inherited: dict[int, Domain] | None = None
+        self._is_started = False
 
     @property
     def host(self) -> str:
@@ -98,6 +99,15 @@ class Rings:
 
     # --- start ------------------------------------------------------------------------------------------
 
+    def claim(self) -> None:
+        """Be the only one that serves this host's domains; nothing of theirs is touched before.
+
+        Raises:
+            PlatformError: another one does.
+        """
+        if self._inherited is None and not self._changes_port:
+            self._changes_port = self._platform.bind_domain_changes()
+
     def start(self, store: Store, pump: Pump) -> None:
         """Connect dom0's kernel and every domain that runs, and wait for events from now on.
 
@@ -109,8 +119,7 @@ class Rings:
         """
         self._store = store
         self._pump = pump
-        if self._inherited is None:
-            self._changes_port = self._platform.bind_domain_changes()
+        self.claim()
         self._seen = dict(self._platform.domains())
         recovered = sorted(store.introduced)
         own = self._platform.map_own_page()
@@ -128,9 +137,12 @@ class Rings:
         if recovered:
             self.look_at_domains()
         pump.on_readable(self._platform.fileno(), self.on_events, poll_only=self._platform.poll_only)
+        self._is_started = True
 
     def stop(self) -> None:
-        self._pump.forget(self._platform.fileno())
+        """Let go of the host, started or not."""
+        if self._is_started:
+            self._pump.forget(self._platform.fileno())
         self._platform.close()
 
     def _introduce_running(self, domid: int) -> None:

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 import trio
 
 from xenstore._pump import Pump, peer_uid
+from xenstore._system import System
 from xenstore.control import Control
-from xenstore.daemon.files import listening, pid_file
+from xenstore.daemon.files import listening
+from xenstore.daemon.locks import holding, pid_file
 from xenstore.daemon.start import StartError
 from xenstore.journal.writer import Journal
 from xenstore.live_update import LiveUpdate
@@ -31,12 +33,21 @@ class Server:
     """`open`, then `bring_up`, then `background`.
 
     may_be_replaced: by another program, on live-update.
+    system: the kernel that real hosts are reached by.
     """
 
-    def __init__(self, options: Options, log: Callable[[str], object], *, may_be_replaced: bool) -> None:
+    def __init__(
+        self,
+        options: Options,
+        log: Callable[[str], object],
+        *,
+        may_be_replaced: bool,
+        system: System | None = None,
+    ) -> None:
         self.options = options
         self.may_be_replaced = may_be_replaced
         self.log = log
+        self.system = system
         self.why_alone = "as --platform asks"
         self.users = {0, os.geteuid()}
         self.journal: Journal | None = None
@@ -45,11 +56,12 @@ class Server:
         self.live_update: LiveUpdate | None = None
 
     def open(self, stack: ExitStack) -> None:
-        """Make the store and open what it needs; nothing of it can be seen by others yet.
+        """Take the lock, then make the store and open what it needs; nothing of it can be seen by others yet.
 
         Raises:
-            StartError: something is missing.
+            StartError: something is missing, or another one serves here; then nothing was touched.
         """
+        self.held = stack.enter_context(holding(self.options.socket, PROGRAM.name))
         self.store = Store(quotas=self.options.quotas, keep_orphans=self.options.keep_orphans)
         self.store.log = self.log
         if self.may_be_replaced:
@@ -67,6 +79,8 @@ class Server:
         self.pump.log = self.log
         stack.callback(self.trace.off)
         stack.callback(self.pump.close)
+        if self.rings is not None:
+            stack.callback(self.rings.stop)
 
     def bring_up(self, stack: ExitStack) -> None:
         """Everything others can see, in the order in which it must appear; undone by the stack.
@@ -77,7 +91,7 @@ class Server:
         inherited = -1 if self.arrival is None else self.arrival.image.socket_fd
         if self.options.pid_file is not None:
             stack.enter_context(pid_file(self.options.pid_file))
-        listener = stack.enter_context(listening(self.options.socket, PROGRAM.name, inherited))
+        listener = stack.enter_context(listening(self.held, self.options.socket, inherited))
         self.start_trace()
         if self.options.journal:
             self.journal = self.begin_journal()
@@ -89,7 +103,7 @@ class Server:
         if self.rings is None:
             self.log(f"serving {self.options.socket} only: {self.why_alone}")
         else:
-            self.start_rings(self.rings, stack)
+            self.start_rings(self.rings)
         if self.arrival is not None:
             self.arrival.connect(self.pump)
             self.arrival.taken()
@@ -115,6 +129,7 @@ class Server:
             self.journal,
             self.listener_fd,
             self.options.rundir,
+            self.held,
         )
 
     def begin_journal(self) -> Journal:
@@ -125,7 +140,9 @@ class Server:
     def open_rings(self) -> Rings | None:
         event_fd = -1 if self.arrival is None else self.arrival.image.event_fd
         try:
-            platform = open_platform(self.options.platform, self.explain, event_fd=event_fd)
+            platform = open_platform(
+                self.options.platform, self.held, self.explain, self.system, event_fd=event_fd
+            )
         except Unavailable as error:
             raise StartError(str(error)) from error
         if platform is None:
@@ -133,18 +150,22 @@ class Server:
         rings = Rings(platform, self.log)
         if self.arrival is not None:
             rings.inherit(self.arrival.image.domains)
+        try:
+            rings.claim()
+        except PlatformError as error:
+            rings.stop()
+            raise StartError(error.strerror) from error
         return rings
 
     def explain(self, why: str) -> None:
         """Why no domains are served, though nobody asked for that."""
         self.why_alone = why
 
-    def start_rings(self, rings: Rings, stack: ExitStack) -> None:
+    def start_rings(self, rings: Rings) -> None:
         try:
             rings.start(self.store, self.pump)
         except PlatformError as error:
             raise StartError(f"dom0's store ring: {error.strerror}") from error
-        stack.callback(rings.stop)
         self.log(f"serving {self.options.socket} and the rings of {rings.count} domains on {rings.host}")
 
     def start_trace(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.platform.kernel import Kernel, LinuxKernel, NetBSDKernel, running
+from xenstore.daemon.locks import Held
 from xenstore.platform.linux import LinuxPlatform
 from xenstore.platform.netbsd import NetBSDPlatform
 from xenstore.platform.xen import XenPlatform
@@ -30,7 +31,7 @@ def kernel(kind: str) -> Iterator[Kernel]:
 
 @pytest.fixture
 def platform(kind: str, kernel: Kernel) -> Iterator[XenPlatform]:
-    platform = KINDS[kind][1](kernel)
+    platform = KINDS[kind][1](Held(), kernel)
     yield platform
     platform.close()
     assert kernel.files == {}

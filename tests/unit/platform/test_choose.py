@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.platform.kernel import Kernel, LinuxKernel, NetBSDKernel, running
+from xenstore.daemon.locks import Held
 from xenstore.platform import Unavailable
 from xenstore.platform.choose import open_platform, valid_name
 
@@ -29,7 +30,7 @@ def netbsd() -> Iterator[Kernel]:
 def chosen(kernel: Kernel, system: str, name: str = "auto") -> str:
     """The platform's name, or why there is none."""
     reasons: list[str] = []
-    platform = open_platform(name, reasons.append, kernel, system)
+    platform = open_platform(name, Held(), reasons.append, kernel, system)
     if platform is None:
         (reason,) = reasons
         return f"none: {reason}"
@@ -103,12 +104,12 @@ def test_other_systems(linux: Kernel) -> None:
 
 
 def test_none_is_asked_for_and_not_explained(linux: Kernel) -> None:
-    assert open_platform("none", pytest.fail, linux, "linux") is None
+    assert open_platform("none", Held(), pytest.fail, linux, "linux") is None
 
 
 def test_this_machine_without_xen() -> None:
     if os.path.exists("/proc/xen") or os.path.exists("/kern/xen"):
         pytest.skip("this is Xen")
     reasons: list[str] = []
-    assert open_platform("auto", reasons.append) is None
+    assert open_platform("auto", Held(), reasons.append) is None
     assert len(reasons) == 1

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.platform.conftest import KINDS
 from tests.unit.platform.kernel import Domain, Kernel, LinuxKernel, NetBSDKernel
 from xenstore._pump import Pump
+from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, PlatformError, Unavailable, cpupools
 from xenstore.platform import linux as linux_host
 from xenstore.platform import netbsd as netbsd_host
@@ -85,7 +86,7 @@ class TestEvents:
         assert platform.channels.pending() == []
 
     def test_closing_gives_all_ports_back(self, kernel: Kernel, kind: str) -> None:
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         platform.bind_domain_changes()
         platform.close()
         assert kernel.bound == {}
@@ -96,13 +97,13 @@ class TestEvents:
     ) -> None:
         """As after a live update: what else was open is closed by exec."""
         kernel.domains[5] = Domain()
-        before = KINDS[kind][1](kernel)
+        before = KINDS[kind][1](Held(), kernel)
         port, changes = before.bind_interdomain(5, 7), before.bind_domain_changes()
         before.unbind(changes)
         for fd in list(kernel.files):
             if fd != before.fileno():
                 kernel.close(fd)
-        after = KINDS[kind][1](kernel, before.fileno())
+        after = KINDS[kind][1](Held(), kernel, before.fileno())
         after.adopt(port)
         after.bind_domain_changes()
         kernel.fire(port)
@@ -198,7 +199,7 @@ class TestDomains:
         unique = platform.domains()[5].unique
         assert 0 < unique < 1 << 64
         domain.flags = SHUTDOWN | DYING
-        restarted = KINDS[kind][1](kernel)
+        restarted = KINDS[kind][1](Held(), kernel)
         assert restarted.domains()[5].unique == unique
         restarted.close()
         domain.handle = uuid.UUID(int=1 << 64 | 7).bytes
@@ -216,7 +217,7 @@ class TestDomains:
         kernel.interface_version = version
         kernel.domains[5] = Domain()
         kernel.domains[5].handle = bytes(range(16))
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         assert bool(platform.domains()[5].unique) is known
         platform.close()
 
@@ -226,7 +227,7 @@ class TestDomains:
         for domain, number in zip(kernel.domains.values(), (1, 2**64 - 1, 7), strict=True):
             domain.number = number
             domain.handle = b"x" * 16
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         assert [state.unique for state in platform.domains().values()] == [1, 2**64 - 1, 7]
         platform.close()
 
@@ -237,7 +238,7 @@ class TestDomains:
         kernel.domctl_refused = errno.EPERM
         kernel.domains[5] = Domain()
         kernel.domains[5].handle = bytes(range(16))
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         assert platform.domains()[5].unique != 0
         platform.close()
 
@@ -248,7 +249,7 @@ class TestDomains:
     @pytest.mark.parametrize("version", [0x6, 0x12, 0x15, 0x1A])
     def test_the_hypervisors_version_is_found_once(self, kernel: Kernel, kind: str, version: int) -> None:
         kernel.interface_version = version
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         kernel.versions_asked.clear()
         platform.domains()
         assert set(kernel.versions_asked) == {version}
@@ -257,13 +258,13 @@ class TestDomains:
     def test_a_hypervisor_nobody_knows(self, kernel: Kernel, kind: str) -> None:
         kernel.interface_version = 0x1000
         with pytest.raises(Unavailable, match="no sysctl interface version of 0x6 to 0x3f"):
-            KINDS[kind][1](kernel)
+            KINDS[kind][1](Held(), kernel)
         assert kernel.files == {}
 
     def test_a_hypervisor_that_refuses(self, kernel: Kernel, kind: str) -> None:
         kernel.sysctl_refused = errno.EPERM
         with pytest.raises(Unavailable, match=r"the tools' questions .*only a program in dom0"):
-            KINDS[kind][1](kernel)
+            KINDS[kind][1](Held(), kernel)
         assert kernel.files == {}
 
 
@@ -349,15 +350,15 @@ class TestMissing:
             pytest.skip("the other system's")
         kernel.missing.add(path)
         with pytest.raises(Unavailable, match=f"{re.escape(path)}: No such file.*{remedy}"):
-            KINDS[kind][1](kernel)
+            KINDS[kind][1](Held(), kernel)
         kernel.denied[path] = errno.EACCES
         with pytest.raises(Unavailable, match="must run as root"):
-            KINDS[kind][1](kernel)
+            KINDS[kind][1](Held(), kernel)
         assert kernel.files == {}
 
     def test_hypercall_buffers_of_an_old_linux(self, kernel: Kernel, kind: str) -> None:
         kernel.missing.add("/dev/xen/hypercall")
-        platform = KINDS[kind][1](kernel)
+        platform = KINDS[kind][1](Held(), kernel)
         assert list(platform.domains()) == [0]
         platform.close()
 

@@ -25,7 +25,7 @@ def test_the_caller_returns_when_all_is_up(place: Place) -> None:
     assert place.answers()
     assert stat.S_IMODE(place.socket.stat().st_mode) == 0o600
     assert stat.S_IMODE(place.rundir.stat().st_mode) == 0o755
-    assert stat.S_IMODE(place.pid_file.stat().st_mode) == 0o644
+    assert stat.S_IMODE(place.pid_file.stat().st_mode) == 0o600
     place.stop()
     assert place.left() == ["journal"]
     assert not place.pid_file.exists()

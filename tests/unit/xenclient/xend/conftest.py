@@ -12,6 +12,7 @@ import trio
 from tests.unit.xend.bus.toy import Toy
 from xenclient.xend import aio, blocking
 from xend.bus import open_listeners, serve
+from xenstore.daemon.locks import Held
 
 
 class Threaded:
@@ -66,7 +67,7 @@ class Xend:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Toy]:
-        with open_listeners(str(self.rundir)) as found:
+        with open_listeners(Held(), str(self.rundir)) as found:
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, found, self.toy.methods(), self.toy.log.append)
                 yield self.toy

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import Daemon
+from tests.snapshot import snapshot
 
 PROGRAM = [sys.executable, "-m", "xend.backendd"]
 
@@ -23,9 +24,11 @@ def test_it_serves_in_the_background_until_it_is_told_to_stop(our_xenstored: Dae
     done = run("-p", str(pid_file), "-l", str(log), f"--store={our_xenstored.socket}")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     pid = int(pid_file.read_text())
+    before = snapshot(tmp_path)
     again = run("-p", str(pid_file), "-l", str(log), f"--store={our_xenstored.socket}")
     assert again.returncode == 1
     assert again.stderr == f"xenbackendd: pid file {pid_file} is held by a running daemon (pid {pid})\n"
+    assert snapshot(tmp_path) == before
     descriptor = os.pidfd_open(pid)
     os.kill(pid, signal.SIGTERM)
     assert select.select([descriptor], [], [], 30)[0]

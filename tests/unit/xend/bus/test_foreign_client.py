@@ -15,6 +15,7 @@ import trio
 
 from tests.unit.xend.bus.toy import Toy
 from xend.bus import open_listeners, serve
+from xenstore.daemon.locks import Held
 
 #: PyPI's aio-msgpack-rpc: a general client and server on asyncio.
 FOREIGN = """
@@ -51,7 +52,7 @@ def foreign(path: str) -> Any:
 @pytest.mark.trio
 async def test_fifteen_lines_are_a_client(tmp_path: Path, nursery: trio.Nursery) -> None:
     toy = Toy()
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         path = str(tmp_path / "socket")
         hello = await trio.to_thread.run_sync(plain, path, "hello", [{"client": "plain"}])
@@ -68,7 +69,7 @@ async def test_a_client_of_another_author(tmp_path: Path, nursery: trio.Nursery)
         assert not os.environ.get("XEND_REQUIRE_PEERS"), "pip install aio-msgpack-rpc"
         pytest.skip("needs aio-msgpack-rpc")
     toy = Toy()
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         hello, domains = await trio.to_thread.run_sync(foreign, str(tmp_path / "socket"))
         assert (hello["server"], hello["access"]) == ("xend", "operate")

@@ -12,6 +12,7 @@ import trio.testing
 from tests.unit.xend.bus.toy import Toy, Wire
 from xend.bus import Peer, open_listeners, serve
 from xend.errors import XendError
+from xenstore.daemon.locks import Held
 from xenstore.daemon.start import StartError
 
 
@@ -26,7 +27,7 @@ def mode_of(path: Path) -> int:
 @pytest.mark.trio
 async def test_both_sockets_are_served_and_removed(tmp_path: Path, nursery: trio.Nursery) -> None:
     toy = Toy()
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         assert [mode_of(tmp_path / name) for name in ("socket", "socket_ro")] == [0o600, 0o600]
         operator, reader = await connect(tmp_path / "socket"), await connect(tmp_path / "socket_ro")
@@ -41,19 +42,19 @@ async def test_both_sockets_are_served_and_removed(tmp_path: Path, nursery: trio
 @pytest.mark.trio
 async def test_groups_may_open_what_is_theirs(tmp_path: Path) -> None:
     gid = os.getgid()
-    with open_listeners(str(tmp_path), read_gid=gid) as found:
+    with open_listeners(Held(), str(tmp_path), read_gid=gid) as found:
         assert [mode_of(tmp_path / name) for name in ("socket", "socket_ro")] == [0o600, 0o660]
         assert (tmp_path / "socket_ro").stat().st_gid == gid
         assert [listener.gids for listener in found] == [frozenset(), {gid}]
-    with open_listeners(str(tmp_path), operate_gid=gid) as found:
+    with open_listeners(Held(), str(tmp_path), operate_gid=gid) as found:
         assert [mode_of(tmp_path / name) for name in ("socket", "socket_ro")] == [0o660, 0o600]
         assert [listener.gids for listener in found] == [{gid}, {gid}]
 
 
 @pytest.mark.trio
 async def test_one_xend_serves(tmp_path: Path) -> None:
-    with open_listeners(str(tmp_path)):
-        with pytest.raises(StartError, match="is served by another"), open_listeners(str(tmp_path)):
+    with open_listeners(Held(), str(tmp_path)):
+        with pytest.raises(StartError, match="is served by another"), open_listeners(Held(), str(tmp_path)):
             pass
         assert (tmp_path / "socket").exists()
 
@@ -63,7 +64,7 @@ async def test_a_socket_left_behind_is_replaced(tmp_path: Path, nursery: trio.Nu
     toy = Toy()
     with trio.socket.socket(trio.socket.AF_UNIX) as old:
         await old.bind(str(tmp_path / "socket"))
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         assert (await (await connect(tmp_path / "socket")).ask(1, "hello"))[2] is None
         nursery.cancel_scope.cancel()
@@ -87,7 +88,7 @@ PEERS = [
 async def test_who_may_come_in(
     tmp_path: Path, peer: Peer, groups: list[int], gids: list[int], may: bool
 ) -> None:
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         mine = attrs.evolve(
             found[0], gids=frozenset(gids), peer_of=lambda _: peer, groups_of=lambda _: frozenset(groups)
         )
@@ -106,7 +107,7 @@ async def test_who_may_come_in(
 async def test_who_is_refused_hears_why(tmp_path: Path, nursery: trio.Nursery) -> None:
     toy = Toy()
     peers = iter([Peer(4001, 4001, 1), Peer(0, 0, 1)])
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         found = [attrs.evolve(found[0], peer_of=lambda _: next(peers))]
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         stranger = await connect(tmp_path / "socket")
@@ -124,7 +125,7 @@ async def test_of_too_many_connections_some_wait(
 ) -> None:
     monkeypatch.setattr("xend.bus.server.CONNECTIONS_MAX", 2)
     toy = Toy()
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         first, second, third = [await connect(tmp_path / "socket") for _ in range(3)]
         assert (await first.ask(1, "hello"))[2] is None
@@ -143,7 +144,7 @@ async def test_a_peer_nobody_knows_is_refused(tmp_path: Path, nursery: trio.Nurs
         raise OSError(95, "Operation not supported")
 
     toy = Toy()
-    with open_listeners(str(tmp_path)) as found:
+    with open_listeners(Held(), str(tmp_path)) as found:
         found = [attrs.evolve(found[0], peer_of=unknown)]
         await nursery.start(serve, found, toy.methods(), toy.log.append)
         answer = await (await connect(tmp_path / "socket")).receive()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.snapshot import snapshot
 from tests.unit.xend.console.reader import Reader
 from tests.unit.xend.simulator.conftest import host_process, short_path, store_process
 from tests.unit.xend.simulator.process import HostProcess, StoreProcess
@@ -98,9 +99,11 @@ async def live(daemon: Daemon, toolstack: Toolstack) -> None:
     for node, value in {"tty": "", "ring-ref": rings.console_gfn, "port": rings.console_port}.items():
         await toolstack.store.write(f"{console}/{node}", str(value))
     await daemon.start()
+    before = snapshot(daemon.logs.parent)
     second = await daemon.again()
     assert second.returncode == 1
     assert b"is held by a running daemon" in second.stderr
+    assert snapshot(daemon.logs.parent) == before
     await toolstack.host.unpause(domid)
     first = await tty_of(toolstack.store, domid)
     with Reader(first) as reader:

@@ -21,6 +21,7 @@ from xend.simulator.domids import DOMID_LIMIT, Domids
 from xend.simulator.host import SimulatedHost
 from xend.simulator.messages import KEPT, MessageBuffer
 from xend.simulator.place import DomainFiles
+from xenstore.daemon.locks import Held
 from xenstore.platform.sim import SimulatedPlatform
 
 pytestmark = pytest.mark.trio
@@ -81,7 +82,8 @@ async def test_a_create_that_fails_leaves_nothing(
 
 
 async def test_what_the_store_sees(host: SimulatedHost) -> None:
-    platform = SimulatedPlatform(host.place.directory)
+    held = Held()
+    platform = SimulatedPlatform(host.place.directory, held)
     seen = {}
     for number in range(3):
         domid = await host.create(blueprint(1))
@@ -95,6 +97,7 @@ async def test_what_the_store_sees(host: SimulatedHost) -> None:
     assert not any(state.is_shutdown for state in seen.values())
     assert list(platform.domains()) == [0]
     platform.close()
+    held.close()
 
 
 async def test_identities_differ_from_those_before_a_restart(tmp_path: Path) -> None:

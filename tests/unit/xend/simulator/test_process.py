@@ -14,6 +14,7 @@ import msgpack
 import pytest
 import trio
 
+from tests.snapshot import snapshot
 from tests.unit.xend.simulator.process import ANSWER_SECONDS, HostProcess, StoreProcess
 from tests.unit.xend.simulator.world import MIB, Terminal, Toolstack
 from xenclient.store import aio
@@ -74,6 +75,23 @@ async def test_a_life_with_the_store_killed_in_between(
         await t.host.destroy(domid)
         await t.becomes(f"/local/domain/{domid}/device/vif/0/state", None)
         assert await t.host.domain(domid) is None
+
+
+async def test_a_second_one_is_refused_and_changes_nothing(host_process: HostProcess) -> None:
+    host_process.start()
+    async with Simulator.connect(host_process.directory):
+        pass  # it is up, not only to be connected to
+    before = snapshot(host_process.directory)
+    for foreground in ([], ["--no-fork"]):
+        done = await trio.run_process(
+            [sys.executable, "-m", "xend.simulator", str(host_process.directory), *foreground],
+            capture_stderr=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        said = f"{host_process.socket} is served by another simulated host (pid {host_process.pid})"
+        assert said in done.stderr.decode()
+        assert snapshot(host_process.directory) == before
 
 
 async def test_the_host_comes_back_as_after_a_reboot(

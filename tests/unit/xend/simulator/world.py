@@ -17,6 +17,7 @@ from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
 from xenstore._pump import Pump
 from xenstore._ring import Consumer, Page, Producer
+from xenstore.daemon.locks import Held
 from xenstore.errors import ENOENT
 from xenstore.platform.sim import SimulatedPlatform
 from xenstore.server.drive import serve
@@ -243,7 +244,8 @@ class InProcessStore:
     """A store for the domains of a directory; its pump is to be served."""
 
     def __init__(self, directory: Path, log: Callable[[str], object]) -> None:
-        self._rings = StoreRings(SimulatedPlatform(directory), log)
+        self._held = Held()
+        self._rings = StoreRings(SimulatedPlatform(directory, self._held), log)
         self._store = Store(hypervisor=self._rings)
         self._store.log = log
         self.pump = Pump(self._store)
@@ -259,4 +261,5 @@ class InProcessStore:
 
     def close(self) -> None:
         self._rings.stop()
+        self._held.close()
         self.pump.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.manager.daemon import await_release
+from tests.snapshot import snapshot
 from tests.unit.xend.simulator.process import ANSWER_SECONDS, HostProcess
 
 #: No test takes so long.
@@ -122,8 +123,10 @@ def test_in_the_background(site: Site) -> None:
     done = site.run(*LONG)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert site.record.read_text() == "1\n"
+    before = snapshot(site.pid_file.parent)
     again = site.run(*LONG)
     assert again.returncode == 1
+    assert snapshot(site.pid_file.parent) == before
     pid = int(site.pid_file.read_text())
     assert again.stderr == f"xenwatchdogd: pid file {site.pid_file} is held by a running daemon (pid {pid})\n"
     os.kill(pid, signal.SIGUSR1)
