@@ -22,6 +22,7 @@ from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
 from xenstore.daemon import start
+from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _end_badly(group: BaseExceptionGroup[BaseException], log: Log, report: Report) -> int:
     """One line for what tasks raised together."""
-    error = start.first_error(group)
+    error = first_error(group)
     known = isinstance(error, StartError | XendError)
     line = str(error) if known else start.internal_error(error)
     log(line)

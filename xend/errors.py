@@ -46,9 +46,10 @@ class XendError(Exception):
         cause: the lower layer's words.
         hint: what to do next.
         script_output: the last lines of a script's output.
+        warnings: what went wrong besides, in an operation: maps of errors.
     """
 
-    FIELDS = ("domain", "device", "step", "waited_s", "cause", "hint", "script_output")
+    FIELDS = ("domain", "device", "step", "waited_s", "cause", "hint", "script_output", "warnings")
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:
         super().__init__(message)
@@ -61,6 +62,10 @@ class XendError(Exception):
     def annotated(self, **fields: Any) -> "XendError":
         """The same error with fields added that it did not have."""
         return XendError(self.code, self.message, **{**fields, **self.fields})
+
+    def because(self, doing: str) -> "XendError":
+        """The same error as the reason why something else failed: "could not undo 'write its nodes'"."""
+        return XendError(self.code, f"{doing}: {self.message}", **self.fields)
 
     def as_map(self) -> dict[str, Any]:
         """As it travels over the bus: {code, message, and those of FIELDS that are known}."""

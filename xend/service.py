@@ -11,6 +11,7 @@ from xenclient.store.errors import ClientError
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError
 from xenstore.daemon import start
+from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
@@ -82,5 +83,5 @@ def _run(service: Service, report: Report) -> int:
 
 def _line(error: BaseException, known: tuple[type[Exception], ...]) -> str:
     """What to tell of an error; a task's comes in a group."""
-    error = start.first_error(error)
+    error = first_error(error)
     return str(error) if isinstance(error, known) else start.internal_error(error)

@@ -2,7 +2,6 @@
 joins the first.  After xend's death it begins anew, and finds what is up.
 """
 
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import trio
 
 from xend.autostart.rows import Row, Tell
 from xend.errors import XendError
+from xend.faults import as_xend_error
 
 #: Calls that have ended and are remembered, for those who ask again.
 REMEMBERED_MAX = 64
@@ -87,11 +87,8 @@ class Runs:
         try:
             with run.scope:
                 run.rows = [row.as_map() for row in await body(tell)]
-        except XendError as error:
-            run.error = error
-        except Exception:
-            self._log(f"autostart: {traceback.format_exc()}")
-            run.error = XendError("internal", "a fault of xend's own", hint="xend's log has the traceback")
+        except Exception as error:
+            run.error = as_xend_error(error, "autostart", self._log)
         finally:
             self._publish("autostart", "ended", key=run.key)
             run.ended.set()

@@ -12,10 +12,11 @@ import trio
 from xend.bus.frames import MESSAGE_MAX_BYTES, FrameError, Splitter
 from xend.bus.messages import NO_CALL, Request, notification, refusal, request_of
 from xend.bus.methods import Call, Method, Methods
-from xend.bus.outcome import as_xend_error, outcome
+from xend.bus.outcome import outcome
 from xend.bus.output import Output
 from xend.bus.peer import Peer
 from xend.errors import XendError
+from xend.faults import as_xend_error
 
 #: Calls of one connection that run at a time; docs/bus.md, "Messages".
 CALLS_MAX = 64

@@ -1,7 +1,6 @@
 """One call from its request to the bytes of its answer; whatever happens in between, there is one."""
 
 import math
-import traceback
 from collections.abc import Callable
 
 import trio
@@ -9,6 +8,7 @@ import trio
 from xend.bus.messages import Request, answer, refusal
 from xend.bus.methods import Call, Method
 from xend.errors import XendError
+from xend.faults import as_xend_error
 
 
 async def outcome(method: Method, call: Call, request: Request, log: Callable[[str], object]) -> bytes:
@@ -19,15 +19,6 @@ async def outcome(method: Method, call: Call, request: Request, log: Callable[[s
         return answer(request.id, result)
     except Exception as error:
         return refusal(request.id, as_xend_error(error, f"call {method.name}", log).as_map())
-
-
-def as_xend_error(error: Exception, where: str, log: Callable[[str], object]) -> XendError:
-    """The error for the caller: what was raised, if it was meant for callers, else "internal"."""
-    meant = _meant(error)
-    if meant is not None:
-        return meant
-    log(f"{where}: {''.join(traceback.format_exception(error)).rstrip()}")
-    return XendError("internal", "a fault in xend itself", hint="xend's log has the traceback")
 
 
 async def _within(deadline_s: float, method: Method, call: Call, arguments: dict[str, object]) -> object:
@@ -41,10 +32,3 @@ async def _within(deadline_s: float, method: Method, call: Call, arguments: dict
                 raise
     waited_s = round(trio.current_time() - start, 3)
     raise XendError("no_answer", f"{method.name} did not end within {deadline_s:g} s", waited_s=waited_s)
-
-
-def _meant(error: BaseException) -> XendError | None:
-    """The XendError this is, alone or as the only one in what a nursery raised."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error if isinstance(error, XendError) else None

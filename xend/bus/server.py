@@ -10,9 +10,9 @@ from xend.bus.connection import LAST_WORD_SECONDS, Connection
 from xend.bus.listeners import Listener
 from xend.bus.messages import NO_CALL, refusal
 from xend.bus.methods import Method, Methods
-from xend.bus.outcome import as_xend_error
 from xend.bus.peer import Peer
 from xend.errors import XendError
+from xend.faults import as_xend_error
 
 #: Connections of one socket at a time; who comes then waits until another goes.
 CONNECTIONS_MAX = 512

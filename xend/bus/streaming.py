@@ -11,8 +11,8 @@ from xend.bus.connection import Connection
 from xend.bus.events import EventLog, Subscription
 from xend.bus.kinds import NUMBER, TEXTS, choices
 from xend.bus.methods import Call, Method, optional
-from xend.bus.outcome import as_xend_error
 from xend.errors import XendError
+from xend.faults import as_xend_error
 
 __all__ = ["KINDS", "Publish", "WatchPaths", "event_methods"]
 

@@ -5,12 +5,15 @@ The page cache outlives the process, and an operation means nothing once the hos
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from xend.errors import XendError
 from xend.files import replace
+from xend.operation.running import ENDED, Operation
 
 #: Larger ones are not read: nothing of ours is.
 RECORD_MAX_BYTES = 4 << 20
@@ -23,31 +26,66 @@ class Records:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def write(self, operation: str, fields: dict[str, Any]) -> None:
-        """Put a record in place of the one before, at once.
+    def write(self, operation: Operation) -> None:
+        """Put an operation's record in place of the one before, at once.
 
         Raises:
-            OSError: the disk is full, for instance; the old record is still there.
+            XendError: internal: the disk is full, for instance; the old record is still there.
         """
-        replace(self._directory / operation, msgpack.packb(fields))
+        try:
+            replace(self._directory / operation.id, msgpack.packb(_fields(operation)))
+        except OSError as error:
+            raise XendError(
+                "internal",
+                f"cannot record the operation: {error.strerror}",
+                domain=operation.plan.domain,
+                cause=str(error.filename),
+            ) from error
+        except (TypeError, ValueError, OverflowError) as error:  # MessagePack cannot hold it
+            message = f"cannot record the operation: {error}"
+            raise XendError("internal", message, domain=operation.plan.domain) from error
 
-    def remove(self, operation: str) -> None:
-        """Forget one."""
-        (self._directory / operation).unlink(missing_ok=True)
+    def remove(self, operation_id: str) -> None:
+        """Forget one.
+
+        Raises:
+            OSError: it is still there.
+        """
+        (self._directory / operation_id).unlink(missing_ok=True)
 
     def read(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """All, in the order in which they began; None: that one cannot be read."""
         for name in sorted(os.listdir(self._directory)):
             if name.startswith("."):
-                (self._directory / name).unlink()  # half written
+                with suppress(OSError):
+                    (self._directory / name).unlink()  # half written
             else:
                 yield name, self._load(self._directory / name)
 
     def _load(self, path: Path) -> dict[str, Any] | None:
-        with path.open("rb") as file:
-            data = file.read(RECORD_MAX_BYTES)
         try:
-            fields = msgpack.unpackb(data)
-        except (ValueError, msgpack.UnpackException):
+            with path.open("rb") as file:
+                fields = msgpack.unpackb(file.read(RECORD_MAX_BYTES))
+        except (OSError, ValueError, msgpack.UnpackException):
             return None
         return fields if isinstance(fields, dict) else None
+
+
+def _fields(operation: Operation) -> dict[str, Any]:
+    """What another xend needs to end it, or to remember it."""
+    plan, error, facts = operation.plan, operation.error, operation.work.facts
+    return {
+        "kind": plan.kind,
+        "domain": plan.domain,
+        "facts": {"domid": facts.get("domid")} if operation.state in ENDED else facts,
+        "locks": operation.locks,
+        "key": operation.key,
+        "started": operation.started,
+        "ended": operation.ended_at,
+        "steps": [step.name for step in plan.steps],
+        "step": operation.step,
+        "state": operation.state,
+        "error": None if error is None else error.as_map(),
+        "warnings": operation.warnings(),
+        "result": operation.work.result,
+    }

@@ -1,6 +1,11 @@
-"""One operation that runs, or has ended."""
+"""One operation that runs, or has ended: the interpreter of steps.
+
+It lets nothing out: whatever a step, an undo or a callback raises is this operation's failure, or a warning
+of it.  Only that xend itself ends (trio.Cancelled of an outer scope) passes.
+"""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -8,6 +13,7 @@ import attrs
 import trio
 
 from xend.errors import XendError
+from xend.faults import as_xend_error, parted
 from xend.operation.steps import UNDO_SECONDS, Plan, Step, Work
 
 State = Literal["running", "undoing", "done", "failed", "cancelled"]
@@ -20,7 +26,7 @@ class Operation:
     Attributes:
         id: for people and programs; ids rise with time.
         key: the caller's idempotency key, or None.
-        started: seconds since 1970.
+        started, ended_at: seconds since 1970; None: it has not ended.
         step: index of the step that runs or ran last; -1: none yet.
         error: why it failed; None: it did not.
         locks: what nobody else's operation may touch meanwhile.
@@ -31,26 +37,25 @@ class Operation:
         self.plan = plan
         self.key = key
         self.started = started
+        self.ended_at: float | None = None
         self.step = -1
         self.state: State = "running"
         self.error: XendError | None = None
         self.locks: list[str] = []
         self.ended = trio.Event()
         self._settled = trio.Event()
-        #: Called on each change, before it takes effect; what it raises counts as the step's failure.
+        #: Called on each change, before it takes effect; what it raises before a step is the step's failure.
         self.on_change: Callable[[Operation, str], object] = lambda operation, what: None
         #: Called once it has ended.
         self.on_end: Callable[[], object] = lambda: None
         self.may_cancel: Callable[[], bool] = lambda: True
         self.log: Callable[[str], object] = lambda line: None
-        self.work = Work(plan.facts, lambda: self.on_change(self, "waiting"))
+        self.work = Work(plan.facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._log_warning)
         self._scope = trio.CancelScope()
-        self._cancelled = False
 
     def cancel(self) -> None:
         """Stop and undo it; nothing happens once it has ended, or is being undone."""
         if self.state == "running" and self.may_cancel():
-            self._cancelled = True
             self._scope.cancel()
 
     async def settled(self) -> None:
@@ -58,42 +63,42 @@ class Operation:
         await self._settled.wait()
 
     async def run(self, first: int = 0) -> None:
-        """Run it from a step on, to its end; raises nothing, see `error`."""
+        """Run it from a step on, to its end; lets nothing out but trio.Cancelled, see `error`."""
         try:
-            await self._run(first)
+            failure = await self._attempt(first)
+            if failure is None:
+                self._end("done")
+            else:
+                await self._fail(failure)
         finally:
             self._settled.set()
 
-    async def _run(self, first: int) -> None:
+    async def take_up(self) -> None:
+        """Undo or resume what another xend began, as `run` does; `step` and `state` say how far it came."""
         try:
-            with self._scope:
-                self.error = await self._do_all(first)
-        except XendError as error:
-            await self._fail(error)
-        except Exception as error:
-            self.log(f"{self.plan.kind} {self.plan.domain}: {type(error).__name__}: {error}")
-            await self._fail(XendError("internal", "a fault of xend's own; see its log", cause=repr(error)))
-        else:
-            if self._cancelled and self._scope.cancelled_caught:
-                await self._fail(XendError("cancelled", f"{self.plan.kind} was cancelled"), "cancelled")
-        if self.error is not None and self.state == "running":
-            self.state = "failed"  # though all was done that could be
-        self._end("done" if self.error is None else self.state)
+            if self.plan.on_crash == "undo" or self.state == "undoing":
+                await self._fail(None)
+                return
+            last, first = self.step, max(self.step, 0)
+            while first > 0 and self.plan.steps[first].undo is not None:
+                first -= 1
+            await self._undo_all(last, first)
+        finally:
+            self._settled.set()
+        await self.run(first)
 
-    async def undo(self, last: int, down_to: int = 0) -> None:
-        """Undo the steps from `last` down to `down_to`; what cannot be is logged."""
-        for index in range(last, down_to - 1, -1):
-            step = self.plan.steps[index]
-            if step.undo is None:
-                continue
-            self.step = index
-            self.on_change(self, "undoing")
-            await self._undo(step)
+    def remember(self, state: State, error: XendError | None, step: int) -> None:
+        """It had ended in the time of another xend."""
+        self.state, self.error, self.step = state, error, step
+        self.ended.set()
+        self._settled.set()
+        self._close()
 
-    def end_undone(self, error: XendError) -> None:
-        """It was undone after a crash."""
+    def give_up(self, error: XendError) -> None:
+        """It ends here: nothing of it can be done or undone any more."""
         self.error = error
         self._end("failed")
+        self._settled.set()
 
     def as_map(self) -> dict[str, Any]:
         """The operation map of docs/bus.md."""
@@ -104,11 +109,13 @@ class Operation:
             "domain": self.plan.domain,
             "domid": self.work.facts.get("domid"),
             "started": self.started,
+            "ended": self.ended_at,
             "steps": [step.name for step in self.plan.steps],
             "step": self.step,
             "state": self.state,
             "waiting": self.work.waiting_map(),
             "error": None if self.error is None else self.error.as_map(),
+            "warnings": self.warnings(),
             "result": self.result() if self.state == "done" else None,
         }
 
@@ -116,68 +123,139 @@ class Operation:
         """What its call is answered with, once it has ended.
 
         Raises:
-            XendError: why it failed.
+            XendError: why it failed, with what went wrong besides.
         """
         await self.ended.wait()
         if self.error is not None:
-            raise self.error
+            raise self.error.annotated(warnings=self.warnings() or None)
         return self.result()
 
     def result(self) -> dict[str, Any]:
         """What its call is answered with."""
-        return {"operation": self.id, "domid": self.work.facts.get("domid"), **self.work.result}
+        about = {"operation": self.id, "domid": self.work.facts.get("domid"), "warnings": self.warnings()}
+        return {**about, **self.work.result}
 
-    async def _do_all(self, first: int) -> XendError | None:
-        """The first failure that did not keep it from going on."""
-        failure: XendError | None = None
-        for index in range(first, len(self.plan.steps)):
-            step = self.plan.steps[index]
-            self.step = index
-            self.on_change(self, "step")
-            try:
-                await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
-                await step.do(self.work)
-            except XendError as error:
-                error = error.annotated(step=step.name, domain=self.plan.domain)
-                if step.on_failure == "undo":
-                    raise error from error.__cause__
-                self.log(f"{self.plan.domain}: {step.name}: {error}; going on")
-                failure = failure or error
+    def warnings(self) -> list[dict[str, Any]]:
+        """What went wrong and did not stop it, as maps of errors."""
+        return [warning.as_map() for warning in self.work.warnings]
+
+    # --- the interpreter ----------------------------------------------------------------------------------
+
+    async def _attempt(self, first: int) -> XendError | None:
+        """Do its steps; returns why they have to be undone, or None."""
+        failure = None
+        with self._scope:
+            failure = await self._do_all(first)
+        if self._scope.cancelled_caught:
+            failure = XendError("cancelled", f"{self.plan.kind} was cancelled", domain=self.plan.domain)
         return failure
 
-    async def _fail(self, error: XendError, state: State = "failed") -> None:
-        self.state = "undoing"
-        self.error = error.annotated(domain=self.plan.domain)
-        await self.undo(self.step)
-        self.state = state
+    async def _do_all(self, first: int) -> XendError | None:
+        for index in range(first, len(self.plan.steps)):
+            self.step = index
+            step = self.plan.steps[index]
+            try:
+                self.on_change(self, "step")
+                await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
+            except BaseException as error:
+                return self._failure(error, step)
+            try:
+                await step.do(self.work)
+            except BaseException as error:
+                failure = self._failure(error, step)
+                if step.on_failure == "undo":
+                    return failure
+                self.work.warn(failure)
+        return None
 
-    async def _undo(self, step: Step) -> None:
+    async def _fail(self, error: XendError | None) -> None:
+        """Undo what was done; None: xend died meanwhile."""
+        self.state, self.error = "undoing", error
+        died_at = self.plan.steps[max(self.step, 0)].name
+        is_undone = await self._undo_all(self.step)
+        if error is None:
+            how = "undone" if is_undone else "not all of it could be undone"
+            message = f"xend died at '{died_at}'; {how}"
+            self.error = XendError("cancelled", message, domain=self.plan.domain, step=died_at)
+        self._end("cancelled" if self._scope.cancelled_caught else "failed")
+
+    async def _undo_all(self, last: int, down_to: int = 0) -> bool:
+        """Undo the steps from `last` down to `down_to`; what cannot be is a warning. Whether all could be."""
+        is_undone = True
+        for index in range(last, down_to - 1, -1):
+            step = self.plan.steps[index]
+            if step.undo is not None:
+                self.step = index
+                self._tell("undoing")
+                is_undone &= await self._undo(step)
+        return is_undone
+
+    async def _undo(self, step: Step) -> bool:
         assert step.undo is not None
         try:
             with trio.CancelScope(shield=True), trio.fail_after(UNDO_SECONDS):
                 await step.undo(self.work)
-        except (XendError, trio.TooSlowError) as error:
-            self.log(f"{self.plan.domain}: could not undo '{step.name}': {error or 'took too long'}")
+        except trio.TooSlowError:
+            message = f"undoing '{step.name}' took longer than {UNDO_SECONDS:g} s"
+            self.work.warn(XendError("no_answer", message, domain=self.plan.domain, waited_s=UNDO_SECONDS))
+            return False
+        except BaseException as error:
+            self.work.warn(self._failure(error, step).because(f"could not undo '{step.name}'"))
+            return False
+        return True
+
+    def _failure(self, error: BaseException, step: Step) -> XendError:
+        """What an exception of a step means for the operation.
+
+        Raises:
+            trio.Cancelled: it is no failure: the operation, or all of xend, is to end.
+        """
+        failure, passing = parted(error)
+        if passing is not None and trio.current_effective_deadline() > -math.inf:
+            failure, passing = error, None  # nobody cancelled this: it was left over from somewhere
+        where = f"{self.plan.kind} {self.plan.domain}: {step.name}"
+        if failure is None:
+            assert passing is not None
+            raise passing
+        known = as_xend_error(failure, where, self.log)
+        if passing is not None:
+            self.log(f"{where}: {known}; it is ended meanwhile")
+            raise passing
+        return known.annotated(step=step.name, domain=self.plan.domain)
 
     def _end(self, state: State) -> None:
         self.state = state
-        self.on_change(self, state)
+        self._tell(state)
         self.ended.set()
-        self.on_end()
-        self.close()
+        try:
+            self.on_end()
+        except Exception as error:
+            as_xend_error(error, f"after {self.plan.kind} {self.plan.domain}", self.log)
+        self._close()
 
-    def close(self) -> None:
+    def _tell(self, what: str) -> None:
+        """What whoever is told raises is not the operation's concern."""
+        try:
+            self.on_change(self, what)
+        except Exception as error:
+            as_xend_error(error, f"{self.plan.kind} {self.plan.domain}: {what}", self.log)
+
+    def _log_warning(self, warning: XendError) -> None:
+        last_words = str(warning.fields.get("script_output", "")).splitlines()[-1:]
+        self.log(": ".join([self.plan.domain, str(warning), *last_words]))
+
+    def _close(self) -> None:
         """Keep no more than is told of an operation that has ended: thousands are remembered."""
         facts = {"domid": self.work.facts.get("domid")}
-        self.plan = attrs.evolve(self.plan, facts=facts, steps=[_told(step.name) for step in self.plan.steps])
-        self.work.facts = facts
+        self.plan = attrs.evolve(self.plan, facts=facts, steps=[told(step.name) for step in self.plan.steps])
+        self.work.close(facts)
         self.on_end = lambda: None
         if self.error is not None:
             self.error = XendError.from_map(self.error.as_map())  # without the frames it passed
 
 
 @functools.lru_cache(maxsize=256)
-def _told(name: str) -> Step:
+def told(name: str) -> Step:
     """A step of which nothing but the name matters any more."""
     return Step(name, _nothing)
 

@@ -11,6 +11,8 @@ from xend.errors import XendError
 
 #: How long undoing one step may take, in seconds.
 UNDO_SECONDS = 60.0
+#: How many warnings of one operation are kept; all of them are logged.
+WARNINGS_MAX = 32
 
 
 class Work:
@@ -19,13 +21,32 @@ class Work:
     Attributes:
         facts: what they found and chose; on disk before each step begins, so only what MessagePack holds.
         result: what the operation's call answers with.
+        warnings: what went wrong and did not stop the operation; who called it is told in the end.
     """
 
-    def __init__(self, facts: dict[str, Any], on_waiting: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        facts: dict[str, Any],
+        on_waiting: Callable[[], object] = lambda: None,
+        on_warning: Callable[[XendError], object] = lambda warning: None,
+    ) -> None:
         self.facts = facts
         self.result: dict[str, Any] = {}
+        self.warnings: list[XendError] = []
         self._waiting: tuple[str, float, float] | None = None
         self._on_waiting = on_waiting
+        self._on_warning = on_warning
+
+    def warn(self, warning: XendError) -> None:
+        """Something went wrong, and the operation goes on."""
+        self._on_warning(warning)
+        if len(self.warnings) < WARNINGS_MAX:
+            self.warnings.append(warning)
+
+    def close(self, facts: dict[str, Any]) -> None:
+        """The operation has ended: keep these facts alone, and of warnings not the frames they passed."""
+        self.facts = facts
+        self.warnings = [XendError.from_map(warning.as_map()) for warning in self.warnings]
 
     @contextmanager
     def waiting(self, what: str, seconds: float) -> Iterator[None]:
@@ -64,7 +85,7 @@ class Step:
         do: does it; done again where a crash may have come between.
         undo: leaves nothing of it, whether it was done wholly, in part or not at all; None: there is
             nothing to undo, or no way back.
-        on_failure: "undo" what was done so far, or "go on" (the first failure is told in the end).
+        on_failure: "undo" what was done so far, or "go on" (its failure is a warning).
     """
 
     name: str

@@ -115,13 +115,6 @@ def notify_supervisor(state: str) -> None:
         sock.sendto(state.encode(), address)
 
 
-def first_error(error: BaseException) -> BaseException:
-    """An error itself, or the first of those that tasks raised together."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def internal_error(error: BaseException) -> str:
     """An error nobody foresaw, in one line with the place it came from."""
     place = ""
