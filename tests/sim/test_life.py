@@ -39,6 +39,42 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
     assert first.trace != other.trace
 
 
+def test_a_dry_run_of_create_judges_the_configuration_whatever_runs() -> None:
+    async def body(world: World) -> None:
+        idle = await world.call("domain.create", text=EXAMPLE, dry_run=True)
+        assert "start it" in idle["steps"]
+        await world.connected(await world.create())
+        uuid = (await world.call("domain.list", domain="example"))[0]["uuid"]
+        before = await world.snapshot()
+        again = [f'uuid = "{uuid}"', "memory = 1000000", 'kernel = "/nosuch"']
+        for wait_for in (None, "accepted"):
+            answer = await world.call(
+                "domain.create", text=EXAMPLE, extra=again, dry_run=True, wait_for=wait_for
+            )
+            assert answer["steps"] == idle["steps"]
+            assert answer["config"]["b_info"]["kernel"] == "/nosuch"
+        assert await world.snapshot() == before
+        await world.call("domain.destroy", domain="example", wait_for="accepted")
+        answer = await world.call("domain.create", text=EXAMPLE, dry_run=True)
+        assert answer["steps"] == idle["steps"]  # at once, though it is being destroyed
+        with pytest.raises(XendError) as refused:
+            await world.call("domain.create", text="memory = lots", dry_run=True)
+        assert refused.value.code == "bad_config"
+
+    play(body)
+
+
+def test_a_dry_run_of_destroy_leaves_a_shutdown_under_way_alone() -> None:
+    async def body(world: World) -> None:
+        await world.connected(await world.create())
+        stopping = await world.call("domain.shutdown", domain="example", wait=True, wait_for="accepted")
+        steps = await world.call("domain.destroy", domain="example", dry_run=True)
+        assert "steps" in steps
+        await world.call("operation.wait", operation=stopping["operation"])
+
+    play(body)
+
+
 def test_who_waited_for_a_shutdown_may_make_the_domain_anew() -> None:
     async def body(world: World) -> None:
         await world.connected(await world.create())

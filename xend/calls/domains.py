@@ -91,19 +91,23 @@ class DomainCalls:
         paused: bool = False,
         **how: Any,
     ) -> Result:
-        async def plan() -> tuple[Plan, list[str]]:
+        def made() -> tuple[Plan, str | None]:
             source, uuid = self._source(text, name, directory, extra or [])
-            made = create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
-            locks = [f"uuid {source.uuid}", f"name {made.domain}"]
+            return create_plan(self._host, {"source": attrs.asdict(source), "paused": paused}), uuid
+
+        async def plan() -> tuple[Plan, list[str]]:
+            creation, uuid = made()
+            locks = [f"uuid {creation.facts['source']['uuid']}", f"name {creation.domain}"]
             await self._operating.wait_for_end(locks, ENDING)
             self._operating.check_free(locks)
-            await self._targets.check_unused(made.domain, uuid)
-            return made, locks
+            await self._targets.check_unused(creation.domain, uuid)
+            return creation, locks
 
         if how.get("dry_run"):
-            made, _ = await plan()
-            config = Source(**made.facts["source"]).config()
-            return {"steps": [step.name for step in made.steps], "config": as_json(config, -1)["config"]}
+            # Only what the configuration says, whatever runs: start scripts ask so for domains that are up.
+            creation, _ = made()
+            config = Source(**creation.facts["source"]).config()
+            return {"steps": [step.name for step in creation.steps], "config": as_json(config, -1)["config"]}
         return await self._operating.operate(plan, **how)
 
     async def pause(self, call: Call, domain: str | int, **how: Any) -> Result:
@@ -119,8 +123,9 @@ class DomainCalls:
     async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("destroy")
-            await self._operating.wait_for_end(target.locks, ASKING, cancel=True)
-            self._operating.check_free(target.locks)
+            if not how.get("dry_run"):
+                await self._operating.wait_for_end(target.locks, ASKING, cancel=True)
+                self._operating.check_free(target.locks)
             facts = await destroy_facts(self._host, target.domid, target.info.uuid, target.name)
             return destroy_plan(self._host, facts), target.locks
 

@@ -36,7 +36,7 @@ class Option:
 
 
 JSON = Option("", "json", "print JSON")
-DRY_RUN = Option("", "dry-run", "print the steps, do nothing")
+DRY_RUN = Option("N", "dry-run", "print the steps, do nothing")
 HELP = Option("h", "help", "print this")
 
 

@@ -46,9 +46,11 @@ def test_asked(xl: Xl, xend: FakeXend, words: list[str], asked: tuple[str, dict[
     ],
 )
 def test_a_dry_run_prints_the_steps_and_does_nothing(xl: Xl, xend: FakeXend, words: list[str]) -> None:
-    assert xl(*words, "--dry-run") == (0, "first step\nsecond step\n", "")
+    for option in ("--dry-run", "-N"):
+        assert xl(*words, option) == (0, "first step\nsecond step\n", "")
+        assert xl(words[0], option, *words[1:]) == (0, "first step\nsecond step\n", "")
     assert all(parameters["dry_run"] is True for _, parameters in xend.asked)
-    assert len(xend.asked) == 1
+    assert len(xend.asked) == 4
 
 
 @pytest.mark.parametrize("verb", ["destroy", "pause", "unpause", "shutdown", "reboot", "console"])
