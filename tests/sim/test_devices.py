@@ -13,7 +13,7 @@ VIF = "bridge=bridge0,mac=00:16:3e:11:22:33"
 XVDB = 51728
 
 
-async def attach(world: World, kind: str, spec: str, domain: str = "bare") -> dict[str, object]:
+async def attach(world: World, kind: str, spec: object, domain: str = "bare") -> dict[str, object]:
     answer: dict[str, object] = await world.call("device.attach", domain=domain, kind=kind, spec=spec)
     return answer
 
@@ -27,10 +27,12 @@ async def state_is(world: World, domid: int, kind: str, devid: int, state: bytes
 
 @pytest.mark.parametrize(("kind", "spec", "devid", "words"), [
     ("vbd", DISK, XVDB, ["xvdb", "vbd xvdb", str(XVDB)]),
+    ("vbd", ["vdev=xvdb", "target=/disk.img", "access=r"], XVDB, ["xvdb"]),
+    ("vif", ["bridge=bridge0,", "mac=00:16:3e:11:22:33"], 0, ["0"]),
     ("vif", VIF, 0, ["0", "vif 0", "00:16:3E:11:22:33"]),
 ])  # fmt: skip
 def test_a_device_is_attached_connects_and_is_detached(
-    kind: str, spec: str, devid: int, words: list[str]
+    kind: str, spec: object, devid: int, words: list[str]
 ) -> None:
     async def body(world: World) -> None:
         domid = await world.create(BARE)
@@ -51,7 +53,7 @@ def test_a_device_is_attached_connects_and_is_detached(
 def test_what_was_attached_is_there_after_a_restart_and_what_was_detached_is_not() -> None:
     async def body(world: World) -> None:
         await world.connected(await world.create())
-        await attach(world, "vbd", "file:/netbsd,xvdb,r", "example")
+        await attach(world, "vbd", ["target=/netbsd", "vdev=xvdb", "access=r"], "example")
         await world.call("device.detach", domain="example", kind="vbd", device="0x0")
         await world.kill_xend()
         await world.start_xend()

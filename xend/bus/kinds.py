@@ -11,6 +11,7 @@ __all__ = [
     "FLAG",
     "NUMBER",
     "SECONDS",
+    "SPEC",
     "TEXT",
     "TEXTS",
     "Kind",
@@ -43,6 +44,7 @@ def _is_list_of_texts(value: Any) -> bool:
 
 TEXT = Kind("a text", lambda value: type(value) is str)
 TEXTS = Kind("a list of texts", _is_list_of_texts)
+SPEC = Kind("a text or a list of texts", lambda value: type(value) is str or _is_list_of_texts(value))
 DATA = Kind("bytes (bin)", lambda value: type(value) is bytes)
 FLAG = Kind("true or false", lambda value: type(value) is bool)
 NUMBER = Kind("a number from 0", _is_number)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from xend.bus.kinds import DOMAIN, FLAG, TEXT, choice
+from xend.bus.kinds import DOMAIN, FLAG, SPEC, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
 from xend.calls.targets import Target, Targets
@@ -19,7 +19,7 @@ from xend.device.vif import random_mac
 from xend.domain.attach import attach_plan, detach_plan, device_of
 from xend.domain.destroy import device_in_store, devices_in_store
 from xend.domain.serving import backend_domid, check_serving
-from xend.domain.source import check_sharing, disk_of, vif_of
+from xend.domain.source import Spec, check_sharing, disk_of, vif_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Plan
@@ -59,7 +59,7 @@ class DeviceCalls:
             Method(
                 "device.attach",
                 "operate",
-                {**domain, "kind": required(KIND), "spec": required(TEXT), **how},
+                {**domain, "kind": required(KIND), "spec": required(SPEC), **how},
                 self.attach,
             ),
             Method(
@@ -87,7 +87,7 @@ class DeviceCalls:
         cause = causes.likely(story, live, self._host.settings.platform)
         return {**story.as_map(), "domid": target.domid, "domain": target.name, "live": live, "cause": cause}
 
-    async def attach(self, call: Call, domain: str | int, kind: str, spec: str, **how: Any) -> Result:
+    async def attach(self, call: Call, domain: str | int, kind: str, spec: Spec, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("attach a device to")
             managed = target.own("attach a device to")
@@ -164,7 +164,7 @@ class DeviceCalls:
         with explained("list its devices", target.name):
             return await devices_in_store(self._host.store, target.domid)
 
-    def _change(self, target: Target, kind: str, spec: str) -> tuple[Result, str]:
+    def _change(self, target: Target, kind: str, spec: Spec) -> tuple[Result, str]:
         """What attaching means for the configuration, and whose backend it asks for."""
         if kind == "vbd":
             disk = disk_of(spec)

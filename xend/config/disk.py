@@ -5,6 +5,7 @@ prefix:target,vdev[:cdrom],access[,backend]          phy: file: tap:aio: and oth
 """
 
 import re
+from collections.abc import Sequence
 
 from xend.config import DiskConfig
 from xend.config.fields import Fields
@@ -44,8 +45,9 @@ _IDLE_PREFIXES = ("file", "phy", "tap", "tap2", "tapdisk", "aio", "ioemu")
 _PREFIXES = tuple(f"{prefix}:" for prefix in _IDLE_PREFIXES + _FORMAT_PREFIXES + _SCRIPT_PREFIXES)
 
 
-def parse_disk(specification: str, place: Place) -> DiskConfig:
-    """The disk that a specification means.
+def parse_disk(specification: str | Sequence[str], place: Place) -> DiskConfig:
+    """The disk that a specification means: one text, or words, as on a command line, that go on where the one
+    before them ended; what takes all that follows takes no further word.
 
     A path without / in front is one below /dev, as in `phy:sd0e`, unless a script is named, which may give it
     any meaning.
@@ -53,8 +55,11 @@ def parse_disk(specification: str, place: Place) -> DiskConfig:
     Raises:
         XendError: bad_config: "PLACE: disk "...": ..., expected ..."; unsupported: what has no effect yet.
     """
-    fields = Fields("disk", specification, place)
-    _Reader(fields).read(specification)
+    words = [specification] if isinstance(specification, str) else specification
+    fields = Fields("disk", " ".join(words), place)
+    reader = _Reader(fields)
+    for word in words:
+        reader.read(word)
     vdev, devid = _vdev(fields)
     is_cdrom = fields.choice("devtype", _DEVTYPES, "disk") == "cdrom"
     if fields.get("specification") == "virtio":
@@ -86,13 +91,12 @@ class _Reader:
         self._is_file = False  # where a path below /dev is not meant
 
     def read(self, specification: str) -> None:
-        rest = self._without_prefixes(specification.lstrip())
-        if self._is_old:
+        begin = specification.lstrip()
+        rest = begin if self._fields.has("target") else self._without_prefixes(begin)
+        if rest and rest != begin:
             # What stands behind a prefix is the target, whatever it looks like.
             target, _, rest = rest.partition(",")
-            self._fields.put("target", target.strip())
-            if self._is_file and not target.strip().startswith("/") and target.strip():
-                raise self._fields.wrong("target", "an absolute path behind file:")
+            self._put_target(target.strip())
         while rest:
             rest = rest.lstrip()
             if rest.startswith("target="):
@@ -133,7 +137,7 @@ class _Reader:
     def _positional(self, item: str) -> None:
         fields = self._fields
         if not fields.has("target"):
-            fields.put("target", item)
+            self._put_target(item)
             return
         self._is_old = self._is_old or self._leaves_format_out(item)
         if not self._is_old and not fields.has("format"):
@@ -146,6 +150,11 @@ class _Reader:
             fields.put("backend", item)
         else:
             raise fields.unknown(item, _WORDS)
+
+    def _put_target(self, target: str) -> None:
+        self._fields.put("target", target)
+        if self._is_file and target and not target.startswith("/"):
+            raise self._fields.wrong("target", "an absolute path behind file:")
 
     def _leaves_format_out(self, item: str) -> bool:
         """Whether this is xm's form without a prefix, which has no format: no format's name is a vdev's."""

@@ -11,6 +11,8 @@ from xend.config.place import Place
 from xend.config.vif import parse_vif
 from xend.errors import XendError
 
+#: A device's specification: a text, or the words of a command line.
+Spec = str | list[str]
 #: Where a device's specification stands that did not come from a file.
 ATTACHED = "device.attach"
 
@@ -67,7 +69,7 @@ def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
     return attrs.evolve(config, disks=disks, vifs=vifs)
 
 
-def disk_of(spec: str) -> DiskConfig:
+def disk_of(spec: Spec) -> DiskConfig:
     """A disk from its specification alone.
 
     Raises:
@@ -76,13 +78,13 @@ def disk_of(spec: str) -> DiskConfig:
     return parse_disk(spec, Place(ATTACHED))
 
 
-def vif_of(spec: str) -> VifConfig:
+def vif_of(spec: Spec) -> VifConfig:
     """An interface from its specification alone.
 
     Raises:
         XendError: bad_config.
     """
-    return parse_vif(spec, Place(ATTACHED))
+    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACHED))
 
 
 def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfig]]) -> None:

@@ -150,14 +150,18 @@ def device_explain(domain: Domain, device: str) -> Request:
 def device_attach(
     domain: Domain,
     kind: str,
-    spec: str,
+    spec: str | Sequence[str],
     *,
     dry_run: bool = False,
     deadline_s: float | None = None,
     progress: Progress = None,
 ) -> Request:
-    """Put a device in, "vif" or "vbd", as xl.cfg(5) specifies it: {operation, domid, device, devid}."""
-    given = {"kind": kind, "spec": spec, "dry_run": dry_run}
+    """Put a device in, "vif" or "vbd", as xl.cfg(5) specifies it: {operation, domid, device, devid}.
+
+    spec: a text, or words, as on xl's command line.
+    """
+    words = spec if isinstance(spec, str) else list(spec)
+    given = {"kind": kind, "spec": words, "dry_run": dry_run}
     return _operation("device.attach", progress, domain=domain, deadline_s=deadline_s, **given)
 
 

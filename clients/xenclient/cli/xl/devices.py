@@ -1,7 +1,8 @@
 """xl network-attach and -detach, block-attach and -detach, cd-insert and -eject: what a domain has, changed.
 
-The words that describe it are joined by commas: what Xen's xl takes as one word with commas, xl as several
-words, and xm by place (BACKEND-DEVICE VDEV MODE [BACKEND-DOMAIN]) are the same then.  xend parses it.
+What describes it is one word with commas, several words, or, as for xm, words by place (BACKEND-DEVICE VDEV
+MODE [BACKEND-DOMAIN]).  xend parses each word by itself, as Xen's xl does: target= takes what follows in its
+word, and none of the other words.
 """
 
 from __future__ import annotations
@@ -56,13 +57,8 @@ def _in_dev(name: str) -> str:
     return name.removeprefix(DEVICE_DIRECTORY)
 
 
-def joined(words: list[str]) -> str:
-    """The words as one specification; a comma that ends a word is not doubled."""
-    return ",".join([*(word.removesuffix(",") for word in words[:-1]), *words[-1:]])
-
-
 def _attach(call: Call, kind: str, words: list[str]) -> int:
-    domain, spec = call.arguments[0], joined(words)
+    domain, spec = call.arguments[0], words if len(words) > 1 else "".join(words)
     return _done(call, call.operate("device.attach", domain=domain, kind=kind, spec=spec))
 
 

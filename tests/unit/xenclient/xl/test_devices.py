@@ -31,22 +31,30 @@ ATTACHED = [
     (["network-attach", "d1"], "vif", ""),
     (["network-attach", "d1", ""], "vif", ""),
     (["network-attach", "d1", "bridge=br0"], "vif", "bridge=br0"),
-    (["network-attach", "d1", "bridge=br0", "mac=00:16:3e:1:2:3"], "vif", "bridge=br0,mac=00:16:3e:1:2:3"),
-    (["network-attach", "d1", "bridge=br0,", "ip=10.0.0.2"], "vif", "bridge=br0,ip=10.0.0.2"),
+    (
+        ["network-attach", "d1", "bridge=br0", "mac=00:16:3e:1:2:3"],
+        "vif",
+        ["bridge=br0", "mac=00:16:3e:1:2:3"],
+    ),
+    (["network-attach", "d1", "bridge=br0,", "ip=10.0.0.2"], "vif", ["bridge=br0,", "ip=10.0.0.2"]),
     (["network-attach", "d1", "bridge=br0,script=vif-nat"], "vif", "bridge=br0,script=vif-nat"),
     (["network-a", "1", "type=netfront"], "vif", "type=netfront"),
     (["block-attach", "d1", "file:/disk.img,xvdb,w"], "vbd", "file:/disk.img,xvdb,w"),
     (["block-attach", "d1", "/dev/vg/x,raw,xvdb,rw"], "vbd", "/dev/vg/x,raw,xvdb,rw"),
-    (["block-attach", "d1", "phy:sd0e", "xvdb", "w!"], "vbd", "phy:sd0e,xvdb,w!"),
-    (["block-attach", "d1", "phy:sd0e", "/dev/xvdb", "r", "dom7"], "vbd", "phy:sd0e,xvdb,r,dom7"),
-    (["block-attach", "d1", "file:/d,", "xvdb,", "w"], "vbd", "file:/d,xvdb,w"),
-    (["block-attach", "d1", "vdev=xvdb", "target=/d,"], "vbd", "vdev=xvdb,target=/d,"),
+    (["block-attach", "d1", "phy:sd0e", "xvdb", "w!"], "vbd", ["phy:sd0e", "xvdb", "w!"]),
+    (["block-attach", "d1", "phy:sd0e", "/dev/xvdb", "r", "dom7"], "vbd", ["phy:sd0e", "xvdb", "r", "dom7"]),
+    (["block-attach", "d1", "file:/d,", "xvdb,", "w"], "vbd", ["file:/d,", "xvdb,", "w"]),
+    (
+        ["block-attach", "d1", "vdev=xvdb", "target=/d", "access=r"],
+        "vbd",
+        ["vdev=xvdb", "target=/d", "access=r"],
+    ),
     (["block-attach", "d1", "phy:/dev/dk3"], "vbd", "phy:/dev/dk3"),
 ]
 
 
 @pytest.mark.parametrize(("words", "kind", "spec"), ATTACHED)
-def test_attach(xl: Xl, xend: FakeXend, words: list[str], kind: str, spec: str) -> None:
+def test_attach(xl: Xl, xend: FakeXend, words: list[str], kind: str, spec: object) -> None:
     assert xl(*words) == (0, "", "")
     assert xend.asked == [("device.attach", {"domain": words[1], "kind": kind, "spec": spec})]
 

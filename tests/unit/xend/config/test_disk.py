@@ -161,3 +161,46 @@ def test_what_was_meant_is_guessed() -> None:
     assert complaint(lambda: parse_disk("fiel:/a,xvda,w", PLACE)).fields["hint"] == "did you mean file:?"
     error = complaint(lambda: parse_disk("/a,,xvda,,backendtyp=phy", PLACE))
     assert error.fields["hint"] == "did you mean backendtype= or backend=?"
+
+
+#: As Debian's xl 4.17 takes them (`xl -N block-attach 1 WORD ...`); a backend by place was xm's.
+WORDED: list[tuple[list[str], dict[str, Any]]] = [
+    (["vdev=xvda", "target=/a", "access=r"], {"target": "/a", "mode": "r", **XVDA}),
+    (["target=/a,b", "access=r", "vdev=xvda"], {"target": "/a,b", "mode": "r", **XVDA}),
+    (["access=r", "vdev=xvda,target=/a,b,", "script=block-x"],
+     {"target": "/a,b", "mode": "r", "script": "block-x", **XVDA}),
+    (["target=/a", "qcow2", "xvda", "r"], {"target": "/a", "format": "qcow2", "mode": "r", **XVDA}),
+    (["/a", "raw", "xvda", "w"], {"target": "/a", **XVDA}),
+    (["/a,", "raw,", "xvda,", "w"], {"target": "/a", **XVDA}),
+    (["/a,raw", "xvda,r"], {"target": "/a", "mode": "r", **XVDA}),
+    (["/a ", " raw", " xvda"], {"target": "/a", **XVDA}),
+    (["", "/a", "raw", "xvda"], {"target": "/a", **XVDA}),
+    (["/a", ",", "xvda"], {"target": "/a", **XVDA}),
+    (["phy:/a", "xvda", "w"], {"target": "/a", **XVDA}),
+    (["phy:", "/a", "xvda", "w"], {"target": "/a", **XVDA}),
+    (["file:/a,xvda", "w"], {"target": "/a", **XVDA}),
+    (["tap:aio:/a", "hdc:cdrom", "r"], {"target": "/a", "mode": "r", "is_cdrom": True, **HDC}),
+    (["vdev=hdc", "target=", "devtype=cdrom"], {"target": None, "mode": "r", "is_cdrom": True, **HDC}),
+    (["/a", "raw", "hdc", "r", "cdrom"], {"target": "/a", "mode": "r", "is_cdrom": True, **HDC}),
+    (["phy:/a", "xvda", "r", "dom7"], {"target": "/a", "mode": "r", "backend": "dom7", **XVDA}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "expected"), WORDED)
+def test_each_word_is_taken_by_itself(words: list[str], expected: dict[str, Any]) -> None:
+    assert parse_disk(words, PLACE) == DiskConfig(**expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["target=/a", "target=/b", "xvda"], 'target is given twice, "/a" and "/b"'),
+        (["file:", "a.img", "xvda", "w"], 'target "a.img", expected an absolute path behind file:'),
+        (["target=/a", "vdev=xvda", "acces=r"], f'found "acces=", expected {WORDS}'),
+    ],
+)
+def test_words_that_are_refused(words: list[str], message: str) -> None:
+    assert (
+        complaint(lambda: parse_disk(words, PLACE)).message
+        == f'foo.cfg:4: disk "{" ".join(words)}": {message}'
+    )
