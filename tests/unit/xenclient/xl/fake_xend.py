@@ -249,7 +249,9 @@ class FakeXend:
     def _operate(self, method: str, progress: Callable[[Map], object] | None, parameters: Map) -> Map:
         self.asked.append((method, parameters))
         if "domain" in parameters:
-            self.find(parameters["domain"])
+            found = self.find(parameters["domain"])
+            if method in ("domain.shutdown", "domain.reboot") and found["shutdown"]:
+                raise BusError("wrong_state", f"{found['name']} has shut down already")
         if parameters.get("dry_run"):
             return {"steps": ["first step", "second step"], "config": self.config}
         if self.interrupted and method == "domain.create" and "wait_for" not in parameters:

@@ -1,12 +1,16 @@
 """What changes a domain: what xend is asked, dry runs, refusals."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
-from tests.unit.xenclient.xl.fake_xend import FakeXend
+from tests.unit.xenclient.xl.fake_xend import FakeXend, domain
 from xenclient.cli.xl.memory import kib
 from xenclient.xend.errors import BusError
 
+Progress = Callable[[dict[str, Any]], object] | None
 DONE = (0, "", "")
 
 
@@ -59,6 +63,7 @@ def test_nobody(xl: Xl, verb: str) -> None:
 
 
 def test_shutdown_of_all_asks_all_before_it_waits(xl: Xl, xend: FakeXend) -> None:
+    xend.domains[2] = domain(2, "d2")
     assert xl("shutdown", "-aw") == DONE
     keys = [parameters.pop("key") for _, parameters in xend.asked]
     assert keys[:2] == keys[2:]
@@ -72,11 +77,42 @@ def test_shutdown_of_all_asks_all_before_it_waits(xl: Xl, xend: FakeXend) -> Non
 
 
 def test_shutdown_of_all_goes_on_where_one_refuses(xl: Xl, xend: FakeXend) -> None:
+    xend.domains[2] = domain(2, "d2")
     xend.fails["domain.shutdown"] = BusError("no_answer", "it did not answer", {"waited_s": 60})
     assert xl("shutdown", "-a") == (1, "", "xl: it did not answer\n" * 2)
 
 
+@pytest.mark.parametrize("verb", ["shutdown", "reboot"])
+@pytest.mark.parametrize("options", [["-a"], ["-aw"], ["-aF"], ["-aN"], ["-awN"]])
+@pytest.mark.parametrize("state", ["shutdown", "crashed", "dying", "destroying"])
+def test_who_is_down_already_is_no_failure_of_all(
+    xl: Xl, xend: FakeXend, verb: str, options: list[str], state: str
+) -> None:
+    xend.domains[2]["state"] = state
+    status, _, errors = xl(verb, *options)
+    assert (status, errors) == (0, "")
+    assert xl(verb, "d2") == (1, "", "xl: d2 has shut down already\n")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_who_goes_down_meanwhile_is_no_failure_of_all(xl: Xl, xend: FakeXend, is_there: bool) -> None:
+    del xend.domains[2]
+
+    def call(method: str, progress: Progress = None, **parameters: Any) -> Any:
+        if method != "domain.shutdown" or "wait_for" in parameters:
+            return answer(method, progress, **parameters)
+        if is_there:
+            xend.domains[1] |= {"shutdown": True, "state": "shutdown"}
+        else:
+            del xend.domains[1]
+        raise BusError("guest_died", "d1 is gone")
+
+    answer, xend.call = xend.call, call  # type: ignore[method-assign]
+    assert xl("shutdown", "-aw") == DONE
+
+
 def test_a_dry_run_of_all(xl: Xl, xend: FakeXend) -> None:
+    xend.domains[2] = domain(2, "d2")
     assert xl("-N", "reboot", "--all") == (0, "first step\nsecond step\n" * 2, "")
     assert [parameters["dry_run"] for _, parameters in xend.asked] == [True, True]
 
