@@ -1,5 +1,8 @@
 """xendomains with few domains: whom it starts and stops, hooks; and restarts below running domains."""
 
+import re
+import shlex
+
 import pytest
 
 from tests.rcd.host import CONFIG, PREFIX, Dom0
@@ -83,6 +86,43 @@ def test_yes_is_what_stands_in_auto(running: Dom0) -> None:
     running.said("ln", "-s", "../bar", f"{CONFIG}/auto/10-bar")
     assert ask(running, "xendomains", "start")[0] == 0
     assert up(running) == ["bar"]
+    assert ask(running, "xendomains", "stop")[::2] == (0, "")
+    assert up(running) == []
+
+
+#: The shell makes something else of each, or may, where it is not in quotes.
+STRANGE = ["my dom", "a 0 b", "it's", 'say "hi"', "a*", "[abc]", "$HOME", "`id`", "back\\slash\\n", "x;y&z"]
+
+
+def test_names_that_the_shell_would_take_apart(running: Dom0) -> None:
+    enable(running, "xendomains=YES")
+    for place, name in enumerate(STRANGE):
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        running.write(f"{CONFIG}/auto/{place}", f'name = "{quoted}"\n{PLAIN}')
+    assert ask(running, "xendomains", "start")[::2] == (0, "")
+    code, said, complaint = ask(running, "xendomains", "list")
+    assert (code, sorted(shlex.split(said)), complaint) == (0, sorted(STRANGE), "")
+    assert ask(running, "xendomains", "status")[1] == f"xendomains: running are: {said[:-1]}.\n"
+    running.said("rm", "-r", f"{CONFIG}/auto")
+    running.path(f"{CONFIG}/auto").mkdir()
+    code, _, complaint = ask(running, "xendomains", "stop")
+    goes_on = re.findall(r"^xendomains: (.*) \(domain \d+\) goes on;", complaint, re.MULTILINE)
+    assert (code, sorted(goes_on)) == (0, sorted(STRANGE))
+    enable(running, "xendomains=YES", "xendomains_stop=all")
+    assert ask(running, "xendomains", "stop")[::2] == (0, "")
+    assert ask(running, "xendomains", "list") == (0, "", "")
+
+
+@pytest.mark.parametrize("dom0", ["dash"], indirect=True)
+def test_words_of_rc_conf_are_names_whatever_they_look_like(running: Dom0) -> None:
+    names = ["-x", "it's", "f*", "$HOME"]
+    enable(running, "xendomains='-x it'\\''s f* $HOME'", "xendomains_prehook='%s before'")
+    for name in names:
+        running.write(f"{CONFIG}/{name}", f'name = "n{name}"\n{PLAIN}')
+        running.write(f"{CONFIG}/{name} before", f"#!/bin/sh\necho before >>{LOG}\n", 0o755)
+    assert ask(running, "xendomains", "start")[::2] == (0, "")
+    assert sorted(shlex.split(ask(running, "xendomains", "list")[1])) == sorted(f"n{name}" for name in names)
+    assert running.path(LOG).read_text() == "before\n" * len(names)
     assert ask(running, "xendomains", "stop")[::2] == (0, "")
     assert up(running) == []
 

@@ -59,6 +59,8 @@ LIST = (
     Option("c", "cpupool", "cpupool too"),
     Option("n", "numa", "NUMA nodes too"),
     Option("Z", "context", "security label too"),
+    Option("", "columns", "only these, apart by tabulators, for scripts: name,domid,...", "NAMES"),
+    Option("", "no-header", "without the line of titles"),
     JSON,
 )
 

@@ -27,13 +27,31 @@ CRASHED = 3
 
 def list_(call: Call) -> int:
     """xl list."""
+    if (columns := call.value("columns")) is not None:
+        return _list_columns(call, columns)
     if call.given("long"):
         from xenclient.cli.xl.configs import show_configs
 
         return show_configs(call)
     found, status = domains(call)
     if found or call.json or not call.arguments:
-        call.show(found, table(found, _extra(call), call.settings.program))
+        lines = table(found, _extra(call), call.settings.program)
+        call.show(found, lines.partition("\n")[2] if call.given("no-header") else lines)
+    return status
+
+
+def _list_columns(call: Call, columns: str) -> int:
+    from xenclient.cli.xl import fields
+
+    for other in ("long", "verbose", "cpupool", "numa", "context"):
+        if call.given(other):
+            raise call.usage(f"--columns or --{other}, not both")
+    names = fields.chosen(call, columns)
+    found, status = domains(call)
+    if call.json:
+        call.show(fields.maps(found, names), "")
+    elif found or not call.arguments:
+        call.show(found, fields.text(found, names, with_header=not call.given("no-header")))
     return status
 
 
