@@ -41,6 +41,28 @@ def test_what_stands_in_auto_starts_in_order_of_name_and_is_connected() -> None:
     play(body)
 
 
+def test_what_is_no_configuration_in_auto_is_passed_over() -> None:
+    async def body(world: World) -> None:
+        put(world, "db", auto=True)
+        put(world, "web", 'autostart_after=["gone"]', auto=True)
+        auto = world.directory / "auto"
+        for name in ("README", "db~", ".db.swp", "#db#", "db.dpkg-old"):
+            (auto / name).write_text("no configuration")
+        (auto / "folder").mkdir()
+        (auto / "gone").symlink_to("../gone")
+        lines = (await world.call("autostart.start", dry_run=True))["steps"]
+        assert lines == ["start db", "start web after gone", 'ignore gone: its link leads nowhere: "../gone"']
+        needs = "needs gone, which neither runs nor is among those to start"
+        ignored = ("ignored", 'its link leads nowhere: "../gone"')
+        assert await start(world) == {"db": UP, "web": ("not-started", needs), "gone": ignored}
+        (auto / "web").unlink()
+        rows = await world.call("autostart.start")
+        assert all(row["ok"] for row in rows)
+        assert (await stop(world))["db"] == DOWN
+
+    play(body)
+
+
 def test_one_starts_after_those_it_needs_are_up() -> None:
     async def body(world: World) -> None:
         put(world, "web", 'autostart_after=["db", "dns"]')

@@ -9,6 +9,7 @@ import stat
 
 import attrs
 
+from xend.autostart.leftovers import is_leftover
 from xend.config.place import shown
 from xend.errors import XendError
 
@@ -54,18 +55,31 @@ class ConfigDirectory:
             check_trusted(path, status)
 
     def listed(self) -> list[str]:
-        """The names in auto/ in their order, those that begin with a dot left out.
+        """The names in auto/ in their order; directories, and what `is_leftover` knows, are left out.
 
         Raises:
             XendError: bad_config.
         """
         path = os.path.join(self.path, AUTO)
         try:
-            return sorted(name for name in os.listdir(path) if not name.startswith("."))
+            with os.scandir(path) as entries:
+                return sorted(entry.name for entry in entries if _may_be_configuration(entry))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise _unreadable(path, error) from error
+
+    def broken_link(self, name: str) -> str | None:
+        """Where the link of that name in auto/ leads, if nothing is there; None: it is none.
+
+        Raises:
+            XendError: bad_request: no plain name.
+        """
+        path = os.path.join(self.path, AUTO, check_plain(name))
+        try:
+            return None if os.path.exists(path) else os.readlink(path)
+        except OSError:
+            return None
 
     def read(self, name: str, is_listed: bool = False) -> Text:
         """The configuration of that name; is_listed: the one in auto/.
@@ -154,6 +168,13 @@ def check_trusted(path: str, status: os.stat_result) -> None:
             "who would be as good as root",
             hint=f"look at it, then: chmod go-w {path}",
         )
+
+
+def _may_be_configuration(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not is_leftover(entry.name) and not entry.is_dir()
+    except OSError:
+        return True  # who reads it is told what is wrong with it
 
 
 def _read(path: str) -> bytes:

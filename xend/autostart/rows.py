@@ -13,6 +13,7 @@ OUTCOMES = {
     "already-running": True,
     "failed": False,
     "not-started": False,
+    "ignored": True,
     "down": True,
     "not-running": True,
     "destroyed": False,

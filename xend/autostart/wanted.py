@@ -10,6 +10,7 @@ from xend.autostart.order import circles, drawn, in_order
 from xend.autostart.rows import Row, failed
 from xend.config import DomainConfig
 from xend.config.domain import parse
+from xend.config.place import shown
 from xend.errors import XendError
 
 
@@ -28,7 +29,8 @@ class Wanted:
 
     Attributes:
         candidates: in the order in which they start.
-        refused: those that cannot be, with the row that says why.
+        refused: those that cannot be, with the row that says why; and links in auto/ that lead nowhere, which
+            are passed over.
         after: those of both that come before each.
         outside: names of domains that each needs and that are not among these: they have to be up already.
     """
@@ -46,7 +48,10 @@ class Wanted:
             line = f"start {each.name}" + (f" after {', '.join(needed)}" if needed else "")
             delay = each.config.autostart_delay_s
             lines.append(line + (f"; then wait {delay} s" if delay else ""))
-        return lines + [f"refuse {row.name}: {row.reason}" for row in self.refused.values()]
+        return lines + [
+            f"{'ignore' if row.is_well else 'refuse'} {row.name}: {row.reason}"
+            for row in self.refused.values()
+        ]
 
 
 def examine(directory: ConfigDirectory, names: Sequence[str] | None) -> Wanted:
@@ -58,7 +63,10 @@ def examine(directory: ConfigDirectory, names: Sequence[str] | None) -> Wanted:
     directory.check()
     given = list(dict.fromkeys(directory.listed() if names is None else names))
     found, refused = _read_all(directory, given, is_listed=names is None)
-    by_word = {name: name for name in given} | {each.config.name: each.name for each in found.values()}
+    passed_over = {name for name, row in refused.items() if row.is_well}
+    by_word = {name: name for name in given if name not in passed_over} | {
+        each.config.name: each.name for each in found.values()
+    }
     after = {
         name: [by_word[word] for word in needs(each.config) if word in by_word]
         for name, each in found.items()
@@ -86,6 +94,10 @@ def _read_all(
     files: dict[str, str] = {}
     for name in names:
         try:
+            if is_listed and (target := directory.broken_link(name)) is not None:
+                reason = f"its link leads nowhere: {shown(target)}"
+                refused[name] = Row(name=name, outcome="ignored", reason=reason)
+                continue
             candidate = _candidate(directory, name, is_listed)
             domain = candidate.config.name
             if domain in files:

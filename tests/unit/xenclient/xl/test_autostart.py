@@ -104,6 +104,7 @@ EVENTS: list[Map] = [
     {"what": "destroyed", "name": "db", "domid": 1, "reason": "it did not shut down within 65 s"},
     {"what": "left", "name": "db", "reason": "..."},
     {"what": "not-running", "name": "old"},
+    {"what": "ignored", "name": "10-x", "reason": 'its link leads nowhere: "../x"'},
 ]
 LINES = """\
 web: waiting for db
@@ -118,6 +119,7 @@ db: stopping
 db: destroyed: it did not shut down within 65 s
 db: left running: ...
 old: not running
+10-x: ignored: its link leads nowhere: "../x"
 """
 
 

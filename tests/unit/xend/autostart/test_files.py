@@ -41,6 +41,34 @@ def test_what_is_listed_stands_in_order_of_name(top: Path) -> None:
     assert ConfigDirectory(str(top)).listed() == ["a", "b", "db"]
 
 
+LEFT = (
+    ".hidden", ".db.swp", ".#db", "db~", "#db#", "README", "readme.txt", "README-first", "db.bak", "db.orig",
+    "db.dpkg-old", "db.dpkg-new", "db.dpkg-dist", "db.ucf-dist", "db.rpmsave", "db.rpmnew", "db.pacnew",
+    "db.pacsave.1", "db.apk-new", "db,v", "db.save", "db.rej", "db.swp",
+)  # fmt: skip
+KEPT = ("#db", "10-db", "Readmes", "bak", "db.cfg", "db.conf", "db.old-site", "dpkg", "readmewhenbroken", "ä")
+
+
+def test_what_people_editors_and_package_managers_leave_is_not_listed(top: Path) -> None:
+    for name in (*LEFT, *KEPT):
+        put(top / "auto" / name, "")
+    (top / "auto/folder").mkdir()
+    (top / "auto/link-to-folder").symlink_to("folder")
+    (top / "auto/loop").symlink_to("loop")
+    (top / "auto/nowhere").symlink_to("../gone")
+    assert ConfigDirectory(str(top)).listed() == sorted([*KEPT, "db", "loop", "nowhere"])
+
+
+def test_a_link_that_leads_nowhere(top: Path) -> None:
+    directory = ConfigDirectory(str(top))
+    for name, target in (("nowhere", "../gone"), ("loop", "loop"), ("below", "../db/x")):
+        (top / "auto" / name).symlink_to(target)
+        assert directory.broken_link(name) == target
+    put(top / "auto/file", "")
+    for name in ("db", "file", "nosuch"):
+        assert directory.broken_link(name) is None
+
+
 def test_no_auto_is_nothing(tmp_path: Path) -> None:
     directory = ConfigDirectory(str(tmp_path / "nosuch"))
     directory.check()
