@@ -25,6 +25,7 @@ from xend.bus.streaming import event_methods
 from xend.calls.autostart import AutostartCalls
 from xend.calls.consoles import ConsoleCalls
 from xend.calls.devices import DeviceCalls
+from xend.calls.domain_map import DomainMaps
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
 from xend.calls.media import MediaCalls
@@ -46,7 +47,7 @@ from xend.domain.destroy import destroy_plan, devices_in_store
 from xend.domain.keeper import Keeper
 from xend.domain.medium import medium_plan
 from xend.domain.registry import Domain, Domains
-from xend.domain.restart import dump_plan, restart_plan, soft_reset_plan
+from xend.domain.restart import dump_plan, next_life_plan, restart_plan, soft_reset_plan
 from xend.errors import XendError
 from xend.host import Host, RunScript, Settings
 from xend.hypervisor import Hypervisor
@@ -123,6 +124,7 @@ class Xend:
             "domain.reap": lambda facts: destroy_plan(self.host, facts, "domain.reap"),
             "domain.dump": lambda facts: dump_plan(self.host, facts),
             "domain.restart": lambda facts: restart_plan(self.host, facts),
+            "domain.next_life": lambda facts: next_life_plan(self.host, facts),
             "domain.soft_reset": lambda facts: soft_reset_plan(self.host, facts),
             "domain.pause": lambda facts: pause_plan(self.host, facts),
             "domain.unpause": lambda facts: unpause_plan(self.host, facts),
@@ -137,7 +139,8 @@ class Xend:
     def methods(self) -> list[Method]:
         """Everything the bus offers."""
         targets, operating = Targets(self.host, self.operations), Operating(self.operations)
-        domains = DomainCalls(self.host, operating, targets, self.keeper.acted_on)
+        maps = DomainMaps(self.host, self.operations)
+        domains = DomainCalls(self.host, operating, targets, maps, self.keeper.acted_on)
         # Scripts stand in a directory of their own within that of configurations.
         directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
         autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)
@@ -181,7 +184,9 @@ class Xend:
         )
         name = fields.get("name", fields.get("device", ""))
         reason = f": {fields['reason']}" if fields.get("reason") else ""
-        self.log(f"{kind} {name} (domain {fields.get('domid')}): {what}{reason}")
+        domid = fields.get("domid")
+        who = name if domid is None else f"{name} (domain {domid})"
+        self.log(f"{kind} {who}: {what}{reason}")
 
     def _operation_changed(self, what: str, operation: Operation) -> None:
         self.events.publish("operation", what, operation=operation.as_map())
@@ -225,20 +230,20 @@ class Xend:
         for domain in self.host.domains:
             if self.operations.holder(domain.locks) is not None:
                 continue
-            info = infos.get(domain.domid)
+            info = None if domain.domid is None else infos.get(domain.domid)
             if info is None or info.uuid != domain.uuid or info.is_dying:
                 continue  # the keeper reaps it
             try:
-                await self._take_up_one(domain)
+                await self._take_up_one(domain, info.domid)
             except (XendError, XenstoreError, ClientError) as error:
                 self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
 
-    async def _take_up_one(self, domain: Domain) -> None:
-        for device in await devices_in_store(self.host.store, domain.domid):
+    async def _take_up_one(self, domain: Domain, domid: int) -> None:
+        for device in await devices_in_store(self.host.store, domid):
             self.host.stories.begin(device)
             await self.host.backends.follow(device)
         if domain.console is not None:
-            await self.host.consoles.serve(domain.domid, domain.name, *domain.console)
+            await self.host.consoles.serve(domid, domain.name, *domain.console)
 
     @asynccontextmanager
     async def _watch_paths(

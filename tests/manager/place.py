@@ -164,7 +164,7 @@ class Place:
     def names(self) -> list[str]:
         """Of all domains but dom0."""
         with self.client() as client:
-            return [each["name"] for each in client.domains() if each["domid"]]
+            return [each["name"] for each in client.domains() if each["domid"] != 0]
 
     def snapshot(self) -> list[object]:
         """Everything that a domain could leave behind."""

@@ -159,7 +159,7 @@ class World:
 
     async def names(self) -> list[str]:
         """Of all domains but dom0."""
-        return [each["name"] for each in await self.call("domain.list") if each["domid"]]
+        return [each["name"] for each in await self.call("domain.list") if each["domid"] != 0]
 
     async def backend_state(self, domid: int, kind: str, devid: int) -> bytes:
         """What a backend says."""

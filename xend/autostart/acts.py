@@ -9,18 +9,32 @@ from xend.hypervisor import DomainInfo
 
 
 class Known(Protocol):
-    """A domain of the host; managed: None where this xend did not make it."""
+    """A domain of the host; managed: None where this xend did not make it.
+
+    info, domid: None where it is between two lives.
+    """
 
     @property
-    def info(self) -> DomainInfo: ...
+    def info(self) -> DomainInfo | None: ...
     @property
     def name(self) -> str: ...
     @property
     def managed(self) -> Domain | None: ...
     @property
-    def domid(self) -> int: ...
+    def domid(self) -> int | None: ...
+    @property
+    def uuid(self) -> str: ...
     @property
     def locks(self) -> list[str]: ...
+
+
+class Living(Known, Protocol):
+    """One that is not between two lives."""
+
+    @property
+    def info(self) -> DomainInfo: ...
+    @property
+    def domid(self) -> int: ...
 
 
 class Acts(Protocol):
@@ -29,8 +43,8 @@ class Acts(Protocol):
     async def create(self, name: str, text: Text) -> dict[str, Any]:
         """domain.create's answer, for the configuration in the file of that name."""
 
-    async def find(self, name: str) -> Known | None:
-        """The domain of that name; None: there is none."""
+    async def find(self, name: str) -> Living | None:
+        """The domain of that name; None: there is none, or it is between two lives."""
 
     async def all(self) -> Sequence[Known]:
-        """All domains but dom0, by domid."""
+        """All domains but dom0, by domid, those between two lives last."""

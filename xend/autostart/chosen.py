@@ -13,13 +13,22 @@ def matching(known: Sequence[Known], word: str) -> list[Known]:
     return named or [each for each in known if each.managed is not None and each.managed.source.name == word]
 
 
+def key_of(known: Known) -> str:
+    """What tells domains apart: strangers may have no UUID, and who is between two lives has no domid."""
+    return known.uuid if known.domid is None else str(known.domid)
+
+
+def _age(known: Known) -> tuple[bool, int, str]:
+    return known.domid is None, known.domid or 0, known.name
+
+
 def chosen(known: Sequence[Known], words: Sequence[str]) -> tuple[list[Known], list[str]]:
     """The domains that the words mean, each once, and the words that mean none."""
-    found: dict[int, Known] = {}
+    found: dict[str, Known] = {}
     strange = []
     for word in dict.fromkeys(words):
         matches = matching(known, word)
-        found |= {each.domid: each for each in matches}
+        found |= {key_of(each): each for each in matches}
         if not matches:
             strange.append(word)
     return list(found.values()), strange
@@ -31,28 +40,28 @@ class Down:
     Attributes:
         order: the reverse of that in which they would come up, from their configurations; the last one made
             first where these say nothing, and strangers, of whom nothing is known.
-        dependents: by domid, those that have to be down before.
+        dependents: by `key_of`, those that have to be down before.
     """
 
     def __init__(self, targets: Sequence[Known]) -> None:
-        by_age = {str(each.domid): each for each in sorted(targets, key=lambda each: each.domid)}
+        by_age = {key_of(each): each for each in sorted(targets, key=_age)}
         needs = {key: _needed(each, targets) for key, each in by_age.items()}
         after = without_circles(list(by_age), needs)
         self.order = [by_age[key] for key in reversed(in_order(list(by_age), after))]
-        self.dependents: dict[int, list[Known]] = {each.domid: [] for each in self.order}
+        self.dependents: dict[str, list[Known]] = {key_of(each): [] for each in self.order}
         for each in self.order:
-            for key in after[str(each.domid)]:
-                self.dependents[int(key)].append(each)
+            for key in after[key_of(each)]:
+                self.dependents[key].append(each)
 
     def lines(self) -> list[str]:
         """For people: what would be done."""
         lines = []
         for each in self.order:
-            names = ", ".join(other.name for other in self.dependents[each.domid])
+            names = ", ".join(other.name for other in self.dependents[key_of(each)])
             lines.append(f"stop {each.name}" + (f" after {names}" if names else ""))
         return lines
 
 
 def _needed(target: Known, targets: Sequence[Known]) -> list[str]:
     words = [] if target.managed is None else needs(target.managed.config)
-    return [str(each.domid) for word in words for each in matching(targets, word)]
+    return [key_of(each) for word in words for each in matching(targets, word)]

@@ -31,7 +31,7 @@ async def unconnected(host: Host, operations: Operations, uuid: str, seconds: fl
             pass
         return []
     domain = host.domains.by_uuid(uuid)
-    if domain is None or operations.holder(domain.locks) is not None:
+    if domain is None or domain.domid is None or operations.holder(domain.locks) is not None:
         raise XendError(
             "guest_died",
             f"it restarts again and again, and was not up within {seconds:.0f} s",
@@ -54,7 +54,7 @@ async def _all_connected(host: Host, operations: Operations, uuid: str) -> bool:
             "it ended before its devices were connected",
             hint="its console's log may say why",
         )
-    if not await _is_alive(host, domain):
+    if domain.domid is None or not await _is_alive(host, domain, domain.domid):
         # What comes of it the keeper decides, at its next look.
         await trio.sleep(PAUSE_SECONDS)
         return False
@@ -65,9 +65,9 @@ async def _all_connected(host: Host, operations: Operations, uuid: str) -> bool:
     return False
 
 
-async def _is_alive(host: Host, domain: Domain) -> bool:
+async def _is_alive(host: Host, domain: Domain, domid: int) -> bool:
     with explained("look at it", domain.name):
-        info = await host.hypervisor.domain(domain.domid)
+        info = await host.hypervisor.domain(domid)
     if domain.seen_shutdown:
         raise XendError(
             "guest_died",

@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from xend.autostart.acts import Acts, Known
+from xend.autostart.acts import Acts, Living
 from xend.autostart.connected import CONNECT_SECONDS, unconnected
 from xend.autostart.hooks import Hooks
 from xend.autostart.rows import Row, failed
@@ -48,7 +48,7 @@ class Start:
         """
         return self._operations.holder(self._locks) is not None or await self._find() is not None
 
-    async def create(self) -> Known | dict[str, Any]:
+    async def create(self) -> Living | dict[str, Any]:
         """The domain that was there already, or what creating it came to.
 
         Raises:
@@ -67,7 +67,7 @@ class Start:
             found = await self._found()
         return found
 
-    async def finish(self, made: Known | dict[str, Any]) -> Row:
+    async def finish(self, made: Living | dict[str, Any]) -> Row:
         """Wait until it is up; what it came to."""
         try:
             return await (self._new(made) if isinstance(made, dict) else self._there(made))
@@ -83,7 +83,7 @@ class Start:
             return self._row("up", made["domid"], amiss, error)
         return self._row("up", made["domid"], amiss)
 
-    async def _there(self, found: Known) -> Row:
+    async def _there(self, found: Living) -> Row:
         """It is up; if not for long, devices and delay are waited for as if it had been started here."""
         info, domain = found.info, found.managed
         if info.is_shutdown:
@@ -105,7 +105,7 @@ class Start:
         names = await unconnected(self._host, self._operations, uuid, seconds)
         return [f"{name} is not connected after {CONNECT_SECONDS:g} s" for name in names]
 
-    async def _found(self) -> Known | None:
+    async def _found(self) -> Living | None:
         """The domain of that name, once nobody works on it and nothing is about to become of it."""
         until = trio.current_time() + SETTLE_SECONDS
         while True:
@@ -118,10 +118,10 @@ class Start:
                 raise self._in_the_way(found, f"does not go in {SETTLE_SECONDS:g} s", "see xl list")
             await trio.sleep(LOOK_SECONDS)
 
-    async def _find(self) -> Known | None:
+    async def _find(self) -> Living | None:
         return await self._acts.find(self._candidate.config.name)
 
-    def _in_the_way(self, found: Known, what: str, hint: str) -> XendError:
+    def _in_the_way(self, found: Living, what: str, hint: str) -> XendError:
         message = f"a domain {found.name} is there (domid {found.domid}) and {what}"
         return XendError("wrong_state", message, domain=found.name, hint=hint)
 
@@ -130,7 +130,7 @@ class Start:
         return make(reason="; ".join(amiss) or None)
 
 
-def _is_unsettled(found: Known) -> bool:
+def _is_unsettled(found: Living) -> bool:
     """Whether the keeper, or the hypervisor, is about to do something with it."""
     ours = found.managed
     return found.info.is_dying or (found.info.is_shutdown and ours is not None and not ours.seen_shutdown)

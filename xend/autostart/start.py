@@ -25,7 +25,7 @@ async def missing(acts: Acts, wanted: Wanted) -> dict[str, str]:
     known = await acts.all() if words else []
     found = {}
     for word in words:
-        infos = [each.info for each in matching(known, word)]
+        infos = [each.info for each in matching(known, word) if each.info is not None]
         if not any(not (info.is_paused or info.is_shutdown or info.is_dying) for info in infos):
             found[word] = "which neither runs nor is among those to start"
     return found

@@ -6,11 +6,12 @@ from typing import Any, Literal
 import trio
 
 from xend.autostart.acts import Known
-from xend.autostart.chosen import Down
+from xend.autostart.chosen import Down, key_of
 from xend.autostart.ending import KIND, stop_plan
 from xend.autostart.rows import Row, Tell, failed
 from xend.domain.change import reason_name
 from xend.domain.destroy import destroy_facts
+from xend.domain.restart import BETWEEN
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
@@ -26,8 +27,8 @@ EACH_SECONDS = 5.0
 #: guest that hangs shall not have others destroyed that were never asked.
 WAITING_PART = 2 / 3
 #: Operations that would bring a domain up again, or wait for what is going to happen now: they are cancelled.
-IN_THE_WAY = ("domain.create", "domain.restart", "domain.shutdown", "domain.reboot")
-MAKING = IN_THE_WAY[:2]
+IN_THE_WAY = ("domain.create", *BETWEEN, "domain.shutdown", "domain.reboot")
+MAKING = "domain.create"
 
 
 async def clear_way(operations: Operations, is_meant: Callable[[str], bool]) -> None:
@@ -35,7 +36,7 @@ async def clear_way(operations: Operations, is_meant: Callable[[str], bool]) -> 
     cancelled = [
         operation
         for operation in operations.all()
-        if operation.plan.kind in MAKING and not operation.ended.is_set() and is_meant(operation.plan.domain)
+        if operation.plan.kind == MAKING and not operation.ended.is_set() and is_meant(operation.plan.domain)
     ]
     for operation in cancelled:
         operation.cancel()
@@ -64,21 +65,27 @@ class Stopping:
         self._seconds = seconds or BASE_SECONDS + EACH_SECONDS * len(down.order)
         self._last_resort = last_resort
         self._tell = tell
-        self._gone = {each.domid: trio.Event() for each in down.order}
-        self._rows: dict[int, Row] = {}
+        self._gone = {key_of(each): trio.Event() for each in down.order}
+        self._rows: dict[str, Row] = {}
 
     async def run(self) -> list[Row]:
         """Stop them; returns a row for each."""
         now = trio.current_time()
         self._deadline = now + self._seconds
         self._wait_until = now + self._seconds * WAITING_PART
-        async with trio.open_nursery() as nursery:
-            for target in self._down.order:
-                await nursery.start(self._stop, target)
-        return [self._rows[target.domid] for target in self._down.order]
+        # What ends while it waits for its turn is not to be started again.
+        uuids = {target.uuid for target in self._down.order if target.managed is not None}
+        self._host.domains.ending |= uuids
+        try:
+            async with trio.open_nursery() as nursery:
+                for target in self._down.order:
+                    await nursery.start(self._stop, target)
+        finally:
+            self._host.domains.ending -= uuids
+        return [self._rows[key_of(target)] for target in self._down.order]
 
     async def _stop(self, target: Known, *, task_status: trio.TaskStatus[None]) -> None:
-        dependents = self._down.dependents[target.domid]
+        dependents = self._down.dependents[key_of(target)]
         if dependents:
             names = ", ".join(each.name for each in dependents)
             self._tell("waiting", target.name, domid=target.domid, reason=f"for {names} to be down")
@@ -92,12 +99,12 @@ class Stopping:
             row = await self._end(target)
         except XendError as error:
             row = failed(target.name, error)
-        self._rows[target.domid] = row.tell(self._tell)
-        self._gone[target.domid].set()
+        self._rows[key_of(target)] = row.tell(self._tell)
+        self._gone[key_of(target)].set()
 
     async def _all_gone(self, target: Known) -> None:
-        for each in self._down.dependents[target.domid]:
-            await self._gone[each.domid].wait()
+        for each in self._down.dependents[key_of(target)]:
+            await self._gone[key_of(each)].wait()
 
     async def _end(self, target: Known) -> Row:
         """Have it ended, by an operation of ours or of another's that is at it already."""
@@ -116,9 +123,11 @@ class Stopping:
     async def _begin(self, target: Known) -> Operation | None:
         """The operation that ends it, or one that was there first; None: it is gone."""
         info = await self._info(target)
-        if info is None:
+        domain = self._host.domains.by_uuid(target.uuid)
+        if info is None and domain is None:
             return None
-        facts = await destroy_facts(self._host, info.domid, info.uuid, target.name)
+        domid = info.domid if info is not None else domain.domid if domain is not None else None
+        facts = await destroy_facts(self._host, domid, target.uuid, target.name)
         holder = self._operations.holder(target.locks)
         if holder is not None:
             return holder
@@ -126,17 +135,19 @@ class Stopping:
         turn = lambda: self._all_gone(target)  # noqa: E731
         return self._operations.start(stop_plan(self._host, facts, turn), target.locks)
 
-    def _how(self, target: Known, info: DomainInfo) -> dict[str, Any]:
+    def _how(self, target: Known, info: DomainInfo | None) -> dict[str, Any]:
         """What of its facts says whether it can be asked, and what it comes to else."""
         outcome, why = "down", None
-        if info.is_shutdown:
+        if info is None:
+            why = "it was between two lives"
+        elif info.is_shutdown:
             event = reason_name(info)
             outcome = "destroyed" if event == "crash" else "down"
             why = f"it had shut down already ({event})"
         elif info.is_paused:
             outcome, why = "destroyed", "it was paused, and could not hear"
         return {
-            "ask": why is None and not info.is_dying,
+            "ask": info is not None and why is None and not info.is_dying,
             "seconds": max(0.0, self._deadline - trio.current_time()),
             "last_resort": self._last_resort,
             "outcome": outcome,
@@ -144,12 +155,14 @@ class Stopping:
         }
 
     async def _info(self, target: Known) -> DomainInfo | None:
-        """The domain now; a restart that was under way may have given it another domid."""
-        domain = self._host.domains.by_uuid(target.info.uuid)
+        """The domain now, None: it does not live; a restart may have given it another domid."""
+        domain = self._host.domains.by_uuid(target.uuid)
         domid = target.domid if domain is None else domain.domid
+        if domid is None:
+            return None
         with explained("look at it", target.name):
             info = await self._host.hypervisor.domain(domid)
-        return info if info is not None and info.uuid == target.info.uuid else None
+        return info if info is not None and info.uuid == target.uuid else None
 
     async def _outcome(self, target: Known, operation: Operation) -> Row:
         try:
@@ -160,7 +173,9 @@ class Stopping:
 
     async def _failed(self, target: Known, operation: Operation, error: XendError) -> Row:
         """It may be gone all the same: a device that did not close does not keep it."""
-        if await self._info(target) is None:
+        if error.code == "cancelled":  # somebody destroys it
+            outcome = "destroyed"
+        elif await self._info(target) is None:
             outcome = operation.work.result.get("outcome", "destroyed")
         elif error.code == "no_answer" and self._last_resort == "leave":
             outcome = "left"

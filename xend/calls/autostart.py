@@ -17,7 +17,7 @@ from xend.autostart.wanted import Candidate, examine
 from xend.bus.kinds import FLAG, SECONDS, TEXT, TEXTS, choice
 from xend.bus.methods import OPERATION, Call, Method, optional
 from xend.calls.domains import DomainCalls
-from xend.calls.targets import DOM0, Target, Targets
+from xend.calls.targets import DOM0, Between, Target, Targets
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.registry import Operations
@@ -36,13 +36,14 @@ class HostActs:
 
     async def find(self, name: str) -> Target | None:
         try:
-            return await self.targets.find(name)
+            found = await self.targets.find_any(name)
+            return None if isinstance(found, Between) else found
         except XendError as error:
             if error.code != "no_such_domain":
                 raise
             return None
 
-    async def all(self) -> Sequence[Target]:
+    async def all(self) -> Sequence[Target | Between]:
         return [each for each in await self.targets.all() if each.domid != DOM0]
 
 

@@ -9,7 +9,7 @@ import attrs
 from xend.bus.kinds import DOMAIN, FLAG, SPEC, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
-from xend.calls.targets import Target, Targets
+from xend.calls.targets import Between, Target, Targets
 from xend.config.number import number_of
 from xend.config.vdev import vdev_number
 from xend.device import causes
@@ -76,16 +76,17 @@ class DeviceCalls:
         return [await self._listed(each) for each in found if kind in (None, each.kind)]
 
     async def explain(self, call: Call, domain: str | int, device: str) -> Result:
-        target = await self._targets.find(domain)
-        devices = await self._devices(target)
+        target = await self._targets.find_any(domain)
+        devices = [] if isinstance(target, Between) else await self._devices(target)
+        domid = target.last_domid if isinstance(target, Between) else target.domid
         there = _chosen(devices, device, await self._macs(devices))
         name = there.name if there is not None else device
-        story = self._host.stories.find(target.domid, name)
+        story = None if domid is None else self._host.stories.find(domid, name)
         if story is None:
             raise _no_such(target, device, devices)
         live = None if there is None else await self._listed(there)
         cause = causes.likely(story, live, self._host.settings.platform)
-        return {**story.as_map(), "domid": target.domid, "domain": target.name, "live": live, "cause": cause}
+        return {**story.as_map(), "domid": domid, "domain": target.name, "live": live, "cause": cause}
 
     async def attach(self, call: Call, domain: str | int, kind: str, spec: Spec, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
@@ -213,7 +214,7 @@ def _chosen(devices: list[Device], wanted: str, macs: Mapping[int, str]) -> Devi
     return None
 
 
-def _no_such(target: Target, wanted: str, devices: list[Device]) -> XendError:
+def _no_such(target: Target | Between, wanted: str, devices: list[Device]) -> XendError:
     there = ", ".join(device.name for device in devices) or "none"
     return XendError(
         "no_such_device",

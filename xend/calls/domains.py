@@ -8,24 +8,26 @@ import attrs
 
 from xend.bus.kinds import DOMAIN, FLAG, NUMBER, SECONDS, TEXT, TEXTS
 from xend.bus.methods import OPERATION, Call, Method, optional, required
+from xend.calls.domain_map import DomainMaps
+from xend.calls.lives import DESTROYING, Lives
 from xend.calls.operating import Operating
-from xend.calls.targets import Target, Targets
+from xend.calls.targets import Between, Target, Targets
+from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.listing import as_json
 from xend.config.name import name_complaint
 from xend.device.vif import random_mac
 from xend.domain import change
 from xend.domain.create import create_plan
-from xend.domain.destroy import destroy_facts, destroy_plan
 from xend.domain.source import Source
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import ASKING
+from xend.operation.running import Operation
 from xend.operation.steps import Plan
 
 Result = dict[str, Any]
 #: Kinds that end a domain; whoever makes one of the same name waits for them.
-ENDING = ("domain.destroy", "domain.reap", "domain.stop", "domain.dump")
+ENDING = (*DESTROYING, "domain.stop", "domain.dump")
 #: Domains a host has at most, names included that are being created (xen: 32,752).
 DOMAINS_MAX = 32_000
 
@@ -37,12 +39,19 @@ class DomainCalls:
     """
 
     def __init__(
-        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[int], Awaitable[None]]
+        self,
+        host: Host,
+        operating: Operating,
+        targets: Targets,
+        maps: DomainMaps,
+        acted_on: Callable[[int], Awaitable[None]],
     ) -> None:
         self._host = host
+        self._maps = maps
         self._acted_on = acted_on
         self._operating = operating
         self._targets = targets
+        self._lives = Lives(host, operating, targets, acted_on)
 
     def methods(self) -> list[Method]:
         """All of them."""
@@ -73,11 +82,11 @@ class DomainCalls:
         ]
 
     async def list_(self, call: Call, domain: str | int | None = None) -> list[Result]:
-        found = await self._targets.all() if domain is None else [await self._targets.find(domain)]
-        return [self._targets.as_map(target) for target in found]
+        found = await self._targets.all() if domain is None else [await self._targets.find_any(domain)]
+        return [self._maps.of(target) for target in found]
 
     async def config(self, call: Call, domain: str | int) -> Result:
-        target = await self._targets.find(domain)
+        target = await self._targets.find_any(domain)
         managed = target.own("show the configuration of")
         return as_json(managed.config, target.domid)
 
@@ -91,23 +100,25 @@ class DomainCalls:
         paused: bool = False,
         **how: Any,
     ) -> Result:
-        def made() -> tuple[Plan, str | None]:
-            source, uuid = self._source(text, name, directory, extra or [])
-            return create_plan(self._host, {"source": attrs.asdict(source), "paused": paused}), uuid
+        def made(source: Source) -> Plan:
+            return create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
 
         async def plan() -> tuple[Plan, list[str]]:
-            creation, uuid = made()
-            locks = [f"uuid {creation.facts['source']['uuid']}", f"name {creation.domain}"]
+            source, config = self._source(text, name, directory, extra or [])
+            if (replaced := await self._lives.replaced(config, source)) is not None:
+                source = await self._lives.make_room(replaced, config, source)
+            creation = made(source)
+            locks = [f"uuid {source.uuid}", f"name {creation.domain}"]
             await self._operating.wait_for_end(locks, ENDING)
             self._operating.check_free(locks)
-            await self._targets.check_unused(creation.domain, uuid)
+            await self._targets.check_unused(creation.domain, config.uuid)
             return creation, locks
 
         if how.get("dry_run"):
             # Only what the configuration says, whatever runs: start scripts ask so for domains that are up.
-            creation, _ = made()
-            config = Source(**creation.facts["source"]).config()
-            return {"steps": [step.name for step in creation.steps], "config": as_json(config, -1)["config"]}
+            source, _ = self._source(text, name, directory, extra or [])
+            steps = [step.name for step in made(source).steps]
+            return {"steps": steps, "config": as_json(source.config(), -1)["config"]}
         return await self._operating.operate(plan, **how)
 
     async def pause(self, call: Call, domain: str | int, **how: Any) -> Result:
@@ -121,13 +132,9 @@ class DomainCalls:
         )
 
     async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
-        async def plan() -> tuple[Plan, list[str]]:
-            target = (await self._targets.find(domain)).guest("destroy")
-            if not how.get("dry_run"):
-                await self._operating.wait_for_end(target.locks, ASKING, cancel=True)
-                self._operating.check_free(target.locks)
-            facts = await destroy_facts(self._host, target.domid, target.info.uuid, target.name)
-            return destroy_plan(self._host, facts), target.locks
+        async def plan() -> tuple[Plan, list[str]] | Operation:
+            target = (await self._targets.find_any(domain)).guest("destroy")
+            return await self._lives.last(target, "ended between two lives", how.get("dry_run", False))
 
         return await self._operating.operate(plan, **how)
 
@@ -139,7 +146,7 @@ class DomainCalls:
 
     async def rename(self, call: Call, domain: str | int, name: str, **how: Any) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
-            target = (await self._targets.find(domain)).guest("rename")
+            target = (await self._targets.find_any(domain)).guest("rename")
             target.own("rename")
             complaint = name_complaint(name)
             if complaint is not None:
@@ -182,23 +189,35 @@ class DomainCalls:
         timeout_s: float = change.ANSWER_SECONDS,
         **how: Any,
     ) -> Result:
-        def plan(target: Target) -> Plan:
-            if target.info.is_shutdown or target.info.is_dying:
-                raise XendError("wrong_state", f"{target.name} has shut down already", domain=target.name)
-            if target.info.is_paused:
-                raise XendError(
-                    "wrong_state",
-                    f"{target.name} is paused: it cannot hear a request to {word}",
-                    domain=target.name,
-                    hint=f"xl unpause {target.name}, or xl destroy {target.name}",
-                )
-            facts = {**_facts(target), "word": word, "wait": wait, "force": force, "timeout_s": timeout_s}
-            return change.shutdown_plan(self._host, facts, kind)
+        async def plan() -> tuple[Plan, list[str]] | Operation:
+            target = (await self._targets.find_any(domain)).guest("shut down")
+            if not self._lives.is_between(target):
+                assert isinstance(target, Target)
+                facts = {**_facts(target), "word": word, "wait": wait, "force": force, "timeout_s": timeout_s}
+                self._check_hears(target, word)
+                return change.shutdown_plan(self._host, facts, kind), target.locks
+            if word == "reboot":
+                return await self._lives.begin_next(target)
+            return await self._lives.last(
+                target, "asked to shut down between two lives", how.get("dry_run", False)
+            )
 
-        result = await self._on_guest(domain, "shut down", plan, **how)
-        if wait and how.get("wait_for") is None and not how.get("dry_run"):
+        result = await self._operating.operate(plan, **how)
+        if wait and how.get("wait_for") is None and result.get("domid") is not None:
             await self._acted_on(result["domid"])
         return result
+
+    def _check_hears(self, target: Target, word: str) -> None:
+        """See that a guest can be asked."""
+        if target.info.is_shutdown or target.info.is_dying:
+            raise XendError("wrong_state", f"{target.name} has shut down already", domain=target.name)
+        if target.info.is_paused:
+            raise XendError(
+                "wrong_state",
+                f"{target.name} is paused: it cannot hear a request to {word}",
+                domain=target.name,
+                hint=f"xl unpause {target.name}, or xl destroy {target.name}",
+            )
 
     async def _on_guest(
         self, domain: str | int, doing: str, make: Callable[[Target], Plan], **how: Any
@@ -211,8 +230,8 @@ class DomainCalls:
 
     def _source(
         self, text: str, name: str | None, directory: str | None, extra: list[str]
-    ) -> tuple[Source, str | None]:
-        """What a domain is made of, and the UUID that was asked for."""
+    ) -> tuple[Source, DomainConfig]:
+        """What a domain is made of, and its configuration as far as that was given."""
         file = name or "configuration"
         config = parse(text, source=file, name=name, extra=extra, directory=directory)
         chance = self._host.random
@@ -225,8 +244,8 @@ class DomainCalls:
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
             macs=[vif.mac or random_mac(chance) for vif in config.vifs],
         )
-        return source, config.uuid
+        return source, config
 
 
-def _facts(target: Target) -> dict[str, Any]:
-    return {"domid": target.domid, "name": target.name, "uuid": target.info.uuid}
+def _facts(target: Target | Between) -> dict[str, Any]:
+    return {"domid": target.domid, "name": target.name, "uuid": target.uuid}

@@ -10,8 +10,8 @@ from xend.operation.registry import Operations
 from xend.operation.running import Operation
 from xend.operation.steps import Plan
 
-#: Makes the plan of a call, and names the locks it needs.
-Planning = Callable[[], Awaitable[tuple[Plan, list[str]]]]
+#: Makes the plan of a call, and names the locks it needs; or finds an operation that does the same already.
+Planning = Callable[[], Awaitable[tuple[Plan, list[str]] | Operation]]
 
 
 class Operating:
@@ -29,12 +29,32 @@ class Operating:
         """
         self._operations.check_free(locks)
 
-    async def wait_for_end(self, locks: list[str], kinds: Container[str], *, cancel: bool = False) -> None:
-        """Wait for operations of these kinds that hold one of these locks; cancel: they are cancelled."""
+    async def wait_for_end(self, locks: list[str], kinds: Container[str]) -> None:
+        """Wait for operations of these kinds that hold one of these locks."""
         while (holder := self._operations.holder(locks)) is not None and holder.plan.kind in kinds:
-            if cancel:
+            await holder.ended.wait()
+
+    async def take_from_others(self, locks: list[str], kinds: Container[str]) -> Operation | None:
+        """Cancel what holds one of these locks, and wait until nothing does.
+
+        Operations of these kinds are not cancelled; returns one that has done its work as the last.
+        """
+        last = None
+        while (holder := self._operations.holder(locks)) is not None:
+            if holder.plan.kind not in kinds:
                 holder.cancel()
             await holder.ended.wait()
+            last = holder if holder.plan.kind in kinds and holder.error is None else None
+        return last
+
+    def holder(self, locks: list[str]) -> Operation | None:
+        """The operation that holds one of these locks."""
+        return self._operations.holder(locks)
+
+    def is_held(self, locks: list[str], kinds: Container[str] | None = None) -> bool:
+        """Whether an operation (of these kinds) holds one of these locks."""
+        holder = self.holder(locks)
+        return holder is not None and (kinds is None or holder.plan.kind in kinds)
 
     async def operate(
         self,
@@ -50,11 +70,17 @@ class Operating:
         """
         operation = self._operations.with_key(key)
         if operation is None:
-            made, locks = await plan()
+            planned = await plan()
+            if isinstance(planned, Operation):
+                return await self._answer(planned, wait_for)
+            made, locks = planned
             if dry_run:
                 return {"steps": [step.name for step in made.steps]}
             # Somebody may have come with the same key while the plan was made.
             operation = self._operations.with_key(key) or self._operations.start(made, locks, key)
+        return await self._answer(operation, wait_for)
+
+    async def _answer(self, operation: Operation, wait_for: str | None) -> dict[str, Any]:
         if wait_for == "accepted":
             return operation.result()
         return await ended(operation)

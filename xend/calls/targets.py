@@ -1,11 +1,11 @@
 """Which domain a call means, and what is known of it."""
 
-from typing import Any
+import time
 
 import attrs
 
-from xend.domain.change import reason_name
 from xend.domain.registry import Domain
+from xend.domain.restart import BETWEEN
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
@@ -18,7 +18,7 @@ DOM0 = 0
 
 @attrs.frozen
 class Target:
-    """A domain of the host.
+    """A domain of the host that lives.
 
     Attributes:
         managed: what this xend knows of it; None: it was made by others.
@@ -31,6 +31,10 @@ class Target:
     @property
     def domid(self) -> int:
         return self.info.domid
+
+    @property
+    def uuid(self) -> str:
+        return self.info.uuid
 
     @property
     def locks(self) -> list[str]:
@@ -61,6 +65,53 @@ class Target:
         return self
 
 
+@attrs.frozen
+class Between:
+    """A domain between two lives: it has ended, and waits to be started again."""
+
+    managed: Domain
+    info: None = None
+    domid: None = None
+
+    @property
+    def name(self) -> str:
+        return self.managed.name
+
+    @property
+    def uuid(self) -> str:
+        return self.managed.uuid
+
+    @property
+    def locks(self) -> list[str]:
+        return self.managed.locks
+
+    @property
+    def last_domid(self) -> int | None:
+        """The domid of its last life, or of the last try to begin one."""
+        waiting = self.managed.waiting
+        return self.managed.domid if waiting is None else waiting.domid
+
+    def own(self, doing: str) -> Domain:
+        """As of one that lives."""
+        return self.managed
+
+    def guest(self, doing: str) -> "Between":
+        """As of one that lives."""
+        return self
+
+    def said(self, now: float) -> str:
+        """What it waits for, for people; now: seconds since 1970."""
+        waiting = self.managed.waiting
+        if waiting is None:
+            return "is being started again"
+        how = f"{waiting.reason}, failed {_times(self.managed.restarts)}"
+        left_s = waiting.left_s(now)
+        if not left_s:
+            return f"is being started again ({how})"
+        at = time.strftime("%H:%M:%S", time.localtime(now + left_s))
+        return f"waits for its next life ({how}): it is started again at {at}, in {left_s:.0f} s"
+
+
 class Targets:
     """Finds domains."""
 
@@ -69,7 +120,23 @@ class Targets:
         self._operations = operations
 
     async def find(self, domain: str | int) -> Target:
-        """By name, domid, digits that are no name, or UUID.
+        """One that lives, by name, domid, digits that are no name, or UUID.
+
+        Raises:
+            XendError: no_such_domain; wrong_state: it is between two lives.
+        """
+        target = await self.find_any(domain)
+        if isinstance(target, Between):
+            raise XendError(
+                "wrong_state",
+                f"{target.name} {target.said(self._host.wall_clock())}",
+                domain=target.name,
+                hint=f"xl reboot {target.name} starts it now, xl destroy {target.name} ends it",
+            )
+        return target
+
+    async def find_any(self, domain: str | int) -> Target | Between:
+        """The same, of those between two lives too.
 
         Raises:
             XendError: no_such_domain.
@@ -88,68 +155,55 @@ class Targets:
             XendError: name_in_use, uuid_in_use.
         """
         target = await self._managed(name) or await self._named_by_others(name)
+        if isinstance(target, Between):
+            raise XendError(
+                "name_in_use",
+                f"domain {name} exists already: it {target.said(self._host.wall_clock())}",
+                domain=name,
+                hint=f"xl destroy {name} ends it; xl create of the file it was made of replaces it",
+            )
         if target is not None and target.name == name:
             raise XendError(
                 "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
             )
         for other in [] if uuid is None else await self.all():
-            if other.info.uuid == uuid:
+            if other.uuid == uuid:
                 raise XendError(
                     "uuid_in_use", f"domain {other.name} has the UUID {uuid} already", domain=name
                 )
 
-    async def all(self) -> list[Target]:
-        """All domains of the host, by domid."""
-        return [await self._target(info) for info in (await self._infos()).values()]
+    async def all(self) -> list[Target | Between]:
+        """All domains of the host: those that live, by domid, then those between two lives, by name."""
+        found: list[Target | Between] = []
+        for info in (await self._infos()).values():
+            known = self._host.domains.by_uuid(info.uuid)
+            if known is None or known.domid == info.domid:  # otherwise what is left of an earlier life
+                found.append(await self._target(info))
+        shown = {each.uuid for each in found if each.managed is not None}
+        for domain in self._host.domains.all():
+            if domain.uuid not in shown and (missed := await self._managed(domain.uuid)) is not None:
+                found.append(missed)
+        return sorted(found, key=lambda each: (each.domid is None, each.domid or 0, each.name))
 
-    def as_map(self, target: Target) -> dict[str, Any]:
-        """The domain map of docs/bus.md."""
-        info, domain = target.info, target.managed
-        operation = self._operations.on_domain(f"uuid {info.uuid}")
-        start = None if domain is None else domain.start_time
-        return {
-            "domid": info.domid,
-            "name": target.name,
-            "uuid": info.uuid,
-            "type": "pv" if domain is None else domain.config.type,
-            "memory_kib": info.memory_kib,
-            "outstanding_kib": info.outstanding_kib,
-            "max_memory_kib": info.max_memory_kib,
-            "vcpus": info.vcpus,
-            "max_vcpus": info.max_vcpus,
-            "cpu_time_ns": info.cpu_time_ns,
-            "running": info.is_running,
-            "blocked": info.is_blocked,
-            "paused": info.is_paused,
-            "shutdown": info.is_shutdown,
-            "dying": info.is_dying,
-            "shutdown_reason": info.shutdown_reason,
-            "start_time": start,
-            "uptime_s": None if start is None else max(0.0, self._host.wall_clock() - start),
-            "state": _state(info, None if operation is None else operation.plan.kind, domain),
-            "operation": None if operation is None else operation.id,
-            "devices": [] if domain is None else self._devices(domain),
-        }
-
-    def _devices(self, domain: Domain) -> list[dict[str, Any]]:
-        return [
-            {
-                "kind": device.kind,
-                "devid": device.devid,
-                "name": device.name,
-                "state": int(self._host.backends.state(device)),
-            }
-            for device in self._host.backends.of_domain(domain.domid)
-        ]
-
-    async def _managed(self, domain: str | int) -> Target | None:
+    async def _managed(self, domain: str | int) -> Target | Between | None:
+        """One that this xend knows."""
         if isinstance(domain, int):
             return None
-        known = self._host.domains.by_name(domain) or self._host.domains.by_uuid(domain)
-        info = None if known is None else await self._info(known.domid)
-        if known is None or info is None or info.uuid != known.uuid:
-            return None
-        return Target(info, known.name, known)
+        domains = self._host.domains
+        while (known := domains.by_name(domain) or domains.by_uuid(domain)) is not None:
+            if known.domid is None:
+                return Between(known)
+            info = await self._info(known.domid)
+            if info is not None and info.uuid == known.uuid:
+                return Target(info, known.name, known)
+            if domains.by_uuid(known.uuid) is known:
+                return Between(known) if self._is_restarted(known) else None
+        return None
+
+    def _is_restarted(self, domain: Domain) -> bool:
+        """Whether one whose life is over is on the way to its next, or was until it was told to end."""
+        holder = self._operations.on_domain(f"uuid {domain.uuid}")
+        return domain.final is not None or (holder is not None and holder.plan.kind in BETWEEN)
 
     async def _numbered(self, domain: str | int) -> Target | None:
         if isinstance(domain, str) and not (domain.isascii() and domain.isdigit() and len(domain) < 6):
@@ -202,17 +256,5 @@ class Targets:
         return name.decode("utf-8", "replace")
 
 
-def _state(info: DomainInfo, kind: str | None, domain: Domain | None) -> str:
-    if kind == "domain.create":
-        return "creating"
-    if kind in ("domain.destroy", "domain.reap", "domain.dump"):
-        return "destroying"
-    if kind in ("domain.restart", "domain.soft_reset"):
-        return "restarting"
-    if info.is_dying:
-        return "dying"
-    if info.is_shutdown:
-        return "crashed" if reason_name(info) == "crash" else "shutdown"
-    if domain is not None and domain.awaited:
-        return "shutting-down"
-    return "paused" if info.is_paused else "running"
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")

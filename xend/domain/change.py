@@ -45,17 +45,20 @@ def unpause_plan(host: Host, facts: dict[str, Any]) -> Plan:
 
 
 def rename_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {domid, name, uuid, new}."""
+    """For {domid, name, uuid, new}; domid None: it is between two lives."""
 
     def to(name: str) -> Callable[[Work], Awaitable[None]]:
         async def rename(work: Work) -> None:
-            with explained("rename it", facts["name"]):
-                await nodes.rename(host.store, facts["domid"], facts["uuid"], name)
+            domid = facts["domid"]
+            if domid is not None:
+                with explained("rename it", facts["name"]):
+                    await nodes.rename(host.store, domid, facts["uuid"], name)
             domain = host.domains.by_uuid(facts["uuid"])
             if domain is not None:
                 host.domains.rename(domain, name)
-                host.consoles.rename(domain.domid, name)
-                host.publish("domain", "renamed", domid=domain.domid, name=name)
+                if domid is not None:
+                    host.consoles.rename(domid, name)
+                host.publish("domain", "renamed", domid=domid, name=name)
 
         return rename
 
@@ -188,7 +191,7 @@ class ShutdownRequest:
     def _note(self, word: str | None) -> None:
         domain = self.host.domains.by_uuid(self.facts["uuid"])
         if domain is not None:
-            domain.awaited = word
+            domain.awaited, domain.awaited_since = word, self.host.wall_clock()
             self.host.domains.save(domain)
 
 

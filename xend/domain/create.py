@@ -139,8 +139,12 @@ class Creation:
         """Whatever domain has this UUID: after a crash its domid may not be known."""
         with self._explained("destroy the domain"):
             await destroy_domain(self.host, self.source.uuid)
-        self.host.domains.forget(self.source.uuid)
+        self.forget(work)
         work.facts["domid"] = None
+
+    def forget(self, work: Work) -> None:
+        """It was not to be."""
+        self.host.domains.forget(self.source.uuid)
 
     async def populate(self, work: Work) -> None:
         with self._explained("give it memory"):

@@ -25,10 +25,12 @@ LOOK_SECONDS = 1.0
 KEYS = ("backend", "script", "dev", "gatewaydev", "params")
 
 
-async def destroy_facts(host: Host, domid: int, uuid: str, name: str) -> dict[str, Any]:
-    """What a destruction has to know, some of it read from the store."""
-    with explained("look for its devices", name):
-        devices = await devices_in_store(host.store, domid)
+async def destroy_facts(host: Host, domid: int | None, uuid: str, name: str) -> dict[str, Any]:
+    """What a destruction has to know, some of it read from the store; domid None: it is between two lives."""
+    devices: list[Device] = []
+    if domid is not None:
+        with explained("look for its devices", name):
+            devices = await devices_in_store(host.store, domid)
     return {
         "domid": domid,
         "uuid": uuid,
@@ -49,26 +51,37 @@ class Destruction:
 
     def __init__(self, host: Host, facts: dict[str, Any]) -> None:
         self.host = host
-        self.domid: int = facts["domid"]
+        self._domid: int | None = facts["domid"]
         self.uuid: str = facts["uuid"]
         self.name: str = facts["name"]
         self.devices = [Device(**device) for device in facts["devices"]]
 
+    @property
+    def domid(self) -> int:
+        """Of what the steps end."""
+        assert self._domid is not None
+        return self._domid
+
     def steps(self) -> list[Step]:
         """In their order: what is the guest's first, the domain itself after its devices and nodes.
 
-        A domain that dies with nodes of its own has xenstored look for these in all of the store.
+        A domain that dies with nodes of its own has xenstored look for these in all of the store.  Of one
+        between two lives there is nothing to end.
         """
-        steps = [Step("pause it", self.pause, on_failure="go on")]
-        for device in self.devices:
-            steps += plug_of(self.host, device).detach()
+        if self._domid is None:
+            return []
         return [
-            *steps,
+            Step("pause it", self.pause, on_failure="go on"),
+            *self.detaching(),
             Step("end its console", self.end_console),
             Step("remove its nodes", self.remove_nodes),
             Step("destroy it", self.destroy),
             Step("wait until it is gone", self.await_end, on_failure="go on"),
         ]
+
+    def detaching(self) -> list[Step]:
+        """Those that take its devices out."""
+        return [step for device in self.devices for step in plug_of(self.host, device).detach()]
 
     async def pause(self, work: Work) -> None:
         with suppress(HypervisorError):  # it is gone already
@@ -99,11 +112,12 @@ class Destruction:
 
     async def forget(self, work: Work) -> None:
         domain = self.host.domains.by_uuid(self.uuid)
-        if domain is not None and domain.domid == self.domid:
+        if domain is not None and domain.domid == self._domid:
             self.host.domains.forget(self.uuid)
-        what = "reaped" if work.facts.get("reason") else "destroyed"
+        reaped, why = work.facts.get("reason"), work.facts.get("why")
+        what = "reaped" if reaped else "destroyed"
         self.host.publish(
-            "domain", what, domid=self.domid, name=self.name, uuid=self.uuid, reason=work.facts.get("reason")
+            "domain", what, domid=self._domid, name=self.name, uuid=self.uuid, reason=reaped or why
         )
 
     async def _is_there(self) -> bool:

@@ -7,6 +7,8 @@ that is worked on is left alone, and looked at when the operation has ended.
 import math
 import traceback
 import uuid as uuids
+from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import attrs
@@ -16,15 +18,20 @@ from xenclient.store.errors import ClientError
 from xend.domain import nodes
 from xend.domain.change import reason_name
 from xend.domain.destroy import destroy_facts, destroy_plan
+from xend.domain.next_lives import NextLives
 from xend.domain.registry import Domain
 from xend.domain.restart import (
-    brake,
+    BETWEEN,
+    RESTART,
+    action_of,
     dump_path,
     dump_plan,
-    free_name,
+    is_to_live_at_once,
     restart_plan,
+    restarts_in_a_row,
     soft_reset_plan,
 )
+from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
@@ -56,6 +63,9 @@ class Keeper:
         self._has_looked = trio.Event()
         #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
         self._failures: dict[str, tuple[int, float]] = {}
+        self._next_lives = NextLives(host, operations)
+        #: Facts of restarts that failed before the old life had ended, by the old one's UUID.
+        self._cut_off: dict[str, dict[str, Any]] = {}
 
     def look_soon(self) -> None:
         """Some domain may have ended."""
@@ -66,6 +76,12 @@ class Keeper:
         """What it worked on was left alone meanwhile."""
         self._freed |= dict.fromkeys(operation.locks)
         self._due.set()
+        if operation.error is None:
+            for lock in operation.locks:
+                self._cut_off.pop(lock.removeprefix("uuid "), None)
+        elif operation.plan.kind in BETWEEN:
+            for domain in self._with_locks(operation.locks):
+                self._restart_failed(domain, operation, operation.error)
 
     async def acted_on(self, domid: int) -> None:
         """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept."""
@@ -84,11 +100,12 @@ class Keeper:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             while True:
-                with trio.move_on_at(self._next_look()):
+                with trio.move_on_at(min(self._next_look(), self._next_lives.due())):
                     await self._due.wait()
                 self._due = trio.Event()
                 try:
                     await self._look_at_freed()
+                    await self._look_at_waiting()
                     if trio.current_time() >= self._next_look():
                         await self.look()
                 except (HypervisorError, XendError) as error:
@@ -117,6 +134,17 @@ class Keeper:
             wait_s = min(RETRY_MAX_SECONDS, 2.0**failures)
             self._failures[domain.uuid] = (failures + 1, trio.current_time() + wait_s)
 
+    def _restart_failed(self, domain: Domain, operation: Operation, error: XendError) -> None:
+        """What failed is tried again; what was cancelled is not."""
+        if operation.state == "cancelled":
+            self._host.domains.end(domain, "its restart was cancelled")
+        elif domain.waiting is None:
+            facts = operation.plan.facts
+            if operation.plan.kind == RESTART and domain.domid == facts["old"]["domid"]:
+                self._cut_off[domain.uuid] = facts
+        elif operation.plan.kind != RESTART or is_to_live_at_once(operation.plan.facts):
+            self._next_lives.failed(domain, domain.waiting, error)
+
     def _must_wait(self, domain: Domain) -> bool:
         _, at = self._failures.get(domain.uuid, (0, 0.0))
         return trio.current_time() < at
@@ -139,21 +167,42 @@ class Keeper:
         infos = {info.domid: info for info in await self._host.hypervisor.domains()}
         self._host.ends.looked(infos.values())
         for domain in self._host.domains:
-            await self._look_at(domain, infos.get(domain.domid))
+            await self._look_at(domain, None if domain.domid is None else infos.get(domain.domid))
 
     async def _look_at_freed(self) -> None:
         freed, self._freed = self._freed, {}
-        found = (self._host.domains.with_lock(lock) for lock in freed)
-        for domain in {each.uuid: each for each in found if each is not None}.values():
+        for domain in self._with_locks(freed):
             await self._look_at(domain, None)
+
+    def _with_locks(self, locks: Iterable[str]) -> list[Domain]:
+        """The domains that operations with these locks are on."""
+        found = (self._host.domains.with_lock(lock) for lock in locks)
+        return list({each.uuid: each for each in found if each is not None}.values())
+
+    async def _look_at_waiting(self) -> None:
+        """Begin the next life of those whose time has come, and end those that are to have none."""
+        self._next_lives.begin()
+        for domain, _ in self._host.domains.waiting():
+            if domain.final is None or self._must_wait(domain) or self._is_others(domain):
+                continue
+            try:
+                await self._end(domain)
+            except XendError as error:  # somebody else's operation was faster, for instance
+                self._host.log(f"{domain.name} cannot be ended now: {error}")
+
+    async def _end(self, domain: Domain) -> None:
+        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
+        facts["why"] = domain.final
+        self._start(domain, destroy_plan(self._host, facts))
 
     async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
         """Act on what has become of it; info: what was heard of it, None: nothing."""
-        if _is_well(domain, info) or self._must_wait(domain) or self._is_others(domain):
+        domid = domain.domid
+        if domid is None or _is_well(domain, info) or self._must_wait(domain) or self._is_others(domain):
             return
         try:
             # What was heard may be old: a domain that was made since is not in it, one that was ended is.
-            fresh = await self._host.hypervisor.domain(domain.domid)
+            fresh = await self._host.hypervisor.domain(domid)
             if not self._is_others(domain):
                 await self._look_after(domain, fresh)
         except XendError as error:  # somebody else's operation was faster, for instance
@@ -184,6 +233,12 @@ class Keeper:
         )
 
     async def _reap(self, domain: Domain) -> None:
+        if domain.final is not None:
+            await self._end(domain)
+            return
+        if (cut_off := self._cut_off.get(domain.uuid)) is not None:
+            self._start(domain, restart_plan(self._host, cut_off))
+            return
         reason = "destroyed by others than xend, or killed by the hypervisor"
         self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
         facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
@@ -192,7 +247,7 @@ class Keeper:
 
     async def _ended(self, domain: Domain, info: DomainInfo) -> None:
         event = reason_name(info)
-        action = domain.config.actions.get(event, "preserve" if event == "suspend" else "destroy")
+        action = action_of(self._host, domain, event)
         what = "crashed" if event == "crash" else "shutdown"
         if domain.uuid not in self._failures:
             self._host.log(f"{domain.name} (domain {domain.domid}) has shut down: {event}; {action}")
@@ -200,6 +255,7 @@ class Keeper:
                 "domain", what, domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=event
             )
         facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
+        facts["why"] = domain.final
         match action:
             case "preserve":
                 domain.seen_shutdown = True
@@ -212,23 +268,36 @@ class Keeper:
             case "soft-reset":
                 self._soft_reset(domain, facts)
             case _:
-                self._restart(domain, facts, action)
+                self._restart(domain, facts, event, action)
 
-    def _restart(self, domain: Domain, old: dict[str, Any], action: str) -> None:
+    def _restart(self, domain: Domain, old: dict[str, Any], event: str, action: str) -> None:
         host = self._host
-        restarts, wait_s = brake(domain, host.wall_clock())
-        keep_old = free_name(host, domain.name) if action == "rename-restart" else None
+        restarts = restarts_in_a_row(domain, host.wall_clock())
+        wait_s = wait_seconds(restarts)
+        waiting = Waiting(
+            reason=event, next_try=host.wall_clock() + wait_s, wait_s=wait_s, domid=domain.domid
+        )
+        keep_old = self._free_name(domain.name) if action == "rename-restart" else None
         new_uuid = str(uuids.UUID(int=host.random.getrandbits(128), version=4)) if keep_old else None
         facts = {
             "source": attrs.asdict(attrs.evolve(domain.source, uuid=new_uuid or domain.uuid)),
             "old": old,
             "restarts": restarts,
-            "wait_s": wait_s,
+            "waiting": waiting.as_fields(),
             "dump": dump_path(host, domain.name) if action == "coredump-restart" else None,
             "keep_old": keep_old,
         }
+        locks = [f"uuid {new_uuid}", f"name {keep_old}"] if keep_old else []
         host.publish("domain", "restarting", domid=domain.domid, name=domain.name, uuid=domain.uuid)
-        self._start(domain, restart_plan(host, facts), [f"uuid {new_uuid}"] if new_uuid else None)
+        self._start(domain, restart_plan(host, facts), locks)
+
+    def _free_name(self, name: str) -> str:
+        """NAME-1, or the first such that nobody has or is about to give."""
+        return next(
+            each
+            for each in (f"{name}-{number}" for number in count(1))
+            if self._host.domains.by_name(each) is None and self._operations.holder([f"name {each}"]) is None
+        )
 
     def _soft_reset(self, domain: Domain, old: dict[str, Any]) -> None:
         facts = {"source": attrs.asdict(domain.source), "old": old}

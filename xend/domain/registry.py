@@ -14,27 +14,35 @@ from sortedcontainers import SortedDict
 
 from xend.config import DiskConfig, DomainConfig
 from xend.domain.source import Source
+from xend.domain.waiting import Waiting
 from xend.errors import XendError
 from xend.files import replace
 
 
 @attrs.define(kw_only=True, eq=False)
 class Domain:
-    """A domain.
+    """A domain, in one of its lives or between two.
 
     Attributes:
+        domid: of its life; None: it waits for the next one.
+        waiting: what is known of that wait; None: it does not wait.
+        final: why no life follows this one, for people; None: its configuration says whether one does.
         start_time: when it was unpaused first, seconds since 1970; None: not yet.
         restarts: how often it was restarted in a row without having run for a while.
         awaited: what a shutdown was asked for ("poweroff", "reboot"), None: nothing.
+        awaited_since: when, seconds since 1970.
         seen_shutdown: its end was acted on, and it is kept.
     """
 
     source: Source
     config: DomainConfig
-    domid: int
+    domid: int | None
+    waiting: Waiting | None = None
+    final: str | None = None
     start_time: float | None = None
     restarts: int = 0
     awaited: str | None = None
+    awaited_since: float = 0.0
     seen_shutdown: bool = False
     console: tuple[int, int] | None = None  # gfn, port
 
@@ -53,7 +61,12 @@ class Domain:
 
 
 class Domains:
-    """All of them, in the order of their domids."""
+    """All of them; those that live in the order of their domids.
+
+    Attributes:
+        ending: UUIDs of domains that are being taken down: no life follows, though it may in the end be left
+            to them.
+    """
 
     def __init__(self, directory: Path, log: Callable[[str], object]) -> None:
         self._directory = directory
@@ -63,15 +76,25 @@ class Domains:
         self._by_uuid: dict[str, Domain] = {}
         #: Domains by the files and devices that are their disks.
         self._by_target: dict[str, list[Domain]] = {}
+        #: Those between two lives, by UUID.
+        self._waiting: dict[str, Domain] = {}
+        self.ending: set[str] = set()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def __iter__(self) -> Iterator[Domain]:
+        """Those that live."""
         return iter(list(self._by_domid.values()))
 
-    def __len__(self) -> int:
-        return len(self._by_domid)
+    def all(self) -> list[Domain]:
+        """Those that live, and those between two lives."""
+        return [*self._by_domid.values(), *self._waiting.values()]
+
+    def waiting(self) -> list[tuple[Domain, Waiting]]:
+        """Those between two lives."""
+        return [(each, each.waiting) for each in self._waiting.values() if each.waiting is not None]
 
     def get(self, domid: int) -> Domain | None:
+        """The one that has this domid in its present life."""
         return self._by_domid.get(domid)
 
     def by_name(self, name: str) -> Domain | None:
@@ -88,17 +111,39 @@ class Domains:
     def enter(self, domain: Domain) -> None:
         """Know a domain from now on, in the place of one with its UUID; one that had its domid is gone."""
         self.forget(domain.uuid, keep_file=True)
-        before = self._by_domid.get(domain.domid)
+        before = None if domain.domid is None else self._by_domid.get(domain.domid)
         if before is not None:
             self.forget(before.uuid)
         self._index(domain)
         self.save(domain)
 
+    def put_to_wait(self, source: Source, waiting: Waiting, restarts: int, final: str | None = None) -> None:
+        """Know a domain as one between two lives from now on."""
+        config = source.config()
+        self.enter(
+            Domain(source=source, config=config, domid=None, waiting=waiting, restarts=restarts, final=final)
+        )
+
+    def end(self, domain: Domain, why: str) -> None:
+        """No life is to follow the present one; why: for people."""
+        if domain.final is None:
+            domain.final = why
+            try:
+                self.save(domain)
+            except XendError as error:  # what is to end ends, though another xend may not know of it
+                self._log(f"{domain.name}: {error}")
+
+    def is_last_life(self, domain: Domain) -> bool:
+        """Whether no life is to follow, whatever its configuration says."""
+        return domain.final is not None or domain.uuid in self.ending
+
     def forget(self, uuid: str, keep_file: bool = False) -> None:
         """Know it no longer; nothing happens if it is not known."""
         domain = self._by_uuid.pop(uuid, None)
         if domain is not None:
-            self._by_domid.pop(domain.domid, None)
+            self._waiting.pop(uuid, None)
+            if domain.domid is not None:
+                self._by_domid.pop(domain.domid, None)
             if self._by_name.get(domain.name) is domain:
                 del self._by_name[domain.name]
             self._unindex_disks(domain)
@@ -145,9 +190,12 @@ class Domains:
         fields = {
             "source": attrs.asdict(domain.source),
             "domid": domain.domid,
+            "waiting": None if domain.waiting is None else domain.waiting.as_fields(),
+            "final": domain.final,
             "start_time": domain.start_time,
             "restarts": domain.restarts,
             "awaited": domain.awaited,
+            "awaited_since": domain.awaited_since,
             "seen_shutdown": domain.seen_shutdown,
             "console": domain.console,
         }
@@ -171,7 +219,10 @@ class Domains:
             self._index(domain)
 
     def _index(self, domain: Domain) -> None:
-        self._by_domid[domain.domid] = domain
+        if domain.domid is None:
+            self._waiting[domain.uuid] = domain
+        else:
+            self._by_domid[domain.domid] = domain
         self._by_name[domain.name] = domain
         self._by_uuid[domain.uuid] = domain
         self._index_disks(domain)
@@ -190,10 +241,14 @@ class Domains:
     def _read(self, fields: dict[str, Any]) -> Domain:
         source = Source(**fields.pop("source"))
         console = fields.pop("console")
+        waiting = fields.pop("waiting", None)
+        if (waiting is None) != (fields["domid"] is not None):
+            raise ValueError("it says neither which domid it has nor that it waits for one")
         return Domain(
             source=source,
             config=source.config(),
             console=None if console is None else tuple(console),
+            waiting=None if waiting is None else Waiting(**waiting),
             **fields,
         )
 

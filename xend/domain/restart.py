@@ -1,49 +1,108 @@
 """What a domain's end asks for: on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset.
 
-One operation from the old domain's end to the new one's start, so that nobody comes between.
+A restart is one operation from the old life's end to the new one's start, so that nobody comes between.  One
+that has to wait is two: the first leaves a domain that waits, as the registry has it, the second begins its
+next life.  Between them no operation holds it, so that whoever names it can act on it.
 """
 
 import os
 import re
 from typing import Any
 
-import trio
+import attrs
 
 from xend.domain import nodes
+from xend.domain.attach import remember
+from xend.domain.change import SHUTDOWN_SECONDS, reason_name
 from xend.domain.create import Creation, start
 from xend.domain.destroy import Destruction
 from xend.domain.registry import Domain
 from xend.domain.source import Source
+from xend.domain.waiting import BRAKE_SECONDS, Waiting
+from xend.errors import XendError
 from xend.host import Host
+from xend.hypervisor import DomainInfo
 from xend.operation.steps import Plan, Step, Work
 from xend.refusals import explained
 
-#: A domain that ran for less than this, in seconds, and restarts, is made to wait before it does.
-BRAKE_SECONDS = 60.0
-#: The first wait; each further one in a row is twice as long, up to BRAKE_SECONDS.
-FIRST_WAIT_SECONDS = 1.0
+RESTART, NEXT_LIFE = "domain.restart", "domain.next_life"
+#: Kinds that work on a domain between two lives.
+BETWEEN = (RESTART, NEXT_LIFE)
+#: What is done instead of a restart with a domain whose last life it was.
+WITHOUT_RESTART = {
+    "restart": "destroy",
+    "rename-restart": "preserve",
+    "coredump-restart": "coredump-destroy",
+}
 
 
-def brake(domain: Domain, now: float) -> tuple[int, float]:
-    """How often in a row it was restarted, this time included, and how long it has to wait in seconds.
+def action_of(host: Host, domain: Domain, event: str) -> str:
+    """What is done with a domain that has shut down, by the reason's name."""
+    action = domain.config.actions.get(event, "preserve" if event == "suspend" else "destroy")
+    is_last = host.domains.is_last_life(domain) or _is_to_be_off(domain, host.wall_clock())
+    return WITHOUT_RESTART.get(action, action) if is_last else action
 
-    The first restart does not wait.
+
+def _is_to_be_off(domain: Domain, now: float) -> bool:
+    """Whether it was asked to power off a while ago.
+
+    Who had it do that does not get it back because it rebooted, or crashed, at that moment.
     """
+    if domain.awaited != "poweroff" or domain.config.actions.get("poweroff") in WITHOUT_RESTART:
+        return False
+    return 0 <= now - domain.awaited_since < SHUTDOWN_SECONDS
+
+
+def is_about_to_restart(host: Host, domain: Domain, info: DomainInfo) -> bool:
+    """Whether it has ended, and its next life is going to follow, though nothing was done for that yet."""
+    return (
+        info.is_shutdown
+        and not info.is_dying
+        and not domain.seen_shutdown
+        and action_of(host, domain, reason_name(info)) in WITHOUT_RESTART
+    )
+
+
+def restarts_in_a_row(domain: Domain, now: float) -> int:
+    """How often in a row a domain that has ended now is restarted, this time included."""
     if domain.start_time is None or now - domain.start_time >= BRAKE_SECONDS:
-        return 1, 0.0
-    restarts = domain.restarts + 1
-    if restarts == 1:
-        return 1, 0.0
-    return restarts, min(BRAKE_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(restarts - 2, 16))
+        return 1
+    return domain.restarts + 1
 
 
 def restart_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {source, old: facts of destroy, restarts, wait_s, dump, keep_old}."""
+    """For {source, restarts, waiting, old: facts of destroy, dump, keep_old}; waiting: a Waiting's fields."""
     return Plan(
-        kind="domain.restart",
+        kind=RESTART,
         domain=facts["old"]["name"],
         facts=facts,
         steps=_Restart(host, facts).steps(),
+        on_crash="resume",
+    )
+
+
+def is_to_live_at_once(facts: dict[str, Any]) -> bool:
+    """Whether a restart of these facts includes the next life's begin."""
+    return not facts["waiting"]["wait_s"]
+
+
+def next_life_facts(domain: Domain, waiting: Waiting) -> dict[str, Any]:
+    """What the next life of one that waits is made of."""
+    return {
+        "source": attrs.asdict(domain.source),
+        "restarts": domain.restarts,
+        "waiting": waiting.as_fields(),
+    }
+
+
+def next_life_plan(host: Host, facts: dict[str, Any]) -> Plan:
+    """For {source, restarts, waiting}."""
+    creation = NextLife(host, Source(**facts["source"]))
+    return Plan(
+        kind=NEXT_LIFE,
+        domain=creation.config.name,
+        facts=facts,
+        steps=creation.steps(paused=False),
         on_crash="resume",
     )
 
@@ -59,30 +118,53 @@ def dump_plan(host: Host, facts: dict[str, Any]) -> Plan:
     return Plan(kind="domain.dump", domain=facts["name"], facts=facts, steps=steps, on_crash="resume")
 
 
+class NextLife(Creation):
+    """The steps that begin the next life of a domain that waits for it; what fails leaves one that waits."""
+
+    async def check(self, work: Work) -> None:
+        domain = self.host.domains.by_uuid(self.source.uuid)
+        if domain is None or domain.final is not None:
+            raise XendError("cancelled", f"{self.config.name} is not to be started again")
+        await super().check(work)
+
+    def forget(self, work: Work) -> None:
+        domain = self.host.domains.by_uuid(self.source.uuid)
+        final = None if domain is None else domain.final
+        waiting = Waiting(**{**work.facts["waiting"], "domid": work.facts.get("domid")})
+        self.host.domains.put_to_wait(self.source, waiting, work.facts["restarts"], final)
+
+
 class _Restart:
     def __init__(self, host: Host, facts: dict[str, Any]) -> None:
         self.host = host
         self.facts = facts
         self.old = facts["old"]
+        self.source = Source(**facts["source"])
+        self.waiting = Waiting(**facts["waiting"])
         self.destruction = Destruction(host, self.old)
-        self.creation = Creation(host, Source(**facts["source"]))
 
     def steps(self) -> list[Step]:
         steps = []
         if self.facts["dump"]:
             steps.append(dump_step(self.host, self.old["domid"], self.facts["dump"]))
-        if self.facts["keep_old"]:
-            steps.append(Step(f"rename the old one to {self.facts['keep_old']}", self.rename_old))
-        else:
-            steps += self.destruction.steps()
-        if self.facts["wait_s"]:
-            steps.append(Step("wait, as it restarts too often", self.wait))
-        return [*steps, *self.creation.steps(paused=False)]
+        steps += self.keeping() if self.facts["keep_old"] else self.destruction.steps()
+        steps.append(Step("note that its next life is to begin", self.put_to_wait))
+        if is_to_live_at_once(self.facts):
+            steps += NextLife(self.host, self.source).steps(paused=False)
+        return steps
+
+    def keeping(self) -> list[Step]:
+        """The old domain stays, under another name; what it has is the new one's, its disks above all."""
+        return [
+            Step(f"rename the old one to {self.facts['keep_old']}", self.rename_old),
+            *self.destruction.detaching(),
+            Step("forget the old one's devices", self.forget_devices),
+        ]
 
     async def rename_old(self, work: Work) -> None:
-        """The old domain stays as it is, under another name and UUID: the new one has its own."""
+        """It keeps its UUID: the new one has its own."""
         domain = self.host.domains.by_uuid(self.old["uuid"])
-        if domain is None:
+        if domain is None or domain.domid is None:
             return
         with explained("rename the old domain", domain.name):
             await nodes.rename(self.host.store, domain.domid, domain.uuid, self.facts["keep_old"])
@@ -92,10 +174,32 @@ class _Restart:
         self.host.domains.save(domain)
         self.host.publish("domain", "renamed", domid=domain.domid, name=domain.name)
 
-    async def wait(self, work: Work) -> None:
-        seconds = self.facts["wait_s"]
-        with work.waiting("the time between two restarts", seconds + 1):
-            await trio.sleep(seconds)
+    async def forget_devices(self, work: Work) -> None:
+        for device in self.destruction.devices:
+            remember(self.host, self.old["uuid"], {"kind": device.kind, "devid": device.devid})
+
+    async def put_to_wait(self, work: Work) -> None:
+        domain = self.host.domains.by_uuid(self.source.uuid)
+        final = None if domain is None else domain.final
+        self.host.domains.put_to_wait(self.source, self.waiting, self.facts["restarts"], final)
+        if self.waiting.wait_s:
+            tell_waiting(self.host, self.source.uuid)
+
+
+def tell_waiting(host: Host, uuid: str) -> None:
+    """Tell everybody of a domain that waits."""
+    domain = host.domains.by_uuid(uuid)
+    if domain is None or (waiting := domain.waiting) is None:
+        return
+    host.publish(
+        "domain",
+        "waiting",
+        name=domain.name,
+        uuid=uuid,
+        reason=f"{waiting.reason}; it is started again in {waiting.left_s(host.wall_clock()):.0f} s",
+        next_try=waiting.next_try,
+        failures=domain.restarts,
+    )
 
 
 def dump_step(host: Host, domid: int, path: str) -> Step:
@@ -115,14 +219,6 @@ def dump_path(host: Host, name: str) -> str:
     """A file that is not there: DIR/NAME-SECONDS.core."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     return os.fspath(host.settings.dump_directory / f"{safe}-{int(host.wall_clock())}.core")
-
-
-def free_name(host: Host, name: str) -> str:
-    """NAME-1, or the first such that no domain has."""
-    number = 1
-    while host.domains.by_name(f"{name}-{number}") is not None:
-        number += 1
-    return f"{name}-{number}"
 
 
 def soft_reset_plan(host: Host, facts: dict[str, Any]) -> Plan:

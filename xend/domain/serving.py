@@ -17,13 +17,14 @@ def backend_domid(host: "Host", backend: str, device: str) -> int:
     if backend == "0":
         return 0
     domain = host.domains.by_name(backend)
-    if domain is not None:
+    if domain is not None and domain.domid is not None:
         return domain.domid
     if backend.isascii() and backend.isdigit() and len(backend) < 6:
         return int(backend)
     raise XendError(
         "no_such_domain",
-        f"{device}: its backend is to be in domain {backend}, which does not exist",
+        f"{device}: its backend is to be in domain {backend}, which "
+        f"{'does not exist' if domain is None else 'waits for its next life'}",
         device=device,
         hint="create that driver domain first; without backend= it is in dom0",
     )

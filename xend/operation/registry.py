@@ -18,8 +18,8 @@ from xend.operation.steps import Plan
 Planner = Callable[[dict[str, Any]], Plan]
 
 
-#: Kinds that wait for a guest; who destroys it does not wait with them.
-ASKING = ("domain.shutdown", "domain.reboot")
+#: Kinds that may take long, and that whoever destroys the domain ends with it.
+ASKING = ("domain.shutdown", "domain.reboot", "domain.restart", "domain.next_life")
 
 
 class Operations:

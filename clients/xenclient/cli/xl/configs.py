@@ -26,7 +26,7 @@ def show_configs(call: Call) -> int:
 
     def show(domain: Domain) -> None:
         try:
-            configs.append(call.client.call("domain.config", domain=domain["domid"]))
+            configs.append(call.client.call("domain.config", domain=known(domain)))
         except BusError as error:
             if error.code == "wrong_state":
                 configs.append(of_another(domain))
@@ -36,6 +36,12 @@ def show_configs(call: Call) -> int:
     status |= for_each(call, found, show)
     write(as_text(configs, indent=INDENT) + "\n")
     return status
+
+
+def known(domain: Domain) -> int | str:
+    """What tells a domain from others: between two lives it has no domid."""
+    domid, uuid = domain["domid"], domain["uuid"]
+    return uuid if domid is None else domid  # type: ignore[no-any-return]
 
 
 def of_another(domain: Domain) -> dict[str, object]:

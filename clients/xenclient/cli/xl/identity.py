@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xenclient.cli.xl.failure import Failure
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenclient.cli.xl.call import Call
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
 def domid(call: Call) -> int:
     """xl domid."""
     (domain,) = call.client.call("domain.list", domain=call.arguments[0])
+    if domain["domid"] is None:
+        from xenclient.cli.xl.listing import next_life
+
+        raise Failure(f"{domain['name']} has no domid between two lives ({next_life(domain)})")
     call.show({"domid": domain["domid"]}, f"{domain['domid']}\n")
     return 0
 

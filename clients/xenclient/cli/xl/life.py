@@ -22,6 +22,7 @@ class Life:
             what = event["what"]
             if event.get("uuid") != uuid:
                 continue
-            if what in GONE and not restarting:
+            # Whoever ends it between two lives says so in a reason.
+            if what in GONE and (not restarting or "reason" in event):
                 return
-            restarting = what == "restarting" or (restarting and what != "created")
+            restarting = what == "restarting" or (restarting and what not in ("created", "waiting"))

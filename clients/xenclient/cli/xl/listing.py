@@ -87,14 +87,16 @@ def table(found: Iterable[Domain], extra: Iterable[Columns], program: str) -> st
     extra = list(extra)
     header, line = (XM_HEADER, xm_row) if program == "xm" else (HEADER, row)
     lines = ["".join([header, *(title for title, _ in extra)])]
-    lines += ["".join([line(domain), *(cell(domain) for _, cell in extra)]) for domain in found]
+    lines += [
+        "".join([line(domain), *(cell(domain) for _, cell in extra), awaited(domain)]) for domain in found
+    ]
     return "\n".join(lines) + "\n"
 
 
 def row(domain: Domain) -> str:
     """A domain as xl lists it."""
     return (
-        f"{name(domain):<40} {domain['domid']:5} {mem_mib(domain):5} {domain['vcpus']:5}     "
+        f"{name(domain):<40} {domid(domain):>5} {mem_mib(domain):5} {domain['vcpus']:5}     "
         f"{flags(domain)}  {domain['cpu_time_ns'] / 1e9:8.1f}"
     )
 
@@ -102,9 +104,33 @@ def row(domain: Domain) -> str:
 def xm_row(domain: Domain) -> str:
     """A domain as xm listed it."""
     return (
-        f"{name(domain):<40} {domain['domid']:5} {mem_mib(domain):5} {domain['vcpus']:5} "
+        f"{name(domain):<40} {domid(domain):>5} {mem_mib(domain):5} {domain['vcpus']:5} "
         f"{xm_flags(domain):>10} {domain['cpu_time_ns'] / 1e9:8.1f}"
     )
+
+
+def domid(domain: Domain) -> str:
+    """The domain's number; between two lives it has none."""
+    return "-" if domain["domid"] is None else str(domain["domid"])
+
+
+def awaited(domain: Domain) -> str:
+    """What a domain between two lives waits for, to follow its columns; "" of one that lives."""
+    return "" if domain["domid"] is not None else f"  {next_life(domain)}"
+
+
+def next_life(domain: Domain) -> str:
+    """How often it failed, and when it is started again."""
+    waiting = domain["waiting"]
+    if waiting is None:
+        return "is started again now"
+    import time
+
+    failures = waiting["failures"]
+    how = f"{waiting['reason']}, failed {failures} time{'' if failures == 1 else 's'}"
+    if domain["state"] != "waiting":
+        return f"{how}; is started again now"
+    return f"{how}; next try {time.strftime('%H:%M:%S', time.localtime(waiting['next_try']))}"
 
 
 def name(domain: Domain) -> str:
@@ -139,7 +165,7 @@ def xm_flags(domain: Domain) -> str:
 def vm_table(found: Iterable[Domain]) -> str:
     """What vm-list prints."""
     lines = [VM_HEADER]
-    lines += [f"{each['uuid']}  {each['domid']}    {name(each):<30}" for each in found]
+    lines += [f"{each['uuid']}  {domid(each)}    {name(each):<30}" for each in found]
     return "\n".join(lines) + "\n"
 
 

@@ -9,10 +9,14 @@ from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from xenclient.cli.xl.call import Call
+
+    Domain = Mapping[str, Any]
+    #: One that was asked: by which name, and with which key.
+    Asked = tuple[Domain, int | str, str]
 
 #: States of a domain that does not run any more, and stays so: its end was preserved, or is under way.
 DOWN = ("shutdown", "crashed", "dying", "destroying")
@@ -42,40 +46,56 @@ def _stop(call: Call, method: str) -> int:
 
 def _stop_all(call: Call, method: str, parameters: dict[str, Any]) -> int:
     """Ask all domains but dom0 first, then wait for each."""
-    domids = [domain["domid"] for domain in call.client.call("domain.list") if domain["domid"]]
+    domains = [domain for domain in call.client.call("domain.list") if domain["domid"] != 0]
     if call.dry_run:
-        plan = _unless_down(call, lambda domid: call.preview(method, domain=domid, **parameters))
-        return for_each(call, domids, plan)
-    keys = {domid: os.urandom(16).hex() for domid in domids}
+        plan = _unless_down(call, lambda domain: call.preview(method, domain=_words(domain)[0], **parameters))
+        return for_each(call, domains, plan)
+    accepted: list[Asked] = []
 
-    def ask(domid: int) -> None:
-        call.client.call(method, domain=domid, key=keys[domid], wait_for="accepted", **parameters)
-        asked.append(domid)
+    def ask(domain: Domain) -> None:
+        key = os.urandom(16).hex()
+        for word in _words(domain):
+            try:
+                call.client.call(method, domain=word, key=key, wait_for="accepted", **parameters)
+            except BusError as error:
+                if error.code != "no_such_domain":
+                    raise
+            else:
+                accepted.append((domain, word, key))
+                return
 
-    def wait(domid: int) -> None:
+    def wait(asked: Asked) -> None:
         # The same key: it is the same operation, whose end is waited for.
-        call.operate(method, domain=domid, key=keys[domid], **parameters)
+        domain, word, key = asked
+        act = _unless_down(call, lambda _: call.operate(method, domain=word, key=key, **parameters))
+        act(domain)
 
-    asked: list[int] = []
-    return for_each(call, domids, _unless_down(call, ask)) | for_each(call, asked, _unless_down(call, wait))
+    return for_each(call, domains, _unless_down(call, ask)) | for_each(call, accepted, wait)
 
 
-def _unless_down(call: Call, action: Callable[[int], object]) -> Callable[[int], None]:
+def _unless_down(call: Call, action: Callable[[Domain], object]) -> Callable[[Domain], None]:
     """The action for one of all domains; that it is refused, or fails, is fine where the domain is down."""
 
-    def act(domid: int) -> None:
+    def act(domain: Domain) -> None:
         try:
-            action(domid)
+            action(domain)
         except BusError:
-            if not _is_down(call, domid):
+            if not all(_is_down(call, word) for word in _words(domain)):
                 raise
 
     return act
 
 
-def _is_down(call: Call, domid: int) -> bool:
+def _is_down(call: Call, word: int | str) -> bool:
     try:
-        (domain,) = call.client.call("domain.list", domain=domid)
+        (domain,) = call.client.call("domain.list", domain=word)
     except BusError as error:
         return error.code == "no_such_domain"
     return domain["state"] in DOWN
+
+
+def _words(domain: Domain) -> list[int | str]:
+    """What it may be called: since it was listed it may have ended, and live anew, or not yet."""
+    uuid: str = domain["uuid"]
+    words: list[int | str] = [uuid] if uuid.strip("0-") else []
+    return words if domain["domid"] is None else [domain["domid"], *words]

@@ -5,7 +5,7 @@ Source: toolstack.md section 8. All times are xend's: Xen's xl reads dom0's from
 
 from __future__ import annotations
 
-from xenclient.cli.xl.listing import domains, name
+from xenclient.cli.xl.listing import domains, domid, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ def uptime(call: Call) -> int:
 
 def _with_dom0s(call: Call, domain: Domain) -> Domain:
     """Dom0, which xend did not start, has been running as long as the host."""
-    if domain["domid"] or domain["uptime_s"] is not None:
+    if domain["domid"] != 0 or domain["uptime_s"] is not None:
         return domain
     return {**domain, "uptime_s": call.client.call("host.info")["uptime_s"]}
 
 
 def table(found: Iterable[Domain]) -> str:
     """Header and a line per domain."""
-    lines = [f"{name(each):<33} {each['domid']:4} {lasted(each['uptime_s'])}" for each in found]
+    lines = [f"{name(each):<33} {domid(each):>4} {lasted(each['uptime_s'])}" for each in found]
     return "\n".join([HEADER, *lines]) + "\n"
 
 
 def short(found: Iterable[Domain], now: str) -> str:
     """As uptime(1) begins: the time, and without seconds."""
     return "".join(
-        f" {now} up {lasted(each['uptime_s'], seconds=False)}, {name(each)} ({each['domid']})\n"
+        f" {now} up {lasted(each['uptime_s'], seconds=False)}, {name(each)} ({domid(each)})\n"
         for each in found
     )
 
