@@ -70,6 +70,7 @@ lint: build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(PY) -m contrib.nurseries
 
 bench: build
 	$(PY) -m tests.bench $(BENCH_ARGS)

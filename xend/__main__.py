@@ -46,27 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with holding(os.path.join(options.rundir, SOCKET), PROGRAM.name) as held:
             _run(options, held, log, report)
-    except OSError as error:
-        report(f"{error.filename}: {error.strerror}")
-        return 1
-    except (StartError, XendError) as error:
-        report(str(error))
-        return 1
-    except BaseExceptionGroup as group:
-        return _end_badly(group, log, report)
     except KeyboardInterrupt:
         return 130
+    except (Exception, BaseExceptionGroup) as error:
+        line = _line(first_error(error))
+        if isinstance(error, BaseExceptionGroup):  # tasks ran by then, and a log was kept
+            log(line)
+        report(line)
+        return 1
     return 0
 
 
-def _end_badly(group: BaseExceptionGroup[BaseException], log: Log, report: Report) -> int:
-    """One line for what tasks raised together."""
-    error = first_error(group)
-    known = isinstance(error, StartError | XendError)
-    line = str(error) if known else start.internal_error(error)
-    log(line)
-    report(line)
-    return 1
+def _line(error: BaseException) -> str:
+    """What ends the program, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, StartError | XendError) else start.internal_error(error)
 
 
 def _run(options: Options, held: Held, log: Log, report: Report) -> None:

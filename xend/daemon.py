@@ -53,7 +53,8 @@ from xend.host import Host, RunScript, Settings
 from xend.hypervisor import Hypervisor
 from xend.operation.registry import Operations
 from xend.operation.running import Operation
-from xenstore.errors import XenstoreError
+from xenstore.daemon.groups import alone
+from xenstore.errors import EINVAL, XenstoreError
 
 
 def die(operation: Operation, failpoint: str) -> None:
@@ -250,14 +251,12 @@ class Xend:
         self, paths: Iterable[str], publish: Callable[[str, str], object]
     ) -> AsyncIterator[None]:
         """Watches store paths for a listener."""
-        try:
+        with alone(XendError):
             async with trio.open_nursery() as nursery:
                 for path in paths:
                     await nursery.start(self._watch_path, path, publish)
                 yield
                 nursery.cancel_scope.cancel()
-        except (XenstoreError, ClientError) as error:
-            raise XendError("store_failed", "cannot watch the store", cause=str(error)) from error
 
     async def _watch_path(
         self,
@@ -266,7 +265,14 @@ class Xend:
         *,
         task_status: trio.TaskStatus[None],
     ) -> None:
-        async with self.host.store.watch(path) as watch:
-            task_status.started()
-            async for event in watch:
-                publish(event.path, path)
+        try:
+            async with self.host.store.watch(path) as watch:
+                task_status.started()
+                async for event in watch:
+                    publish(event.path, path)
+        except EINVAL as error:
+            raise XendError(
+                "bad_request", f"{path!r} cannot be watched: it is no path of the store"
+            ) from error
+        except (XenstoreError, ClientError) as error:
+            raise XendError("store_failed", f"cannot watch {path} in the store", cause=str(error)) from error

@@ -17,6 +17,7 @@ from xend.device.nodes import children, texts, value_of
 from xend.device.paths import interface_of, script_path
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
+from xend.faults import as_xend_error
 from xend.host import RunScript, Settings
 from xend.operation.steps import Work
 from xenstore.errors import XenstoreError
@@ -85,6 +86,8 @@ class Coordinator:
                     await self._act(key)
                 except (XendError, XenstoreError, ClientError) as error:
                     self.log(f"{_path(key)}: {error}")
+                except Exception as error:  # one device's trouble is not the others'
+                    self.log(f"{_path(key)}: {as_xend_error(error, _path(key), self.log)}")
         finally:
             del self._busy[key]
 

@@ -37,7 +37,7 @@ class Server:
         self._log = log
         self._operations = operations
 
-    async def accept(self, listener: Listener) -> None:
+    async def serve_all(self, listener: Listener) -> None:
         """Serve all who connect to a listener, for ever."""
         slots = trio.Semaphore(CONNECTIONS_MAX)
         async with trio.open_nursery() as nursery:
@@ -90,7 +90,7 @@ async def serve(
     async with trio.open_nursery() as nursery:
         server = Server(methods, log, nursery)
         for listener in listeners:
-            nursery.start_soon(server.accept, listener)
+            nursery.start_soon(server.serve_all, listener)
         task_status.started(server)
         # With no listener there is nothing else to keep it open.
         await trio.sleep_forever()

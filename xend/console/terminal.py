@@ -7,6 +7,7 @@ import trio
 
 from xend.console.backlog import Backlog
 from xend.console.pty import Pty
+from xenstore.daemon.groups import first_error
 
 __all__ = ["LINGER_SECONDS", "Terminal"]
 
@@ -44,7 +45,9 @@ class Terminal:
                 nursery.start_soon(self._show, shown)
                 nursery.start_soon(self._take, typed)
         except* OSError as errors:
-            self.lost = _first(errors)
+            error = first_error(errors)
+            assert isinstance(error, OSError)
+            self.lost = error
             self.backlog.drop(len(self.backlog))
 
     async def linger(self) -> None:
@@ -71,8 +74,3 @@ class Terminal:
     async def _take(self, typed: Callable[[bytes], Awaitable[None]]) -> None:
         while True:
             await typed(await self.pty.receive(_CHUNK_BYTES))
-
-
-def _first(errors: BaseExceptionGroup[OSError]) -> OSError:
-    error = errors.exceptions[0]
-    return error if isinstance(error, OSError) else _first(error)

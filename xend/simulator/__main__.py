@@ -17,6 +17,7 @@ from xend.simulator.place import Place, check_length
 from xend.simulator.server import Server
 from xend.simulator.wire import SOCKET_NAME
 from xenstore.daemon.files import listening
+from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import holding, pid_file
 from xenstore.daemon.start import (
     Program,
@@ -40,13 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = (lambda failure: None) if options.no_fork else PROGRAM.detach()
     try:
         return _run(options, report)
-    except StartError as error:
-        return _fail(str(error), options, report)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", options, report)
     except Exception as error:
-        return _fail(internal_error(error), options, report)
+        return _fail(_line(first_error(error)), options, report)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -135,6 +131,14 @@ async def _end_when_idle(host: SimulatedHost, server: Server, scope: trio.Cancel
     look()
     await idle.wait()
     scope.cancel()
+
+
+def _line(error: BaseException) -> str:
+    """What ends the program, in one line."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return str(error) if isinstance(error, StartError) else internal_error(error)
 
 
 def _fail(line: str, options: argparse.Namespace, report: Callable[[str | None], None]) -> int:

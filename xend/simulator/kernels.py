@@ -13,6 +13,7 @@ from xend.simulator.domain import BOOT_SECONDS, Domain
 from xend.simulator.guest.kernel import Kernel
 from xend.simulator.machine import CRASH, Machine
 from xend.simulator.place import PAGE_SIZE, STORE_PORT, Place
+from xenstore.daemon.groups import first_error
 
 Shutdown = Callable[[Domain, int], None]
 Balloon = Callable[[Domain, int], int]
@@ -125,7 +126,6 @@ class Kernels:
 
 def _described(error: BaseException) -> str:
     """The first error of a group, and where it was raised."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_error(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{error!r} ({place.filename}:{place.lineno})"

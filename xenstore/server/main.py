@@ -11,6 +11,7 @@ import trio
 from xenstore import _failpoint
 from xenstore._arenas import give_back_unused, use_huge_pages
 from xenstore.daemon import start
+from xenstore.daemon.groups import first_error
 from xenstore.daemon.start import StartError
 from xenstore.server import arrival
 from xenstore.server.drive import drive
@@ -56,13 +57,11 @@ def _run(options: Options, log: Callable[[str], object], report: Callable[[str |
     program = _Program(Server(options, log, may_be_replaced=True), lambda: report(None))
     try:
         program.run()
-    except StartError as error:
-        report(str(error))
-        return 1
     except KeyboardInterrupt:  # before the signals were received in order
         return 130
-    except Exception as error:
-        line = start.internal_error(error)
+    except Exception as raised:
+        error = first_error(raised)
+        line = str(error) if isinstance(error, StartError) else start.internal_error(error)
         log(line) if program.is_up else report(line)
         return 1
     return 0
