@@ -138,6 +138,11 @@ DOMAIN = (
         f"chmod 755 {ETC}/scripts/vif-mine; {SLOW}",
     ),
     Provocation(
+        f"xl: warning: vif 1: {ETC}/scripts/vif-mine exited",
+        f"printf '#!/bin/sh\\n[ $2 = 2 ] || {{ echo no; exit 1; }}\\nexec {ETC}/scripts/vif-bridge $*\\n' "
+        f">{ETC}/scripts/vif-mine; chmod 755 {ETC}/scripts/vif-mine; {SLOW}; xl network-detach -f foo 1",
+    ),
+    Provocation(
         "likely cause: the guest's kernel",
         "xl create -q /dev/null name=bar kernel=/netbsd-XEN3_DOMU.gz 'vif=[\"\"]' extra=sim=never-answer; "
         "xl device-explain bar vif 0", "xl destroy bar",

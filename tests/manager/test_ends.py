@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 from tests.manager.place import Place
 
 
@@ -28,3 +26,33 @@ def test_operations_go_on_once_they_can_be_recorded(place: Place) -> None:
     os.rename(place.top / "away", directory)
     assert place.said("xl", "pause", "example") == ""
     assert "example" in place.said("xl", "list")
+
+
+FAILING = """#!/bin/sh
+[ "$1" = remove ] && { echo "loop7: busy"; exit 1; }
+exec "$(dirname "$0")/block" "$@"
+"""
+FAILED = """\
+name = "rmf"
+kernel = "/netbsd-XEN3_DOMU.gz"
+memory = 32
+disk = [ "script=block-rmfail,vdev=xvda,target=/n0/xen/foo-wd0" ]
+"""
+
+
+def test_a_script_that_cannot_take_a_disk_out_is_no_secret(place: Place) -> None:
+    place.start()
+    script = place.scripts / "block-rmfail"
+    script.write_text(FAILING)
+    script.chmod(0o755)
+    (place.top / "rm.cfg").write_text(FAILED)
+    for command in (("destroy", "rmf"), ("block-detach", "-f", "rmf", "xvda")):
+        assert place.said("xl", "create", "-q", "rm.cfg") == ""
+        done = place.tool("xl", *command)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == (
+            f"xl: warning: vbd xvda: {script} exited with status 1 as it took it out; "
+            "a loop unit may be left: loop7: busy (see losetup -a; losetup -d UNIT gives one back)\n"
+        )
+        if command[0] == "destroy":
+            assert "rmf" not in place.said("xl", "list")

@@ -23,6 +23,7 @@ from tests.unit.xend.console.fake_pty import FakePty
 from xenclient.store.aio import Client
 from xend.bus.methods import Call, Methods
 from xend.daemon import Seams, Xend
+from xend.errors import XendError
 from xend.host import ScriptOutcome, Settings
 from xend.hypervisor import Hypervisor, HypervisorError
 from xend.operation.running import Operation
@@ -64,8 +65,9 @@ class Scripts:
     Attributes:
         store: whose nodes they write.
         calls: argv of each.
-        behaviours: by file name: "fail", "fail once" (as it puts in), "hang", "nothing"; "connect" where
-            there is none.
+        behaviours: by file name: "fail", "fail once" (as it puts in), "hang" (both ways), "busy" and "stuck"
+            (a unit that cannot be taken back, or a script that hangs as it tries), "nothing"; "connect"
+            where there is none.
     """
 
     store: Client
@@ -83,12 +85,17 @@ class Scripts:
             await self.store.write(f"{path}/hotplug-status", "error")
             await self.store.write(f"{path}/hotplug-error", "bridge xenbr0 does not exist")
             return ScriptOutcome(1, "looking for the bridge\nno such bridge")
-        if behaviour == "hang":
+        if behaviour == "hang" or (behaviour == "stuck" and not put_in):
             await trio.sleep(seconds)
-            return ScriptOutcome(-9, "")
-        if put_in and behaviour == "connect":
+            message = f"{argv[0]} did not end within {seconds:g} s and was killed"
+            raise XendError("script_failed", message, waited_s=seconds)
+        if behaviour == "busy" and not put_in:
+            return ScriptOutcome(1, "detaching\nloop7: busy")
+        if put_in and behaviour != "nothing":
             if environment["XENBUS_TYPE"] == "vbd":
                 await self.store.write(f"{path}/physical-device", "7:0")
+                if behaviour == "busy":
+                    await self.store.write(f"{path}/node", "/dev/loop7")
             await self.store.write(f"{path}/hotplug-status", "connected")
         return ScriptOutcome(0, "")
 

@@ -169,7 +169,15 @@ class Stopping:
             result = await operation.outcome()
         except XendError as error:
             return await self._failed(target, operation, error)
-        return Row(name=target.name, outcome=result["outcome"], domid=result["domid"], reason=result["why"])
+        warnings = [XendError.from_map(each) for each in result["warnings"]]
+        reasons = [*filter(None, [result["why"]]), *map(str, warnings)]
+        return Row(
+            name=target.name,
+            outcome=result["outcome"],
+            domid=result["domid"],
+            reason="; ".join(reasons) or None,
+            error=next(iter(warnings), None),
+        )
 
     async def _failed(self, target: Known, operation: Operation, error: XendError) -> Row:
         """It may be gone all the same: a device that did not close does not keep it."""

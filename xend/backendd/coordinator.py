@@ -44,6 +44,8 @@ class Coordinator:
     log: Callable[[str], object]
     vbd_script: str = "block"
     _busy: dict[Key, bool] = attrs.field(factory=dict, init=False)
+    #: What was done for each device that was put in, by its backend's path.
+    _works: dict[str, Work] = attrs.field(factory=dict, init=False)
     _domid: int = attrs.field(default=0, init=False)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -102,8 +104,9 @@ class Coordinator:
             await self._take_out(await self._device(key))
 
     async def _put_in(self, device: Device) -> None:
+        work = self._works[device.backend_path] = Work({})
         try:
-            await scripts.plug(self, Work({}), device)
+            await scripts.plug(self, work, device)
         except XendError as error:
             await self._report(device, error)
             raise
@@ -117,7 +120,11 @@ class Coordinator:
             await tx.write(f"{device.backend_path}/hotplug-status", "error")
 
     async def _take_out(self, device: Device) -> None:
-        await scripts.unplug(self, Work({}), device)
+        work = self._works.pop(device.backend_path, Work({}))
+        try:
+            await scripts.unplug(self, work, device)
+        except XendError as error:  # whoever waits for the device waits for its directory to go
+            self.log(f"{device.backend_path}: {error}")
         await self.store.rm(device.backend_path)
         self.log(f"{device.backend_path}: removed")
 

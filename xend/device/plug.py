@@ -41,6 +41,8 @@ class Plug:
         self.host = host
         self.name = name
         self.device = device
+        #: Its script has ended by itself, with an error.
+        self._has_refused = False
 
     def attach(self) -> list[Step]:
         """Put it in."""
@@ -126,11 +128,15 @@ class Plug:
 
     async def run_script(self, work: Work) -> None:
         device = self.device(work)
-        with explained(f"run the script of {self.name}"):
-            if device.backend_domid:
-                await driver_domain.await_script(self.host, work, device)
-            elif not device.is_empty:
-                await scripts.plug(self.host, work, device)
+        try:
+            with explained(f"run the script of {self.name}"):
+                if device.backend_domid:
+                    await driver_domain.await_script(self.host, work, device)
+                elif not device.is_empty:
+                    await scripts.plug(self.host, work, device)
+        except XendError as error:
+            self._has_refused = "waited_s" not in error.fields
+            raise
 
     async def run_remove_script(self, work: Work) -> None:
         device = self.device(work)
@@ -141,11 +147,18 @@ class Plug:
                 await scripts.unplug(self.host, work, device)
 
     async def unplug(self, work: Work) -> None:
-        await self.close(work)
+        """Its nodes go nevertheless, so that what fails here is a warning.
+
+        But not that a script fails which refused to put the device in: what it left then, it has told of.
+        """
+        try:
+            await self.close(work)
+        except XendError as error:
+            work.warn(error)
         try:
             await self.run_remove_script(work)
-        except XendError as error:  # its nodes go nevertheless
-            self.host.log(str(error))
+        except XendError as error:
+            self.host.log(str(error)) if self._has_refused else work.warn(error)
 
     async def close_politely(self, work: Work) -> None:
         """The guest is asked to let go of it.

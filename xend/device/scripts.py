@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from xenclient.store.aio import Client
+from xend.device import remains
 from xend.device.device import Device
 from xend.device.nodes import texts
 from xend.errors import XendError
@@ -21,6 +22,8 @@ PREFIX = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
 PATH = f"{PREFIX}/sbin:{PREFIX}/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Verbs of Linux's scripts for putting in and taking out.
 VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
+#: The fact that says for which devices a script hung: it costs its deadline once, not on the way back, too.
+HUNG = "hung"
 
 
 def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
@@ -80,14 +83,27 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
 
 
 async def unplug(host: ScriptHost, work: Work, device: Device) -> None:
-    """Run the script that takes a device out; one that fails cannot keep it in, and is logged."""
+    """Run the script that takes a device out.
+
+    Raises:
+        XendError: script_failed: with what it may have left, its last words and the remedy; it is not run
+            for a device for which it hung before in this work.
+    """
     if device.script is None:
         return
-    outcome = await _run(host, work, device, put_in=False)
+    name = await remains.held(host, device)
+    if _key(device) in work.facts.get(HUNG, ()):
+        why = f"{device.script} hung before, and is not run to take it out"
+        raise remains.left(device, name, XendError("script_failed", why), host.settings)
+    try:
+        outcome = await _run(host, work, device, put_in=False)
+    except XendError as error:
+        raise remains.left(device, name, error, host.settings) from error
     if outcome.status != 0:
-        last = (outcome.output.splitlines() or ["no output"])[-1]
-        ending = f"{device.script} {_ending(outcome, 'connected')}"
-        host.log(f"{device.name} of domain {device.domid}: {ending}: {last}")
+        last = (outcome.output.splitlines() or ["it said nothing"])[-1]
+        why = f"{device.script} {_ending(outcome, 'connected')} as it took it out"
+        failure = XendError("script_failed", why, cause=last, script_output=outcome.output or None)
+        raise remains.left(device, name, failure, host.settings)
 
 
 async def reclaim(host: ScriptHost) -> None:
@@ -113,7 +129,13 @@ async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> Sc
         with work.waiting(f"{argv[0]} to end ({device.name})", seconds + 1):
             return await host.run_script(argv, environment, seconds)
     except XendError as error:
+        if "waited_s" in error.fields:
+            work.facts.setdefault(HUNG, []).append(_key(device))
         raise error.annotated(device=device.name) from error
+
+
+def _key(device: Device) -> str:
+    return f"{device.name} of {device.domid}"
 
 
 async def _read(host: ScriptHost, device: Device, key: str) -> str | None:

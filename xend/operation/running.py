@@ -50,7 +50,7 @@ class Operation:
         self.on_end: Callable[[], object] = lambda: None
         self.may_cancel: Callable[[], bool] = lambda: True
         self.log: Callable[[str], object] = lambda line: None
-        self.work = Work(plan.facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._log_warning)
+        self.work = Work(plan.facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._warned)
         self._scope = trio.CancelScope()
 
     def cancel(self) -> None:
@@ -240,9 +240,12 @@ class Operation:
         except Exception as error:
             as_xend_error(error, f"{self.plan.kind} {self.plan.domain}: {what}", self.log)
 
-    def _log_warning(self, warning: XendError) -> None:
+    def _warned(self, warning: XendError) -> XendError:
+        """A warning, logged; with the domain, and the step where it has none."""
         last_words = str(warning.fields.get("script_output", "")).splitlines()[-1:]
-        self.log(": ".join([self.plan.domain, str(warning), *last_words]))
+        told = [] if last_words == [warning.fields.get("cause")] else last_words
+        self.log(": ".join([self.plan.domain, str(warning), *told]))
+        return warning.annotated(domain=self.plan.domain, step=self.plan.steps[max(self.step, 0)].name)
 
     def _close(self) -> None:
         """Keep no more than is told of an operation that has ended: thousands are remembered."""

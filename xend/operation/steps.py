@@ -28,7 +28,7 @@ class Work:
         self,
         facts: dict[str, Any],
         on_waiting: Callable[[], object] = lambda: None,
-        on_warning: Callable[[XendError], object] = lambda warning: None,
+        on_warning: Callable[[XendError], XendError] = lambda warning: warning,
     ) -> None:
         self.facts = facts
         self.result: dict[str, Any] = {}
@@ -38,10 +38,10 @@ class Work:
         self._on_warning = on_warning
 
     def warn(self, warning: XendError) -> None:
-        """Something went wrong, and the operation goes on."""
-        self._on_warning(warning)
-        if len(self.warnings) < WARNINGS_MAX:
-            self.warnings.append(warning)
+        """Something went wrong, and the operation goes on; the same twice is one."""
+        if warning.message not in (each.message for each in self.warnings):
+            warning = self._on_warning(warning)
+            self.warnings += [warning] if len(self.warnings) < WARNINGS_MAX else []
 
     def close(self, facts: dict[str, Any]) -> None:
         """The operation has ended: keep these facts alone, and of warnings not the frames they passed."""

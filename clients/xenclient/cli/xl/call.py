@@ -94,13 +94,23 @@ class Call:
         from xenclient.cli.xl.progress import watched
 
         try:
-            return watched(self, method, parameters)
+            result = watched(self, method, parameters)
+            self._warn(result)
+            return result
         except BusError as error:
+            self._warn(error.fields)
             if "device" in error.fields:
                 from xenclient.cli.xl.explain import point
 
                 point(self, error)
             raise
+
+    def _warn(self, fields: Mapping[str, Any]) -> None:
+        """Tell what went wrong and did not stop it; standard output has it too, where that is JSON."""
+        from xenclient.cli.xl.report import tell
+
+        for warning in fields.get("warnings", ()):
+            tell(warning, f"{self.settings.program}: warning")
 
     def preview(self, method: str, **parameters: Any) -> Mapping[str, Any]:
         """Print the steps that the call would take."""

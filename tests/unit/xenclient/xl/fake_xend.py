@@ -163,6 +163,7 @@ class FakeXend:
         last_event: the seq of the last that was read of `stream`.
         interrupted: somebody types ^C while a domain is created.
         devices: of all domains, as device.list has them.
+        warnings: of every operation.
         stories: as device.explain has them, by domid and device.
         operations: as operation.list has them.
     """
@@ -180,6 +181,7 @@ class FakeXend:
         self.interrupted = False
         self.last_event = 0
         self.devices: list[Map] = []
+        self.warnings: list[Map] = []
         self.stories: dict[tuple[int, str], Map] = {}
         self.operations: list[Map] = []
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
@@ -266,5 +268,6 @@ class FakeXend:
         if method == "domain.create" and not self.interrupted:
             made = domain(9, "d9")
             self.domains.append(made)
-            return {"operation": 7, "domid": 9, "name": "d9", "uuid": made["uuid"]}
-        return {"operation": len(self.asked), "domid": 1}
+            about = {"name": "d9", "uuid": made["uuid"], "warnings": self.warnings}
+            return {"operation": 7, "domid": 9, **about}
+        return {"operation": len(self.asked), "domid": 1, "warnings": self.warnings}

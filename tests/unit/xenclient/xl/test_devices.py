@@ -110,7 +110,7 @@ def test_a_dry_run_prints_the_steps_and_does_nothing(xl: Xl, xend: FakeXend, wor
 @pytest.mark.parametrize("words", CHANGES)
 def test_json_is_what_xend_answers(xl: Xl, words: list[str]) -> None:
     status, text, errors = xl(*words, "--json")
-    assert (status, json.loads(text), errors) == (0, {"operation": 1, "domid": 1}, "")
+    assert (status, json.loads(text), errors) == (0, {"operation": 1, "domid": 1, "warnings": []}, "")
 
 
 @pytest.mark.parametrize("words", CHANGES)
