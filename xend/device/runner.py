@@ -2,12 +2,13 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import trio
 
+from xend.device.descendants import end_all
+from xend.device.process import Process, start_process
 from xend.errors import XendError
 from xend.host import ScriptOutcome
 
@@ -15,24 +16,22 @@ from xend.host import ScriptOutcome
 OUTPUT_MAX_BYTES = 4096
 #: How long output is read that a script's children still hold open after it has ended, in seconds.
 GRACE_SECONDS = 0.5
+#: How long one that was killed is waited for: the kernel may hold it, on a file server that does not answer.
+KILL_SECONDS = 5.0
 
 
 async def run_script(argv: Sequence[str], environment: Mapping[str, str], seconds: float) -> ScriptOutcome:
     """Runs argv in a process group of its own, which is killed in the end whatever is left of it.
 
+    What has left the group (a daemon, in a session of its own) goes on when argv ends by itself.  Where argv
+    is killed, at the end of its time or because nobody waits for it any more, all that it started is, too, as
+    far as the system lets it be found (see `descendants`).
+
     Raises:
         XendError: script_failed: it cannot be run, or did not end in time.
     """
     try:
-        process = await trio.lowlevel.open_process(
-            list(argv),
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd="/",
-        )
+        process = await start_process(argv, environment)
     except OSError as error:
         raise XendError("script_failed", f"{argv[0]} cannot be run", cause=error.strerror) from error
     output = bytearray()
@@ -51,15 +50,18 @@ async def run_script(argv: Sequence[str], environment: Mapping[str, str], second
             )
         return ScriptOutcome(process.returncode, _text(output))
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
         with trio.CancelScope(shield=True):
-            await process.wait()
+            if process.returncode is None:
+                await trio.to_thread.run_sync(end_all, process.pid)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            with trio.move_on_after(KILL_SECONDS):
+                await process.wait()
             if process.stdout is not None:
                 await process.stdout.aclose()
 
 
-async def _read(process: trio.Process, output: bytearray) -> None:
+async def _read(process: Process, output: bytearray) -> None:
     assert process.stdout is not None
     async for data in process.stdout:
         output += data
