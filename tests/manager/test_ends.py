@@ -1,8 +1,11 @@
 """However it goes wrong, an operation ends, its caller hears how, and xend serves everybody else."""
 
 import os
+import select
+import subprocess
 
-from tests.manager.place import Place
+from tests.manager.daemon import PATIENCE_SECONDS
+from tests.manager.place import BIN, Place
 
 
 def test_a_path_that_cannot_be_watched_is_named(place: Place) -> None:
@@ -56,3 +59,39 @@ def test_a_script_that_cannot_take_a_disk_out_is_no_secret(place: Place) -> None
         )
         if command[0] == "destroy":
             assert "rmf" not in place.said("xl", "list")
+
+
+HANGING = """#!/bin/sh
+echo "$1" >>{calls}
+exec 9>{alive}
+echo begun >&9
+(setsid sleep 1000 &)
+sleep 1000
+"""
+
+
+def test_a_script_that_hangs_is_over_once_with_all_it_started_and_others_are_served(place: Place) -> None:
+    place.start("--hotplug-seconds=2")
+    place.create("example")
+    calls, alive = place.top / "calls", place.top / "alive"
+    os.mkfifo(alive)
+    reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    script = place.scripts / "vif-hang"
+    script.write_text(HANGING.format(calls=calls, alive=alive))
+    script.chmod(0o755)
+    attach = [BIN / "xl", "network-attach", "example", "script=vif-hang"]
+    with subprocess.Popen(attach, env=place.environment, stderr=subprocess.PIPE, text=True) as xl:
+        assert select.select([reader], [], [], PATIENCE_SECONDS)[0]
+        assert "example" in place.said("xl", "list")
+        place.create("other")
+        _, errors = xl.communicate(timeout=PATIENCE_SECONDS)
+    assert xl.returncode == 1
+    warning, error, _ = errors.splitlines()
+    assert warning.startswith(f"xl: warning: vif 1: {script} hung before, and is not run to take it out; ")
+    assert error.startswith(f"xl: {script} did not end within 2 s and was killed")
+    assert len(calls.read_text().splitlines()) == 1
+    assert os.read(reader, 100) == b"begun\n"
+    assert select.select([reader], [], [], PATIENCE_SECONDS)[0]  # nobody has it open any more
+    assert os.read(reader, 100) == b""
+    os.close(reader)
+    assert len(place.said("xl", "network-list", "example").splitlines()) == 2
