@@ -138,9 +138,9 @@ DOMAIN = (
         f"chmod 755 {ETC}/scripts/vif-mine; {SLOW}",
     ),
     Provocation(
-        f"xl: warning: vif 1: {ETC}/scripts/vif-mine exited",
+        f"xl: warning: vif 1: {ETC}/scripts/vif-ours exited",
         f"printf '#!/bin/sh\\n[ $2 = 2 ] || {{ echo no; exit 1; }}\\nexec {ETC}/scripts/vif-bridge $*\\n' "
-        f">{ETC}/scripts/vif-mine; chmod 755 {ETC}/scripts/vif-mine; {SLOW}; xl network-detach -f foo 1",
+        f">{ETC}/scripts/vif-ours; chmod 755 {ETC}/scripts/vif-ours; xl network-attach foo script=vif-ours; xl network-detach -f foo 1",
     ),
     Provocation(
         "likely cause: the guest's kernel",
