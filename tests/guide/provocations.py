@@ -140,7 +140,8 @@ DOMAIN = (
     Provocation(
         f"xl: warning: vif 1: {ETC}/scripts/vif-ours exited",
         f"printf '#!/bin/sh\\n[ $2 = 2 ] || {{ echo no; exit 1; }}\\nexec {ETC}/scripts/vif-bridge $*\\n' "
-        f">{ETC}/scripts/vif-ours; chmod 755 {ETC}/scripts/vif-ours; xl network-attach foo script=vif-ours; xl network-detach -f foo 1",
+        f">{ETC}/scripts/vif-ours; chmod 755 {ETC}/scripts/vif-ours; "
+        "xl network-attach foo script=vif-ours; xl network-detach -f foo 1",
     ),
     Provocation(
         "likely cause: the guest's kernel",

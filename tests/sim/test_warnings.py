@@ -87,6 +87,36 @@ def test_what_a_restart_could_not_take_out_is_in_its_operation_and_the_log() -> 
     play(body)
 
 
+def test_who_waits_for_a_shutdown_hears_of_what_followed_it() -> None:
+    """The domain is destroyed by an operation of xend's own then."""
+
+    async def body(world: World) -> None:
+        world.scripts.behaviours["block"] = "busy"
+        await world.connected(await world.create())
+        answer = await world.call("domain.shutdown", domain="example", wait=True)
+        assert [warning["device"] for warning in answer["warnings"]] == ["vbd 0x0"]
+        assert await world.names() == []
+
+    play(body)
+
+
+def test_a_core_that_cannot_be_written_is_told_of() -> None:
+    async def body(world: World) -> None:
+        (world.directory / "dump").write_text("in the way")
+        await world.create(extra=['on_crash="coredump-destroy"', 'extra="sim=crash-at=5"'])
+        await trio.sleep(30)
+        await settled(world)
+        (dump,) = [each for each in await world.call("operation.list") if each["kind"] == "domain.dump"]
+        (warning,) = dump["warnings"]
+        assert (warning["message"], warning["cause"]) == (
+            f"cannot make {world.directory}/dump",
+            "File exists",
+        )
+        assert await world.names() == []
+
+    play(body)
+
+
 def test_autostop_says_it_in_its_row() -> None:
     async def body(world: World) -> None:
         world.scripts.behaviours["block"] = "busy"

@@ -35,7 +35,7 @@ DOMAINS_MAX = 32_000
 class DomainCalls:
     """The methods, over a host.
 
-    acted_on: waits until what follows the end of a domain, by its domid, has been done.
+    acted_on: waits until what follows the end of a domain, by its domid, has been done; returns its warnings.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DomainCalls:
         operating: Operating,
         targets: Targets,
         maps: DomainMaps,
-        acted_on: Callable[[int], Awaitable[None]],
+        acted_on: Callable[[int], Awaitable[list[Result]]],
     ) -> None:
         self._host = host
         self._maps = maps
@@ -204,7 +204,7 @@ class DomainCalls:
 
         result = await self._operating.operate(plan, **how)
         if wait and how.get("wait_for") is None and result.get("domid") is not None:
-            await self._acted_on(result["domid"])
+            result["warnings"] += await self._acted_on(result["domid"])
         return result
 
     def _check_hears(self, target: Target, word: str) -> None:

@@ -32,7 +32,7 @@ class Lives:
     """
 
     def __init__(
-        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[int], Awaitable[None]]
+        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[int], Awaitable[object]]
     ) -> None:
         self._host = host
         self._acted_on = acted_on

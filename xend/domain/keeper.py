@@ -83,8 +83,12 @@ class Keeper:
             for domain in self._with_locks(operation.locks):
                 self._restart_failed(domain, operation, operation.error)
 
-    async def acted_on(self, domid: int) -> None:
-        """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept."""
+    async def acted_on(self, domid: int) -> list[dict[str, Any]]:
+        """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept.
+
+        What went wrong with that and did not stop it, as the warnings of a result.
+        """
+        warnings: list[dict[str, Any]] = []
         domain = self._host.domains.get(domid)
         while domain is not None and self._host.domains.get(domid) is domain and not domain.seen_shutdown:
             holder = self._operations.holder(domain.locks)
@@ -92,8 +96,10 @@ class Keeper:
                 await self._has_looked.wait()
                 continue
             await holder.ended.wait()
+            warnings += holder.warnings()
             if holder.error is not None:
-                return
+                break
+        return warnings
 
     async def run(self) -> None:
         """Keep looking, until cancelled."""

@@ -208,7 +208,10 @@ def dump_step(host: Host, domid: int, path: str) -> Step:
     async def dump(work: Work) -> None:
         if os.path.exists(path):
             return
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
         with explained("write its memory", str(domid)):
             await host.hypervisor.dump_core(domid, path)
 
