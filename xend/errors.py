@@ -47,9 +47,12 @@ class XendError(Exception):
         hint: what to do next.
         script_output: the last lines of a script's output.
         warnings: what went wrong besides, in an operation: maps of errors.
+        method: the call that is at fault, where the message speaks of nothing but its parameters.
     """
 
-    FIELDS = ("domain", "device", "step", "waited_s", "cause", "hint", "script_output", "warnings")
+    FIELDS = (
+        "method", "domain", "device", "step", "waited_s", "cause", "hint", "script_output", "warnings",
+    )  # fmt: skip
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:
         super().__init__(message)
@@ -79,8 +82,8 @@ class XendError(Exception):
         return cls(code if code in CODES else "internal", str(fields.get("message", "")), **known)
 
     def __str__(self) -> str:
-        """One line: message, cause, hint."""
-        text = self.message
+        """One line: method, message, cause, hint."""
+        text = f"{method}: {self.message}" if (method := self.fields.get("method")) else self.message
         if cause := self.fields.get("cause"):
             text += f": {cause}"
         if hint := self.fields.get("hint"):

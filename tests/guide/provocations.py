@@ -149,7 +149,7 @@ DOMAIN = (
         "xl device-explain bar vif 0", "xl destroy bar",
     ),
     Provocation(
-        "xl: device.attach of foo",
+        "xl: device attach of foo",
         f"rm /tmp/begun; {SLOW} & until [ -e /tmp/begun ]; do :; done; xl destroy foo; wait",
     ),
     Provocation("Starting live update failed:", "xenstore-control live-update /usr/bin/true"),

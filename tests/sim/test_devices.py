@@ -6,6 +6,7 @@ import trio
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import EXAMPLE, World, play
 from xend.errors import XendError
+from xend.operation.words import called
 
 BARE = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\n'
 DISK = "file:/disk.img,xvdb,w"
@@ -80,7 +81,7 @@ def test_interfaces_get_the_next_number_and_an_address() -> None:
 
 
 REFUSED = [
-    ("vbd", "file:/disk.img,xvdb,z", "bad_config", r"""device.attach: disk "file:/disk.img,xvdb,z": """),
+    ("vbd", "file:/disk.img,xvdb,z", "bad_config", r"""disk "file:/disk.img,xvdb,z": """),
     ("vbd", "file:/no.img,xvdb,w", "bad_image", "vbd xvdb: disk .*/no.img cannot be read: No such file"),
     ("vbd", "format=qcow2,vdev=xvdb,target=/d", "unsupported", "needs a device model"),
     ("vbd", "file:/netbsd,xvda,w", "busy", "bare has a vbd xvda already"),
@@ -101,7 +102,18 @@ def test_what_cannot_be_attached_changes_nothing(kind: str, spec: str, code: str
         with pytest.raises(XendError, match=message) as caught:
             await attach(world, kind, spec)
         assert caught.value.code == code
+        is_about_it = code in ("bad_config", "unsupported") and message.startswith(("disk", "vif"))
+        assert caught.value.fields.get("method") == ("device.attach" if is_about_it else None)
         assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_operations_have_words_for_people() -> None:
+    async def body(world: World) -> None:
+        words = {kind: called(kind) for kind in world.xend.operations.planners}
+        assert len(set(words.values())) == len(words)
+        assert not [word for word in words.values() if "." in word or "_" in word]
 
     play(body)
 

@@ -106,7 +106,7 @@ def test_destroying_does_not_wait_for_a_guest_that_does_not_shut_down() -> None:
         await trio.sleep(5)
         answer = await world.call("domain.shutdown", domain="example", wait=True, wait_for="accepted")
         await trio.sleep(5)
-        with pytest.raises(XendError, match=r"domain\.shutdown of example is running") as caught:
+        with pytest.raises(XendError, match=r"^shutdown of example is running") as caught:
             await world.call("domain.reboot", domain="example")
         assert caught.value.fields["hint"] == "wait for it, or xl destroy example ends both"
         await world.call("domain.destroy", domain="example")
@@ -300,7 +300,7 @@ def test_an_operation_can_be_cancelled_and_leaves_nothing() -> None:
         await trio.sleep(5)
         shown = await world.call("operation.show", operation=answer["operation"])
         assert shown["waiting"]["for"].endswith("block to end (vbd 0x0)")
-        with pytest.raises(XendError, match=r"domain\.create of example is running"):
+        with pytest.raises(XendError, match=r"^create of example is running"):
             await world.call("domain.create", text=EXAMPLE)
         world.scripts.behaviours.clear()
         await world.call("operation.cancel", operation=answer["operation"])

@@ -161,7 +161,9 @@ class Connection:
             self._output.put(refusal(request.id, error.as_map()), is_answer=True)
             return
         if method.cancel_on_close and self._is_closed:
-            gone = XendError("cancelled", f"{method.name}: the caller has ended its side of the connection")
+            gone = XendError(
+                "cancelled", "the caller has ended its side of the connection", method=method.name
+            )
             self._output.put(refusal(request.id, gone.as_map()), is_answer=True)
             return
         call = Call(method.name, self.access, self.peer, self, self._methods)

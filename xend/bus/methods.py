@@ -108,8 +108,8 @@ class Method:
             self._check(name, value, access)
         for name, parameter in self.parameters.items():
             if parameter.is_required and given.get(name) is None:
-                message = f"{self.name}: parameter {name} is missing"
-                raise XendError("bad_request", message, hint=f"it is {parameter.kind.name}")
+                hint = f"it is {parameter.kind.name}"
+                raise XendError("bad_request", f"parameter {name} is missing", method=self.name, hint=hint)
         return {name: value for name, value in given.items() if value is not None}
 
     def _map(self, params: list[Any]) -> dict[str, Any]:
@@ -118,14 +118,15 @@ class Method:
         if len(params) > 1 or type(params[0]) is not dict:
             found = f"{len(params)} values" if len(params) > 1 else what_is(params[0])
             raise XendError(
-                "bad_request", f"{self.name}: parameters are one map with their names, not {found}"
+                "bad_request", f"parameters are one map with their names, not {found}", method=self.name
             )
         given: dict[str, Any] = params[0]
         return given
 
     def _check(self, name: Any, value: Any, access: str) -> None:
         if type(name) is not str:
-            raise XendError("bad_request", f"{self.name}: a parameter's name is a text, not {what_is(name)}")
+            text = f"a parameter's name is a text, not {what_is(name)}"
+            raise XendError("bad_request", text, method=self.name)
         kind, operate = SECONDS, False
         if name != _EVERY_CALL:
             if name not in self.parameters:
@@ -133,16 +134,17 @@ class Method:
             kind, operate = self.parameters[name].kind, self.parameters[name].operate
         if value is not None and not kind.accepts(value):
             raise XendError(
-                "bad_request", f"{self.name}: parameter {name} is {what_is(value)}, not {kind.name}"
+                "bad_request", f"parameter {name} is {what_is(value)}, not {kind.name}", method=self.name
             )
         if value is not None and operate and access != "operate":
-            raise XendError("not_permitted", f"{self.name}: parameter {name} is not for the reading socket")
+            text = f"parameter {name} is not for the reading socket"
+            raise XendError("not_permitted", text, method=self.name)
 
     def _unknown(self, name: str) -> XendError:
         known = [*self.parameters, _EVERY_CALL]
         close = _closest(name, known)
         hint = f"did you mean {close}?" if close else f"it takes {', '.join(known)}"
-        return XendError("bad_request", f"{self.name}: no parameter {quoted(name)}", hint=hint)
+        return XendError("bad_request", f"no parameter {quoted(name)}", method=self.name, hint=hint)
 
 
 class Methods:
@@ -171,7 +173,10 @@ class Methods:
             raise XendError("bad_request", f"no method {quoted(name)}", hint=hint)
         if not method.is_for(access):
             raise XendError(
-                "not_permitted", f"{name} changes something, and this socket only reads", hint="use socket"
+                "not_permitted",
+                "it changes something, and this socket only reads",
+                method=name,
+                hint="use socket",
             )
         return method
 

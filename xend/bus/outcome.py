@@ -31,4 +31,5 @@ async def _within(deadline_s: float, method: Method, call: Call, arguments: dict
             if error.code != "cancelled" or trio.current_time() < scope.deadline:
                 raise
     waited_s = round(trio.current_time() - start, 3)
-    raise XendError("no_answer", f"{method.name} did not end within {deadline_s:g} s", waited_s=waited_s)
+    text = f"it did not end within {deadline_s:g} s"
+    raise XendError("no_answer", text, method=method.name, waited_s=waited_s)

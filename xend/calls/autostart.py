@@ -116,7 +116,7 @@ class AutostartCalls:
         **how: Any,
     ) -> object:
         if all and names is not None:
-            raise XendError("bad_request", "autostart.stop: names, or all, not both")
+            raise XendError("bad_request", "names, or all, not both", method="autostart.stop")
         words = None if all else self._directory.listed() if names is None else names
         acts = self._acts(call)
         if dry_run:

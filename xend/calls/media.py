@@ -50,7 +50,7 @@ class MediaCalls:
             target = (await self._targets.find(domain)).guest("change a disc of")
             drive = _drive(target, device)
             before, spec = spec_of(drive, drive.target), spec_of(drive, disc)
-            wanted = disk_of(spec)
+            wanted = disk_of(spec, kind)
             check_sharing(target.name, wanted, self._host.domains.disk_users(wanted, target.info.uuid))
             with explained("look for the drive", target.name):
                 there = await devices_in_store(self._host.store, target.domid)

@@ -18,12 +18,14 @@ class Place:
     """A line of a source.
 
     Attributes:
-        source: a file's name, or "command line".
+        source: a file's name, "command line", or a method of the bus.
         line: its number from 1; the word itself on a command line; None: the whole source.
+        is_call: it is a method: who called it did so by another name, and errors have it in a field.
     """
 
     source: str
     line: int | str | None = None
+    is_call: bool = False
 
     def __str__(self) -> str:
         """ "SOURCE:LINE", without control characters."""
@@ -31,7 +33,9 @@ class Place:
         return source if self.line is None else f"{source}:{_clipped(_printable(str(self.line)))}"
 
     def error(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> XendError:
-        """The error "SOURCE:LINE: complaint"."""
+        """The error "SOURCE:LINE: complaint"; of a call "complaint", with the method."""
+        if self.is_call:
+            return XendError(code, complaint, method=self.source, hint=hint)
         return XendError(code, f"{self}: {complaint}", hint=hint)
 
 

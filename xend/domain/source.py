@@ -13,8 +13,8 @@ from xend.errors import XendError
 
 #: A device's specification: a text, or the words of a command line.
 Spec = str | list[str]
-#: Where a device's specification stands that did not come from a file.
-ATTACHED = "device.attach"
+#: The call whose specification it is, unless another one is named.
+ATTACH = "device.attach"
 
 
 @attrs.define(kw_only=True)
@@ -69,13 +69,13 @@ def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
     return attrs.evolve(config, disks=disks, vifs=vifs)
 
 
-def disk_of(spec: Spec) -> DiskConfig:
-    """A disk from its specification alone.
+def disk_of(spec: Spec, method: str = ATTACH) -> DiskConfig:
+    """A disk from its specification alone; method: the call that it came with.
 
     Raises:
         XendError: bad_config.
     """
-    return parse_disk(spec, Place(ATTACHED))
+    return parse_disk(spec, Place(method, is_call=True))
 
 
 def vif_of(spec: Spec) -> VifConfig:
@@ -84,7 +84,7 @@ def vif_of(spec: Spec) -> VifConfig:
     Raises:
         XendError: bad_config.
     """
-    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACHED))
+    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACH, is_call=True))
 
 
 def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfig]]) -> None:

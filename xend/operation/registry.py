@@ -13,6 +13,7 @@ from xend.operation.known import KnownOperations
 from xend.operation.record import Records
 from xend.operation.running import ENDED, Operation, told
 from xend.operation.steps import Plan
+from xend.operation.words import called
 
 #: Makes a plan anew from the facts of a record.
 Planner = Callable[[dict[str, Any]], Plan]
@@ -93,7 +94,7 @@ class Operations:
             ends = f", or xl destroy {name} ends both" if holder.plan.kind in ASKING else ""
             raise XendError(
                 "busy",
-                f"{holder.plan.kind} of {name} is running (operation {holder.id}: {doing})",
+                f"{called(holder.plan.kind)} of {name} is running (operation {holder.id}: {doing})",
                 domain=name,
                 hint=f"wait for it{ends}",
             )
@@ -188,7 +189,7 @@ class Operations:
         operation.give_up(
             XendError(
                 "internal",
-                f"xend died amid {plan.kind}, and this xend cannot go on with it",
+                f"xend died amid the {called(plan.kind)} of {domain}, and this xend cannot go on with it",
                 domain=domain,
                 cause=repr(error),
                 hint=f"xl list shows what is left of {domain}, xl destroy {domain} ends it",
@@ -220,7 +221,9 @@ class Operations:
             self._remove_record(operation.id)
             plan = operation.plan
             raise XendError(
-                "cancelled", f"{plan.kind} was not begun: xend is ending", domain=plan.domain
+                "cancelled",
+                f"{called(plan.kind)} of {plan.domain} was not begun: xend is ending",
+                domain=plan.domain,
             ) from error
 
     def _hold(self, operation: Operation) -> None:

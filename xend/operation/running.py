@@ -15,6 +15,7 @@ import trio
 from xend.errors import XendError
 from xend.faults import as_xend_error, parted
 from xend.operation.steps import UNDO_SECONDS, Plan, Step, Work
+from xend.operation.words import called
 
 State = Literal["running", "undoing", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -147,7 +148,8 @@ class Operation:
         with self._scope:
             failure = await self._do_all(first)
         if self._scope.cancelled_caught:
-            failure = XendError("cancelled", f"{self.plan.kind} was cancelled", domain=self.plan.domain)
+            what = f"{called(self.plan.kind)} of {self.plan.domain}"
+            failure = XendError("cancelled", f"{what} was cancelled", domain=self.plan.domain)
         return failure
 
     async def _do_all(self, first: int) -> XendError | None:

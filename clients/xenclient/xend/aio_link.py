@@ -14,7 +14,7 @@ import trio
 
 from xenclient.xend.address import open_socket
 from xenclient.xend.core import CALLS_MAX
-from xenclient.xend.errors import ClientError, DeadlineError
+from xenclient.xend.errors import CALL, ClientError, DeadlineError
 from xenclient.xend.link import RECEIVE_BYTES, Follower, Link
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TrioLink(Link):
             async with self._slots:
                 return await self._ask(request)
         assert seconds is not None
-        raise DeadlineError(f"the answer to {request}", seconds, self.where)
+        raise DeadlineError(f"the answer to {CALL}", seconds, self.where, request)
 
     async def _ask(self, request: Request) -> Any:
         steps = self.asking(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from xenclient.xend.address import open_socket
-from xenclient.xend.errors import ClientError, DeadlineError
+from xenclient.xend.errors import CALL, ClientError, DeadlineError
 from xenclient.xend.link import RECEIVE_BYTES, Follower, Link
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ class Deadline:
         self._start = time.monotonic()
         self._path = path
 
-    def left(self, awaited: str) -> float | None:
-        """The seconds left.
+    def left(self, awaited: str, call: object = "") -> float | None:
+        """The seconds left; CALL in `awaited` stands for the call.
 
         Raises:
             DeadlineError: none.
@@ -38,7 +38,7 @@ class Deadline:
             return None
         left = self._start + self.seconds - time.monotonic()
         if left <= 0:
-            raise DeadlineError(awaited, self.seconds, self._path)
+            raise DeadlineError(awaited, self.seconds, self._path, call)
         return left
 
     def at_most(self, seconds: float) -> Deadline:
@@ -85,9 +85,9 @@ class BlockingLink(Link):
             return stop.value
 
     def _finish(self, call: Call, deadline: Deadline) -> None:
-        awaited = f"the answer to {call.request}"
+        awaited = f"the answer to {CALL}"
         while not call.done:
-            self.pump(deadline.left(awaited))
+            self.pump(deadline.left(awaited, call.request))
 
     def connect_again(self, deadline: Deadline) -> None:
         """Have a connection.

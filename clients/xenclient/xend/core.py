@@ -10,7 +10,7 @@ import os
 
 import msgpack
 
-from xenclient.xend.errors import BusError, ClientError, ConnectionLost
+from xenclient.xend.errors import CALL, BusError, ClientError, ConnectionLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Call:
         """
         if self.sent and not self.request.is_repeatable:
             raise ConnectionLost(
-                f"{reason} before it answered {self.request}: it may or may not have been executed"
+                f"{reason} before it answered {CALL}: it may or may not have been executed", self.request
             )
 
 
@@ -148,7 +148,7 @@ class Connection:
         try:
             message = msgpack.packb([_REQUEST, id, request.method, params])
         except (ValueError, TypeError, OverflowError) as error:
-            raise ClientError(f"{request}: a parameter cannot be sent: {error}") from error
+            raise ClientError(f"{CALL}: a parameter cannot be sent: {error}", request) from error
         self._outgoing.append((message, call))
         self._calls[id] = call
         return call

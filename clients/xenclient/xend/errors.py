@@ -6,11 +6,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["BusError", "ClientError", "ConnectError", "ConnectionLost", "DeadlineError"]
+__all__ = ["CALL", "BusError", "ClientError", "ConnectError", "ConnectionLost", "DeadlineError"]
+
+
+#: Stands in an error's text for the call that it is about.
+CALL = "{call}"
 
 
 class ClientError(Exception):
     """Base of this module: xend refused, or could not be asked."""
+
+    def __init__(self, text: str, call: object = "") -> None:
+        """CALL in the text stands for the call."""
+        super().__init__(text.replace(CALL, str(call)))
+        self._text = text
+
+    def about(self, call: str) -> str:
+        """The text, with another name for the call: what somebody typed, for example."""
+        return self._text.replace(CALL, call) if CALL in self._text else str(self)
 
 
 class BusError(ClientError):
@@ -19,7 +32,8 @@ class BusError(ClientError):
     Attributes:
         code: a word of the table there.
         message: what failed, without cause and hint.
-        fields: what else is known: domain, device, step, waited_s, cause, hint, script_output.
+        fields: what else is known: method (the call at fault, which the message then does not name), domain,
+            device, step, waited_s, cause, hint, script_output.
     """
 
     def __init__(self, code: str, message: str, fields: dict[str, Any] | None = None) -> None:
@@ -35,8 +49,8 @@ class BusError(ClientError):
         return cls(str(error.get("code", "internal")), str(error.get("message", "no reason given")), fields)
 
     def __str__(self) -> str:
-        """Message, cause, hint; one line."""
-        text = self.message
+        """Method, message, cause, hint; one line."""
+        text = f"{method}: {self.message}" if (method := self.fields.get("method")) else self.message
         if cause := self.fields.get("cause"):
             text += f": {cause}"
         if hint := self.fields.get("hint"):
@@ -70,7 +84,7 @@ class DeadlineError(ClientError):
         seconds: how long.
     """
 
-    def __init__(self, awaited: str, seconds: float, path: str) -> None:
-        super().__init__(f"gave up after {seconds:.3g} s on {path}, waiting for {awaited}")
-        self.awaited = awaited
+    def __init__(self, awaited: str, seconds: float, path: str, call: object = "") -> None:
+        super().__init__(f"gave up after {seconds:.3g} s on {path}, waiting for {awaited}", call)
+        self.awaited = awaited.replace(CALL, str(call))
         self.seconds = seconds

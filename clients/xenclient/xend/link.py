@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenclient.xend.address import FORBIDDEN, READERS_SUFFIX, socket_path
 from xenclient.xend.core import READING, Connection
-from xenclient.xend.errors import ConnectError, ConnectionLost
+from xenclient.xend.errors import CALL, ConnectError, ConnectionLost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Link:
             reason = f"{connection.lost} ({self.where})"
             call.check_repeatable(reason)
             if repeated and call.sent:
-                raise ConnectionLost(f"{reason}, again, before it answered {request}")
+                raise ConnectionLost(f"{reason}, again, before it answered {CALL}", request)
             repeated = repeated or call.sent
 
     def check_refusal(self, connection: Connection) -> None:

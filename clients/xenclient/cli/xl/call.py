@@ -36,6 +36,7 @@ class Call:
         """Raises: Failure: not options and arguments of this sub-command. HelpWanted."""
         self.command = command
         self.settings = settings
+        settings.command = command.name
         self._client: Client | None = None
         self._values: dict[str, list[str]] = {}
         self.arguments = self._parse(words)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def for_each(call: Call, items: Iterable[Item], action: Callable[[Item], object]) -> int:
     """Do it to each; refusals are told. Returns 1 if there were any, else 0."""
     status = 0
-    program = call.settings.program
+    settings = call.settings
     for item in items:
         try:
             action(item)
         except BusError as error:
-            tell(described(error, program), program)
+            tell(described(error, settings), settings.program)
             status = 1
     return status

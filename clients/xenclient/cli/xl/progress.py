@@ -26,25 +26,25 @@ ERASE_LINE = "\r\x1b[K"
 
 def watched(call: Call, method: str, parameters: dict[str, Any]) -> Mapping[str, Any]:
     """The call's result, its progress shown meanwhile where it is wanted."""
-    settings = call.settings
+    settings, doing = call.settings, call.command.name
     result: Mapping[str, Any]
     if settings.verbose:
-        result = call.client.call(method, progress=Steps(settings.timestamps), **parameters)
+        result = call.client.call(method, progress=Steps(settings.timestamps, doing=doing), **parameters)
     elif settings.show_progress or os.isatty(2):
-        with Line(columns()) as line:
+        with Line(columns(), doing=doing) as line:
             result = call.client.call(method, progress=line, **parameters)
     else:
         result = call.client.call(method, **parameters)
     return result
 
 
-def describe(operation: Operation, later_s: float = 0.0) -> str:
-    """The operation in a line, `later_s` seconds after it was so.
+def describe(operation: Operation, later_s: float = 0.0, doing: str | None = None) -> str:
+    """The operation in a line, `later_s` seconds after it was so; doing: what it is called, else its kind.
 
-    For example "domain.create d1, 3 of 7: attach vif 0, waiting for its backend, 4 of 10 s".
+    For example "create d1, 3 of 7: attach vif 0, waiting for its backend, 4 of 10 s".
     """
     steps, step, state = operation["steps"], operation["step"], operation["state"]
-    text = str(operation["kind"])
+    text = doing or str(operation["kind"])
     if domain := operation.get("domain") or operation.get("domid"):
         text += f" {domain}"
     if state in ("done", "failed", "cancelled"):
@@ -77,7 +77,10 @@ class Line:
     Calling it with an operation shows that; a timer counts its seconds on. Only the main thread may use it.
     """
 
-    def __init__(self, width: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, width: int, clock: Callable[[], float] = time.monotonic, doing: str | None = None
+    ) -> None:
+        self._doing = doing
         self._width = width
         self._clock = clock
         self._operation: Operation | None = None
@@ -93,7 +96,7 @@ class Line:
         """Show what is now, if that is something else than stands there."""
         if self._operation is None:
             return
-        text = describe(self._operation, self._clock() - self._seen)[: self._width - 1]
+        text = describe(self._operation, self._clock() - self._seen, self._doing)[: self._width - 1]
         if text != self._shown:
             _write(ERASE_LINE + text)
             self._shown = text
@@ -120,7 +123,13 @@ class Line:
 class Steps:
     """A line for each step and each wait, as -v wants it."""
 
-    def __init__(self, timestamps: bool = False, now: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        timestamps: bool = False,
+        now: Callable[[], str] | None = None,
+        doing: str | None = None,
+    ) -> None:
+        self._doing = doing
         self._now = now or (lambda: time.strftime("%Y-%m-%d %H:%M:%S"))
         self._timestamps = timestamps
         self._last: tuple[object, ...] = ()
@@ -131,12 +140,12 @@ class Steps:
         if now != self._last:
             self._last = now
             begin = f"{self._now()} " if self._timestamps else ""
-            _write(f"{begin}{_with_state(operation)}\n")
+            _write(f"{begin}{_with_state(operation, self._doing)}\n")
 
 
-def _with_state(operation: Operation) -> str:
+def _with_state(operation: Operation, doing: str | None) -> str:
     state = operation["state"]
-    return describe(operation) + ("" if state in ("running", "undoing") else f": {state}")
+    return describe(operation, doing=doing) + ("" if state in ("running", "undoing") else f": {state}")
 
 
 def _write(text: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def report(error: Exception, settings: Settings) -> int:
     """Tell it; returns the exit status."""
-    fields = described(error, settings.program)
+    fields = described(error, settings)
     if settings.json:
         # One line, as among events.
         write(as_text({"error": fields}) + "\n")
@@ -50,19 +50,24 @@ def told(fields: Mapping[str, object], program: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def described(error: Exception, program: str) -> dict[str, object]:
-    """The error as a map: code where it is xend's, message, and what else is known."""
+def described(error: Exception, settings: Settings) -> dict[str, object]:
+    """The error as a map: code where it is xend's, message, and what else is known.
+
+    It names the sub-command that was typed, not the call that this became.
+    """
+    command = settings.command
     if isinstance(error, Failure):
-        return error.as_map(program)
+        return error.as_map(settings.program)
     if isinstance(error, BusError):
-        return {"code": error.code, "message": error.message, **error.fields}
+        message = f"{command}: {error.message}" if command and "method" in error.fields else error.message
+        return {"code": error.code, "message": message, **error.fields}
     if isinstance(error, ClientError):
-        return {"message": str(error)}
+        return {"message": error.about(command) if command else str(error)}
     if isinstance(error, OSError) and error.errno:
         return {"message": os.strerror(error.errno)}
     return {
         "message": f"a fault of xl's own: {type(error).__name__}: {error}",
-        "hint": f"{program} -v shows where",
+        "hint": f"{settings.program} -v shows where",
     }
 
 

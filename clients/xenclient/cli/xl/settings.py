@@ -17,6 +17,7 @@ class Settings:
         show_progress: -t: on a pipe too.
         timestamps: -T: the lines of -v with date and time.
         json: errors are printed as JSON too (set by the sub-command).
+        command: the sub-command's name, as errors have it in place of a method's (set by the sub-command).
     """
 
     def __init__(self, program: str) -> None:
@@ -26,6 +27,7 @@ class Settings:
         self.show_progress = False
         self.timestamps = False
         self.json = False
+        self.command = ""
 
 
 def take(argv: list[bytes]) -> tuple[Settings, list[bytes]]:

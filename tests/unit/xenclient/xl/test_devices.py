@@ -126,7 +126,7 @@ def test_progress(xl: Xl, xend: FakeXend, words: list[str]) -> None:
             "waiting": waiting,
         }
     ]
-    assert xl("-v", *words) == (0, "", "device d1, 1 of 1: wait, waiting for its backend, 1 of 10 s\n")
+    assert xl("-v", *words) == (0, "", f"{words[0]} d1, 1 of 1: wait, waiting for its backend, 1 of 10 s\n")
 
 
 @pytest.mark.parametrize(

@@ -76,5 +76,5 @@ def test_progress_on_a_terminal(process: Process, xend: FakeXend) -> None:
     os.close(screen)
     os.close(terminal)
     assert (done.returncode, done.stdout) == (0, "")
-    assert shown.startswith(f"{ERASE_LINE}domain.destroy d1, 1 of 2: close vif 0{ERASE_LINE}")
+    assert shown.startswith(f"{ERASE_LINE}destroy d1, 1 of 2: close vif 0{ERASE_LINE}")
     assert shown.endswith(ERASE_LINE)

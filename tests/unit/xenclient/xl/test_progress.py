@@ -47,6 +47,7 @@ SECOND = {**OPERATION, "step": 1}
 )
 def test_an_operation_in_a_line(operation: dict[str, Any], later_s: float, text: str) -> None:
     assert describe(operation, later_s) == text
+    assert describe(operation, later_s, "destroy") == text.removeprefix("domain.")
 
 
 def test_a_line_is_written_over_counted_on_and_erased(capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,14 +83,14 @@ def test_nothing_to_erase_is_not_erased(capfd: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_step_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    show = Steps(timestamps=True, now=lambda: "NOW")
+    show = Steps(timestamps=True, now=lambda: "NOW", doing="destroy")
     for operation in (OPERATION, OPERATION, WAITING, WAITING, SECOND, {**SECOND, "state": "failed"}):
         show(operation)
     assert capfd.readouterr().err == (
-        "NOW domain.destroy d1, 1 of 2: close vif 0\n"
-        "NOW domain.destroy d1, 1 of 2: close vif 0, waiting for the backend, 0 of 10 s\n"
-        "NOW domain.destroy d1, 2 of 2: end the domain\n"
-        "NOW domain.destroy d1: failed\n"
+        "NOW destroy d1, 1 of 2: close vif 0\n"
+        "NOW destroy d1, 1 of 2: close vif 0, waiting for the backend, 0 of 10 s\n"
+        "NOW destroy d1, 2 of 2: end the domain\n"
+        "NOW destroy d1: failed\n"
     )
 
 
@@ -109,8 +110,8 @@ def test_on_a_pipe_when_asked_for(xl: Xl, slow: FakeXend) -> None:
 
 def test_verbose(xl: Xl, slow: FakeXend) -> None:
     assert xl("-v", "destroy", "d1")[2].splitlines() == [
-        "domain.destroy d1, 1 of 2: close vif 0",
-        "domain.destroy d1, 2 of 2: end the domain",
+        "destroy d1, 1 of 2: close vif 0",
+        "destroy d1, 2 of 2: end the domain",
     ]
 
 
@@ -133,8 +134,8 @@ def test_on_a_terminal(xl: Xl, slow: FakeXend) -> None:
     assert status == 1
     assert shown == [
         "",
-        "domain.destroy d1, 1 of 2: close vif 0",
-        "domain.destroy d1, 2 of 2: end the domain",
+        "destroy d1, 1 of 2: close vif 0",
+        "destroy d1, 2 of 2: end the domain",
         "xl: d1 ended\r\n",
     ]
     for descriptor in (screen, terminal):

@@ -116,7 +116,7 @@ METHODS = Methods([METHOD, MESSAGES])
         ("\x1b[2J", "read", "bad_request", 'no method "\\u001b[2J" (hello lists all methods)'),
         ("x" * 10**6, "read", "bad_request", f'no method "{"x" * 40}..." (hello lists all methods)'),
         ("domain.create", "read", "not_permitted",
-         "domain.create changes something, and this socket only reads (use socket)"),
+         "domain.create: it changes something, and this socket only reads (use socket)"),
     ],
 )  # fmt: skip
 def test_methods_that_may_not_be_called(name: str, access: str, code: str, text: str) -> None:

@@ -137,7 +137,8 @@ async def test_a_deadline_cancels_the_call(autojump_clock: MockClock) -> None:
         wire = connect()
         answer = await wire.ask(1, "domain.create", text="slow", deadline_s=2.5)
         assert answer[2] == {
-            "code": "no_answer", "message": "domain.create did not end within 2.5 s", "waited_s": 2.5
+            "code": "no_answer", "method": "domain.create", "message": "it did not end within 2.5 s",
+            "waited_s": 2.5
         }  # fmt: skip
         assert toy.cancelled == ["domain.create"]
         assert (await wire.ask(2, "domain.create", text="quick", deadline_s=2.5))[2] is None

@@ -164,7 +164,7 @@ async def test_facts_that_no_record_can_hold_are_a_refusal(bench: Bench) -> None
 async def test_nothing_is_begun_once_xend_has_ended(bench: Bench) -> None:
     async with bench.running() as operations:
         pass
-    with pytest.raises(XendError, match="test was not begun: xend is ending"):
+    with pytest.raises(XendError, match="test of d was not begun: xend is ending"):
         operations.start(bench.plan(), ["name d"])
     operations.check_free(["name d"])
     assert operations.all() == []
