@@ -1,10 +1,22 @@
 """What all test suites share: the options --long and --xen, and one of each daemon under test per run."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The same as SIG_IGN, but for programs that are started: those inherit that, and no function."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever started the tests may have had signals ignored: nohup, or a shell in the background."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _ignore)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

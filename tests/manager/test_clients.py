@@ -48,6 +48,27 @@ def test_an_interrupted_xl_has_its_domain_undone(place: Place) -> None:
     assert place.snapshot() == before
 
 
+@pytest.mark.parametrize("words", [["events"], ["console", "victim"], ["list"], ["dmesg"]], ids=" ".join)
+def test_xl_ends_with_who_reads_it(place: Place, words: list[str]) -> None:
+    """As with `| head -0`: at once, though nothing more may come, and without a word."""
+    place.start()
+    place.create("victim")
+    reading, writing = os.pipe()
+    xl = subprocess.Popen(
+        [BIN / "xl", *words],
+        env=place.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    if words[0] == "console":
+        assert os.read(reading, 1)  # it is attached
+    os.close(reading)
+    assert xl.communicate(timeout=PATIENCE_SECONDS)[1] == b""
+    assert xl.returncode == 141
+
+
 def test_a_key_finds_the_operation_again(place: Place) -> None:
     """Over a lost connection, while it runs and when it has ended; and in the next xend."""
     place.start()

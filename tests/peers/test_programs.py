@@ -366,8 +366,6 @@ def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -
         env=environment(stores[1].socket),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Where a shell runs these tests in the background, interrupts are ignored, also by its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     child.stdout.readline()
@@ -378,14 +376,51 @@ def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -
 
 def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
     """As `xenstore-ls | head -0`: no traceback."""
-    reading, writing = os.pipe()
-    os.close(reading)
+    for line in ("ls", "ls --json", "list /", "read -p /tool", "watch /", "watch -n 1 /", "control help"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        name, *arguments = line.split()
+        child = subprocess.Popen(
+            [program(OURS, name), *arguments],
+            env=environment(stores[1].socket),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+        )
+        os.close(writing)
+        assert child.communicate(timeout=PROGRAM_SECONDS)[1] == b"", line
+        assert child.returncode == 141, line
+
+
+def test_a_watch_ends_with_its_reader_though_nothing_happens(stores: tuple[Daemon, Daemon]) -> None:
+    """As `xenstore-watch / | head -1`."""
     child = subprocess.Popen(
-        [program(OURS, "ls")], env=environment(stores[1].socket), stdout=writing, stderr=subprocess.PIPE
+        [program(OURS, "watch"), "/"],
+        env=environment(stores[1].socket),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    os.close(writing)
-    assert child.communicate(timeout=PROGRAM_SECONDS)[1] == b""
-    assert child.returncode == 141
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"/\n"
+    child.stdout.close()
+    assert child.stderr is not None
+    assert (child.stderr.read(), child.wait(PROGRAM_SECONDS)) == (b"", 141)
+    child.stderr.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk(stores: tuple[Daemon, Daemon]) -> None:
+    for line in ("ls", "ls --json", "list /", "watch /", "control help"):
+        name, *arguments = line.split()
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [program(OURS, name), *arguments],
+                env=environment(stores[1].socket),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=PROGRAM_SECONDS,
+            )
+        text = b"xenstore-%s: standard output: No space left on device\n" % name.encode()
+        assert (done.returncode, done.stderr) == (1, text), line
 
 
 @pytest.mark.parametrize("side", [THEIRS, OURS], ids=["theirs", "ours"])

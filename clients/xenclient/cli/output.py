@@ -25,6 +25,10 @@ RECONNECT_SECONDS = 5.0
 REFUSED = (XenstoreError, ClientError)
 
 
+class ReaderGone(Exception):
+    """Nobody reads standard output any more; no OSError, for which a connection would be taken to be lost."""
+
+
 class Failure(Exception):
     """The program ends with this text on standard error.
 
@@ -95,7 +99,7 @@ def run(program: Callable[[list[bytes], Output], int]) -> int:
             _tell(failure)
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
     except OSError as error:
         complain(argv[0], b"standard output: " + strerror(error))
@@ -109,8 +113,11 @@ def complain(program: bytes, text: bytes) -> None:
 
 
 def tell(text: bytes) -> None:
-    """A line on standard error."""
-    _write(2, text + b"\n")
+    """A line on standard error; where that cannot be, nobody wants to know."""
+    try:
+        _write(2, text + b"\n")
+    except OSError:
+        return
 
 
 def strerror(error: BaseException | None) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenclient.store.blocking import Transaction
+    from xenclient.store.blocking_link import UnixSocket
 
     Tree = Client | Transaction
 
@@ -64,13 +65,30 @@ def _main(mode: str, program: Callable[[Client, Invocation], int]) -> int:
     def run(argv: list[bytes], out: Output) -> int:
         call = Invocation(mode, argv, out)
         try:
-            client = Client(call.path, timeout=TIMEOUT_SECONDS, reconnect=RECONNECT_SECONDS)
+            connect = _beside_reader(call.path) if mode == "watch" else None
+            client = Client(call.path, timeout=TIMEOUT_SECONDS, reconnect=RECONNECT_SECONDS, connect=connect)
         except ConnectError as error:
             raise call.failure(b"xs_open: " + output.strerror(error)) from error
         with client:
             return program(client, call)
 
     return output.run(run)
+
+
+def _beside_reader(path: str | None) -> Callable[[], UnixSocket]:
+    """Makes a connection on which is waited no longer than somebody reads standard output."""
+    from xenclient.cli.reader import Reader
+    from xenclient.store.address import Address
+    from xenclient.store.blocking_link import UnixSocket
+
+    reader, address = Reader(), Address(path)
+
+    class Socket(UnixSocket):
+        def receive(self, size: int, timeout: float | None) -> bytes:
+            reader.wait([self.fileno()], timeout)
+            return super().receive(size, timeout)
+
+    return lambda: Socket(address.open())
 
 
 def _in_transaction(body: Callable[[Tree, Invocation], int]) -> Callable[[Client, Invocation], int]:

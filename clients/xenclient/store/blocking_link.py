@@ -50,6 +50,10 @@ class UnixSocket:
         self._limit(timeout)
         return self._sock.recv(size)
 
+    def fileno(self) -> int:
+        """For select()."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         self._sock.close()
 

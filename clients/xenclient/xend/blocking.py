@@ -109,17 +109,20 @@ class Client:
         since: int | None = None,
         kinds: Sequence[str] | None = None,
         watch: Sequence[str] | None = None,
+        idle: Callable[[int], object] | None = None,
     ) -> Events:
         """The events after `since`, or from now on; see Events.
 
         Args:
             kinds: some of domain, device, operation, autostart, store; by default all.
             watch: store paths whose changes are events too.
+            idle: called before each wait for xend with the connection's descriptor, to wait until that is
+                readable, and for other things meanwhile; what it raises ends the wait.
 
         Raises:
             BusError: too_slow: events after `since` are forgotten.
         """
-        return Events(self._link.path, self._timeout, EventStream(since, kinds, watch))
+        return Events(self._link.path, self._timeout, EventStream(since, kinds, watch), idle)
 
     def console(self, domain: str | int, history: int = HISTORY_BYTES) -> Console:
         """A domain's console, the last `history` bytes of its output first; see Console."""
@@ -144,8 +147,15 @@ class Events:
         seq: of the last event that was given; `client.events(since=...)` goes on after it.
     """
 
-    def __init__(self, path: str, timeout: float, stream: EventStream) -> None:
+    def __init__(
+        self,
+        path: str,
+        timeout: float,
+        stream: EventStream,
+        idle: Callable[[int], object] | None = None,
+    ) -> None:
         self._stream = stream
+        self._idle = idle
         self._link = BlockingLink(path, timeout, stream)
         try:
             self._wait(stream.is_subscribed, timeout)
@@ -189,6 +199,9 @@ class Events:
         while not is_done():
             link.check_refusal(link.connection)
             link.connect_again(deadline)
+            link.flush(deadline.left("an event"))
+            if self._idle is not None and link.socket is not None:
+                self._idle(link.socket.fileno())
             link.pump(deadline.left("an event"))
 
 

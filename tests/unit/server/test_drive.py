@@ -144,7 +144,7 @@ def test_signals_arrive(pump: Pump, guest: bool, number: signal.Signals, load: b
 @both_forms
 def test_an_interrupt_that_nobody_receives_ends_main(pump: Pump, guest: bool) -> None:
     unwound = []
-    # A shell starts what it puts into the background with interrupts ignored.
+    # It is no function of Python's where the tests were started with interrupts ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     async def main() -> None:

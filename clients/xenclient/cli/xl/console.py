@@ -59,25 +59,27 @@ def _check_kind(call: Call) -> None:
 
 
 def _copy(viewed: Console, escape: int | None) -> None:
-    """Both ways, by turns, until the console ends or the escape byte is typed."""
-    import select
+    """Both ways, by turns, until the console ends or the escape byte is typed.
 
-    poll = select.poll()
-    poll.register(viewed.fileno(), select.POLLIN)
-    poll.register(0, select.POLLIN)
+    Raises:
+        ReaderGone: nobody sees it any more.
+    """
+    from xenclient.cli.reader import Reader
+
+    reader = Reader()
+    sources = {viewed.fileno(), 0}
     while True:
         said = viewed.read(0)
         if said == b"":
             return
         if said:
             write(said)
-        ready = dict(poll.poll(0 if said else None))
-        if 0 in ready:
+        if 0 in reader.wait(sources, 0 if said else None):
             typed = _typed()
             if not typed and escape is not None:
                 return  # the terminal hung up
             if not typed:
-                poll.unregister(0)
+                sources.discard(0)
             kept, is_left = before_escape(typed, escape)
             if kept:
                 viewed.write(kept)
@@ -115,7 +117,8 @@ class _raw:
 
             self._before = termios.tcgetattr(self._descriptor)
             for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, _leave)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                    signal.signal(number, _leave)
             tty.setraw(self._descriptor, termios.TCSANOW)
 
     def __exit__(self, *_: object) -> None:

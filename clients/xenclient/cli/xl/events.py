@@ -1,4 +1,4 @@
-"""xl events: what happens, as it happens, until it is interrupted."""
+"""xl events: what happens, as it happens, until it is interrupted, or nobody reads it any more."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ KINDS = ("domain", "device", "operation", "autostart", "store")
 
 def events(call: Call) -> int:
     """xl events."""
+    from xenclient.cli.reader import Reader
+
     seq = _since(call)
     watch = call.values("watch") or None
+    reader = Reader()
+
+    def idle(connection: int) -> None:
+        reader.wait([connection])
+
     try:
-        for event in call.client.events(since=seq, kinds=_kinds(call), watch=watch):
+        for event in call.client.events(since=seq, kinds=_kinds(call), watch=watch, idle=idle):
             seq = event["seq"]
             write(as_text(event) + "\n" if call.json else line(event))
     except BusError as error:

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import os
 
+from xenclient.cli.xl.failure import Failure
+
 
 def write(text: str | bytes) -> None:
-    """All of it, at once; names that are no UTF-8 as they came."""
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-    while data:
-        data = data[os.write(1, data) :]
+    """All of it, at once; names that are no UTF-8 as they came.
+
+    Raises:
+        BrokenPipeError: nobody reads it.
+        Failure: it cannot be written.
+    """
+    try:
+        _write(1, text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"standard output: {os.strerror(error.errno or 0)}") from error
+
+
+def complain(text: str) -> None:
+    """All of it on standard error; where that cannot be, nobody wants to know."""
+    try:
+        _write(2, text)
+    except OSError:
+        return
 
 
 def write_json(value: object) -> None:
     """The value for programs, and for people: indented."""
     write(as_text(value, indent=2) + "\n")
+
+
+def _write(descriptor: int, text: str | bytes) -> None:
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def printable(line: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from xenclient.cli.output import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS
+from xenclient.cli.output import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, ReaderGone
 from xenclient.cli.xl import commands, settings
 from xenclient.cli.xl.call import Call, HelpWanted
 
@@ -28,7 +28,7 @@ def run(argv: list[bytes]) -> int:
         return _run(chosen, words)
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
     except Exception as error:
         from xenclient.cli.xl.report import report
@@ -48,8 +48,9 @@ def _open_standard_files() -> None:
 def _run(chosen: Settings, words: list[bytes]) -> int:
     if not words:
         from xenclient.cli.xl.help import general
+        from xenclient.cli.xl.printing import complain
 
-        os.write(2, general(chosen.program).encode())
+        complain(general(chosen.program))
         return 1
     command = commands.find(os.fsdecode(words[0]))
     try:

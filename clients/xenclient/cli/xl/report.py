@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from xenclient.cli.xl.failure import Failure
-from xenclient.cli.xl.printing import as_text, printable, write
+from xenclient.cli.xl.printing import as_text, complain, printable, write
 from xenclient.xend.errors import BusError, ClientError
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ def report(error: Exception, settings: Settings) -> int:
     fields = described(error, settings)
     if settings.json:
         # One line, as among events.
-        write(as_text({"error": fields}) + "\n")
+        _write_json({"error": fields})
     if settings.verbose and not isinstance(error, Failure | ClientError):
         _trace(error)
     tell(fields, settings.program)
@@ -29,7 +29,7 @@ def report(error: Exception, settings: Settings) -> int:
 
 def tell(fields: Mapping[str, object], program: str) -> None:
     """The lines of an error map on standard error."""
-    os.write(2, told(fields, program).encode("utf-8", "surrogateescape"))
+    complain(told(fields, program))
 
 
 def told(fields: Mapping[str, object], program: str) -> str:
@@ -69,6 +69,13 @@ def described(error: Exception, settings: Settings) -> dict[str, object]:
         "message": f"a fault of xl's own: {type(error).__name__}: {error}",
         "hint": f"{settings.program} -v shows where",
     }
+
+
+def _write_json(error: object) -> None:
+    try:
+        write(as_text(error) + "\n")
+    except (BrokenPipeError, Failure):
+        return  # the error itself is the one to tell
 
 
 def _trace(error: Exception) -> None:

@@ -24,6 +24,7 @@ class Bus:
         self._listener.bind(str(path))
         self._listener.listen()
         self._listeners: list[socket.socket] = []
+        self._is_followed = threading.Event()
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -36,6 +37,15 @@ class Bus:
         for thread in self._threads:
             thread.join()
 
+    def await_listener(self) -> None:
+        """Until somebody follows the events."""
+        self._is_followed.wait()
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """An event for all who follow."""
+        for listener in self._listeners:
+            listener.sendall(msgpack.packb([2, "event", [{"seq": 1, **event}]]))
+
     def _accept(self) -> None:
         while True:
             try:
@@ -47,19 +57,27 @@ class Bus:
             self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it did not wait for an answer
+            self._answer_all(connection)
+
+    def _answer_all(self, connection: socket.socket) -> None:
         unpacker = msgpack.Unpacker()
         while data := connection.recv(65536):
             unpacker.feed(data)
             for _, number, method, params in unpacker:
                 answer = self._answer(connection, number, method, params[0] if params else {})
-                connection.sendall(msgpack.packb(answer))
+                if answer is not None:
+                    connection.sendall(msgpack.packb(answer))
 
     def _answer(
         self, connection: socket.socket, number: int, method: str, params: dict[str, Any]
-    ) -> list[Any]:
+    ) -> list[Any] | None:
+        """The message; None: it was sent."""
         if method == "events.subscribe":
+            connection.sendall(msgpack.packb([1, number, None, {"seq": 0}]))
             self._listeners.append(connection)
-            return [1, number, None, {"seq": 0}]
+            self._is_followed.set()
+            return None
         try:
             result = self._xend.call(method, progress=lambda step: self._tell(step, params["key"]), **params)
         except BusError as error:

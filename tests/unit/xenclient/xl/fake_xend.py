@@ -203,6 +203,7 @@ class FakeXend:
         return self._operate(method, progress, parameters)
 
     def events(self, **parameters: Any) -> Iterator[Map]:
+        parameters.pop("idle", None)  # nothing is waited for
         self.subscribed = parameters
         return self._stream()
 

@@ -20,23 +20,32 @@ from xenclient.cli.xl.progress import ERASE_LINE
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def process(xend: FakeXend, tmp_path: Path) -> Iterator[Process]:
-    path = tmp_path / "socket"
-    bus = Bus(path, xend)
+def environment(directory: Path) -> dict[str, str]:
+    return {"LC_ALL": "C", "XEND_SOCKET": str(directory / "socket"), "PATH": os.environ["PATH"]}
 
-    def run(*words: str, stderr: int = subprocess.PIPE) -> "subprocess.CompletedProcess[str]":
+
+@pytest.fixture
+def bus(xend: FakeXend, tmp_path: Path) -> Iterator[Bus]:
+    bus = Bus(tmp_path / "socket", xend)
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def process(bus: Bus, tmp_path: Path) -> Process:
+    def run(
+        *words: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-c", SCRIPT, *words],
-            env={"LC_ALL": "C", "XEND_SOCKET": str(path), "PATH": os.environ["PATH"]},
+            env=environment(tmp_path),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             text=True,
         )
 
-    yield run
-    bus.close()
+    return run
 
 
 def test_a_thousand_domains(process: Process, xend: FakeXend) -> None:
@@ -61,6 +70,62 @@ def test_a_change_on_a_pipe(process: Process, xend: FakeXend) -> None:
     xend.steps = [OPERATION, SECOND]
     done = process("destroy", "d1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+#: Its output is more than nothing; none of them changes anything.
+PRINTING = [
+    ["list"], ["list", "--json"], ["list", "-l"], ["list", "--columns=name"], ["info"], ["dmesg"],
+    ["vm-list"], ["uptime"], ["help"], ["help", "--long"], ["create", "-h"], ["domid", "d1"],
+    ["-N", "destroy", "d1"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [*PRINTING, ["events"]], ids=" ".join)
+def test_a_reader_that_goes_away(process: Process, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = process(*words, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_full_disk(process: Process, words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = process(*words, stdout=full.fileno())
+    assert (done.returncode, done.stderr) == (1, "xl: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "words", [["list", "nosuch"], ["list", "nosuch", "--json"], ["nosuch"], []], ids=" ".join
+)
+def test_nobody_hears_what_is_wrong(process: Process, words: list[str]) -> None:
+    """Nor reads it; the status says so all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert process(*words, stdout=writing, stderr=writing).returncode == 1
+    os.close(writing)
+
+
+def test_events_end_with_their_reader_though_nothing_happens(
+    xend: FakeXend, bus: Bus, tmp_path: Path
+) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "events"],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    bus.await_listener()
+    bus.tell({"kind": "domain", "what": "created", "domid": 1, "name": "d1"})
+    assert program.stdout.readline() == b"1 domain created d1 (1)\n"
+    program.stdout.close()
+    assert program.stderr is not None
+    assert (program.stderr.read(), program.wait()) == (b"", 141)
+    program.stderr.close()
 
 
 def test_progress_on_a_terminal(process: Process, xend: FakeXend) -> None:

@@ -1,0 +1,47 @@
+"""Whoever reads standard output: that he has gone is noticed though nothing is written."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+
+from xenclient.cli.output import ReaderGone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
+
+class Reader:
+    """Watches the other end of a descriptor while something else is waited for."""
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self._descriptor = descriptor
+        # NetBSD wakes nobody who waits for the end of a pipe alone.  From a pipe nothing comes back, as it
+        # does from a terminal or a socket.
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        self._events = select.POLLIN if is_pipe else 0
+
+    def wait(self, descriptors: Iterable[int], seconds: float | None = None) -> set[int]:
+        """Those of the descriptors that have something to be read, or are at their end; waits for one.
+
+        Raises:
+            ReaderGone: nobody reads any more.
+        """
+        poll = select.poll()
+        for each in descriptors:
+            poll.register(each, select.POLLIN)
+        poll.register(self._descriptor, self._events)
+        while True:
+            ready = dict(poll.poll(None if seconds is None else seconds * 1000))
+            found = ready.pop(self._descriptor, 0)
+            if found & _GONE:
+                raise ReaderGone
+            if found:  # a pipe that is open for both, into which somebody has written
+                self._events = 0
+                poll.register(self._descriptor, 0)
+            if ready or not found:
+                return set(ready)
