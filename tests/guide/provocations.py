@@ -150,7 +150,7 @@ DOMAIN = (
     ),
     Provocation(
         "xl: device attach of foo",
-        f"rm /tmp/begun; {SLOW} & until [ -e /tmp/begun ]; do :; done; xl destroy foo; wait",
+        f"rm /tmp/begun; {SLOW} & until [ -e /tmp/begun ]; do :; done; xl pause foo; wait",
     ),
     Provocation("Starting live update failed:", "xenstore-control live-update /usr/bin/true"),
     Provocation("xencommons: domains that still run: 1; they wait", f"{COMMONS} stop", f"{COMMONS} start"),
