@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -40,6 +41,7 @@ from xend.device.device import Device
 from xend.device.runner import run_script
 from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
+from xend.disk import Disks, system_disks
 from xend.domain.attach import attach_plan, detach_plan
 from xend.domain.change import memory_plan, pause_plan, rename_plan, shutdown_plan, sysrq_plan, unpause_plan
 from xend.domain.create import create_plan
@@ -48,6 +50,7 @@ from xend.domain.keeper import Keeper
 from xend.domain.medium import medium_plan
 from xend.domain.registry import Domain, Domains
 from xend.domain.restart import dump_plan, next_life_plan, restart_plan, soft_reset_plan
+from xend.domain.sharing import claim_unknown
 from xend.errors import XendError
 from xend.host import Host, RunScript, Settings
 from xend.hypervisor import Hypervisor
@@ -72,6 +75,7 @@ class Seams:
     wall_clock: Callable[[], float] = time.time
     open_pty: Callable[[], Pty] = open_pty
     run_script: RunScript = run_script
+    disks: Disks = attrs.field(factory=lambda: system_disks(sys.platform))
     on_step: Callable[[Operation], object] = lambda operation: None
 
 
@@ -106,6 +110,7 @@ class Xend:
             backends=Backends(store, self._state_changed),
             stories=Stories(seams.wall_clock),
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
+            disks=seams.disks,
             run_script=seams.run_script,
             random=seams.random,
             wall_clock=seams.wall_clock,
@@ -168,6 +173,8 @@ class Xend:
                 self.autostarts.serve_in(nursery)
                 await self._introduce_dom0()
                 self.host.domains.load()
+                for domain in self.host.domains.all():
+                    claim_unknown(self.host, domain)
                 self.operations.recover()
                 await self._take_up()
                 nursery.start_soon(scripts.reclaim, self.host)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from xenclient.store.aio import Client as StoreClient
+from xend.disk import Disks
 from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
 
@@ -84,6 +85,7 @@ class Host:
     """Everything an operation touches; each is a seam that a simulated world puts its own in.
 
     Attributes:
+        disks: what dom0 knows of its files and devices.
         random: for MAC addresses and UUIDs.
         wall_clock: seconds since 1970.
         publish: tells listeners of an event.
@@ -98,6 +100,7 @@ class Host:
     consoles: "Consoles"
     stories: "Stories"
     ends: Ends = attrs.field(factory=Ends)
+    disks: Disks
     run_script: RunScript
     random: random.Random
     wall_clock: Callable[[], float]

@@ -6,10 +6,11 @@ gives the same trace, one line per event.
 """
 
 import gc
+import os
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.unit.xend.console.fake_pty import FakePty
 from xenclient.store.aio import Client
 from xend.bus.methods import Call, Methods
 from xend.daemon import Seams, Xend
+from xend.disk import Disks, Identity, Use
 from xend.errors import XendError
 from xend.host import ScriptOutcome, Settings
 from xend.hypervisor import Hypervisor, HypervisorError
@@ -52,6 +54,16 @@ memory = 64
 vif = [ 'bridge=bridge0' ]
 disk = [ 'file:/disk.img,0x0,w!' ]
 """
+
+
+class NoDevices(Disks):
+    """Of a host whose disks are files, none of them mounted."""
+
+    def of_node(self, status: os.stat_result) -> Identity:
+        raise AssertionError("this host has no device nodes")
+
+    def used_by_dom0(self) -> Iterator[Use]:
+        yield from ()
 
 
 class Killed(BaseException):
@@ -105,6 +117,7 @@ class World:
     """The host, and the means to look at it and to act on it.
 
     Attributes:
+        disks: what dom0 says of files and devices.
         trace: one line for each event since the beginning.
         on_step: called before each step of an operation.
         wrap: puts something between xend and its hypervisor.
@@ -113,6 +126,7 @@ class World:
     seed: int
     directory: Path
     hardware: Hardware
+    disks: Disks
     trace: list[str] = attrs.field(factory=list)
     logged: list[str] = attrs.field(factory=list)
     on_step: Callable[[Operation], object] = lambda operation: None
@@ -226,6 +240,7 @@ class World:
                         random=random.Random(f"{self.seed} {self._starts}"),
                         wall_clock=lambda: BEGIN + trio.current_time(),
                         open_pty=self._open_pty,
+                        disks=self.disks,
                         run_script=self.scripts.run,
                         on_step=self._stepped,
                     ),
@@ -322,11 +337,11 @@ def _furnish(directory: Path) -> None:
 
 
 @asynccontextmanager
-async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
+async def world(seed: int = 0, disks: Disks | None = None, **hardware: Any) -> AsyncIterator[World]:
     """A world with xend running, and no domain but dom0."""
     directory = Path(tempfile.mkdtemp(prefix="xend-world-"))
     _furnish(directory)
-    made = World(seed=seed, directory=directory, hardware=Hardware(**hardware))
+    made = World(seed=seed, directory=directory, hardware=Hardware(**hardware), disks=disks or NoDevices())
     try:
         async with AsyncExitStack() as stack:
             made.host = SimulatedHost(directory / "sim", random=random.Random(seed), hardware=made.hardware)
@@ -353,12 +368,14 @@ async def world(seed: int = 0, **hardware: Any) -> AsyncIterator[World]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def play(body: Callable[[World], Awaitable[None]], seed: int = 0, **hardware: Any) -> World:
+def play(
+    body: Callable[[World], Awaitable[None]], seed: int = 0, disks: Disks | None = None, **hardware: Any
+) -> World:
     """Runs `body(world)` in a world of its own under MockClock; returns the world, for its trace."""
     kept: list[World] = []
 
     async def main() -> None:
-        async with world(seed, **hardware) as made:
+        async with world(seed, disks, **hardware) as made:
             kept.append(made)
             await body(made)
             assert not made.host.faults, made.host.faults

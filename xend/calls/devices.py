@@ -19,7 +19,7 @@ from xend.device.vif import random_mac
 from xend.domain.attach import attach_plan, detach_plan, device_of
 from xend.domain.destroy import device_in_store, devices_in_store
 from xend.domain.serving import backend_domid, check_serving
-from xend.domain.source import Spec, check_sharing, disk_of, vif_of
+from xend.domain.source import Spec, disk_of, vif_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Plan
@@ -107,9 +107,6 @@ class DeviceCalls:
                     domain=target.name,
                     device=device.name,
                 )
-            if kind == "vbd":
-                disk = disk_of(spec)
-                check_sharing(target.name, disk, self._host.domains.disk_users(disk))
             facts = {
                 "domid": target.domid,
                 "name": managed.name,

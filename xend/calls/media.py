@@ -11,7 +11,6 @@ from xend.calls.targets import Target, Targets
 from xend.config import DiskConfig
 from xend.domain.destroy import devices_in_store
 from xend.domain.medium import medium_plan, spec_of
-from xend.domain.source import check_sharing, disk_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Plan
@@ -50,8 +49,11 @@ class MediaCalls:
             target = (await self._targets.find(domain)).guest("change a disc of")
             drive = _drive(target, device)
             before, spec = spec_of(drive, drive.target), spec_of(drive, disc)
+<<<<<<< HEAD
             wanted = disk_of(spec, kind)
             check_sharing(target.name, wanted, self._host.domains.disk_users(wanted, target.info.uuid))
+=======
+>>>>>>> 6b42ba5 (A disk is what would be overwritten, not what it is called)
             with explained("look for the drive", target.name):
                 there = await devices_in_store(self._host.store, target.domid)
             found = [each for each in there if (each.kind, each.devid) == ("vbd", drive.devid)]

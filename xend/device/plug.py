@@ -88,16 +88,19 @@ class Plug:
             ]
         )
 
-    async def check(self, work: Work) -> None:
+    async def check(self, work: Work, more: Callable[[], object] = lambda: None) -> None:
         """What can be refused before anything is done; its story tells of that.
 
+        more: what its operation checks besides.
+
         Raises:
-            XendError: script_failed, bad_image.
+            XendError: script_failed, bad_image; those of `more`.
         """
         device = self.device(work)
         self.host.stories.begin(device)
         try:
             check(device)
+            more()
         except XendError as error:
             self.host.stories.failed(device, error.as_map())
             self.host.stories.end(device)

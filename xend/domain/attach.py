@@ -8,6 +8,7 @@ from xend.device.device import Device
 from xend.device.plug import plug_of
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
+from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import disk_of, vif_of
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
@@ -30,9 +31,16 @@ def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
     device = device_of(host, facts["domid"], facts["change"], facts.get("backend_domid", 0))
     plug = plug_of(host, device)
 
+    def claim() -> None:
+        if device.kind == "vbd":
+            claim_disk(host, facts["uuid"], facts["name"], disk_of(facts["change"]["spec"]))
+
     async def check(work: Work) -> None:
-        await plug.check(work)
+        await plug.check(work, claim)
         work.result |= {"device": device.name, "devid": device.devid}
+
+    async def free(work: Work) -> None:
+        settle(host, facts["uuid"])
 
     async def remember_it(work: Work) -> None:
         remember(host, facts["uuid"], facts["change"])
@@ -42,7 +50,7 @@ def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
         domain=facts["name"],
         facts=facts,
         steps=[
-            Step(f"{device.name}: check what it needs", check),
+            Step(f"{device.name}: check what it needs", check, free),
             *plug.attach(),
             Step(f"{device.name}: remember it", remember_it),
         ],

@@ -16,7 +16,8 @@ from xend.device.vif import vif_device
 from xend.domain import nodes
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid, check_serving
-from xend.domain.source import Source, check_sharing
+from xend.domain.sharing import check_disks, claim_disks
+from xend.domain.source import Source
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
@@ -102,8 +103,7 @@ class Creation:
         work.facts["backends"] = await self._serving()
         for name, _, make in self._makers():
             check(make(0, backend_domid=work.facts["backends"][name]))
-        for disk in self.config.disks:
-            check_sharing(self.config.name, disk, self.host.domains.disk_users(disk, self.source.uuid))
+        check_disks(self.host, self.source.uuid, self.config.name, self.config.disks)
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
         if info.free_memory_kib < self.config.memory_kib:
@@ -122,6 +122,9 @@ class Creation:
         return domids
 
     async def create(self, work: Work) -> None:
+        # Again, and held from here on: others may have been as far as this meanwhile, and a step that is
+        # resumed after a crash was checked by another xend.
+        claim_disks(self.host, self.source.uuid, self.config.name, self.config.disks)
         blueprint = Blueprint(
             uuid=self.source.uuid,
             max_vcpus=self.config.max_vcpus,

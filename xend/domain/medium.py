@@ -13,6 +13,7 @@ from xend.device.device import Device
 from xend.device.plug import Plug, plug_of
 from xend.device.vbd import vbd_device
 from xend.domain.attach import remember
+from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import disk_of
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
@@ -56,7 +57,7 @@ class Change:
         new = plug_of(self.host, self.after)
         close, script, remove = self._take_out()
         return [
-            Step(f"{new.name}: check what it needs", self.check),
+            Step(f"{new.name}: check what it needs", self.check, self.free),
             close,
             attrs.evolve(script, undo=self.put_back),
             remove,
@@ -70,8 +71,15 @@ class Change:
         return old.detach() if self.there.is_empty else old.detach_politely()
 
     async def check(self, work: Work) -> None:
-        await plug_of(self.host, self.after).check(work)
+        await plug_of(self.host, self.after).check(work, self.claim)
         work.result |= {"device": self.after.name, "devid": self.after.devid}
+
+    def claim(self) -> None:
+        before, after = disk_of(self.facts["before"]), disk_of(self.facts["spec"])
+        claim_disk(self.host, self.facts["uuid"], self.facts["name"], after, replaces=before)
+
+    async def free(self, work: Work) -> None:
+        settle(self.host, self.facts["uuid"])
 
     async def put_back(self, work: Work) -> None:
         """The drive as it was."""

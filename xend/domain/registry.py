@@ -12,7 +12,9 @@ import attrs
 import msgpack
 from sortedcontainers import SortedDict
 
-from xend.config import DiskConfig, DomainConfig
+from xend.config import DomainConfig
+from xend.disk import Identity
+from xend.domain.claims import Claim, Claims
 from xend.domain.source import Source
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
@@ -64,6 +66,7 @@ class Domains:
     """All of them; those that live in the order of their domids.
 
     Attributes:
+        claims: who has which disk.
         ending: UUIDs of domains that are being taken down: no life follows, though it may in the end be left
             to them.
     """
@@ -74,8 +77,7 @@ class Domains:
         self._by_domid: SortedDict[int, Domain] = SortedDict()
         self._by_name: dict[str, Domain] = {}
         self._by_uuid: dict[str, Domain] = {}
-        #: Domains by the files and devices that are their disks.
-        self._by_target: dict[str, list[Domain]] = {}
+        self.claims = Claims()
         #: Those between two lives, by UUID.
         self._waiting: dict[str, Domain] = {}
         self.ending: set[str] = set()
@@ -146,8 +148,8 @@ class Domains:
                 self._by_domid.pop(domain.domid, None)
             if self._by_name.get(domain.name) is domain:
                 del self._by_name[domain.name]
-            self._unindex_disks(domain)
         if not keep_file:
+            self.claims.release(uuid)
             self._path(uuid).unlink(missing_ok=True)
 
     def rename(self, domain: Domain, name: str) -> None:
@@ -156,29 +158,15 @@ class Domains:
             del self._by_name[domain.name]
         domain.source.renamed = name
         domain.config = attrs.evolve(domain.config, name=name)
+        self.claims.rename(domain.uuid, name)
         self._by_name[name] = domain
         self.save(domain)
-
-    def disk_users(self, wanted: DiskConfig, but: str = "") -> list[tuple[str, DiskConfig]]:
-        """The disks that are the same file or device, of all domains but the one with this UUID.
-
-        Each with its domain's name.  Those of a driver domain named in two ways count as two.
-        """
-        users = self._by_target.get(wanted.target or "", ())
-        return [
-            (each.name, disk)
-            for each in users
-            if each.uuid != but
-            for disk in each.config.disks
-            if (disk.target, disk.backend) == (wanted.target, wanted.backend)
-        ]
 
     def change(self, domain: Domain, change: dict[str, Any]) -> None:
         """Remember that a device was put in or taken out, see Source.changes."""
         domain.source.changes.append(change)
-        self._unindex_disks(domain)
         domain.config = domain.source.config()
-        self._index_disks(domain)
+        self.claims.keep(domain.uuid, domain.config.disks)
         self.save(domain)
 
     def save(self, domain: Domain) -> None:
@@ -198,6 +186,7 @@ class Domains:
             "awaited_since": domain.awaited_since,
             "seen_shutdown": domain.seen_shutdown,
             "console": domain.console,
+            "disks": {claim.disk.devid: claim.identity.packed() for claim in self._kept(domain)},
         }
         try:
             replace(self._path(domain.uuid), msgpack.packb(fields))
@@ -212,11 +201,15 @@ class Domains:
                 path.unlink()
                 continue
             try:
-                domain = self._read(msgpack.unpackb(path.read_bytes()))
+                domain = self._read(msgpack.unpackb(path.read_bytes(), strict_map_key=False))
             except (ValueError, KeyError, TypeError, msgpack.UnpackException, XendError, OSError) as error:
                 self._log(f"{path}: cannot be used ({error}); the domain goes on unmanaged")
                 continue
             self._index(domain)
+
+    def _kept(self, domain: Domain) -> list[Claim]:
+        """Claims of disks that a domain has: one that is about to come is no part of it yet."""
+        return [claim for claim in self.claims.of(domain.uuid) if claim.disk in domain.config.disks]
 
     def _index(self, domain: Domain) -> None:
         if domain.domid is None:
@@ -225,18 +218,6 @@ class Domains:
             self._by_domid[domain.domid] = domain
         self._by_name[domain.name] = domain
         self._by_uuid[domain.uuid] = domain
-        self._index_disks(domain)
-
-    def _index_disks(self, domain: Domain) -> None:
-        for target in _targets(domain):
-            self._by_target.setdefault(target, []).append(domain)
-
-    def _unindex_disks(self, domain: Domain) -> None:
-        for target in _targets(domain):
-            users = self._by_target[target]
-            users.remove(domain)
-            if not users:
-                del self._by_target[target]
 
     def _read(self, fields: dict[str, Any]) -> Domain:
         source = Source(**fields.pop("source"))
@@ -244,17 +225,19 @@ class Domains:
         waiting = fields.pop("waiting", None)
         if (waiting is None) != (fields["domid"] is not None):
             raise ValueError("it says neither which domid it has nor that it waits for one")
-        return Domain(
+        identities = fields.pop("disks", {})
+        domain = Domain(
             source=source,
             config=source.config(),
             console=None if console is None else tuple(console),
             waiting=None if waiting is None else Waiting(**waiting),
             **fields,
         )
+        for disk in domain.config.disks:
+            if disk.devid in identities:
+                identity = Identity.unpacked(identities[disk.devid])
+                self.claims.add(Claim(domain.uuid, domain.name, disk, identity))
+        return domain
 
     def _path(self, uuid: str) -> Path:
         return self._directory / uuid
-
-
-def _targets(domain: Domain) -> set[str]:
-    return {disk.target for disk in domain.config.disks if disk.target is not None}

@@ -17,6 +17,7 @@ from xend.domain.change import SHUTDOWN_SECONDS, reason_name
 from xend.domain.create import Creation, start
 from xend.domain.destroy import Destruction
 from xend.domain.registry import Domain
+from xend.domain.sharing import claim_unknown
 from xend.domain.source import Source
 from xend.domain.waiting import BRAKE_SECONDS, Waiting
 from xend.errors import XendError
@@ -182,6 +183,9 @@ class _Restart:
         domain = self.host.domains.by_uuid(self.source.uuid)
         final = None if domain is None else domain.final
         self.host.domains.put_to_wait(self.source, self.waiting, self.facts["restarts"], final)
+        waiting = self.host.domains.by_uuid(self.source.uuid)
+        assert waiting is not None
+        claim_unknown(self.host, waiting)  # what a copy that is kept gave up is nobody else's meanwhile
         if self.waiting.wait_s:
             tell_waiting(self.host, self.source.uuid)
 

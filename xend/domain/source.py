@@ -9,7 +9,6 @@ from xend.config.disk import parse_disk
 from xend.config.domain import parse
 from xend.config.place import Place
 from xend.config.vif import parse_vif
-from xend.errors import XendError
 
 #: A device's specification: a text, or the words of a command line.
 Spec = str | list[str]
@@ -84,6 +83,7 @@ def vif_of(spec: Spec) -> VifConfig:
     Raises:
         XendError: bad_config.
     """
+<<<<<<< HEAD
     return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACH, is_call=True))
 
 
@@ -105,3 +105,6 @@ def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfi
                 device=f"vbd {disk.name}",
                 hint="two writers ruin a file system; w! in place of w says that you know better",
             )
+=======
+    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACHED))
+>>>>>>> 6b42ba5 (A disk is what would be overwritten, not what it is called)

@@ -1,0 +1,88 @@
+"""Who has which disk: found by what disks are, not by what they are called.
+
+A claim is as old as its disk's way into the domain, and holds what was there then: a symlink that was turned
+since does not free what the domain writes to.
+"""
+
+from collections.abc import Iterable
+
+import attrs
+
+from xend.config import DiskConfig
+from xend.disk import Identity, Thing
+
+
+@attrs.define(eq=False)
+class Claim:
+    """One disk of one domain; `name` is the domain's."""
+
+    uuid: str
+    name: str
+    disk: DiskConfig
+    identity: Identity
+
+    @property
+    def writes(self) -> bool:
+        return self.disk.mode.startswith("w")
+
+
+class Claims:
+    """All of them, by domain, by what they are and by what they lie on."""
+
+    def __init__(self) -> None:
+        #: By ("uuid", uuid), ("own", thing) and ("below", thing).
+        self._index: dict[tuple[str, str | Thing], list[Claim]] = {}
+
+    def of(self, uuid: str) -> list[Claim]:
+        """Those of a domain, oldest first."""
+        return self._at("uuid", [uuid])
+
+    def add(self, claim: Claim) -> None:
+        """Enter one."""
+        for key in _keys(claim):
+            self._index.setdefault(key, []).append(claim)
+
+    def remove(self, claim: Claim) -> None:
+        """Take one out that is in."""
+        for key in _keys(claim):
+            self._index[key].remove(claim)
+            if not self._index[key]:
+                del self._index[key]
+
+    def release(self, uuid: str) -> None:
+        """A domain has no disk any more."""
+        for claim in self.of(uuid):
+            self.remove(claim)
+
+    def rename(self, uuid: str, name: str) -> None:
+        """A domain is called otherwise."""
+        for claim in self.of(uuid):
+            claim.name = name
+
+    def keep(self, uuid: str, disks: Iterable[DiskConfig]) -> None:
+        """A domain has these disks and no other: what was claimed for one that did not come is free."""
+        left = list(disks)
+        for claim in self.of(uuid):
+            if claim.disk in left:
+                left.remove(claim.disk)
+            else:
+                self.remove(claim)
+
+    def meeting(self, identity: Identity) -> list[Claim]:
+        """Those of all domains whose disks share bytes with this one."""
+        own, below = [identity.own.thing], _things(identity)
+        near = [*self._at("own", own), *self._at("below", own), *self._at("own", below)]
+        return [claim for claim in dict.fromkeys(near) if identity.relation(claim.identity)]
+
+    def _at(self, kind: str, which: Iterable[str | Thing]) -> list[Claim]:
+        return [claim for each in which for claim in self._index.get((kind, each), ())]
+
+
+def _keys(claim: Claim) -> list[tuple[str, str | Thing]]:
+    below = [("below", thing) for thing in _things(claim.identity)]
+    return [("uuid", claim.uuid), ("own", claim.identity.own.thing), *below]
+
+
+def _things(identity: Identity) -> list[Thing]:
+    """What it lies on; each once."""
+    return sorted({extent.thing for extent in identity.below}, key=repr)
