@@ -9,10 +9,10 @@ from tests.rcd.host import ROOT, SERVICES, SIMULATED
 from xend.simulator.image import write_kernel
 
 PYTHON = "/usr/pkg/bin/python3.11"
-FOR_BOTH = ("sysctl", "ifconfig", "brconfig", "vnconfig", "route", "npfctl", "iscsictl")
+FOR_BOTH = ("sysctl", "swapctl", "ifconfig", "brconfig", "vnconfig", "route", "npfctl", "iscsictl")
 FOR_ROOT = ("mount", "make", "pkgin", "dd", "ftp", "lvm", "shutdown", "network", "MAKEDEV", "iscsid", "npf")
 #: These are other programs' too, which want the machine's own.
-FOR_SCRIPTS = ("uname", "stat")
+FOR_SCRIPTS = ("uname", "stat", "mount")
 #: In /etc/rc.conf.d, so that what the guide says in rc.conf counts: where the simulated machine is.
 SIMULATIONS = {
     "xencommons": ("xenstored_flags", "xenconsoled_flags"),

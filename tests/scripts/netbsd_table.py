@@ -38,6 +38,16 @@ class Row:
 
 #: Nodes that each has besides.
 BASE = {"frontend-id": "{D}", "state": "2", "hotplug-status": ""}
+#: What looks whether somebody has a disk; the last of them may fail.
+SHARING = (
+    "xenstore-list /local/domain/0/backend",
+    "xenstore-ls -f /local/domain/0/backend/vbd",
+    "mount ",
+    "swapctl -l",
+)
+FILE = "stat -L -f %d:%i {image}"
+MAJORS = ("sysctl -n kern.rawpartition", "stat -L -f %Hr {dev}/vnd0d")
+SWAPS = "swapctl -l"
 MKDIR = "mkdir -p {top}/state"
 DISKNAMES = "sysctl -n hw.disknames"
 HOLES = "stat -L -f %b %z {image}"
@@ -50,19 +60,19 @@ ROWS = (
         "a file",
         "block",
         {"params": "{image}", "mode": "w"},
-        (HOLES, MKDIR, DISKNAMES, "vnconfig vnd0 {image}", "stat -L -f %r {dev}/vnd0d"),
+        (FILE, *SHARING, HOLES, MKDIR, DISKNAMES, "vnconfig vnd0 {image}", "stat -L -f %r {dev}/vnd0d"),
         {"vnd": "{dev}/vnd0d", "physical-device": "3587"},
         ("vnconfig -u vnd0",),
-        optional=("stat -L -f %b",),
+        optional=("stat -L -f %b", SWAPS),
     ),
     Row(
         "a file, read only",
         "block",
         {"params": "{image}", "mode": "r"},
-        (HOLES, MKDIR, DISKNAMES, "vnconfig -r vnd0 {image}", "stat -L -f %r {dev}/vnd0d"),
+        (FILE, *SHARING, HOLES, MKDIR, DISKNAMES, "vnconfig -r vnd0 {image}", "stat -L -f %r {dev}/vnd0d"),
         {"vnd": "{dev}/vnd0d", "physical-device": "3587"},
         ("vnconfig -u vnd0",),
-        optional=("stat -L -f %b",),
+        optional=("stat -L -f %b", SWAPS),
     ),
     Row(
         "a file, the first unit being in use",
@@ -72,15 +82,16 @@ ROWS = (
         {"vnd": "{dev}/vnd1d", "physical-device": "3587"},
         ("vnconfig -u vnd1",),
         files=("disks/vnd0",),
-        optional=("stat -L -f %b",),
+        optional=("stat -L -f %b", SWAPS),
     ),
     Row(
         "a block device",
         "block",
         {"params": BLOCK_DEVICE, "mode": "r"},
-        (f"stat -L -f %r {BLOCK_DEVICE}",),
+        (f"stat -L -f %Hr %Lr {BLOCK_DEVICE}", *MAJORS, *SHARING, f"stat -L -f %r {BLOCK_DEVICE}"),
         {"physical-device": "3587"},
         ("xenstore-read {B}/vnd",),
+        optional=("sysctl -n kern.rawpartition", "stat -L -f %Hr /", SWAPS),
     ),
     Row("a drive without a disk", "block", {"params": "", "mode": "r"}, (), {}, ("xenstore-read {B}/vnd",)),
     Row(
@@ -94,10 +105,13 @@ ROWS = (
             f"iscsictl add_target -n {IQN} -a 10.0.0.1 -p 3261",
             "iscsictl login -P 2",
             DISKNAMES,
+            "stat -L -f %d:%i {dev}/sd1d",
+            *SHARING,
             "stat -L -f %r {dev}/sd1d",
         ),
         {"physical-device": "3587"},
         ("iscsictl logout -I 3", "iscsictl remove_target -I 1"),
+        optional=(SWAPS,),
     ),
     Row(
         "an interface on a bridge",

@@ -33,7 +33,17 @@ def test_a_file_gets_a_loop_device(make_world: MakeWorld, mode: str) -> None:
         done = world.run("block", "add")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         calls = [call.split()[0] for call in world.calls()]
-        assert calls == ["uname", "xenstore-ls", "mkdir", "losetup", "stat", "xenstore-write"]
+        assert calls == [
+            "uname",
+            "xenstore-ls",
+            "stat",
+            "xenstore-list",
+            "xenstore-ls",
+            "mkdir",
+            "losetup",
+            "stat",
+            "xenstore-write",
+        ]
         nodes = world.nodes()
         assert loops_of(world.image) == [(nodes["node"], mode == "r")]
         assert nodes["physical-device-path"] == nodes["node"]

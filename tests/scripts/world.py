@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from xenclient.store.blocking import Client
@@ -13,9 +14,10 @@ from xenstore.errors import ENOENT
 SCRIPTS = Path(__file__).parents[2] / "xend" / "scripts"
 STANDIN = Path(__file__).with_name("standin")
 PROGRAMS = (
-    "uname", "xenstore-ls", "xenstore-read", "xenstore-write", "xenstore-exists", "sysctl", "stat", "mkdir",
+    "uname", "xenstore-ls", "xenstore-list", "xenstore-read", "xenstore-write", "xenstore-exists",
+    "sysctl", "stat", "mkdir",
     "vnconfig", "ifconfig", "brconfig", "route", "npfctl", "iscsictl", "iscsiadm", "flock", "sleep",
-    "ip", "nft", "losetup",
+    "ip", "nft", "losetup", "mount", "swapctl", "dkctl", "dmsetup",
 )  # fmt: skip
 #: What a test may not leave there, besides the calls and the interfaces and bridges that it has put there.
 CHANGEABLE = ("disks", "up", "members", "addresses", "routes", "table", "targets", "sessions", "state")
@@ -39,6 +41,7 @@ class World:
         self.top = top
         self.system = system
         self._shell = shell
+        self._others: list[str] = []
         self._client = Client(str(store))
         self.domid = next(_domids)
         self.relative = f"backend/{kind}/{self.domid}/0"
@@ -74,6 +77,8 @@ class World:
 
     def close(self) -> None:
         self.vanish()
+        for path in self._others:
+            self._remove(f"/local/domain/0/backend/{path}")
         self._client.close()
 
     # --- the store ------------------------------------------------------------------------------------
@@ -100,11 +105,22 @@ class World:
 
     def vanish(self) -> None:
         """The backend's directory goes."""
-        for path in (self.backend, self.backend.rpartition("/")[0]):
-            try:
-                self._client.rm(path)
-            except ENOENT:
-                return
+        self._remove(self.backend)
+        self._remove(self.backend.rpartition("/")[0])
+
+    def _remove(self, path: str) -> None:
+        with suppress(ENOENT):
+            self._client.rm(path)
+
+    def put_beside(self, path: str, nodes: Mapping[str, str]) -> None:
+        """Nodes of another backend, which go with this world: below /local/domain/0/backend."""
+        self._others.append(path)
+        for key, value in nodes.items():
+            self._client.write(f"/local/domain/0/backend/{path}/{key}", self.filled(value).encode())
+
+    def put_node(self, path: str, value: str) -> None:
+        """Any other node."""
+        self._client.write(path, value.encode())
 
     # --- scripts --------------------------------------------------------------------------------------
 

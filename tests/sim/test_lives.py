@@ -12,6 +12,7 @@ from tests.sim.autostarting import outcomes
 from tests.sim.test_faults import kill, settled
 from tests.sim.world import BEGIN, EXAMPLE, World, play
 from xend.domain.registry import Domain
+from xend.domain.sharing import identity_of
 from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.operation.running import Operation
@@ -599,8 +600,10 @@ def test_a_copy_that_stays_is_a_domain_like_others(action: str) -> None:
             (copy,) = await world.call("domain.list", domain=name)
             assert (copy["domid"], copy["state"], copy["waiting"]) == (1, "crashed", None)
             assert await world.call("domain.list", domain=1) == [copy]
-            users = world.xend.host.domains.disk_users(of(world, "example").config.disks[0])
-            assert {user for user, _ in users} == {"example"}
+            host = world.xend.host
+            identity = identity_of(host, of(world, "example").config.disks[0])
+            assert identity is not None
+            assert {claim.name for claim in host.domains.claims.meeting(identity)} == {"example"}
             await world.kill_xend()
             await world.start_xend()
             await trio.sleep(1)

@@ -49,11 +49,6 @@ class MediaCalls:
             target = (await self._targets.find(domain)).guest("change a disc of")
             drive = _drive(target, device)
             before, spec = spec_of(drive, drive.target), spec_of(drive, disc)
-<<<<<<< HEAD
-            wanted = disk_of(spec, kind)
-            check_sharing(target.name, wanted, self._host.domains.disk_users(wanted, target.info.uuid))
-=======
->>>>>>> 6b42ba5 (A disk is what would be overwritten, not what it is called)
             with explained("look for the drive", target.name):
                 there = await devices_in_store(self._host.store, target.domid)
             found = [each for each in there if (each.kind, each.devid) == ("vbd", drive.devid)]

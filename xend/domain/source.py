@@ -83,28 +83,4 @@ def vif_of(spec: Spec) -> VifConfig:
     Raises:
         XendError: bad_config.
     """
-<<<<<<< HEAD
     return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACH, is_call=True))
-
-
-def check_sharing(name: str, disk: DiskConfig, others: list[tuple[str, DiskConfig]]) -> None:
-    """See that nobody else has a disk in a way that would ruin it: `others` are its users, (domain, disk).
-
-    Raises:
-        XendError: busy.
-    """
-    if disk.mode == "w!" or disk.target is None:
-        return
-    for other, theirs in others:
-        if "w" in (disk.mode, theirs.mode[0]):
-            how = "writes to it" if theirs.mode.startswith("w") else "reads it"
-            raise XendError(
-                "busy",
-                f"vbd {disk.name}: {disk.target} is in use: domain {other} {how} as {theirs.name}",
-                domain=name,
-                device=f"vbd {disk.name}",
-                hint="two writers ruin a file system; w! in place of w says that you know better",
-            )
-=======
-    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACHED))
->>>>>>> 6b42ba5 (A disk is what would be overwritten, not what it is called)

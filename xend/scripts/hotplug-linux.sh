@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034,SC2154 # variables come from those that source this, and go there
 
 links=/sys/class/net
+# Where the kernel tells of itself; these but in tests.
+sys_dir=${XEN_HOTPLUG_SYS:-/sys}
+proc_dir=${XEN_HOTPLUG_PROC:-/proc}
 # How long an interface is waited for, in tenths of a second.
 patience=50
 
@@ -60,6 +63,124 @@ disk_in() {
 
 warn_of_holes() {
     : # loop devices take sparse files
+}
+
+# --- what a disk is: a file fDEVICE:INODE, a block device bMAJOR:MINOR ---------------------------------
+
+# lies_on PATH: sets $own and $over; status 1: $said tells why they cannot be known
+lies_on() {
+    if [ -b "$1" ]; then
+        said=$(stat -L -c %t:%T "$1" 2>&1) && lies_on_physical "$said"
+    else
+        said=$(stat -L -c %d:%i "$1" 2>&1) || return 1
+        own=f$said
+        over=
+    fi
+}
+
+# lies_on_physical MAJOR:MINOR: as lies_on, of what `physical` says
+lies_on_physical() {
+    case $1 in
+    *[!0-9a-f:]* | *:*:* | :* | *:) return 1 ;;
+    *:*) lies_on_number $((0x${1%:*})):$((0x${1#*:})) ;;
+    *) return 1 ;;
+    esac
+}
+
+# lies_on_number MAJOR:MINOR: as lies_on, decimal
+lies_on_number() {
+    over=
+    if [ -e "$sys_dir/dev/block/$1/loop/backing_file" ]; then
+        find_loop "$1"
+    else
+        own=b$1
+        add_lower "$1"
+    fi
+}
+
+# add_lower MAJOR:MINOR: $over has what it lies on, too
+add_lower() {
+    set -- "$sys_dir/dev/block/$1"
+    [ ! -e "$1/partition" ] || add_device "$1/../dev"
+    for lower in "$1"/slaves/*/dev; do
+        [ ! -e "$lower" ] || add_device "$lower"
+    done
+}
+
+# add_device FILE: $over has the device whose number is in the file, and what that lies on
+add_device() {
+    read -r lower <"$1" || return 0
+    case " $over " in
+    *" b$lower "*) return 0 ;;
+    esac
+    if [ -e "$sys_dir/dev/block/$lower/loop/backing_file" ]; then
+        kept=$own
+        find_loop "$lower"
+        over="$over $own"
+        own=$kept
+    else
+        over="$over b$lower"
+        add_lower "$lower"
+    fi
+}
+
+# find_loop MAJOR:MINOR: $own is the file of a loop device, $over what lies below if that is a device.  losetup
+# knows the inode; the name in sysfs may be another file's by now.
+find_loop() {
+    read -r backing <"$sys_dir/dev/block/$1/loop/backing_file" || backing=
+    if [ -b "$backing" ]; then
+        lies_on "$backing" && return
+    fi
+    [ -n "${loops-}" ] || loops=$(losetup --list --noheadings --raw --output MAJ:MIN,BACK-MAJ:MIN,BACK-INO 2>/dev/null) ||
+        loops=
+    loops=${loops:-none}
+    own=b$1
+    case $nl$loops in
+    *"$nl$1 "*)
+        found=$nl$loops
+        found=${found#*"$nl$1 "}
+        found=${found%%"$nl"*}
+        number=${found% *}
+        minor=${number#*:}
+        own=f$(((${number%:*} << 8) | (minor & 255) | ((minor & ~255) << 12))):${found#* }
+        ;;
+    *) ! said=$(stat -L -c %d:%i "$backing" 2>&1) || own=f$said ;;
+    esac
+}
+
+# meet_dom0: refuses if dom0 has it mounted or swaps to it
+meet_dom0() {
+    [ ! -r "$proc_dir/self/mountinfo" ] || meet_mounts <"$proc_dir/self/mountinfo"
+    [ ! -r "$proc_dir/swaps" ] || meet_swaps <"$proc_dir/swaps"
+}
+
+meet_mounts() {
+    while read -r _ _ number _ directory rest; do
+        rest=${rest#* - }
+        source=${rest#* }
+        options=,${source#* },
+        source=${source%% *}
+        if [ "$access" = r ]; then
+            case $options in
+            *,ro,*) continue ;;
+            esac
+        fi
+        case $number in
+        0:*)
+            [ -b "$source" ] || continue # of no device
+            lies_on "$source" || continue
+            ;;
+        *) lies_on_number "$number" ;;
+        esac
+        taken_by_dom0 "mounted on $directory, as $source"
+    done
+}
+
+meet_swaps() {
+    while read -r source _; do
+        [ -e "$source" ] || continue
+        ! lies_on "$source" || taken_by_dom0 "in use for swapping, as $source"
+    done
 }
 
 # --- interfaces -------------------------------------------------------------------------------------
