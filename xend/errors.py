@@ -47,11 +47,13 @@ class XendError(Exception):
         hint: what to do next.
         script_output: the last lines of a script's output.
         warnings: what went wrong besides, in an operation: maps of errors.
+        reason: why a script cannot be run: one of xend.device.unrunnable.CAUSES.
         method: the call that is at fault, where the message speaks of nothing but its parameters.
     """
 
     FIELDS = (
-        "method", "domain", "device", "step", "waited_s", "cause", "hint", "script_output", "warnings",
+        "method", "domain", "device", "step", "waited_s", "cause", "hint", "script_output", "reason",
+        "warnings",
     )  # fmt: skip
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:

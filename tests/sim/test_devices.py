@@ -5,6 +5,7 @@ import trio
 
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import EXAMPLE, World, play
+from xend.device.unrunnable import CAUSES
 from xend.errors import XendError
 from xend.operation.words import called
 
@@ -105,6 +106,30 @@ def test_what_cannot_be_attached_changes_nothing(kind: str, spec: str, code: str
         is_about_it = code in ("bad_config", "unsupported") and message.startswith(("disk", "vif"))
         assert caught.value.fields.get("method") == ("device.attach" if is_about_it else None)
         assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_a_script_with_line_ends_of_windows_is_told_so() -> None:
+    async def body(world: World) -> None:
+        await world.create(BARE)
+        script = world.directory / "scripts/vif-crlf"
+        script.write_bytes(b"#!/bin/sh\r\nexit 0\r\n")
+        script.chmod(0o755)
+        with pytest.raises(XendError) as caught:
+            await attach(world, "vif", "script=vif-crlf")
+        first = r'cannot be run: its first line names "/bin/sh\r", with a carriage return at its end'
+        assert caught.value.message == f"vif 0: script {script} {first}"
+        assert caught.value.fields["reason"] == "carriage_return"
+        # This one is run, and stumbles.
+        script.write_bytes(b"#!/bin/sh\n:\r\n")
+        world.scripts.behaviours["vif-crlf"] = "nothing"
+        with pytest.raises(XendError) as caught:
+            await attach(world, "vif", "script=vif-crlf")
+        assert caught.value.fields["reason"] == "carriage_return"
+        assert caught.value.fields["hint"] == CAUSES["carriage_return"]
+        told = await world.call("device.explain", domain="bare", device="vif 0")
+        assert told["cause"] == CAUSES["carriage_return"]
 
     play(body)
 

@@ -11,6 +11,8 @@ import attrs
 
 from xend.autostart.leftovers import is_leftover
 from xend.config.place import shown
+from xend.device.scripts import PATH
+from xend.device.unrunnable import unrunnable
 from xend.errors import XendError
 
 #: Below the configuration directory: what starts without being named.
@@ -113,8 +115,9 @@ class ConfigDirectory:
             raise _unreadable(path, error) from error
         check_trusted(path, status)
         check_trusted(os.path.dirname(real), above)
-        if not stat.S_ISREG(status.st_mode) or not os.access(real, os.X_OK):
-            raise XendError("script_failed", f"hook {path} is not executable", hint=f"chmod 755 {path}")
+        if (found := unrunnable(path, PATH)) is not None:
+            text = f"hook {path} {found.complaint}"
+            raise XendError("script_failed", text, reason=found.reason, hint=found.hint)
         return path
 
 

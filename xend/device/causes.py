@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xend.device.story import Story
+from xend.device.unrunnable import CAUSES
 from xend.device.xenbus import XenbusState
 
 #: What dom0's kernel calls its backend drivers.
@@ -57,15 +58,15 @@ def likely(story: Story, live: Mapping[str, Any] | None, platform: str) -> str |
 
 def _script(story: Story, back: Mapping[str, str], platform: str) -> str:
     error = story.error or {}
+    if cause := CAUSES.get(error.get("reason", "")):
+        return cause
+    if error.get("waited_s") is not None:
+        return "the script waits for something: run it by hand with sh -x"
     said = " ".join([str(error.get("cause", "")), str(error.get("script_output", "")), error["message"]])
-    if "not executable" in said or "cannot be run" in said:
-        return "the script cannot be executed: see its mode, and its first line"
     for words, meaning in WORDS:
         if any(word in said.lower() for word in words):
             bridge = story.device.backend.get("bridge")
             if "bridge" in words and bridge:
                 return f"{meaning}: {BRIDGES[platform].format(bridge=bridge)}"
             return meaning
-    if "did not end" in said:
-        return "the script waits for something: run it by hand with sh -x"
     return f"the script failed: run it by hand with sh -x {story.device.script}"

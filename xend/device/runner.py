@@ -9,6 +9,7 @@ import trio
 
 from xend.device.descendants import end_all
 from xend.device.process import Process, start_process
+from xend.device.unrunnable import refused
 from xend.errors import XendError
 from xend.host import ScriptOutcome
 
@@ -33,7 +34,7 @@ async def run_script(argv: Sequence[str], environment: Mapping[str, str], second
     try:
         process = await start_process(argv, environment)
     except OSError as error:
-        raise XendError("script_failed", f"{argv[0]} cannot be run", cause=error.strerror) from error
+        raise _refusal(argv[0], environment.get("PATH", ""), error) from error
     output = bytearray()
     try:
         with trio.move_on_after(seconds):
@@ -59,6 +60,14 @@ async def run_script(argv: Sequence[str], environment: Mapping[str, str], second
                 await process.wait()
             if process.stdout is not None:
                 await process.stdout.aclose()
+
+
+def _refusal(program: str, search_path: str, error: OSError) -> XendError:
+    found = refused(program, search_path)
+    if found is None:
+        return XendError("script_failed", f"{program} cannot be run", cause=error.strerror)
+    text = f"{program} {found.complaint}"
+    return XendError("script_failed", text, reason=found.reason, hint=found.hint)
 
 
 async def _read(process: Process, output: bytearray) -> None:

@@ -13,6 +13,7 @@ from xenclient.store.aio import Client
 from xend.device import remains
 from xend.device.device import Device
 from xend.device.nodes import texts
+from xend.device.unrunnable import has_carriage_returns, unrunnable
 from xend.errors import XendError
 from xend.host import RunScript, ScriptOutcome, Settings
 from xend.operation.steps import Work
@@ -74,11 +75,13 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
         for line in outcome.output.splitlines():  # a warning
             host.log(f"{device.name} of domain {device.domid}: {line}")
         return
+    assert device.script is not None
     raise device.error(
         "script_failed",
         f"{device.script} {_ending(outcome, status)}",
         cause=await _read(host, device, "hotplug-error"),
         script_output=outcome.output or None,
+        reason="carriage_return" if has_carriage_returns(device.script) else None,
     )
 
 
@@ -154,14 +157,9 @@ def check(script: str, device: str) -> None:
     """See that a script can be run, before anything is done.
 
     Raises:
-        XendError: it is missing or not executable.
+        XendError: script_failed: what the kernel would refuse.
     """
-    if not os.path.isfile(script):
-        raise XendError("script_failed", f"{device}: script {script} does not exist", device=device)
-    if not os.access(script, os.X_OK):
-        raise XendError(
-            "script_failed",
-            f"{device}: script {script} is not executable",
-            device=device,
-            hint=f"chmod 755 {script}",
-        )
+    found = unrunnable(script, PATH)
+    if found is not None:
+        text = f"{device}: script {script} {found.complaint}"
+        raise XendError("script_failed", text, device=device, reason=found.reason, hint=found.hint)
