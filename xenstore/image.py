@@ -113,10 +113,26 @@ def restore(image: Image, store: Store) -> dict[int, Session]:
 
     The domains' sessions are in `store.introduced`; no ring serves them yet, and that of a domain whose ring
     is ignored is closed.  A quota that is exceeded is not an error.
+
+    Raises:
+        ValueError: it describes no store.
     """
     _stream.set_quotas(store, image.quotas, image.domain_quotas)
     store.features_ahead.update(image.features_ahead)
     store.reported_shutdowns.update(image.reported_shutdowns)
     for domain in image.domains:
         store.restore_domain(domain.session, domain.ring, domain.error)
-    return {client.fd: store.restore(client.session) for client in image.clients}
+    sessions = {client.fd: store.restore(client.session) for client in image.clients}
+    check(store)
+    return sessions
+
+
+def check(store: Store) -> None:
+    """See that a store's accounts are right.  Cost: all nodes and watches.
+
+    Raises:
+        ValueError: they are not.
+    """
+    problems = store.check()
+    if problems:
+        raise ValueError(f"no store is like that: {problems[0]}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from xenstore._stream import NODE, NUMBERED_NODE, StreamError
 from xenstore.limits import QUOTA_INDEX
+from xenstore.wire import DOMID_FIRST_RESERVED
 
 #: Versions of the format that can be written and read.
 VERSIONS = (1, 2)
@@ -107,6 +108,12 @@ class Reader:
     def take(self, layout: struct.Struct) -> tuple[Any, ...]:
         """The next fields."""
         return layout.unpack(self.raw(layout.size))
+
+    def domid(self, domid: int) -> int:
+        """The same; an error where no domain has that id."""
+        if domid >= DOMID_FIRST_RESERVED:
+            raise self.error(f"{domid} is no domain's id")
+        return domid
 
     def raw(self, size: int) -> bytes:
         """The next so many bytes."""

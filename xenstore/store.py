@@ -11,8 +11,14 @@ from xenstore import _store, administration, errors
 from xenstore._accounts import Account
 from xenstore._recorder import EntryKind
 from xenstore._session import Session
+from xenstore.wire import DOMID_FIRST_RESERVED
 
 __all__ = ["Hypervisor", "NoHypervisor", "Ring", "Session", "Store"]
+
+
+#: The entries of the journal that are about one domain's connection.
+_OF_A_CONNECTION = {EntryKind.IGNORE, EntryKind.TARGET, EntryKind.FEATURES}
+_NOTHING = {"watches": 0, "transactions": 0, "outstanding": 0, "bytes": 0}
 
 
 class Ring(NamedTuple):
@@ -27,6 +33,21 @@ class Ring(NamedTuple):
     gfn: int = 0
     port: int = 0
     unique: int = 0
+
+    @staticmethod
+    def parse(text: bytes) -> "Ring":
+        """One that was written as its three numbers.
+
+        Raises:
+            ValueError: it was not.
+        """
+        words = text.split()
+        if len(words) != 3 or not all(word.isdigit() and len(word) <= 20 for word in words):
+            raise ValueError(f"{text[:80]!r} tells no ring")
+        ring = Ring(*map(int, words))
+        if ring.gfn >> 64 or ring.port >> 32 or ring.unique >> 64:
+            raise ValueError(f"{text!r}: a number of a ring is out of range")
+        return ring
 
 
 class Hypervisor(Protocol):
@@ -92,16 +113,21 @@ class Store(_store.Store):
         keep_orphans: bool = False,
         hypervisor: Hypervisor | None = None,
     ) -> None:
+        self.hypervisor: Hypervisor = hypervisor or NoHypervisor()
+        self.keep_orphans = keep_orphans
+        self.journal_failure: str | None = None
+        self._first_quotas = quotas
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Hold nothing but what every store begins with; for one that nobody is connected to."""
         self.introduced: dict[int, Session] = {}
         self.rings: dict[int, Ring] = {}
         self.ignored: dict[int, int] = {}
-        self.hypervisor: Hypervisor = hypervisor or NoHypervisor()
-        self.keep_orphans = keep_orphans
         self.features_ahead: dict[int, int] = {}
         self.reported_shutdowns: set[int] = set()
-        self.journal_failure: str | None = None
         self._after_reply: list[Callable[[], None]] = []
-        super().__init__(quotas, self._knows)
+        super().__init__(self._first_quotas, self._knows)
 
     def _knows(self, domid: int) -> bool:
         return domid in self.introduced or self.hypervisor.exists(domid)
@@ -362,29 +388,39 @@ class Store(_store.Store):
         """Do again what an entry of the journal says, beside changes of nodes.
 
         Raises:
-            ValueError, KeyError: it does not fit what came before.
+            ValueError, XenstoreError: it does not fit what came before.
         """
+        if domid >= DOMID_FIRST_RESERVED:
+            raise ValueError(f"{domid} is no domain")
+        if kind in _OF_A_CONNECTION and domid not in self.introduced:
+            raise ValueError(f"an entry of kind {kind} for domain {domid}, which is not introduced")
         if kind == EntryKind.CONNECT:
             if domid in self.introduced:
                 self.introduced[domid].close()
-            self.connect_domain(domid, Ring(*map(int, first.split())))
+            self.connect_domain(domid, Ring.parse(first))
         elif kind == EntryKind.GONE:
+            if domid == 0:
+                raise ValueError("dom0 is never gone")
             self.disconnect(domid)
             self.forget_domain(domid)
         elif kind == EntryKind.IGNORE:
-            self.ignore(domid, number)
+            self.ignore(domid, _number(number, 1))
         elif kind == EntryKind.TARGET:
-            self.set_target(domid, None if number < 0 else number)
+            target = _number(number, -1, DOMID_FIRST_RESERVED - 1)
+            self.set_target(domid, None if target < 0 else target)
         elif kind == EntryKind.FEATURES:
-            self.introduced[domid].features = number
+            self.introduced[domid].features = _number(number)
         elif kind == EntryKind.FEATURES_AHEAD:
-            self.set_features_ahead(domid, number)
+            self.set_features_ahead(domid, _number(number))
         elif kind == EntryKind.STOPPED:
             self._report_shutdown(domid, bool(number))
         elif kind == EntryKind.QUOTA:
-            self._recall_quota(first.decode(), int(second), number)
-        else:
+            quota_of = _number(number, -1, 0xFFFF)  # whoever owns a node has an account
+            self._recall_quota(first.decode("ascii", "replace"), int(second), quota_of)
+        elif domid in self.introduced:
             self.introduced[domid].recall(kind, number, first, second)
+        else:
+            raise ValueError(f"an entry of kind {kind} for domain {domid}, which is not introduced")
 
     def _recall_quota(self, name: str, value: int, domid: int) -> None:
         if domid >= 0:
@@ -406,9 +442,10 @@ class Store(_store.Store):
         """
         problems = []
         counted = self.recount()
+        held_by = self.held()
         for account in self.accounts:
             nodes, size = counted.pop(account.domid, (0, 0))
-            held = self.held_by(account.domid)
+            held = held_by.get(account.domid, _NOTHING)
             expected = {
                 "nodes": nodes,
                 "watches": held["watches"],
@@ -425,3 +462,10 @@ class Store(_store.Store):
             f"domain {domid} owns {nodes} nodes but has no account" for domid, (nodes, _) in counted.items()
         ]
         return problems
+
+
+def _number(number: int, least: int = 0, most: int = 2**31 - 1) -> int:
+    """A number that an entry of the journal tells; raises ValueError where it is out of range."""
+    if not least <= number <= most:
+        raise ValueError(f"{number} is not in {least} .. {most}")
+    return number

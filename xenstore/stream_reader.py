@@ -14,7 +14,9 @@ from xenstore.wire import HEADER, PAYLOAD_MAX, MessageType
 #: Bytes that can be looked at without a copy.
 Buffer = bytes | bytearray | memoryview
 
-_GENERATION_MAX = 1 << 62
+_GENERATION_MAX = _POSITION_MAX = 1 << 62
+#: What is kept as a C int.
+_INT_MAX = 2**31 - 1
 
 
 def read(buffer: Buffer, store: Store, note: Callable[[str], object] = lambda line: None) -> Image:
@@ -149,6 +151,10 @@ class _Reading:
         domid, fd, target, port = 0, -1, records.NO_TARGET, 0
         if type == records.RING_TYPE:
             domid, target, port = records.RING_SPEC.unpack(spec)
+            reader.domid(domid)
+            if target != records.NO_TARGET:
+                reader.domid(target)
+            _in_range(reader, "port", port, _INT_MAX)
         elif type == records.SOCKET_TYPE:
             (fd,) = records.SOCKET_SPEC.unpack(spec)
             if fd < 0:
@@ -187,7 +193,7 @@ class _Reading:
     def _transaction(self, reader: Reader) -> None:
         number, tx_id = reader.take(records.TRANSACTION)
         opened = self._of(reader, number).state["transactions"]
-        if tx_id == 0 or tx_id in opened:
+        if not 0 < tx_id <= _INT_MAX or tx_id in opened:
             raise reader.error(f"a transaction {tx_id}, which is no id, or open already")
         opened.append(tx_id)
 
@@ -197,6 +203,7 @@ class _Reading:
 
     def _domain(self, reader: Reader) -> None:
         domid, count, features = reader.take(records.DOMAIN)
+        _in_range(reader, "features", features, _INT_MAX)
         quotas = reader.quotas(count)
         if quotas:
             self._domain_quotas[domid] = quotas
@@ -206,7 +213,7 @@ class _Reading:
         if known is not None:
             known.state["features"] = features
         elif features != FEATURES:
-            self._features_ahead[domid] = features
+            self._features_ahead[reader.domid(domid)] = features
 
     # --- ours ---------------------------------------------------------------------------------------------
 
@@ -214,16 +221,21 @@ class _Reading:
         generation, ahead, reported = reader.take(records.STORE)
         if generation > _GENERATION_MAX:
             raise reader.error(f"generation {generation} is out of range")
-        self._features_ahead.update(reader.take(records.AHEAD) for _ in range(ahead))
-        self._image = self._image._replace(
-            generation=generation,
-            reported_shutdowns=frozenset(reader.take(records.REPORTED)[0] for _ in range(reported)),
-        )
+        for _ in range(ahead):
+            domid, features = reader.take(records.AHEAD)
+            _in_range(reader, "features", features, _INT_MAX)
+            self._features_ahead[reader.domid(domid)] = features
+        told = frozenset(reader.domid(*reader.take(records.REPORTED)) for _ in range(reported))
+        self._image = self._image._replace(generation=generation, reported_shutdowns=told)
 
     def _our_session(self, reader: Reader) -> None:
         fields = reader.take(records.SESSION)
         number, last_tx_id, features, error, port, more, executed, sent, gfn = fields
         connection = self._of(reader, number)
+        for name, value in (("transaction", last_tx_id), ("features", features), ("error", error)):
+            _in_range(reader, name, value, _INT_MAX)
+        for position in (executed, sent):
+            _in_range(reader, "position", position, _POSITION_MAX)
         connection.state.update(
             last_tx_id=last_tx_id, features=features, executed_bytes=executed, sent_bytes=sent
         )
@@ -237,6 +249,11 @@ class _Reading:
         if connection is None:
             raise reader.error(f"connection {number} was not there before")
         return connection
+
+
+def _in_range(reader: Reader, name: str, value: int, most: int) -> None:
+    if value > most:
+        raise reader.error(f"{name} {value} is not in 0 .. {most}")
 
 
 def _check_output(reader: Reader, left: int, output: bytes) -> None:

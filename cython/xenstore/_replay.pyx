@@ -11,10 +11,11 @@ from libc.string cimport memcpy
 
 from xenstore._names cimport dismantle
 from xenstore._path cimport valid_path
-from xenstore._perms cimport Entry as PermsEntry, make_perms
+from xenstore._perms cimport NO_DOMAIN, READ, STALE, WRITE, Entry as PermsEntry, make_perms
 from xenstore._recorder cimport Entry, Frame, REMOVE_NODE, SET_PERMS, WRITE_NODE, frame_checksum
 from xenstore._store cimport Store
 from xenstore._tree cimport Place, Tree, intern
+from xenstore._view cimport PAYLOAD_MAX
 
 from enum import Enum
 
@@ -30,8 +31,21 @@ class Ending(Enum):
     DAMAGED = "a frame is damaged or incomplete"
 
 
+cdef uint64_t GENERATION_MAX = <uint64_t>1 << 62    # as in an image
+
+
 class ReplayError(Exception):
-    """An entry that cannot follow those before it."""
+    """A frame that cannot follow those before it, though its checksum is right.
+
+    Attributes:
+        offset: where in the data it begins.
+        sequence: its own.
+    """
+
+    def __init__(self, offset, sequence, problem):
+        super().__init__(f"frame {sequence}: {problem}")
+        self.offset = offset
+        self.sequence = sequence
 
 
 def scan(data, Py_ssize_t start, uint64_t sequence):
@@ -85,7 +99,7 @@ def apply(Store store not None, data, Py_ssize_t start, Py_ssize_t end):
     Entries that the compiled store does not know go to `store.recall(kind, domid, number, first, second)`.
 
     Raises:
-        ReplayError: what a frame says cannot be done.
+        ReplayError: what a frame says cannot be done; the store is good for nothing.
     """
     cdef Py_buffer view
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
@@ -101,12 +115,16 @@ cdef int apply_bytes(Store store, const char *base, Py_ssize_t at, Py_ssize_t en
     cdef Frame frame
     while end - at >= <Py_ssize_t>sizeof(Frame):
         memcpy(&frame, base + at, sizeof(Frame))
-        if frame.size > <uint64_t>(end - at) - sizeof(Frame):
-            raise ReplayError(f"frame {frame.sequence} is longer than the log")
         try:
+            if frame.size > <uint64_t>(end - at) - sizeof(Frame):
+                raise ValueError("it is longer than the log")
+            if frame.generation > GENERATION_MAX:
+                raise ValueError(f"generation {frame.generation} is out of range")
             apply_frame(store, base + at + sizeof(Frame), frame.size)
-        except (ValueError, KeyError, ReplayError) as error:
-            raise ReplayError(f"frame {frame.sequence}: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:      # whatever a store makes of it, the fault is the frame's
+            raise ReplayError(at, frame.sequence, str(error) or type(error).__name__) from error
         dismantle(16)
         at += (<Py_ssize_t>sizeof(Frame) + frame.size + 7) & ~7
     return 0
@@ -124,11 +142,11 @@ cdef int apply_frame(Store store, const char *entries, Py_ssize_t size) except -
     cdef const char *second
     while at < size:
         if size - at < <Py_ssize_t>sizeof(Entry):
-            raise ReplayError("it ends within an entry")
+            raise ValueError("it ends within an entry")
         memcpy(&entry, entries + at, sizeof(Entry))
         at += sizeof(Entry)
         if <Py_ssize_t>entry.first_size + entry.second_size > size - at:
-            raise ReplayError("it ends within an entry")
+            raise ValueError("it ends within an entry")
         first = entries + at
         second = first + entry.first_size
         at += <Py_ssize_t>entry.first_size + entry.second_size
@@ -144,11 +162,11 @@ cdef int check_perms(const char *packed, Py_ssize_t size) except -1:
     cdef PermsEntry entry
     cdef Py_ssize_t at = 0
     if size == 0 or size % sizeof(PermsEntry):
-        raise ReplayError(f"permissions of {size} bytes")
+        raise ValueError(f"permissions of {size} bytes")
     while at < size:
         memcpy(&entry, packed + at, sizeof(PermsEntry))
-        if entry.right & ~3:
-            raise ReplayError(f"right {entry.right} in permissions")
+        if entry.right & ~(READ | WRITE) or entry.flags & ~STALE:
+            raise ValueError(f"right {entry.right}, flags {entry.flags} in permissions")
         at += sizeof(PermsEntry)
     return 0
 
@@ -159,11 +177,15 @@ cdef int change(Store store, Entry *entry, const char *path, const char *rest) e
     cdef Py_ssize_t size = entry.first_size
     cdef Place place
     cdef bytes value
-    if not valid_path(path, size) or path[0] not in (c'/', c'@'):
-        raise ReplayError(f"no such path is valid: {path[:size]!r}")
+    if entry.first_size > PAYLOAD_MAX + 32 or not valid_path(path, size) or path[0] not in (c'/', c'@'):
+        raise ValueError(f"no such path is valid: {path[:min(size, 80)]!r}")
+    if entry.second_size > PAYLOAD_MAX:
+        raise ValueError(f"{path[:size]!r}: {entry.second_size} bytes are more than a request brings")
+    if not NO_DOMAIN <= entry.number <= 0xFFFF:
+        raise ValueError(f"{path[:size]!r}: {entry.number} is no domain")
     place = tree.find(path, size)
     if place.node == NULL and (entry.kind != WRITE_NODE or path[0] == c'@'):
-        raise ReplayError(f"{path[:size]!r} does not exist")
+        raise ValueError(f"{path[:size]!r} does not exist")
     if entry.kind == WRITE_NODE:
         value = intern(PyBytes_FromStringAndSize(rest, entry.second_size))
         if place.node == NULL:
@@ -172,7 +194,7 @@ cdef int change(Store store, Entry *entry, const char *path, const char *rest) e
             tree.set_value(<object>place.node, path, size, value)
     elif entry.kind == REMOVE_NODE:
         if size == 1 or path[0] == c'@':
-            raise ReplayError(f"{path[:size]!r} cannot be removed")
+            raise ValueError(f"{path[:size]!r} cannot be removed")
         tree.remove(path, size)
     else:
         check_perms(rest, entry.second_size)

@@ -40,6 +40,7 @@ cdef class Session(Output):
     cdef Fault locate(self, uint32_t type, const char *payload, Py_ssize_t size, Request *request) noexcept
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
     cdef Py_ssize_t spell_out(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
+    cdef Py_ssize_t spell_out_name(self, bytes name, const char **result) except -1
     cdef int prepare_actor(self, Transaction transaction) except -1
     cdef int prepare_replay(self, Transaction transaction) except -1
     cdef bytes perform_live(self, Request *request, Fault *fault)

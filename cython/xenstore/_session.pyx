@@ -30,7 +30,8 @@ from xenstore._transactions cimport start
 from xenstore._tree cimport Tree
 from xenstore._view cimport (
     DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC, F_ENOSYS,
-    NO_FAULT, OK, PAYLOAD_MAX, RESET_WATCHES, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH, View,
+    NO_FAULT, OK, PAYLOAD_MAX, RESET_WATCHES, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH,
+    WATCH_EVENT, View,
 )
 
 from collections import deque
@@ -54,6 +55,9 @@ cdef enum Kind:                     # what a message type is, one bit each
     ONE_STRING = 16
     SPECIALS = 32                   # the path may be @introduceDomain or @releaseDomain
     WRITES = 64
+
+#: Above what no stream of bytes has gone, nor ever will.
+cdef uint64_t POSITION_MAX = <uint64_t>1 << 62
 
 #: Write credits (XSA-206): a guest's write costs one while somebody else's transaction is open.
 cdef double CREDITS_PER_SECOND = 200.0
@@ -98,6 +102,17 @@ cdef inline Py_ssize_t string_end(const char *payload, Py_ssize_t start, Py_ssiz
     """Where the string that begins at start ends (its NUL), or -1."""
     cdef const char *nul = <const char *>memchr(payload + start, 0, size - start) if start < size else NULL
     return -1 if nul == NULL else nul - payload
+
+
+cdef bint whole_messages(const char *data, Py_ssize_t at, Py_ssize_t size) noexcept:
+    """Whether from an offset on there are messages and nothing else, as events are looked for in output."""
+    cdef Header header
+    while 0 <= at <= size - HEADER_SIZE:
+        memcpy(&header, data + at, HEADER_SIZE)
+        if header.size > PAYLOAD_MAX or (header.type == WATCH_EVENT and header.size < 2):
+            return False
+        at += HEADER_SIZE + header.size
+    return at == size
 
 
 cdef bytes registered_path(Watch watch):
@@ -757,14 +772,22 @@ cdef class Session(Output):
             ValueError: no such path is valid.
         """
         cdef const char *path
-        cdef Py_ssize_t size = self.spell_out(name, len(name), True, &path)
-        if size < 0:
-            raise ValueError(f"watch on {name!r}: no such path is valid")
+        cdef Py_ssize_t size = self.spell_out_name(name, &path)
+        if depth < -1 or len(token) > PAYLOAD_MAX:
+            raise ValueError(f"watch on {name!r}: depth {depth}, or a token of {len(token)} bytes")
+        if path[:size] + b"\0" + token in self.watches:
+            raise ValueError(f"a second watch on {name!r} with the token {token!r}")
         self.set_watch(Watch(self, path[:size], token, depth, name[:1] not in (b"/", b"@"), size - len(name)))
 
     def take_transaction(self, uint32_t tx_id):
-        """Open a transaction again that will end with EAGAIN."""
+        """Open a transaction again that will end with EAGAIN.
+
+        Raises:
+            ValueError: that is no id, or one that is open.
+        """
         cdef Transaction transaction = start(tx_id, not self.privileged)
+        if tx_id == 0 or tx_id in self.transactions:
+            raise ValueError(f"a transaction {tx_id}, which is no id, or open already")
         transaction.lost = True
         self.last_tx_id = tx_id
         if not self.transactions:
@@ -776,11 +799,17 @@ cdef class Session(Output):
             self.store.watch_over(transaction, self)
 
     def take_output(self, bytes output, Py_ssize_t message_left):
-        """Have more unsent output, of which so many bytes at the front belong to a message begun before."""
+        """Have more unsent output, of which so many bytes at the front belong to a message begun before.
+
+        Raises:
+            ValueError: it is no sequence of messages.
+        """
         cdef const char *p = output
         cdef int before = self.count_messages()
         if not output:
             return
+        if not whole_messages(p, message_left, len(output)):
+            raise ValueError(f"the output of {len(output)} bytes is no sequence of messages after the first {message_left}")
         memcpy(self.room(len(output)), p, len(output))
         self.out_tail += len(output)
         self.message_left = max(self.message_left, message_left)
@@ -840,6 +869,10 @@ cdef class Session(Output):
             ValueError: the entry is none, or does not fit what came before.
         """
         cdef RingState state
+        if self.closed:
+            if kind in (R_RING, R_INPUT, R_WATCH, R_START):
+                raise ValueError(f"an entry of kind {kind} for a ring that is ignored")
+            return
         if kind == R_RING:
             if len(first) != sizeof(RingState):
                 raise ValueError("a ring's state of another size")
@@ -854,13 +887,19 @@ cdef class Session(Output):
         elif kind == R_RESET:
             self.reset()
         elif kind == R_START:
-            self.take_transaction(number)
+            self.take_transaction(max(0, number))
         elif kind == R_END:
+            if number not in self.transactions:
+                raise ValueError(f"no transaction {number} is open")
             self.discard(self.transactions[number], False)
+        else:
+            raise ValueError(f"there are no entries of kind {kind}")
 
     def recall_ring(self, uint64_t executed, uint64_t sent, uint64_t output_at, uint32_t message_left, bint whole,
                     bytes output):
         cdef uint64_t end = self.sent_bytes + (self.out_tail - self.out_head)
+        if executed > POSITION_MAX or sent > POSITION_MAX or output_at > POSITION_MAX:
+            raise ValueError(f"positions {executed}, {sent}, {output_at} are out of range")
         self.executed_bytes = executed
         self.take_input(b"")
         if whole:
@@ -876,10 +915,20 @@ cdef class Session(Output):
 
     def recall_unwatch(self, bytes name, bytes token):
         cdef const char *path
-        cdef Py_ssize_t size = self.spell_out(name, len(name), True, &path)
+        cdef Py_ssize_t size = self.spell_out_name(name, &path)
+        cdef Watch watch = self.watches.pop(path[:size] + b"\0" + token, None)
+        if watch is None:
+            raise ValueError(f"there is no watch on {name!r} with the token {token[:80]!r}")
+        self.drop_watch(watch)
+
+    cdef Py_ssize_t spell_out_name(self, bytes name, const char **result) except -1:
+        """The absolute path of a watch that was registered by this name, which comes from a file."""
+        cdef Py_ssize_t size = -1
+        if len(name) <= PAYLOAD_MAX:
+            size = self.spell_out(name, len(name), True, result)
         if size < 0:
-            raise ValueError(f"watch on {name!r}: no such path is valid")
-        self.drop_watch(self.watches.pop(path[:size] + b"\0" + token))
+            raise ValueError(f"watch on {name[:80]!r}: no such path is valid")
+        return size
 
     def refill(self):
         """Top up a guest's write credits and see whether it may go on."""

@@ -66,6 +66,7 @@ cdef class Store:
     """The state that all sessions share: the live tree, watches, accounts and admission."""
 
     def __init__(self, quotas, knows):
+        """Again for a store that nobody is connected to: it begins anew."""
         self.touched = []
         self.unrecorded = []
         self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
@@ -76,6 +77,9 @@ cdef class Store:
         self.watches = WatchIndex()
         self.accounts = Accounts(quotas)
         self.admission = Admission()
+        self.open_transactions = 0
+        self.transactions_paused = False
+        self.replaced_before = self.bound_again = 0
         self.live = view_of(fresh_tree(), knows)
         self.settle()
 
@@ -429,14 +433,15 @@ cdef class Store:
         tree.ledger.clear()
         return counted
 
-    def held_by(self, int domid) -> dict:
-        """What the sessions of a domain hold, counted: watches, transactions, outstanding, bytes beside nodes."""
-        held = {"watches": 0, "transactions": 0, "outstanding": 0, "bytes": 0}
+    def held(self) -> dict:
+        """{domid: what its sessions hold, counted}: watches, transactions, outstanding, bytes beside nodes."""
+        cdef Client session
+        found = {}
         for session in self.sessions:
-            if session.domid == domid:
-                for what, count in session.held().items():
-                    held[what] += count
-        return held
+            held = found.setdefault(session.domid, {"watches": 0, "transactions": 0, "outstanding": 0, "bytes": 0})
+            for what, count in session.held().items():
+                held[what] += count
+        return found
 
 
 cdef int kind_of(int op) noexcept:

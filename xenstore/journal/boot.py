@@ -22,4 +22,7 @@ def same(one: str, other: str) -> bool:
     other_kind, _, other_value = other.partition(" ")
     if kind != other_kind or kind != "boottime":
         return one == other
-    return abs(float(value) - float(other_value)) <= _TOLERANCE_SECONDS
+    try:
+        return abs(float(value) - float(other_value)) <= _TOLERANCE_SECONDS
+    except ValueError:
+        return False  # a damaged one

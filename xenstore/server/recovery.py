@@ -10,7 +10,7 @@ from xenstore._pump import Pump
 from xenstore.daemon.start import StartError
 from xenstore.journal import boot
 from xenstore.journal.files import Files
-from xenstore.journal.reader import Found, ReplayError, StreamError
+from xenstore.journal.reader import Found
 from xenstore.journal.writer import Journal
 from xenstore.server.options import Options
 from xenstore.server.rings import Rings
@@ -97,15 +97,16 @@ def _refuse_fresh(options: Options, rings: Rings | None) -> None:
 def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple[int, int, bytes]:
     """Recover what there is; returns where it ends, as `Journal.start` wants to know."""
     found = Found(files)
+    why = _worthless(found, rings)
+    if why is None:
+        found.recover(store)
     for line in found.dropped:
         log(f"journal: dropped {line}")
-    why = _worthless(found, rings)
     if why is not None:
         log(f"the journal in {files.directory} is dropped: {why}")
     if why is not None or found.is_empty:
         files.remove_all()
         return 0, 0, b""
-    _apply(found, files, store)
     log(
         f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} "
         f"domains, as of change {found.sequence}"
@@ -126,20 +127,7 @@ def _worthless(found: Found, rings: Rings | None) -> str | None:
 
 def _has_living_domain(found: Found, rings: Rings | None) -> bool:
     store = Store()
-    try:
-        found.recover(store)
-    except (ReplayError, StreamError):
-        return False
+    found.recover(store)
     return rings is not None and any(
         domid != 0 and rings.lives(domid, ring.unique) for domid, ring in store.rings.items()
     )
-
-
-def _apply(found: Found, files: Files, store: Store) -> None:
-    try:
-        found.recover(store)
-    except (ReplayError, StreamError) as error:
-        raise StartError(
-            f"the journal in {files.directory} cannot be recovered: {error}; --fresh begins with an empty "
-            "store"
-        ) from error
