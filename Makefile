@@ -56,7 +56,7 @@ sanitize: build
 	tar -cf - pyproject.toml README.md LICENSE MANIFEST.in cython xenstore xend clients tests | tar -xf - -C $(SANITIZED)
 	find $(SANITIZED) -name '*.so' -exec rm -f {} +
 	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" ../../$(BUILD_EXT)
-	cd $(SANITIZED) && PYTHONPATH=.:clients PYTHONMALLOC=malloc \
+	cd $(SANITIZED) && PYTHONPATH="$$PWD:$$PWD/clients" PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 ../../$(PY) -m pytest $(SANITIZE_TESTS)
 # Not those that measure the process's memory, which the sanitizers' allocator makes another.

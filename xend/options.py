@@ -90,6 +90,8 @@ def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
         hypervisor = SIMULATED + os.path.join(rundir, "sim")
     if not valid_name(hypervisor):
         raise UsageError(f"--hypervisor {hypervisor}: sim, sim:DIR, xen or auto was expected")
+    if hypervisor.startswith(SIMULATED):
+        hypervisor = SIMULATED + os.path.abspath(hypervisor.removeprefix(SIMULATED))
     store = chosen.store or (EMBEDDED if hypervisor.startswith(SIMULATED) else store_path(environment))
     return Options(
         hypervisor=hypervisor,

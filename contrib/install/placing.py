@@ -11,7 +11,7 @@ from contrib.install.layout import Layout
 from contrib.install.wheel import Wheel
 
 _PROGRAM = """\
-#!{python}
+#!{python} -P
 import sys
 
 from {module} import {function}

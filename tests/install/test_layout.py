@@ -33,7 +33,7 @@ def test_programs_and_where(site: Site, wheel: Wheel) -> None:
 def test_every_program_names_the_interpreter(site: Site) -> None:
     for directory in ("bin", "sbin"):
         for program in staged(site, site.prefix / directory).iterdir():
-            assert program.read_text().splitlines()[0] == f"#!{site.python}"
+            assert program.read_text().splitlines()[0] == f"#!{site.python} -P"
             assert stat.S_IMODE(program.stat().st_mode) == 0o755
 
 

@@ -159,9 +159,8 @@ class Dom0:
         self.write("/rescue/rcorder", f"#!{sys.executable}\n{(HERE / 'order.py').read_text()}", 0o755)
         for name, target in programs().items():
             module, function = target.split(":")
-            text = (
-                f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
-            )
+            main = f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+            text = f"#!{sys.executable} -P\n{main}"
             self.write(f"{PREFIX}/{'sbin' if name in SBIN else 'bin'}/{name}", text, 0o755)
         for script in ("block", "vif-bridge"):
             self.write(f"{CONFIG}/scripts/{script}", HOTPLUG, 0o755)

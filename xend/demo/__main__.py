@@ -17,6 +17,7 @@ from xenclient.xend.blocking import Client
 from xenclient.xend.errors import ClientError, ConnectError
 from xend.hypervisor import host_process
 from xend.simulator.image import write_kernel
+from xenstore.daemon import child
 
 FILES = Path(__file__).with_name("files")
 EXAMPLE = "example"
@@ -51,8 +52,12 @@ def run(top: Path) -> int:
         print(f"xend.demo: a xend runs in {top} already", file=sys.stderr)
         return 1
     # In a session of its own: Ctrl-C reaches only this process, which tells xend once.
-    command = [sys.executable, "-m", "xend", "--no-fork", *options(top)]
-    xend = subprocess.Popen(command, start_new_session=True)
+    xend = subprocess.Popen(
+        child.module("xend", "--no-fork", *options(top)),
+        env=child.environment(os.environ),
+        cwd=child.DIRECTORY,
+        start_new_session=True,
+    )
     try:
         if create(top, xend):
             print(banner(top, Path(sys.executable).parent), flush=True)

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from xend.simulator.__main__ import PID_FILE
 from xend.simulator.wire import SOCKET_NAME
+from xenstore.daemon import child
 from xenstore.daemon.start import StartError
 
 #: How long its end may take.
@@ -45,7 +45,9 @@ def running(directory: str, platform: str | None) -> Iterator[Callable[[], objec
 def _start(directory: str, platform: str | None) -> None:
     flavour = ["--flavour", platform] if platform else []
     done = subprocess.run(
-        [sys.executable, "-m", "xend.simulator", directory, *flavour],
+        child.module("xend.simulator", directory, *flavour),
+        env=child.environment(os.environ),
+        cwd=child.DIRECTORY,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

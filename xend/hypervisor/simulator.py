@@ -162,7 +162,7 @@ class Simulator(Hypervisor):
             raise HypervisorError(
                 error.errno or errno.ENOENT,
                 f"no simulated host answers at {path} ({error.strerror or error}); "
-                f"start one: python -m xend.simulator {self._directory}",
+                f"start one: python -P -m xend.simulator {self._directory}",
             ) from error
         self._connection += 1
         self._answers = unpacker(ANSWER_MAX)

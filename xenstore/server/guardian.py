@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from xenstore.daemon import child
+
 #: How often the guardian looks whether the new program has taken over, in milliseconds.
 LOOK_MS = 50
 #: How long that one may take, in seconds.
@@ -35,19 +37,19 @@ def start(state: str, own_state: str, command: Sequence[str], environment: Mappi
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     try:
-        child = os.fork()
+        forked = os.fork()
     except OSError:
         os.close(reader)
         os.close(writer)
         raise
-    if child == 0:
+    if forked == 0:
         with suppress(BaseException):
             if os.fork() == 0:  # nobody's child, so that nobody has to wait for it
                 os.close(writer)
                 _guard(reader, pid, state, own_state, command, environment)
         os._exit(0)
     os.close(reader)
-    os.waitpid(child, 0)
+    os.waitpid(forked, 0)
     return writer
 
 
@@ -61,6 +63,7 @@ def _guard(
         if poll.poll(LOOK_MS):
             if os.path.exists(state):
                 os.rename(own_state, state)
+                os.chdir(child.DIRECTORY)
                 os.execve(command[0], list(command), environment)
             break
         if time.monotonic() > end:

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -20,6 +19,7 @@ import trio
 
 from xenstore import private_file, stream
 from xenstore._pump import Pump
+from xenstore.daemon import child
 from xenstore.daemon.locks import Held
 from xenstore.image import Image, State, capture
 from xenstore.journal.writer import Journal
@@ -59,7 +59,7 @@ class Handover:
         listener_fd: int,
         rundir: str,
         held: Held,
-        arguments: Sequence[str] = sys.argv[1:],
+        arguments: Sequence[str],
     ) -> None:
         self._dialogue = dialogue
         self._store = store
@@ -70,7 +70,7 @@ class Handover:
         self._rundir = rundir
         self._held = held
         self._arguments = [each for each in arguments if each not in _LIVE_UPDATE]
-        self._environment = {**os.environ, "XENSTORED_RUNDIR": rundir}
+        self._environment = {**child.environment(os.environ), "XENSTORED_RUNDIR": rundir}
 
     async def serve(self) -> None:
         """Wait for live updates to be asked for, until cancelled."""
@@ -157,8 +157,9 @@ class Handover:
         with trio.move_on_after(ANSWER_SECONDS):
             try:
                 done = await trio.run_process(
-                    [program, *arguments],
+                    [os.path.abspath(program), *arguments],
                     env=self._environment,
+                    cwd=child.DIRECTORY,
                     check=False,
                     capture_stdout=True,
                     stderr=subprocess.STDOUT,
@@ -195,8 +196,7 @@ class Handover:
 
     def _become(self, attempt: Attempt, path: str, own_path: str) -> None:
         """Raises OSError if this process cannot become the new program."""
-        own_command = [each for each in sys.orig_argv if each not in _LIVE_UPDATE]
-        own_command = [sys.executable, *own_command[1:], "-U"]
+        own_command = child.again([*self._arguments, "-U"])
         environment = {**self._environment, **self._held.environment()}
         descriptor = guardian.start(path, own_path, own_command, environment)
         try:

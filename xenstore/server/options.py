@@ -45,6 +45,7 @@ class Options:
     poller: str | None = None
     platform: str = AUTO
     failpoint: tuple[str, int] | None = None  # where a test makes the daemon die, getting there how often
+    arguments: list[str] = field(default_factory=list)  # all of these again, in words, with absolute paths
     notes: list[str] = field(default_factory=list)  # options that do nothing here, and why
 
     @property
@@ -85,6 +86,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     if failpoint := environment.get("XENSTORED_FAILPOINT"):
         options.failpoint = _failpoint(failpoint)
     for name, value in given:
+        value = _absolute(names[name], value)
+        options.arguments += _words(names[name], name, value)
         try:
             note = names[name].apply(options, value)
         except ValueError as error:
@@ -118,6 +121,21 @@ def usage() -> str:
     return "\n".join(lines)
 
 
+def _words(option: _Option, name: str, value: str) -> list[str]:
+    if not option.value:
+        return [name]
+    return [f"{name}={value}"] if name.startswith("--") else [name, value]
+
+
+def _absolute(option: _Option, value: str) -> str:
+    """An option's value as a program has to be given it that begins in another directory."""
+    if option.value in ("<file>", "<dir>") and value:
+        return os.path.abspath(value)
+    if option.apply is _platform and value.startswith(SIMULATED) and value != SIMULATED:
+        return SIMULATED + os.path.abspath(value.removeprefix(SIMULATED))
+    return value
+
+
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= _VALUE_MAX):
         raise ValueError(f"{text!r} is not a number of 0 to {_VALUE_MAX}")
@@ -136,7 +154,7 @@ def _flag(name: str, to: bool = True) -> _Apply:
 
 
 def _path(name: str) -> _Apply:
-    return lambda options, value: setattr(options, name, os.path.abspath(value))
+    return lambda options, value: setattr(options, name, value)
 
 
 def _limit(quota: str) -> _Apply:
@@ -181,8 +199,6 @@ def _poller(options: Options, name: str) -> None:
 def _platform(options: Options, name: str) -> None:
     if not valid_name(name):
         raise ValueError(f"expected {', '.join(NAMES)} or {SIMULATED}<dir>")
-    if name.startswith(SIMULATED):
-        name = SIMULATED + os.path.abspath(name.removeprefix(SIMULATED))
     options.platform = name
 
 

@@ -130,6 +130,7 @@ class Server:
             self.listener_fd,
             self.options.rundir,
             self.held,
+            self.options.arguments,
         )
 
     def begin_journal(self) -> Journal:
