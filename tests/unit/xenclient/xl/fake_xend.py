@@ -67,6 +67,7 @@ def domain(domid: int, name: str, **fields: Any) -> Map:
         "start_time": 1_790_000_000,
         "uptime_s": 3661.9,
         "state": "running",
+        "waiting": None,
         "operation": None,
         "devices": [],
         **fields,
