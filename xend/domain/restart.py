@@ -149,10 +149,15 @@ class _Restart:
         if self.facts["dump"]:
             steps.append(dump_step(self.host, self.old["domid"], self.facts["dump"]))
         steps += self.keeping() if self.facts["keep_old"] else self.destruction.steps()
-        steps.append(Step("note that its next life is to begin", self.put_to_wait))
-        if is_to_live_at_once(self.facts):
-            steps += NextLife(self.host, self.source).steps(paused=False)
-        return steps
+        if not is_to_live_at_once(self.facts):
+            return [*steps, Step("note that it waits for its next life", self.put_to_wait)]
+        check, *others = NextLife(self.host, self.source).steps(paused=False)
+
+        async def begin(work: Work) -> None:
+            await self.put_to_wait(work)
+            await check.do(work)
+
+        return [*steps, Step(check.name, begin), *others]
 
     def keeping(self) -> list[Step]:
         """The old domain stays, under another name; what it has is the new one's, its disks above all."""
