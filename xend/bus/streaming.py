@@ -119,8 +119,8 @@ def event_methods(log: EventLog, watch_paths: WatchPaths, complain: Callable[[st
         call: Call, since: int | None = None, kinds: list[str] | None = None, watch: list[str] | None = None
     ) -> dict[str, Any]:
         if watch and len(watch) > _PATHS_MAX:
-            message = f"events.subscribe: {len(watch)} paths to watch, at most {_PATHS_MAX}"
-            raise XendError("bad_request", message)
+            message = f"{len(watch)} paths to watch, at most {_PATHS_MAX}"
+            raise XendError("bad_request", message, method=call.method)
         connection = call.connection
         stream = _Stream(connection, log, log.subscribe(since, kinds), complain)
         if connection not in streams:

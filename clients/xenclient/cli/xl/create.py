@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from xenclient.cli.xl.printing import as_text, write
+from xenclient.cli.xl.printing import as_text, complain, write
 from xenclient.cli.xl.source import read_source
 from xenclient.xend.errors import BusError, ClientError
 
@@ -24,7 +24,7 @@ def create(call: Call) -> int:
     file, assignments = _what(call)
     source = read_source(file)
     if not call.given("quiet"):
-        _tell(f"Parsing config from {source.path}\n")
+        complain(f"Parsing config from {source.path}\n")
     parameters: dict[str, Any] = {**source.parameters(), "extra": assignments}
     if call.given("dry-run"):
         call.preview("domain.create", **parameters)
@@ -35,7 +35,7 @@ def create(call: Call) -> int:
         if call.given("dryrun") or call.settings.dry_run:
             write(text)
             return 0
-        _tell(text)
+        complain(text)
     return _create(call, parameters)
 
 
@@ -92,7 +92,7 @@ def _made(call: Call, parameters: dict[str, Any]) -> Mapping[str, Any]:
     try:
         return call.operate("domain.create", **parameters)
     except KeyboardInterrupt:
-        _tell(f"{call.settings.program}: interrupted; what was made is undone\n")
+        complain(f"{call.settings.program}: interrupted; what was made is undone\n")
         _undo(call, parameters)
         raise
 
@@ -108,7 +108,3 @@ def _undo(call: Call, parameters: dict[str, Any]) -> None:
     except BusError as error:
         if error.code != "cancelled":
             raise
-
-
-def _tell(text: str) -> None:
-    os.write(2, text.encode("utf-8", "surrogateescape"))

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import time
 
+from xenclient.cli.xl.printing import complain
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +100,7 @@ class Line:
             return
         text = describe(self._operation, self._clock() - self._seen, self._doing)[: self._width - 1]
         if text != self._shown:
-            _write(ERASE_LINE + text)
+            complain(ERASE_LINE + text)
             self._shown = text
 
     def __enter__(self) -> Line:
@@ -114,7 +116,7 @@ class Line:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
         if self._shown:
-            _write(ERASE_LINE)
+            complain(ERASE_LINE)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         self.draw()
@@ -140,13 +142,9 @@ class Steps:
         if now != self._last:
             self._last = now
             begin = f"{self._now()} " if self._timestamps else ""
-            _write(f"{begin}{_with_state(operation, self._doing)}\n")
+            complain(f"{begin}{_with_state(operation, self._doing)}\n")
 
 
 def _with_state(operation: Operation, doing: str | None) -> str:
     state = operation["state"]
     return describe(operation, doing=doing) + ("" if state in ("running", "undoing") else f": {state}")
-
-
-def _write(text: str) -> None:
-    os.write(2, text.encode("utf-8", "replace"))
