@@ -49,11 +49,12 @@ class XendError(Exception):
         warnings: what went wrong besides, in an operation: maps of errors.
         reason: why a script cannot be run: one of xend.device.unrunnable.CAUSES.
         method: the call that is at fault, where the message speaks of nothing but its parameters.
+        problems: maps of all that is wrong with a configuration (xend.config.problem).
     """
 
     FIELDS = (
         "method", "domain", "device", "step", "waited_s", "cause", "hint", "script_output", "reason",
-        "warnings",
+        "warnings", "problems",
     )  # fmt: skip
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:

@@ -110,8 +110,8 @@ START = (
 
 DOMAIN = (
     Provocation("xl: cannot read bar", "xl create bar"),
-    Provocation("xl: bar:2: there is no option", configured("memroy = 12"), NO_BAR),
-    Provocation("xl: bar:2: this xend does not know", configured('pci = [ "00:01.0" ]'), NO_BAR),
+    Provocation("xl: warning: bar:2:", configured("memroy = 12"), f"{NO_BAR}; xl destroy bar"),
+    Provocation("xl: bar:2: pci", configured('pci = [ "00:01.0" ]'), NO_BAR),
     Provocation("xl: bar:2: found", configured("memory = 12 + 12"), NO_BAR),
     Provocation("xl: bar:2: type", configured('type = "hvm"'), NO_BAR),
     Provocation("xl: kernel", "xl create foo kernel=/netbsd-FOO"),

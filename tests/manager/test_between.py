@@ -77,6 +77,7 @@ def put_to_wait(place: Place, *names: str) -> None:
             text=text,
             file=name,
             name=name,
+            path=str(place.top / "etc" / name),
             directory=str(place.top / "etc"),
             extra=[],
             uuid=UUID % number,

@@ -22,7 +22,7 @@ from xend.simulator.image import write_kernel
 LOOP = EXAMPLE + 'on_crash="restart"\nextra="sim=crash-at=1"\n'
 #: The same with a disk that nobody else may write.
 ALONE = LOOP.replace("w!", "w")
-FILE = {"name": "example", "directory": "/etc/xen"}
+FILE = {"name": "example", "path": "/etc/xen/example"}
 #: Longer than any wait between two lives.
 LONG = 70.0
 
@@ -346,7 +346,7 @@ def test_its_name_and_its_disks_are_its_own_while_it_waits() -> None:
     async def body(world: World) -> None:
         await looping(world, ALONE)
         with pytest.raises(XendError) as caught:
-            await world.create(EXAMPLE, name="example", directory="/root")
+            await world.create(EXAMPLE, name="example", path="/root/example")
         assert caught.value.code == "name_in_use"
         assert re.fullmatch(
             f"domain example exists already: {WAITS.replace('example waits', 'it waits')}",
@@ -357,7 +357,7 @@ def test_its_name_and_its_disks_are_its_own_while_it_waits() -> None:
         with pytest.raises(XendError, match="domain example exists already"):
             await world.create(EXAMPLE)  # of no file at all
         await world.call("domain.destroy", domain="example")
-        await world.create(EXAMPLE.replace("w!", "w"), name="example", directory="/root")
+        await world.create(EXAMPLE.replace("w!", "w"), name="example", path="/root/example")
 
     play(body)
 
@@ -398,8 +398,8 @@ def test_a_link_to_the_same_file_replaces_it_too(tmp_path: Path) -> None:
         (tmp_path / "auto").mkdir()
         (tmp_path / "example").write_text(LOOP)
         (tmp_path / "auto/10-example").symlink_to("../example")
-        await looping(world, name="example", directory=str(tmp_path))
-        await world.create(EXAMPLE, name="10-example", directory=str(tmp_path / "auto"))
+        await looping(world, name="example", path=str(tmp_path / "example"))
+        await world.create(EXAMPLE, name="10-example", path=str(tmp_path / "auto/10-example"))
         assert await world.names() == ["example"]
 
     play(body)
@@ -564,9 +564,9 @@ def test_what_crashes_while_it_waits_for_its_turn_is_not_started_again() -> None
     async def body(world: World) -> None:
         before = await world.snapshot()
         db = EXAMPLE.replace("w!", "r") + 'name="db"\non_crash="rename-restart"\nextra="sim=crash-at=20"\n'
-        await world.create(db, name="db", directory="/etc/xen")
+        await world.create(db, name="db", path="/etc/xen/db")
         web = EXAMPLE.replace("w!", "r") + 'name="web"\nautostart_after=["db"]\nextra="sim=hang-shutdown"\n'
-        await world.create(web, name="web", directory="/etc/xen")
+        await world.create(web, name="web", path="/etc/xen/web")
         await world.call("autostart.stop", all=True)
         names = await world.names()
         assert names in ([], ["db"])  # its copy is what the configuration asks for, and no life follows

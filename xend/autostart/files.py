@@ -11,14 +11,13 @@ import attrs
 
 from xend.autostart.leftovers import is_leftover
 from xend.config.place import shown
+from xend.config.text import MAX_TEXT_BYTES, text_of
 from xend.device.scripts import PATH
 from xend.device.unrunnable import unrunnable
 from xend.errors import XendError
 
 #: Below the configuration directory: what starts without being named.
 AUTO = "auto"
-#: Of a configuration; xend.config takes no longer one.
-TEXT_MAX_BYTES = 1 << 20
 
 
 @attrs.frozen
@@ -97,7 +96,7 @@ class ConfigDirectory:
             raise _unreadable(path, error) from error
         # A link in auto/ leads to a configuration whose relative names count from where that is.
         directory = os.path.dirname(os.path.realpath(path)) if is_listed else self.path
-        return Text(_decoded(path, data), path, directory)
+        return Text(text_of(data), path, directory)
 
     def hook(self, pattern: str, name: str) -> str | None:
         """The program that a format of hooks stands for; None: this domain has none.
@@ -189,24 +188,12 @@ def _read(path: str) -> bytes:
             raise XendError("bad_config", f"{path} is no file", hint="a domain's configuration was expected")
         check_trusted(path, status)
         with open(fd, "rb", closefd=False) as file:
-            data = file.read(TEXT_MAX_BYTES + 1)
+            data = file.read(MAX_TEXT_BYTES + 1)
     finally:
         os.close(fd)
-    if len(data) > TEXT_MAX_BYTES:
-        raise XendError("bad_config", f"{path} is longer than {TEXT_MAX_BYTES} bytes: no configuration")
+    if len(data) > MAX_TEXT_BYTES:
+        raise XendError("bad_config", f"{path} is longer than {MAX_TEXT_BYTES} bytes: no configuration")
     return data
-
-
-def _decoded(path: str, data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise XendError(
-            "bad_config",
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is no UTF-8",
-            hint="save it as UTF-8",
-        ) from None
 
 
 def _unreadable(path: str, error: OSError) -> XendError:

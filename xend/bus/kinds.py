@@ -6,9 +6,11 @@ from typing import Any
 import attrs
 
 __all__ = [
+    "BYTES",
     "DATA",
     "DOMAIN",
     "FLAG",
+    "LIST_OF_BYTES",
     "NUMBER",
     "SECONDS",
     "SPEC",
@@ -28,10 +30,12 @@ class Kind:
     """Attributes:
     name: as in "parameter text is a number, not a text".
     accepts: whether a decoded value is one.
+    read: makes of it what the method gets.
     """
 
     name: str
     accepts: Callable[[Any], bool]
+    read: Callable[[Any], Any] = lambda value: value
 
 
 def _is_number(value: Any) -> bool:
@@ -42,9 +46,31 @@ def _is_list_of_texts(value: Any) -> bool:
     return type(value) is list and all(type(each) is str for each in value)
 
 
+def _is_bytes_or_text(value: Any) -> bool:
+    return type(value) in (str, bytes)
+
+
+def _is_list_of_them(value: Any) -> bool:
+    return type(value) is list and all(map(_is_bytes_or_text, value))
+
+
+def _read_bytes(value: Any) -> Any:
+    """The same as text, bytes that are no UTF-8 as os.fsdecode has them."""
+    if type(value) is list:
+        return [_read_bytes(each) for each in value]
+    return value.decode("utf-8", "surrogateescape") if type(value) is bytes else value
+
+
 TEXT = Kind("a text", lambda value: type(value) is str)
 TEXTS = Kind("a list of texts", _is_list_of_texts)
-SPEC = Kind("a text or a list of texts", lambda value: type(value) is str or _is_list_of_texts(value))
+#: What may hold names of files, which are any bytes.
+BYTES = Kind("a text, or bytes (bin)", _is_bytes_or_text, _read_bytes)
+LIST_OF_BYTES = Kind("a list of texts, or of bytes (bin)", _is_list_of_them, _read_bytes)
+SPEC = Kind(
+    "a text or a list of texts, or of bytes (bin)",
+    lambda value: _is_bytes_or_text(value) or _is_list_of_them(value),
+    _read_bytes,
+)
 DATA = Kind("bytes (bin)", lambda value: type(value) is bytes)
 FLAG = Kind("true or false", lambda value: type(value) is bool)
 NUMBER = Kind("a number from 0", _is_number)

@@ -110,7 +110,10 @@ class Method:
             if parameter.is_required and given.get(name) is None:
                 hint = f"it is {parameter.kind.name}"
                 raise XendError("bad_request", f"parameter {name} is missing", method=self.name, hint=hint)
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: self._kind(name).read(value) for name, value in given.items() if value is not None}
+
+    def _kind(self, name: str) -> Kind:
+        return SECONDS if name == _EVERY_CALL else self.parameters[name].kind
 
     def _map(self, params: list[Any]) -> dict[str, Any]:
         if not params:

@@ -32,7 +32,9 @@ class HostActs:
     call: Call
 
     async def create(self, name: str, text: Text) -> dict[str, Any]:
-        return await self.domains.create(self.call, text.text, name=name, directory=text.directory)
+        return await self.domains.create(
+            self.call, text.text, name=name, path=text.path, directory=text.directory
+        )
 
     async def find(self, name: str) -> Target | None:
         try:

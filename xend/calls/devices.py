@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from xend.bus.kinds import DOMAIN, FLAG, SPEC, TEXT, choice
+from xend.bus.kinds import BYTES, DOMAIN, FLAG, SPEC, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
 from xend.calls.targets import Between, Target, Targets
@@ -59,7 +59,13 @@ class DeviceCalls:
             Method(
                 "device.attach",
                 "operate",
-                {**domain, "kind": required(KIND), "spec": required(SPEC), **how},
+                {
+                    **domain,
+                    "kind": required(KIND),
+                    "spec": required(SPEC),
+                    "directory": optional(BYTES),
+                    **how,
+                },
                 self.attach,
             ),
             Method(
@@ -88,13 +94,21 @@ class DeviceCalls:
         cause = causes.likely(story, live, self._host.settings.platform)
         return {**story.as_map(), "domid": domid, "domain": target.name, "live": live, "cause": cause}
 
-    async def attach(self, call: Call, domain: str | int, kind: str, spec: Spec, **how: Any) -> Result:
+    async def attach(
+        self,
+        call: Call,
+        domain: str | int,
+        kind: str,
+        spec: Spec,
+        directory: str | None = None,
+        **how: Any,
+    ) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("attach a device to")
             managed = target.own("attach a device to")
             if target.info.is_shutdown or target.info.is_dying:
                 raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
-            change, backend = self._change(target, kind, spec)
+            change, backend = self._change(target, kind, spec, directory)
             serving = backend_domid(self._host, backend, kind)
             await check_serving(self._host, serving, kind)
             device = device_of(self._host, target.domid, change, serving)
@@ -162,11 +176,11 @@ class DeviceCalls:
         with explained("list its devices", target.name):
             return await devices_in_store(self._host.store, target.domid)
 
-    def _change(self, target: Target, kind: str, spec: Spec) -> tuple[Result, str]:
+    def _change(self, target: Target, kind: str, spec: Spec, directory: str | None) -> tuple[Result, str]:
         """What attaching means for the configuration, and whose backend it asks for."""
         if kind == "vbd":
-            disk = disk_of(spec)
-            return {"kind": kind, "spec": spec, "devid": disk.devid}, disk.backend
+            disk = disk_of(spec, directory)
+            return {"kind": kind, "spec": spec, "directory": directory, "devid": disk.devid}, disk.backend
         vif = vif_of(spec)
         assert target.managed is not None
         used = [each.devid for each in target.managed.config.vifs if each.devid is not None]

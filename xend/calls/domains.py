@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from xend.bus.kinds import DOMAIN, FLAG, NUMBER, SECONDS, TEXT, TEXTS
+from xend.bus.kinds import BYTES, DOMAIN, FLAG, LIST_OF_BYTES, NUMBER, SECONDS, TEXT
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.domain_map import DomainMaps
 from xend.calls.lives import DESTROYING, Lives
@@ -16,6 +16,7 @@ from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.listing import as_json
 from xend.config.name import name_complaint
+from xend.config.problem import ConfigError
 from xend.device.vif import random_mac
 from xend.domain import change
 from xend.domain.create import create_plan
@@ -59,10 +60,11 @@ class DomainCalls:
         one = {**domain, **dry, **OPERATION}
         stop = {**one, "wait": optional(FLAG), "force": optional(FLAG), "timeout_s": optional(SECONDS)}
         create = {
-            "text": required(TEXT),
-            "name": optional(TEXT),
-            "directory": optional(TEXT),
-            "extra": optional(TEXTS),
+            "text": required(BYTES),
+            "name": optional(BYTES),
+            "path": optional(BYTES),
+            "directory": optional(BYTES),
+            "extra": optional(LIST_OF_BYTES),
             "paused": optional(FLAG),
             **dry,
             **OPERATION,
@@ -95,6 +97,7 @@ class DomainCalls:
         call: Call,
         text: str,
         name: str | None = None,
+        path: str | None = None,
         directory: str | None = None,
         extra: list[str] | None = None,
         paused: bool = False,
@@ -104,7 +107,7 @@ class DomainCalls:
             return create_plan(self._host, {"source": attrs.asdict(source), "paused": paused})
 
         async def plan() -> tuple[Plan, list[str]]:
-            source, config = self._source(text, name, directory, extra or [])
+            source, config = self._source(text, name, path, directory, extra or [])
             if (replaced := await self._lives.replaced(config, source)) is not None:
                 source = await self._lives.make_room(replaced, config, source)
             creation = made(source)
@@ -116,9 +119,13 @@ class DomainCalls:
 
         if how.get("dry_run"):
             # Only what the configuration says, whatever runs: start scripts ask so for domains that are up.
-            source, _ = self._source(text, name, directory, extra or [])
-            steps = [step.name for step in made(source).steps]
-            return {"steps": steps, "config": as_json(source.config(), -1)["config"]}
+            source, _ = self._source(text, name, path, directory, extra or [])
+            config = source.config()
+            return {
+                "steps": [step.name for step in made(source).steps],
+                "config": as_json(config, -1)["config"],
+                "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
+            }
         return await self._operating.operate(plan, **how)
 
     async def pause(self, call: Call, domain: str | int, **how: Any) -> Result:
@@ -229,7 +236,7 @@ class DomainCalls:
         return await self._operating.operate(plan, **how)
 
     def _source(
-        self, text: str, name: str | None, directory: str | None, extra: list[str]
+        self, text: str, name: str | None, path: str | None, directory: str | None, extra: list[str]
     ) -> tuple[Source, DomainConfig]:
         """What a domain is made of, and its configuration as far as that was given."""
         file = name or "configuration"
@@ -239,6 +246,7 @@ class DomainCalls:
             text=text,
             file=file,
             name=name,
+            path=path,
             directory=directory,
             extra=extra,
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),

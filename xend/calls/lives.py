@@ -131,6 +131,4 @@ def _is_same_file(one: Source, other: Source) -> bool:
 
 
 def _path(source: Source) -> str | None:
-    if source.directory is None or source.name is None:
-        return None
-    return os.path.normpath(os.path.join(source.directory, source.name))
+    return os.path.normpath(source.path) if source.path and os.path.isabs(source.path) else None

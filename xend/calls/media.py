@@ -4,13 +4,14 @@ from typing import Any
 
 import attrs
 
-from xend.bus.kinds import DOMAIN, FLAG, TEXT
+from xend.bus.kinds import BYTES, DOMAIN, FLAG, TEXT
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.operating import Operating
 from xend.calls.targets import Target, Targets
 from xend.config import DiskConfig
 from xend.domain.destroy import devices_in_store
 from xend.domain.medium import medium_plan, spec_of
+from xend.domain.source import disk_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Plan
@@ -32,23 +33,43 @@ class MediaCalls:
         which = {"domain": required(DOMAIN), "device": required(TEXT)}
         how = {"dry_run": optional(FLAG), **OPERATION}
         return [
-            Method("device.insert", "operate", {**which, "target": required(TEXT), **how}, self.insert),
+            Method(
+                "device.insert",
+                "operate",
+                {**which, "target": required(BYTES), "directory": optional(BYTES), **how},
+                self.insert,
+            ),
             Method("device.eject", "operate", {**which, **how}, self.eject),
         ]
 
-    async def insert(self, call: Call, domain: str | int, device: str, target: str, **how: Any) -> Result:
-        return await self._change("device.insert", domain, device, target, how)
+    async def insert(
+        self,
+        call: Call,
+        domain: str | int,
+        device: str,
+        target: str,
+        directory: str | None = None,
+        **how: Any,
+    ) -> Result:
+        return await self._change("device.insert", domain, device, target, how, directory)
 
     async def eject(self, call: Call, domain: str | int, device: str, **how: Any) -> Result:
         return await self._change("device.eject", domain, device, None, how)
 
     async def _change(
-        self, kind: str, domain: str | int, device: str, disc: str | None, how: dict[str, Any]
+        self,
+        kind: str,
+        domain: str | int,
+        device: str,
+        disc: str | None,
+        how: dict[str, Any],
+        directory: str | None = None,
     ) -> Result:
         async def plan() -> tuple[Plan, list[str]]:
             target = (await self._targets.find(domain)).guest("change a disc of")
             drive = _drive(target, device)
-            before, spec = spec_of(drive, drive.target), spec_of(drive, disc)
+            wanted = disk_of(spec_of(drive, disc), directory, kind)
+            before, spec = spec_of(drive, drive.target), spec_of(drive, wanted.target)
             with explained("look for the drive", target.name):
                 there = await devices_in_store(self._host.store, target.domid)
             found = [each for each in there if (each.kind, each.devid) == ("vbd", drive.devid)]

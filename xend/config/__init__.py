@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from xend.config.problem import Problem
+
 __all__ = ["EVENTS", "DiskConfig", "DomainConfig", "VifConfig"]
 
 #: What may happen to a domain, and what is done then unless the configuration says otherwise (xl).
@@ -93,6 +95,7 @@ class DomainConfig:
             with the host; xend's own, as is autostart_delay_s.
         autostart_delay_s: how long what comes after it waits once it is up, in seconds.
         given: all options as they were assigned, name to value (text, number or list), for `xl list -l`.
+        warnings: what is to be told to whoever made it, though it is no error.
     """
 
     name: str
@@ -112,3 +115,4 @@ class DomainConfig:
     autostart_after: Sequence[str] = ()
     autostart_delay_s: int = 0
     given: Mapping[str, object] = attrs.field(factory=dict)
+    warnings: Sequence[Problem] = attrs.field(default=(), eq=False)

@@ -4,6 +4,7 @@ target, format, vdev, access, key=value, flag ...    the first four by place or 
 prefix:target,vdev[:cdrom],access[,backend]          phy: file: tap:aio: and others
 """
 
+import os.path
 import re
 from collections.abc import Sequence
 
@@ -42,15 +43,19 @@ _FORMAT_PREFIXES = ("raw", "qcow", "qcow2", "vhd")
 _SCRIPT_PREFIXES = ("iscsi", "nbd", "enbd", "drbd")
 #: Said once how the backend did it; it chooses by itself now.
 _IDLE_PREFIXES = ("file", "phy", "tap", "tap2", "tapdisk", "aio", "ioemu")
+#: Behind these is a file, never a device.
+_FILE_PREFIXES = ("file", "aio")
+_DEVICES = "/dev"
 _PREFIXES = tuple(f"{prefix}:" for prefix in _IDLE_PREFIXES + _FORMAT_PREFIXES + _SCRIPT_PREFIXES)
 
 
-def parse_disk(specification: str | Sequence[str], place: Place) -> DiskConfig:
+def parse_disk(specification: str | Sequence[str], place: Place, directory: str | None = None) -> DiskConfig:
     """The disk that a specification means: one text, or words, as on a command line, that go on where the one
     before them ended; what takes all that follows takes no further word.
 
     A path without / in front is one below /dev, as in `phy:sd0e`, unless a script is named, which may give it
-    any meaning.
+    any meaning.  What is no device is below the directory (None: there is none): behind `file:`, in another
+    format than raw, or with ./ or ../ in front.
 
     Raises:
         XendError: bad_config: "PLACE: disk "...": ..., expected ..."; unsupported: what has no effect yet.
@@ -65,7 +70,7 @@ def parse_disk(specification: str | Sequence[str], place: Place) -> DiskConfig:
     if fields.get("specification") == "virtio":
         raise fields.unsupported("virtio disks")
     return DiskConfig(
-        target=_target(fields, is_cdrom),
+        target=_target(fields, is_cdrom, reader.is_file, directory),
         vdev=vdev,
         devid=devid,
         name=vdev_name(devid) or vdev,
@@ -88,7 +93,7 @@ class _Reader:
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self._is_old = False  # xm's form: no format by place, and a backend behind the access
-        self._is_file = False  # where a path below /dev is not meant
+        self.is_file = False  # as its prefix says
 
     def read(self, specification: str) -> None:
         begin = specification.lstrip()
@@ -96,7 +101,7 @@ class _Reader:
         if rest and rest != begin:
             # What stands behind a prefix is the target, whatever it looks like.
             target, _, rest = rest.partition(",")
-            self._put_target(target.strip())
+            self._fields.put("target", target.strip())
         while rest:
             rest = rest.lstrip()
             if rest.startswith("target="):
@@ -109,7 +114,7 @@ class _Reader:
         while match := _PREFIX.fullmatch(text):
             prefix, text = match.groups()
             self._is_old = True
-            self._is_file = self._is_file or prefix == "file"
+            self.is_file = self.is_file or prefix in _FILE_PREFIXES
             if prefix in _FORMAT_PREFIXES:
                 self._fields.put("format", prefix)
             elif prefix in _SCRIPT_PREFIXES:
@@ -137,7 +142,7 @@ class _Reader:
     def _positional(self, item: str) -> None:
         fields = self._fields
         if not fields.has("target"):
-            self._put_target(item)
+            fields.put("target", item)
             return
         self._is_old = self._is_old or self._leaves_format_out(item)
         if not self._is_old and not fields.has("format"):
@@ -150,11 +155,6 @@ class _Reader:
             fields.put("backend", item)
         else:
             raise fields.unknown(item, _WORDS)
-
-    def _put_target(self, target: str) -> None:
-        self._fields.put("target", target)
-        if self._is_file and target and not target.startswith("/"):
-            raise self._fields.wrong("target", "an absolute path behind file:")
 
     def _leaves_format_out(self, item: str) -> bool:
         """Whether this is xm's form without a prefix, which has no format: no format's name is a vdev's."""
@@ -180,7 +180,7 @@ def _vdev(fields: Fields) -> tuple[str, int]:
     return vdev, devid
 
 
-def _target(fields: Fields, is_cdrom: bool) -> str | None:
+def _target(fields: Fields, is_cdrom: bool, is_file: bool, directory: str | None) -> str | None:
     target = fields.get("target")
     if target is None:
         if not is_cdrom:
@@ -188,7 +188,12 @@ def _target(fields: Fields, is_cdrom: bool) -> str | None:
         return None
     if target.startswith("/") or fields.has("script"):
         return target
-    return f"/dev/{target}"
+    is_image = fields.get("format") not in (None, "raw")
+    if not is_file and not is_image and not target.startswith(("./", "../")):
+        return os.path.join(_DEVICES, target)
+    if directory is None:
+        raise fields.wrong("target", "an absolute path, as it is a file")
+    return os.path.join(directory, target.removeprefix("./"))
 
 
 def _mode(fields: Fields, is_cdrom: bool) -> str:

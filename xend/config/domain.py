@@ -1,38 +1,24 @@
 """A domain's configuration from its text."""
 
-import os.path
-import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import attrs
 
-from xend.config import EVENTS, DiskConfig, DomainConfig, VifConfig
+from xend.config import EVENTS, DiskConfig, DomainConfig, VifConfig, parts
 from xend.config.disk import parse_disk
-from xend.config.grammar import parse_assignments, parse_words
+from xend.config.grammar import Assignment, parse_assignments, parse_words
 from xend.config.listing import as_json
-from xend.config.name import name_complaint
-from xend.config.options import ACTIONS
 from xend.config.place import Place, shown
+from xend.config.problem import MAX_PROBLEMS, Findings
 from xend.config.settings import Settings
 from xend.config.vif import parse_vif
 
 __all__ = ["as_json", "parse"]
 
-MAX_VCPUS = 128
-MAX_MEMORY_MIB = 16 << 20  # what Xen itself manages on one host: 16 TiB
-#: What start_info holds for the kernel's command line, without the NUL (xen/include/public/xen.h).
-MAX_COMMAND_LINE_BYTES = 1023
-_DEFAULT_MEMORY_MIB = 128  # xm's
-#: Of autostart_delay: who waits longer than an hour has forgotten what for.
-MAX_DELAY_SECONDS = 3600
-
-_TYPES = ("pv", "pvh", "hvm")
-_BUILDERS = {"generic": "pv", "linux": "pv", "hvm": "hvm"}
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NO_UUID = "00000000-0000-0000-0000-000000000000"
-
 _Device = TypeVar("_Device", DiskConfig, VifConfig)
+_T = TypeVar("_T")
 
 
 def parse(
@@ -46,173 +32,111 @@ def parse(
     """The domain that a configuration describes.
 
     Args:
-        text: the file's text, at most 1 MiB.
+        text: the file's text, at most 1 MiB; bytes that are no UTF-8 as surrogates.
         source: the file's name, for errors.
         name: the domain's where the configuration has none: as xm did it, the file's name.
         extra: words of a command line, each a further line.
-        directory: where kernel and ramdisk are, if they are not absolute; None: they must be.
+        directory: where files are whose names are relative: that of who called xl; None: none may be.
+
+    Returns:
+        The configuration, with what is to be warned of.
 
     Raises:
-        XendError: bad_config: "SOURCE:LINE: ..., expected ..."; unsupported: what this xend cannot do yet.
+        ConfigError: everything that is wrong: first that its type cannot be built, then each in the order in
+            which it stands, "SOURCE:LINE: ..., expected ..."; code unsupported: what cannot be had yet.
     """
-    settings = Settings([*parse_assignments(text, source), *parse_words(extra)], source)
-    vcpus, max_vcpus = _vcpus(settings)
-    memory_mib, max_memory_mib = _memory_mib(settings)
-    return DomainConfig(
-        name=_name(settings, name),
-        uuid=_uuid(settings),
-        type=_type(settings),
-        vcpus=vcpus,
-        max_vcpus=max_vcpus,
-        memory_kib=memory_mib * 1024,
-        max_memory_kib=max_memory_mib * 1024,
-        ramdisk=_path(settings, "ramdisk", directory),
-        command_line=_command_line(settings),
-        actions=_actions(settings),
-        disks=_devices(settings, "disk", parse_disk, lambda disk: f"vdev {disk.vdev} (number {disk.devid})"),
-        vifs=_devices(settings, "vif", parse_vif, lambda vif: f"devid {vif.devid}"),
-        driver_domain=settings.boolean("driver_domain") or False,
-        autostart_after=_autostart_after(settings),
-        autostart_delay_s=settings.number("autostart_delay", 0, MAX_DELAY_SECONDS, "seconds") or 0,
-        kernel=_kernel(settings, directory),  # last: errors that have a line come first
-        given=settings.given(),
-    )
+    findings = Findings()
+    assignments: list[Assignment] = findings.attempt(lambda: parse_assignments(text, source), [])
+    assignments += findings.attempt(lambda: parse_words(extra), [])
+    findings.check()  # what was not understood is not judged
+    settings = Settings(assignments, source, findings)
+    guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE)
+    settings.judge(guest_type, findings)
+    config = _Reader(settings, findings, directory).config(name, guest_type)
+    findings.check(parts.unbuildable(settings, guest_type))
+    return config
 
 
-def _name(settings: Settings, fallback: str | None) -> str:
-    name = settings.text("name")
-    if name is None:
-        if fallback is None:
-            raise settings.whole.error("there is no name, expected name = ...")
-        if complaint := name_complaint(fallback):
-            raise settings.whole.error(
-                f"the file's name {shown(fallback)} cannot be the domain's: {complaint}",
-                hint="add name = ... to the file",
-            )
-        return fallback
-    if complaint := name_complaint(name):
-        raise settings.error("name", complaint)
-    return name
+class _Reader:
+    """Makes the configuration of settings; what is wrong is noted, and a default stands in its place."""
 
+    def __init__(self, settings: Settings, findings: Findings, directory: str | None) -> None:
+        self._settings = settings
+        self._findings = findings
+        self._directory = directory if directory and directory.startswith("/") else None
 
-def _uuid(settings: Settings) -> str | None:
-    uuid = settings.text("uuid")
-    if uuid is None:
-        return None
-    uuid = uuid.lower()
-    if not _UUID.fullmatch(uuid) or uuid == _NO_UUID:
-        raise settings.error(
-            "uuid", "expected hexadecimal digits in groups of 8-4-4-4-12, not all of them zero"
+    def config(self, fallback: str | None, guest_type: str) -> DomainConfig:
+        """All of it; fallback: the name where none is given."""
+        vcpus, max_vcpus = self._read(parts.vcpus_of, (1, 1))
+        memory_mib, max_memory_mib = self._read(parts.memory_mib_of, (1, 1))
+        return DomainConfig(
+            name=self._read(partial(parts.domain_name, fallback=fallback), ""),
+            uuid=self._read(parts.uuid_of, None),
+            type=guest_type,
+            vcpus=vcpus,
+            max_vcpus=max_vcpus,
+            memory_kib=memory_mib * 1024,
+            max_memory_kib=max_memory_mib * 1024,
+            kernel=self._kernel(guest_type),
+            ramdisk=self._path("ramdisk"),
+            command_line=self._read(parts.command_line_of, ""),
+            actions=self._actions(),
+            disks=self._disks(),
+            vifs=self._vifs(),
+            driver_domain=self._read(lambda settings: settings.boolean("driver_domain"), None) or False,
+            autostart_after=self._read(parts.autostart_after_of, ()),
+            autostart_delay_s=self._read(parts.autostart_delay_of, 0),
+            given=self._settings.given(),
+            warnings=self._findings.warnings[:MAX_PROBLEMS],
         )
-    return uuid
 
+    def _read(self, read: Callable[[Settings], _T], default: _T) -> _T:
+        return self._findings.attempt(lambda: read(self._settings), default)
 
-def _type(settings: Settings) -> str:
-    """The type, from xl's option or from xm's; so far there is one."""
-    type_ = settings.choice("type", _TYPES)
-    builder = settings.choice("builder", tuple(_BUILDERS))
-    if type_ and builder and _BUILDERS[builder] != ("hvm" if type_ == "hvm" else "pv"):
-        raise settings.error("builder", f"the type is {type_}, expected the builder of that type, or none")
-    for option, value in (("type", type_), ("builder", builder)):
-        if value in ("pvh", "hvm"):
-            raise settings.error(
-                option, "this xend builds paravirtual domains (pv) only so far", code="unsupported"
-            )
-    return "pv"
+    def _kernel(self, guest_type: str) -> str | None:
+        """What an HVM domain may have none of: its firmware boots it."""
+        value = self._settings.value("kernel")
+        if guest_type != "hvm" and (value is None or (value.items is None and not value.text)):
+            text = "there is no kernel, expected kernel = ... (a file of dom0)"
+            self._findings.problems.append(self._settings.whole.problem(text))
+        return self._path("kernel")
 
+    def _path(self, option: str) -> str | None:
+        return self._read(partial(parts.path_of, option=option, directory=self._directory), None)
 
-def _vcpus(settings: Settings) -> tuple[int, int]:
-    vcpus = settings.number("vcpus", 1, MAX_VCPUS) or 1
-    max_vcpus = settings.number("maxvcpus", 1, MAX_VCPUS) or vcpus
-    if max_vcpus < vcpus:
-        raise settings.error("maxvcpus", f"expected at least the {vcpus} of vcpus")
-    return vcpus, max_vcpus
+    def _actions(self) -> Mapping[str, str]:
+        return {
+            event: self._read(partial(parts.action_of, event=event), None) or default
+            for event, default in EVENTS.items()
+        }
 
+    def _disks(self) -> Sequence[DiskConfig]:
+        read = partial(parse_disk, directory=self._directory)
+        return self._devices("disk", read, lambda disk: f"vdev {disk.vdev} (number {disk.devid})")
 
-def _memory_mib(settings: Settings) -> tuple[int, int]:
-    memory = settings.number("memory", 1, MAX_MEMORY_MIB, "MiB") or _DEFAULT_MEMORY_MIB
-    max_memory = settings.number("maxmem", 1, MAX_MEMORY_MIB, "MiB") or memory
-    if max_memory < memory:
-        of_memory = "memory" if settings.value("memory") else "memory, which is not given"
-        raise settings.error("maxmem", f"expected at least the {memory} MiB of {of_memory}")
-    return memory, max_memory
+    def _vifs(self) -> Sequence[VifConfig]:
+        read = partial(parse_vif, warnings=self._findings.warnings)
+        return self._devices("vif", read, lambda vif: f"devid {vif.devid}")
 
+    def _devices(
+        self, option: str, read: Callable[[str, Place], _Device], described: Callable[[_Device], str]
+    ) -> Sequence[_Device]:
+        """The devices of a list, no two of them with the same number."""
+        devices: dict[int, _Device] = {}
 
-def _kernel(settings: Settings, directory: str | None) -> str:
-    kernel = _path(settings, "kernel", directory)
-    if kernel is None:
-        raise settings.whole.error("there is no kernel, expected kernel = ... (a file of dom0)")
-    return kernel
+        def add(index: int, specification: str, place: Place) -> None:
+            device = read(specification, place)
+            devid = index if device.devid is None else device.devid  # as xl numbers vifs
+            device = attrs.evolve(device, devid=devid)
+            if devid in devices:
+                said = shown(specification)
+                text = (
+                    f"{option} {said}: {described(device)} is that of an earlier {option}, expected each once"
+                )
+                raise place.error(text, option=option, value=said[1:-1])
+            devices[devid] = device
 
-
-def _path(settings: Settings, option: str, directory: str | None) -> str | None:
-    """An absolute path; None: not given, or empty as xm had it."""
-    path = settings.text(option)
-    if not path:
-        return None
-    if not path.startswith("/"):
-        if directory is None or not directory.startswith("/"):
-            raise settings.error(option, "expected an absolute path")
-        return os.path.join(directory, path)
-    return path
-
-
-def _command_line(settings: Settings) -> str:
-    line, root, extra = (settings.text(option) for option in ("cmdline", "root", "extra"))
-    if line is not None:
-        for option in ("root", "extra"):
-            if settings.value(option):
-                raise settings.error(option, "cmdline is the whole command line; expected one or the other")
-    else:
-        line = " ".join(filter(None, [f"root={root}" if root else None, extra]))
-    if len(line.encode()) > MAX_COMMAND_LINE_BYTES:
-        last = next(option for option in ("cmdline", "extra", "root") if settings.value(option))
-        raise settings.error(
-            last,
-            f"the command line has {len(line.encode())} bytes, expected at most {MAX_COMMAND_LINE_BYTES}",
-        )
-    return line
-
-
-def _actions(settings: Settings) -> Mapping[str, str]:
-    actions = {}
-    for event, default in EVENTS.items():
-        choices = ACTIONS if event == "soft_reset" else ACTIONS[:-1]
-        actions[event] = settings.choice(f"on_{event}", choices) or default
-    return actions
-
-
-def _autostart_after(settings: Settings) -> Sequence[str]:
-    """The domains that come before this one, each once."""
-    names: list[str] = []
-    for name, place in settings.items("autostart_after"):
-        complaint = name_complaint(name)
-        if complaint is None and name in names:
-            complaint = "it is there already, expected each once"
-        if complaint:
-            raise place.error(f"autostart_after holds {shown(name)}: {complaint}")
-        names.append(name)
-    return tuple(names)
-
-
-def _devices(
-    settings: Settings,
-    option: str,
-    parse_one: Callable[[str, Place], _Device],
-    described: Callable[[_Device], str],
-) -> Sequence[_Device]:
-    """The devices of a list, no two of them with the same number."""
-    devices: dict[int, _Device] = {}
-    for index, (specification, place) in enumerate(settings.items(option)):
-        device = parse_one(specification, place)
-        if device.devid is None:
-            device = attrs.evolve(device, devid=index)  # as xl numbers vifs
-        devid = device.devid
-        assert devid is not None
-        if devid in devices:
-            raise place.error(
-                f"{option} {shown(specification)}: {described(device)} is that of an earlier {option}, "
-                "expected each once"
-            )
-        devices[devid] = device
-    return tuple(devices.values())
+        items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(option), [])
+        for index, (specification, place) in enumerate(items):
+            self._findings.attempt(partial(add, index, specification, place), None)
+        return tuple(devices.values())

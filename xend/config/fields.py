@@ -3,14 +3,17 @@
 import re
 from collections.abc import Mapping
 
-from xend.config.options import closest
-from xend.config.place import MAX_VALUE_BYTES, Place, listed, shown
-from xend.errors import XendError
+from xend.config.option import closest
+from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed, shown
+from xend.config.problem import ConfigError, Problem
 
 __all__ = ["Fields"]
 
 _KEYED = re.compile(r"([a-z][-_a-z0-9]*)\s*=(.*)", re.DOTALL)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.+]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: What a program takes for an option, and what leads out of a directory.
+_MISTAKEN = ("-", "/", ".")
 
 
 class Fields:
@@ -26,23 +29,34 @@ class Fields:
         self._specification = specification
         self._place = place
         self._values: dict[str, str] = {}
-        if len(specification) > MAX_VALUE_BYTES:
-            raise self.error(f"found {len(specification)} characters, expected at most {MAX_VALUE_BYTES}")
+        if (length := len(bytes_of(specification))) > MAX_VALUE_BYTES:
+            raise self.error(f"found {length} bytes, expected at most {MAX_VALUE_BYTES}")
+        if _CONTROL.search(specification):
+            raise self.error("expected no control characters")
 
-    def error(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> XendError:
-        """The error "PLACE: disk "...": complaint"."""
-        return self._place.error(
-            f"{self._device} {shown(self._specification)}: {complaint}", hint=hint, code=code
+    def problem(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> Problem:
+        """The problem "PLACE: disk "...": complaint"."""
+        specification = shown(self._specification)
+        return self._place.problem(
+            f"{self._device} {specification}: {complaint}",
+            hint=hint,
+            code=code,
+            option=self._device,
+            value=specification[1:-1],
         )
 
-    def unsupported(self, what: str) -> XendError:
+    def error(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> ConfigError:
+        """The same as an error."""
+        return ConfigError([self.problem(complaint, hint=hint, code=code)])
+
+    def unsupported(self, what: str) -> ConfigError:
         return self.error(f"this xend does not know {what} yet", code="unsupported")
 
-    def wrong(self, key: str, expected: str) -> XendError:
+    def wrong(self, key: str, expected: str) -> ConfigError:
         """The error that a key's value is not what was expected."""
         return self.error(f"{key} {shown(self._values[key])}, expected {expected}")
 
-    def unknown(self, word: str, known: Mapping[str, object] | tuple[str, ...]) -> XendError:
+    def unknown(self, word: str, known: Mapping[str, object] | tuple[str, ...]) -> ConfigError:
         names = tuple(known)
         return self.error(f"found {shown(word)}, expected {listed(names)}", hint=closest(word, names))
 
@@ -72,6 +86,13 @@ class Fields:
         if "/" in value or not value.isprintable():
             raise self.wrong(key, "a domain's name or domid")
         return "0" if value == "Domain-0" else value
+
+    def free_text(self, key: str) -> str | None:
+        """A text that a script interprets, whatever it is; but none that is mistaken for something else."""
+        value = self.get(key)
+        if value is not None and value.startswith(_MISTAKEN):
+            raise self.wrong(key, f"what does not begin with {listed(_MISTAKEN)}")
+        return value
 
     def script(self, key: str) -> str | None:
         """The name of a file in the script directory, or an absolute path."""

@@ -13,19 +13,19 @@ import attrs
 
 from xend.config.number import NUMBER_FORMS, number_of
 from xend.config.place import Place, shown
-from xend.config.tokens import END, NAME, NEWLINE, NUMBER, TEXT, Token, Tokens, unquoted
+from xend.config.problem import MAX_PROBLEMS, ConfigError, Problem
+from xend.config.text import check_text
+from xend.config.tokens import END, NAME, NEWLINE, NUMBER, TEXT, PythonError, Token, Tokens, unquoted
 
 __all__ = [
     "COMMAND_LINE",
     "MAX_DEPTH",
-    "MAX_TEXT_BYTES",
     "Assignment",
     "Value",
     "parse_assignments",
     "parse_words",
 ]
 
-MAX_TEXT_BYTES = 1 << 20
 MAX_DEPTH = 32
 
 #: The source's name of what stands on a command line.
@@ -98,11 +98,10 @@ def parse_assignments(text: str, source: str) -> list[Assignment]:
         source: the file's name, for errors.
 
     Raises:
-        XendError: bad_config: "SOURCE:LINE: found ..., expected ..."; text of over MAX_TEXT_BYTES or
-            MAX_WORDS, or lists nested deeper than MAX_DEPTH.
+        ConfigError: "SOURCE:LINE: found ..., expected ...", of each statement that is wrong; no text, see
+            `check_text`; over MAX_WORDS, or lists nested deeper than MAX_DEPTH.
     """
-    _check_size(text, Place(source))
-    return _assignments(Tokens(text, lambda line: Place(source, line)))
+    return _assignments(Tokens(check_text(text, source), lambda line: Place(source, line)))
 
 
 def parse_words(words: Sequence[str]) -> list[Assignment]:
@@ -112,13 +111,13 @@ def parse_words(words: Sequence[str]) -> list[Assignment]:
     repeated for further items; the first one replaces those of the file.
 
     Raises:
-        XendError: as `parse_assignments`, with the word in place of the line.
+        ConfigError: as `parse_assignments`, with the word in place of the line.
     """
     assignments: list[Assignment] = []
     begun: set[str] = set()
     for word in words:
         place = Place(COMMAND_LINE, word)
-        _check_size(word, place)
+        check_text(word, COMMAND_LINE, word)
         bare = _UNQUOTED.fullmatch(word)
         if bare is None or number_of(bare[2].strip()) is not None or _is_number_first(bare[2]):
             assignments += _word_assignments(word, place)
@@ -141,22 +140,23 @@ def _is_number_first(text: str) -> bool:
     return bool(semicolon) and number_of(first.strip()) is not None
 
 
-def _check_size(text: str, place: Place) -> None:
-    try:
-        is_long = len(text) > MAX_TEXT_BYTES or len(text.encode()) > MAX_TEXT_BYTES
-    except UnicodeEncodeError:
-        raise place.error("found what is no UTF-8, expected a configuration") from None
-    if is_long:
-        raise place.error(f"found more than {MAX_TEXT_BYTES} bytes, expected a configuration")
-
-
 def _assignments(tokens: Tokens) -> list[Assignment]:
-    assignments = []
-    while tokens.now.kind != END:
+    """All of them; after one that is wrong it goes on at the next line that begins one."""
+    assignments: list[Assignment] = []
+    problems: list[Problem] = []
+    while tokens.now.kind != END and len(problems) < MAX_PROBLEMS:
         if tokens.now.kind == NEWLINE or tokens.now.is_sign(";"):
             tokens.advance()
-        else:
+            continue
+        try:
             assignments.append(_assignment(tokens))
+        except ConfigError as error:
+            problems += error.problems
+            if isinstance(error, PythonError):
+                break  # all of it is another language
+            tokens.skip_to_statement()
+    if problems:
+        raise ConfigError(problems)
     return assignments
 
 

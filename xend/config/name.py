@@ -13,6 +13,8 @@ def name_complaint(name: str) -> str | None:
     """What is wrong with a domain's name, as "expected ..."; None: nothing."""
     if not name:
         return "expected a name that is not empty"
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "expected a name in UTF-8"
     if "/" in name or not name.isprintable():
         return "expected a name without / and control characters"
     if name != name.strip() or name.startswith(("-", ".")):

@@ -1,99 +1,235 @@
-"""All options of xl.cfg(5), and those that only xm had: what each takes, and whether it has effect here.
+"""All options of xl.cfg(5), each with what of it can be had here; and the names that only xm knew.
 
-Kinds are letters: s a text, n a number, b a boolean, l a list; two letters: either.
+The degrees follow from a row (xend.config.degrees): what this xend reads has effect; of the others a value
+that is neutral, or an option that means nothing for the guest's type, is taken; any other value is refused.
+A name that stands in no row is one that xl does not read: a warning.  Rows are from xl 4.17 and newer ones
+(tools/xl/xl_parse.c), the neutral values from libxl's and the hypervisor's defaults.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
-import attrs
+from xend.config.option import HVM, NONE, PVH, Option
 
-__all__ = ["ACTIONS", "OPTIONS", "Option", "accepted", "closest"]
+__all__ = ["OPTIONS", "XM"]
 
-#: What may be done with a domain when something happened to it; soft-reset only for on_soft_reset.
-ACTIONS = (
-    "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset",
-)  # fmt: skip
+_BOOTLOADER = "this xend runs no boot loaders yet: kernel = ... names a file of dom0"
+_DEVICE = "this xend knows no such devices yet"
+_HOST_DEVICE = "this xend gives no devices of the host to domains yet"
+_LABEL = "this xend gives no security labels yet"
+_MODEL = "it needs a device model, which this xend does not run yet"
+_POOL = "this xend puts domains into Pool-0 only so far"
+_STUB = "this xend runs no stub domains"
 
-_HAVING_EFFECT = {
-    "s": """name uuid type builder on_poweroff on_reboot on_crash on_watchdog on_soft_reset
-            kernel ramdisk cmdline root extra""",
-    "n": "vcpus maxvcpus memory maxmem autostart_delay",
-    "b": "driver_domain",
-    "l": "disk vif autostart_after",
-}
+_ALTP2M = ("disabled", "mixed", "external", "limited")
+_PASSTHROUGH = ("default", "disabled", "enabled", "sync_pt", "share_pt")
+_TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 
-_WITHOUT_EFFECT = {
-    "s": """pool seclabel init_seclabel rdm bootloader bootloader_user firmware bios bios_path_override boot
-            pvshim_path pvshim_cmdline pvshim_extra device_tree passthrough altp2m hdtype acpi_firmware
-            smbios_firmware ms_vm_genid vga vnclisten vncpasswd keymap soundhw vendor_device spicehost
-            spicepasswd spice_image_compression spice_streaming_video device_model_version
-            device_model_override device_model_user stubdomain_kernel stubdomain_cmdline stubdomain_ramdisk
-            gic_version vuart tee sve arm_sci""",
-    "n": """cpu_weight cap period slice latency extratime shadow_memory videoram mmio_hole rdm_mem_boundary
-            max_grant_frames max_maptrack_frames max_grant_version max_event_channels xenstore_feature_mask
-            vmtrace_buf_kb altp2m_count rtc_timeoffset vncdisplay usbversion spiceport spicetls_port
-            spiceusbredirection stubdomain_memory nr_spis""",
-    "b": """nomigrate nestedhvm vpmu msr_relaxed bootloader_restrict pvshim pci_permissive pci_msitranslate
-            pci_seize pci_power_mgmt e820_host xend_suspend_evtchn_compat hap oos pae acpi acpi_s3 acpi_s4
-            acpi_laptop_slate apic nx hpet localtime vpt_align xen_platform_pci xen_platform_pci_bar_uc
-            hvm_pirq stdvga vnc vncunused sdl opengl nographic usb vkb_device spice spicedisable_ticketing
-            spiceagent_mouse spicevdagent spice_clipboard_sharing dm_restrict
-            device_model_stubdomain_override trap_unmapped_accesses""",
-    "l": """vnuma mca_caps llc_colors vfb vtpm p9 pvcalls channel usbctrl usbdev pci dtdev ioports iomem irqs
-            vdispl vsnd vkb virtio xenstore_quota smbios device_model_args device_model_args_pv
-            device_model_args_hvm""",
-    "sl": "cpus cpus_soft cpuid bootloader_args serial usbdevice",
-    "sb": "gfx_passthru",
-    "sn": "tsc_mode timer_mode",
-    "bl": "viridian",
-}
-
-#: What only xm knew; its kinds were Python's.
-_XM = """cpu vcpu_avail features loader restart blkif netif nics vif2 vscsi vusb irq ip gateway netmask
-    hostname interface dhcp nfs_server nfs_root device_model fda fdb parallel monitor monitor_path description
-    guest_os_type isa display xauthority on_xend_start on_xend_stop target s3_integrity cpuid_check
-    machine_address_size suppress_spurious_page_faults access_control vncconsole vncviewer memory_sharing vhpt
-    bootargs bootentry"""
-
-_KIND_WORDS = {"s": "a text in quotes", "n": "a number", "b": "0 or 1", "l": "a list in brackets"}
-
-
-@attrs.frozen
-class Option:
-    """An option.
-
-    Attributes:
-        kind: one or two of the letters s, n, b, l; empty for xm's.
-        known: it has effect now.
-        is_xm: only xm had it.
-    """
-
-    name: str
-    kind: str
-    known: bool = False
-    is_xm: bool = False
-
-
-def _all() -> Iterator[Option]:
-    for kind, names in _HAVING_EFFECT.items():
-        yield from (Option(name, kind, known=True) for name in names.split())
-    for kind, names in _WITHOUT_EFFECT.items():
-        yield from (Option(name, kind) for name in names.split())
-    yield from (Option(name, "", is_xm=True) for name in _XM.split())
-
+_ROWS = (
+    # What this xend reads.
+    Option("name", "s", is_here=True),
+    Option("uuid", "s", is_here=True),
+    Option("type", "s", is_here=True),
+    Option("builder", "s", is_here=True),
+    Option("kernel", "s", is_here=True),
+    Option("ramdisk", "s", is_here=True),
+    Option("cmdline", "s", is_here=True),
+    Option("root", "s", is_here=True),
+    Option("extra", "s", is_here=True),
+    Option("vcpus", "n", is_here=True),
+    Option("maxvcpus", "n", is_here=True),
+    Option("memory", "n", is_here=True),
+    Option("maxmem", "n", is_here=True),
+    Option("disk", "l", is_here=True),
+    Option("vif", "l", is_here=True),
+    Option("driver_domain", "b", is_here=True),
+    Option("on_poweroff", "s", is_here=True),
+    Option("on_reboot", "s", is_here=True),
+    Option("on_crash", "s", is_here=True),
+    Option("on_watchdog", "s", is_here=True),
+    Option("on_soft_reset", "s", is_here=True),
+    Option("autostart_after", "l", is_here=True),
+    Option("autostart_delay", "n", is_here=True),
+    # Where it runs, and who may do what to it.
+    Option("pool", "s", neutral=("", "Pool-0"), lacks=_POOL),
+    Option("seclabel", "s", lacks=_LABEL, protects=True),
+    Option("init_seclabel", "s", lacks=_LABEL, protects=True),
+    Option("nomigrate", "b"),
+    # Virtual CPUs.
+    Option("cpus", "sl", neutral=("", "all")),
+    Option("cpus_soft", "sl", neutral=("", "all")),
+    Option("cpu_weight", "n", neutral=(256,)),
+    Option("cap", "n", neutral=(0,)),
+    Option("period", "n", neutral=(0,)),
+    Option("extratime", "n", neutral=(0,)),
+    # Of the scheduler sedf, which Xen no longer has.
+    Option("slice", "n", NONE),
+    Option("latency", "n", NONE),
+    Option("cpuid", "sl", neutral=("", "host")),
+    Option("vnuma", "l"),
+    Option("vpmu", "b"),
+    Option("msr_relaxed", "b"),
+    Option("nestedhvm", "b", PVH),
+    Option("mca_caps", "l", HVM),
+    Option("llc_colors", "l"),
+    Option("tsc_mode", "sn", neutral=(0, "default"), words=_TSC_MODES),
+    # Memory, and what is bounded.
+    Option("shadow_memory", "n", PVH),
+    Option("videoram", "n", HVM),
+    Option("mmio_hole", "n", HVM),
+    Option("rdm", "s", HVM),
+    Option("rdm_mem_boundary", "n", HVM),
+    Option("max_grant_frames", "n"),
+    Option("max_maptrack_frames", "n"),
+    Option("max_grant_version", "n"),
+    Option("max_event_channels", "n", neutral=(0, 1023)),
+    Option("xenstore_feature_mask", "n"),
+    Option("xenstore_quota", "l"),
+    Option("vmtrace_buf_kb", "n", neutral=(0,)),
+    # What it boots.
+    Option("bootloader", "s", lacks=_BOOTLOADER),
+    # Arguments of a boot loader that there is not.
+    Option("bootloader_args", "ls", NONE),
+    Option("blkdev_start", "s", NONE),
+    Option("bootloader_restrict", "b", lacks=_BOOTLOADER, protects=True),
+    Option("bootloader_user", "s", lacks=_BOOTLOADER, protects=True),
+    Option("firmware", "s"),
+    Option("firmware_override", "s", HVM),
+    Option("bios", "s", HVM),
+    Option("bios_path_override", "s", HVM),
+    Option("boot", "s", HVM, neutral=("", "c")),
+    Option("pvshim", "b", protects=True),
+    Option("pvshim_path", "s", NONE),
+    Option("pvshim_cmdline", "s", NONE),
+    Option("pvshim_extra", "s", NONE),
+    # Devices of the host.
+    Option("pci", "l", lacks=_HOST_DEVICE),
+    # How the devices of pci are given.
+    Option("pci_permissive", "b", NONE),
+    Option("pci_msitranslate", "b", NONE),
+    Option("pci_seize", "b", NONE),
+    Option("pci_power_mgmt", "b", NONE),
+    Option("dtdev", "l", lacks=_HOST_DEVICE),
+    Option("ioports", "l", lacks=_HOST_DEVICE),
+    Option("iomem", "l", lacks=_HOST_DEVICE),
+    Option("irqs", "l", lacks=_HOST_DEVICE),
+    Option("passthrough", "s", neutral=("default", "disabled"), lacks=_HOST_DEVICE, words=_PASSTHROUGH),
+    Option("gfx_passthru", "sb", HVM, lacks=_HOST_DEVICE),
+    Option("e820_host", "b"),
+    # Devices other than disks and interfaces.
+    Option("vfb", "l", lacks=_MODEL),
+    Option("vtpm", "l", lacks=_DEVICE),
+    Option("p9", "l", lacks=_DEVICE),
+    Option("pvcalls", "l", lacks=_DEVICE),
+    Option("channel", "l", lacks=_DEVICE),
+    Option("usbctrl", "l", lacks=_DEVICE),
+    Option("usbdev", "l", lacks=_DEVICE),
+    Option("vdispl", "l", lacks=_DEVICE),
+    Option("vsnd", "l", lacks=_DEVICE),
+    Option("vkb", "l", lacks=_DEVICE),
+    Option("virtio", "l", lacks=_DEVICE),
+    Option("xend_suspend_evtchn_compat", "b"),
+    # What the hardware of an HVM or PVH domain is like.
+    Option("hap", "b", PVH, neutral=(1,)),
+    Option("oos", "b", PVH, neutral=(1,)),
+    Option("pae", "b", HVM, neutral=(1,)),
+    Option("acpi", "b", PVH, neutral=(1,)),
+    Option("acpi_s3", "b", HVM, neutral=(1,)),
+    Option("acpi_s4", "b", HVM, neutral=(1,)),
+    Option("acpi_laptop_slate", "b", HVM),
+    Option("apic", "b", HVM, neutral=(1,)),
+    Option("nx", "b", HVM, neutral=(1,)),
+    Option("hpet", "b", HVM, neutral=(1,)),
+    Option("altp2m", "sn", PVH, neutral=("disabled", 0), words=_ALTP2M),
+    Option("altp2mhvm", "b", HVM),
+    Option("altp2m_count", "n", PVH, neutral=(0,)),
+    Option("hdtype", "s", HVM, neutral=("", "ide")),
+    Option("vpt_align", "b", HVM, neutral=(1,)),
+    Option("timer_mode", "sn", HVM, neutral=(1, "no_delay_for_missed_ticks")),
+    Option("xen_platform_pci", "b", HVM, neutral=(1,)),
+    Option("xen_platform_pci_bar_uc", "b", HVM, neutral=(1,)),
+    Option("viridian", "bl", HVM),
+    Option("hvm_pirq", "b", HVM),
+    Option("acpi_firmware", "s", HVM),
+    Option("smbios_firmware", "s", HVM),
+    Option("smbios", "l", HVM),
+    Option("ms_vm_genid", "s", HVM, neutral=("", "none")),
+    # Its clock.
+    Option("localtime", "b"),
+    Option("rtc_timeoffset", "n", neutral=(0,)),
+    # What it shows and hears; of a paravirtual domain vnc only, the others say how.
+    Option("vnc", "b", lacks=_MODEL),
+    Option("vnclisten", "s", NONE),
+    Option("vncdisplay", "n", NONE),
+    Option("vncunused", "b", NONE),
+    Option("vncpasswd", "s", NONE),
+    Option("keymap", "s", NONE),
+    Option("opengl", "b", NONE),
+    Option("display", "s", NONE),
+    Option("xauthority", "s", NONE),
+    Option("sdl", "b", HVM, lacks=_MODEL),
+    Option("nographic", "b", HVM, lacks=_MODEL),
+    Option("vga", "s", HVM, lacks=_MODEL),
+    Option("stdvga", "b", HVM, lacks=_MODEL),
+    Option("spice", "b", HVM, lacks=_MODEL),
+    Option("spicehost", "s", NONE),
+    Option("spiceport", "n", NONE),
+    Option("spicetls_port", "n", NONE),
+    Option("spicepasswd", "s", NONE),
+    Option("spicedisable_ticketing", "b", NONE),
+    Option("spiceagent_mouse", "b", NONE),
+    Option("spicevdagent", "b", NONE),
+    Option("spice_clipboard_sharing", "b", NONE),
+    Option("spiceusbredirection", "n", NONE),
+    Option("spice_image_compression", "s", NONE),
+    Option("spice_streaming_video", "s", NONE),
+    Option("serial", "sl", HVM, lacks=_MODEL),
+    Option("soundhw", "s", HVM, lacks=_MODEL),
+    Option("usb", "b", HVM, lacks=_MODEL),
+    Option("usbversion", "n", HVM, neutral=(0,), lacks=_MODEL),
+    Option("usbdevice", "sl", HVM, lacks=_MODEL),
+    Option("vendor_device", "s", HVM, neutral=("", "none"), lacks=_MODEL),
+    Option("vkb_device", "b", HVM, neutral=(1,), lacks=_MODEL),
+    # The device model, which a paravirtual domain without such devices has none of.
+    Option(
+        "device_model_version",
+        "s",
+        HVM,
+        neutral=("qemu-xen",),
+        words=("qemu-xen", "qemu-xen-traditional"),
+        lacks=_MODEL,
+    ),
+    Option("device_model_override", "s", HVM, lacks=_MODEL),
+    Option("device_model_args", "l", HVM, lacks=_MODEL),
+    Option("device_model_args_pv", "l", NONE),
+    Option("device_model_args_hvm", "l", HVM, lacks=_MODEL),
+    Option("device_model_user", "s", lacks=_MODEL, protects=True),
+    Option("dm_restrict", "b", lacks=_MODEL, protects=True),
+    Option("device_model_stubdomain_override", "b", lacks=_STUB, protects=True),
+    Option("device_model_stubdomain_seclabel", "s", lacks=_LABEL, protects=True),
+    Option("stubdomain_kernel", "s", NONE),
+    Option("stubdomain_cmdline", "s", NONE),
+    Option("stubdomain_ramdisk", "s", NONE),
+    Option("stubdomain_memory", "n", NONE),
+    # Of Arm.
+    Option("device_tree", "s", NONE),
+    Option("gic_version", "s", NONE, neutral=("default",), words=("default", "v2", "v3")),
+    Option("vuart", "s", NONE, neutral=("unknown",), words=("unknown", "sbsa_uart")),
+    Option("tee", "s", NONE, neutral=("none",), words=("none", "optee", "ffa")),
+    Option("sve", "sn", NONE),
+    Option("arm_sci", "s", NONE),
+    Option("nr_spis", "n", NONE),
+    Option("trap_unmapped_accesses", "b", NONE),
+)
 
 #: By name.
-OPTIONS: Mapping[str, Option] = {option.name: option for option in _all()}
+OPTIONS: Mapping[str, Option] = {option.name: option for option in _ROWS}
 
-
-def accepted(kind: str) -> str:
-    """What a kind takes, in words: "a text in quotes or a list in brackets"."""
-    return " or ".join(_KIND_WORDS[letter] for letter in kind)
-
-
-def closest(word: str, names: Iterable[str]) -> str | None:
-    """A hint that names what somebody may have meant; None: nothing is near."""
-    # difflib takes the square of a word's length.
-    near = difflib.get_close_matches(word[:40], list(names), n=3)
-    return f"did you mean {' or '.join(near)}?" if near else None
+#: What only xm knew; xl does not read it, or only to say so.
+XM = (
+    "cpu", "vcpu_avail", "features", "loader", "restart", "blkif", "netif", "nics", "vif2", "vscsi",
+    "vusb", "irq", "ip", "gateway", "netmask", "hostname", "interface", "dhcp", "nfs_server",
+    "nfs_root", "device_model", "fda", "fdb", "parallel", "monitor", "monitor_path", "description",
+    "guest_os_type", "isa", "on_xend_start", "on_xend_stop", "target", "s3_integrity", "cpuid_check",
+    "machine_address_size", "suppress_spurious_page_faults", "access_control", "vncconsole",
+    "vncviewer", "memory_sharing", "vhpt", "bootargs", "bootentry",
+)  # fmt: skip

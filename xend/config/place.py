@@ -2,9 +2,9 @@
 
 import attrs
 
-from xend.errors import XendError
+from xend.config.problem import ConfigError, Problem
 
-__all__ = ["MAX_VALUE_BYTES", "Place", "listed", "shown"]
+__all__ = ["MAX_VALUE_BYTES", "Place", "bytes_of", "listed", "shown"]
 
 #: The longest text that an option or a device takes: the store would not hold much more in a node.
 MAX_VALUE_BYTES = 2048
@@ -29,20 +29,40 @@ class Place:
 
     def __str__(self) -> str:
         """ "SOURCE:LINE", without control characters."""
-        source = _printable(self.source[-_SOURCE_CHARS:])
-        return source if self.line is None else f"{source}:{_clipped(_printable(str(self.line)))}"
+        source, line = self.as_shown
+        return source if line is None else f"{source}:{line}"
 
-    def error(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> XendError:
-        """The error "SOURCE:LINE: complaint"; of a call "complaint", with the method."""
-        if self.is_call:
-            return XendError(code, complaint, method=self.source, hint=hint)
-        return XendError(code, f"{self}: {complaint}", hint=hint)
+    @property
+    def as_shown(self) -> tuple[str, int | str | None]:
+        """Source and line, as errors may hold them."""
+        line = _clipped(_printable(self.line)) if isinstance(self.line, str) else self.line
+        return _printable(self.source[-_SOURCE_CHARS:]), line
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Lines in their order, then a command line's words, then what concerns the whole."""
+        if isinstance(self.line, int):
+            return 0, self.line
+        return (2, 0) if self.line is None else (1, 0)
+
+    def problem(self, text: str, **more: str | None) -> Problem:
+        """A problem here; more: see Problem."""
+        return Problem(self, text, **{name: value for name, value in more.items() if value is not None})
+
+    def error(self, complaint: str, **more: str | None) -> ConfigError:
+        """The error "SOURCE:LINE: complaint"; more: see Problem."""
+        return ConfigError([self.problem(complaint, **more)])
 
 
 def shown(text: str) -> str:
     """A piece of somebody's text between quotes, printable and clipped."""
     quote = "'" if '"' in text[:_SHOWN_CHARS] else '"'
     return f"{quote}{_clipped(_printable(text))}{quote}"
+
+
+def bytes_of(text: str) -> bytes:
+    """A text's bytes, those that are no UTF-8 as they were in the file."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def listed(words: tuple[str, ...] | list[str], last: str = "or") -> str:
@@ -54,7 +74,13 @@ def _printable(text: str) -> str:
     if text.isprintable():
         return text
     # Cut first: the rest is not shown anyway, and this is slow.
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: 4 * _SHOWN_CHARS])
+    return "".join(c if c.isprintable() else _escaped(c) for c in text[: 4 * _SHOWN_CHARS])
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(character) & 0xFF:02x}"
+    return ascii(character)[1:-1]
 
 
 def _clipped(text: str) -> str:

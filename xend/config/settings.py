@@ -5,16 +5,17 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from xend.config.degrees import judge, unread
 from xend.config.grammar import Assignment, Value
 from xend.config.number import NUMBER_FORMS, number_of
-from xend.config.options import OPTIONS, accepted, closest
-from xend.config.place import MAX_VALUE_BYTES, Place, listed, shown
-from xend.errors import XendError
+from xend.config.option import accepted
+from xend.config.options import OPTIONS
+from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed
+from xend.config.problem import ConfigError, Findings
 
 __all__ = ["Settings"]
 
 _DIGITS = re.compile(r"-?[0-9]+")
-_KNOWN = [option.name for option in OPTIONS.values() if option.known]
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -24,24 +25,30 @@ class Settings:
     Args:
         assignments: in order; a later one replaces an earlier one, or adds to it with `+=`.
         source: the configuration's name, for errors that concern no line.
-
-    Raises:
-        XendError: bad_config: there is no such option, or += on a number, or on another kind than before;
-            unsupported: an option that has no effect yet.
+        findings: take what is wrong: += on a number, or on another kind than before; and as warnings the
+            names that are no options.
     """
 
-    def __init__(self, assignments: Iterable[Assignment], source: str) -> None:
+    def __init__(self, assignments: Iterable[Assignment], source: str, findings: Findings) -> None:
         self.whole = Place(source)
-        self._values = _merged(assignments)
+        self._values = _merged(assignments, findings)
+
+    def judge(self, guest_type: str, findings: Findings) -> None:
+        """Note what is to be said of the options that nobody here reads."""
+        for name, value in self._values.items():
+            option = OPTIONS.get(name)
+            if option is not None and not option.is_here:
+                judge(option, value, guest_type, findings)
 
     def given(self) -> Mapping[str, object]:
         """All values, as str, int or list."""
         return {name: value.plain() for name, value in self._values.items()}
 
-    def error(self, name: str, complaint: str, *, code: str = "bad_config") -> XendError:
+    def error(self, name: str, complaint: str, *, code: str = "bad_config") -> ConfigError:
         """The error "PLACE: NAME = VALUE: complaint", of an option that is given."""
         value = self._values[name]
-        return value.place.error(f"{name} = {value}: {complaint}", code=code)
+        text = f"{name} = {value}: {complaint}"
+        return value.place.error(text, code=code, option=name, value=str(value))
 
     def value(self, name: str) -> Value | None:
         """What an option was given, as kind and place stand."""
@@ -111,20 +118,23 @@ class Settings:
         return [(_printable(name, item), item.place) for item in value.items]
 
 
-def _merged(assignments: Iterable[Assignment]) -> dict[str, Value]:
+def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, Value]:
     parts: dict[str, list[Value]] = {}
     for assignment in assignments:
-        _check_known(assignment)
-        before = parts.get(assignment.name)
+        name, value = assignment.name, assignment.value
+        before = parts.get(name)
+        if before is None and name not in OPTIONS:
+            findings.warnings.append(unread(assignment))
         if before is None or not assignment.append:
-            parts[assignment.name] = [assignment.value]
-            continue
-        if before[0].kind != assignment.value.kind or assignment.value.kind == "a number":
-            raise assignment.place.error(
-                f"{assignment.name} += {assignment.value}, but it is {before[0].kind}; "
+            parts[name] = [value]
+        elif before[0].kind == value.kind != "a number":
+            before.append(value)
+        elif name in OPTIONS:
+            text = (
+                f"{name} += {value}, but it is {before[0].kind}; "
                 "expected a text after a text, or a list after a list"
             )
-        before.append(assignment.value)
+            findings.problems.append(assignment.place.problem(text, option=name, value=str(value)))
     return {name: _joined(values) for name, values in parts.items()}
 
 
@@ -137,31 +147,15 @@ def _joined(values: list[Value]) -> Value:
     return attrs.evolve(values[-1], items=tuple(item for value in values for item in value.items or ()))
 
 
-def _check_known(assignment: Assignment) -> None:
-    option = OPTIONS.get(assignment.name)
-    if option is None:
-        raise assignment.place.error(
-            f"there is no option {shown(assignment.name)}",
-            hint=closest(assignment.name, _KNOWN) or closest(assignment.name, OPTIONS),
-        )
-    if option.is_xm:
-        raise assignment.place.error(
-            f"{option.name} was an option of xm's, which this xend does not know", code="unsupported"
-        )
-    if not option.known:
-        raise assignment.place.error(
-            f"this xend does not know the option {option.name} yet", code="unsupported"
-        )
-
-
-def _wrong_kind(name: str, value: Value) -> XendError:
-    return value.place.error(f"{name} is {value.kind}, expected {accepted(OPTIONS[name].kind)}")
+def _wrong_kind(name: str, value: Value) -> ConfigError:
+    text = f"{name} is {value.kind}, expected {accepted(OPTIONS[name].kind)}"
+    return value.place.error(text, option=name, value=str(value))
 
 
 def _printable(name: str, value: Value) -> str:
     """A value's text, which goes into the store, to scripts and into logs: bounded, no control characters."""
     if _CONTROL.search(value.text):
         raise value.place.error(f"{name} holds {value}, expected no control characters")
-    if len(value.text.encode()) > MAX_VALUE_BYTES:
+    if len(bytes_of(value.text)) > MAX_VALUE_BYTES:
         raise value.place.error(f"{name} holds {value}, expected at most {MAX_VALUE_BYTES} bytes")
     return value.text

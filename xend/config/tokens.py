@@ -7,9 +7,14 @@ from typing import NoReturn
 
 import attrs
 
-from xend.config.place import Place, shown
+from xend.config.place import Place, bytes_of, shown
+from xend.config.problem import ConfigError
+from xend.config.text import text_of
 
-__all__ = ["END", "MAX_WORDS", "NAME", "NEWLINE", "NUMBER", "SIGN", "TEXT", "Token", "Tokens", "unquoted"]
+__all__ = [
+    "END", "MAX_WORDS", "NAME", "NEWLINE", "NUMBER", "SIGN", "TEXT", "PythonError", "Token", "Tokens",
+    "unquoted",
+]  # fmt: skip
 
 #: So that nobody waits for long while a text is read: 0.3 s or so.
 MAX_WORDS = 100_000
@@ -28,6 +33,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_BEFORE_STATEMENT = re.compile(r"\n(?=[ \t]*+[A-Za-z_])")
 _PYTHON_HINT = (
     "xm's files were Python programs; this file is read, never executed: "
     "write the value that it would compute"
@@ -38,6 +44,10 @@ _ESCAPED = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", "'": "'", '"': '"',
 }  # fmt: skip
+
+
+class PythonError(ConfigError):
+    """What was found looks like a program."""
 
 
 @attrs.frozen
@@ -79,13 +89,25 @@ class Tokens:
         while self.now.kind == NEWLINE:
             self.advance()
 
+    def skip_to_statement(self) -> None:
+        """Step over the rest of this line, and lines after it that begin with no word."""
+        at = self.now.position
+        line = self._line - (self.now.kind == NEWLINE)
+        match = _BEFORE_STATEMENT.search(self._text, at)
+        self._position = match.end() if match else len(self._text)
+        self._line = line + self._text.count("\n", at, self._position)
+        self._place = self._place_of(self._line)
+        self.now = self._read()
+
     def refuse(self, expected: str, hint: str | None = None) -> NoReturn:
         """Raise the error that `now` is not what was expected."""
         token = self.now
         if token.kind == OTHER and token.text in "'\"":
             raise token.place.error("found a text without its closing quote, expected that on the same line")
-        hint = _PYTHON_HINT if self._looks_like_python() else hint
-        raise token.place.error(f"found {_described(token)}, expected {expected}", hint=hint)
+        text = f"found {_described(token)}, expected {expected}"
+        if self._looks_like_python():
+            raise PythonError([token.place.problem(text, hint=_PYTHON_HINT)])
+        raise token.place.error(text, hint=hint)
 
     def refuse_python(self) -> None:
         """Raise an error if `now` is a word of Python's."""
@@ -127,16 +149,13 @@ def unquoted(token: Token) -> str:
     """What a TEXT stands for: its quotes taken off, its escapes resolved.
 
     Raises:
-        XendError: an escape that there is not, or that makes no UTF-8 or a NUL.
+        ConfigError: an escape that there is not, or that makes a NUL.
     """
     body = token.text[1:-1]
     if "\\" in body:
         body = _ESCAPE.sub(lambda match: _unescaped(match[1], token), body)
-    try:
-        # Escaped bytes above 127 were kept as surrogates, and are parts of UTF-8 characters.
-        body = body.encode("utf-8", "surrogateescape").decode()
-    except UnicodeError:
-        raise token.place.error(f"{shown(token.text)} is no UTF-8") from None
+        # Escaped bytes above 127 are surrogates so far: they may be parts of UTF-8 characters.
+        body = text_of(bytes_of(body))
     if "\0" in body:
         raise token.place.error(f"found a NUL in {shown(token.text)}, expected a text without")
     return body

@@ -5,7 +5,9 @@ import re
 from xend.config import VifConfig
 from xend.config.fields import Fields
 from xend.config.number import number_of
-from xend.config.place import Place
+from xend.config.option import closest
+from xend.config.place import Place, shown
+from xend.config.problem import Problem
 
 __all__ = ["parse_vif"]
 
@@ -16,12 +18,13 @@ _KEYS = {
     "rate": "rate", "devid": "devid", "mtu": "mtu", "vlan": "vlan",
 }  # fmt: skip
 _FLAGS = {"trusted": "1", "untrusted": "0"}
+_WORDS = (*(f"{key}=" for key in _KEYS), *_FLAGS)
 _NOT_YET = re.compile(r"forwarddev|colo|(colo|coloft|sock|filter|redirector|compare)_[a-z0-9_]*")
 _TYPES = ("vif", "netfront", "ioemu")
 
-_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_MAC = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}")
 _RATE = re.compile(r"([0-9]{1,18})([GMK]?)([Bb])/s(?:@([0-9]{1,9})(ms|us|s))?")
-_INTERFACE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.:@]*")
+_INTERFACE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.:@]*")  # what the kernel is to call it
 _WORD = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_./]*")
 
 _RATE_FORMS = (
@@ -39,34 +42,37 @@ _MIN_MTU, _MAX_MTU = 68, 65517  # 65535 less an Ethernet header with a VLAN's ta
 _MAX_DEVID = 65535
 
 
-def parse_vif(specification: str, place: Place) -> VifConfig:
+def parse_vif(specification: str, place: Place, warnings: list[Problem] | None = None) -> VifConfig:
     """The interface that a specification means; what it does not mention is None.
 
+    Args:
+        warnings: take words that are no keys, which xl passes over, too; None: they are errors.
+
     Raises:
-        XendError: bad_config: "PLACE: vif "...": ..., expected ..."; unsupported: what has no effect yet.
+        ConfigError: "PLACE: vif "...": ..., expected ..."; unsupported: what has no effect yet.
     """
     fields = Fields("vif", specification, place)
     for item in specification.split(","):
-        _put(fields, item.strip())
+        _put(fields, item.strip(), warnings)
     return VifConfig(
         mac=_mac(fields),
-        bridge=_interface(fields, "bridge"),
-        gatewaydev=_interface(fields, "gatewaydev"),
+        bridge=fields.free_text("bridge"),
+        gatewaydev=fields.free_text("gatewaydev"),
         type="ioemu" if fields.choice("type", _TYPES, "vif") == "ioemu" else "vif",
         model=_word(fields, "model"),
         vifname=_interface(fields, "vifname"),
         script=fields.script("script"),
-        ip=fields.get("ip"),
+        ip=fields.free_text("ip"),
         backend=fields.domain("backend"),
         rate=_rate(fields),
         devid=_number(fields, "devid", 0, _MAX_DEVID),
         mtu=_number(fields, "mtu", _MIN_MTU, _MAX_MTU),
-        vlan=_word(fields, "vlan"),
+        vlan=fields.free_text("vlan"),
         trusted=fields.get("trusted") != "0",
     )
 
 
-def _put(fields: Fields, item: str) -> None:
+def _put(fields: Fields, item: str, warnings: list[Problem] | None) -> None:
     if not item:
         return
     if item in _FLAGS:
@@ -77,7 +83,11 @@ def _put(fields: Fields, item: str) -> None:
         raise fields.unsupported(f"{key} of vifs")
     if value is None or key not in _KEYS:
         found = item if value is None else f"{key}="
-        raise fields.unknown(found, tuple(f"{each}=" for each in _KEYS) + tuple(_FLAGS))
+        if warnings is None:
+            raise fields.unknown(found, _WORDS)
+        text = f"{shown(found)} has no effect: there is no such key"
+        warnings.append(fields.problem(text, hint=closest(found, _WORDS)))
+        return
     fields.put(_KEYS[key], value)
 
 
@@ -87,9 +97,10 @@ def _mac(fields: Fields) -> str | None:
         return None
     if not _MAC.fullmatch(mac):
         raise fields.wrong("mac", "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01")
-    if int(mac[:2], 16) & 1:
+    pairs = [int(pair, 16) for pair in mac.split(":")]
+    if pairs[0] & 1:
         raise fields.wrong("mac", "the address of one interface; an odd first pair means a multicast")
-    return mac.lower()
+    return ":".join(f"{pair:02x}" for pair in pairs) if any(pairs) else None  # as for xl, one is made up
 
 
 def _rate(fields: Fields) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from xend.device.plug import plug_of
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain.sharing import claim_disk, settle
-from xend.domain.source import disk_of, vif_of
+from xend.domain.source import disk_of_change, vif_of
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
 
@@ -21,7 +21,12 @@ def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int
         XendError: bad_config, unsupported.
     """
     if change["kind"] == "vbd":
-        return vbd_device(domid, disk_of(change["spec"]), host.settings, backend_domid=backend_domid)
+        return vbd_device(
+            domid,
+            disk_of_change(change),
+            host.settings,
+            backend_domid=backend_domid,
+        )
     vif = attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=change["devid"])
     return vif_device(domid, vif, host.settings, backend_domid=backend_domid)
 
@@ -33,7 +38,7 @@ def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
 
     def claim() -> None:
         if device.kind == "vbd":
-            claim_disk(host, facts["uuid"], facts["name"], disk_of(facts["change"]["spec"]))
+            claim_disk(host, facts["uuid"], facts["name"], disk_of_change(facts["change"]))
 
     async def check(work: Work) -> None:
         await plug.check(work, claim)

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from xend.config import DomainConfig
+from xend.config.problem import ConfigError
 from xend.device.device import Device
 from xend.device.files import check_readable
 from xend.device.plug import Plug, check
@@ -97,6 +98,8 @@ class Creation:
 
     async def check(self, work: Work) -> None:
         """Everything that can be refused before anything is done."""
+        for warning in self.config.warnings:
+            work.warn(ConfigError([warning]))
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
                 check_readable(what, self.host.settings.guest_file(path))

@@ -19,6 +19,7 @@ from xend.domain.source import Source
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
 from xend.files import replace
+from xend.packing import pack, unpack
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -189,7 +190,7 @@ class Domains:
             "disks": {claim.disk.devid: claim.identity.packed() for claim in self._kept(domain)},
         }
         try:
-            replace(self._path(domain.uuid), msgpack.packb(fields))
+            replace(self._path(domain.uuid), pack(fields))
         except OSError as error:
             raise XendError("internal", f"cannot write {error.filename}", cause=error.strerror) from error
 
@@ -201,7 +202,7 @@ class Domains:
                 path.unlink()
                 continue
             try:
-                domain = self._read(msgpack.unpackb(path.read_bytes(), strict_map_key=False))
+                domain = self._read(unpack(path.read_bytes()))
             except (ValueError, KeyError, TypeError, msgpack.UnpackException, XendError, OSError) as error:
                 self._log(f"{path}: cannot be used ({error}); the domain goes on unmanaged")
                 continue

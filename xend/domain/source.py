@@ -21,11 +21,13 @@ class Source:
     """A configuration that can be parsed again.
 
     Attributes:
-        text, name, directory, extra: what the client sent; `name` and `directory` are the file's.
+        text, name, extra: what the client sent; `name` is the file's.
+        path: where the file is, absolute; None: it is none.
+        directory: where relative names of files are looked for, absolute: that of who asked for the domain.
         file: what the text is called in errors.
         uuid, macs: chosen here where the text says nothing; macs by vif.
         renamed: the name given later, if any.
-        changes: devices put in, {kind, spec, mac, devid}, and taken out, {kind, devid}, in their order.
+        changes: devices put in, {kind, spec, directory, mac, devid}, and taken out, {kind, devid}, in order.
     """
 
     text: str
@@ -35,6 +37,7 @@ class Source:
     extra: list[str]
     uuid: str
     macs: list[str]
+    path: str | None = None
     renamed: str | None = None
     changes: list[dict[str, Any]] = attrs.field(factory=list)
 
@@ -62,19 +65,29 @@ def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
     disks = [disk for disk in config.disks if kind != "vbd" or disk.devid != devid]
     vifs = [vif for vif in config.vifs if kind != "vif" or vif.devid != devid]
     if "spec" in change and kind == "vbd":
-        disks.append(disk_of(change["spec"]))
+        disks.append(disk_of_change(change))
     elif "spec" in change:
         vifs.append(attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=devid))
     return attrs.evolve(config, disks=disks, vifs=vifs)
 
 
-def disk_of(spec: Spec, method: str = ATTACH) -> DiskConfig:
-    """A disk from its specification alone; method: the call that it came with.
+def disk_of(spec: Spec, directory: str | None = None, method: str = ATTACH) -> DiskConfig:
+    """A disk from its specification alone.
+
+    Args:
+        directory: where a relative file is looked for.
+        method: the call that it came with.
 
     Raises:
         XendError: bad_config.
     """
-    return parse_disk(spec, Place(method, is_call=True))
+    is_absolute = directory is not None and directory.startswith("/")
+    return parse_disk(spec, Place(method, is_call=True), directory if is_absolute else None)
+
+
+def disk_of_change(change: dict[str, Any]) -> DiskConfig:
+    """The disk that one change of Source.changes puts in."""
+    return disk_of(change["spec"], change.get("directory"))
 
 
 def vif_of(spec: Spec) -> VifConfig:

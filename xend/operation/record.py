@@ -14,6 +14,7 @@ import msgpack
 from xend.errors import XendError
 from xend.files import replace
 from xend.operation.running import ENDED, Operation
+from xend.packing import pack, unpack
 
 #: Larger ones are not read: nothing of ours is.
 RECORD_MAX_BYTES = 4 << 20
@@ -33,7 +34,7 @@ class Records:
             XendError: internal: the disk is full, for instance; the old record is still there.
         """
         try:
-            replace(self._directory / operation.id, msgpack.packb(_fields(operation)))
+            replace(self._directory / operation.id, pack(_fields(operation)))
         except OSError as error:
             raise XendError(
                 "internal",
@@ -65,7 +66,7 @@ class Records:
     def _load(self, path: Path) -> dict[str, Any] | None:
         try:
             with path.open("rb") as file:
-                fields = msgpack.unpackb(file.read(RECORD_MAX_BYTES))
+                fields = unpack(file.read(RECORD_MAX_BYTES))
         except (OSError, ValueError, msgpack.UnpackException):
             return None
         return fields if isinstance(fields, dict) else None

@@ -19,7 +19,7 @@ class MessageBuffer:
 
     def say(self, line: str) -> None:
         """Add a line."""
-        self._text += f"(XEN) [{self._now():12.6f}] {line}\n".encode()
+        self._text += f"(XEN) [{self._now():12.6f}] {line}\n".encode("utf-8", "surrogateescape")
         if len(self._text) > KEPT:
             end = self._text.index(b"\n", len(self._text) - KEPT // 2) + 1
             self._text[:end] = _CUT

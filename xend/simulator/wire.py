@@ -17,6 +17,7 @@ SOCKET_NAME = "host.socket"
 #: The longest request and the longest answer, in bytes.
 REQUEST_MAX = 64 * 1024
 ANSWER_MAX = 64 * 1024 * 1024
+_BYTES = "surrogateescape"
 
 _NAMES = [field.name for field in attrs.fields(DomainInfo)]
 _values = attrgetter(*_NAMES)
@@ -24,12 +25,13 @@ _values = attrgetter(*_NAMES)
 
 def pack(message: Sequence[object]) -> bytes:
     """One message."""
-    return bytes(msgpack.packb(message))
+    # Names of files are any bytes, kept as os.fsdecode has them.
+    return bytes(msgpack.packb(message, unicode_errors=_BYTES))
 
 
 def unpacker(limit: int) -> msgpack.Unpacker:
     """What takes a stream apart; it raises ValueError at what is malformed or longer than `limit`."""
-    return msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True)
+    return msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors=_BYTES)
 
 
 def domain_row(info: DomainInfo) -> list[Any]:

@@ -146,7 +146,7 @@ class Connection:
         id = self._next_id()
         params = [request.params] if request.params else []
         try:
-            message = msgpack.packb([_REQUEST, id, request.method, params])
+            message = _packed([_REQUEST, id, request.method, params])
         except (ValueError, TypeError, OverflowError) as error:
             raise ClientError(f"{CALL}: a parameter cannot be sent: {error}", request) from error
         self._outgoing.append((message, call))
@@ -209,3 +209,27 @@ class Connection:
             self._id = self._id % _LAST_ID + 1
             if self._id not in self._calls:
                 return self._id
+
+
+def _packed(message: list[Any]) -> bytes:
+    """A request; texts that are no UTF-8 (names of files, what stands in them) go as bytes."""
+    try:
+        return bytes(msgpack.packb(message))
+    except UnicodeEncodeError:
+        return bytes(msgpack.packb(_with_bytes(message)))
+
+
+def _with_bytes(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else _text_or_bytes(value)
+    if isinstance(value, dict):
+        return {key: _with_bytes(each) for key, each in value.items()}
+    return [_with_bytes(each) for each in value] if isinstance(value, list) else value
+
+
+def _text_or_bytes(text: str) -> str | bytes:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return text

@@ -46,6 +46,7 @@ def create(
     text: str,
     *,
     name: str | None = None,
+    path: str | None = None,
     directory: str | None = None,
     extra: Sequence[str] | None = None,
     paused: bool = False,
@@ -53,15 +54,17 @@ def create(
     deadline_s: float | None = None,
     progress: Progress = None,
 ) -> Request:
-    """Create a domain: {operation, domid, name, uuid}; dry_run: {steps, config}.
+    """Create a domain: {operation, domid, name, uuid, warnings}; dry_run: {steps, config, warnings}.
 
     Args:
-        text: the configuration file's content.
+        text: the configuration file's content; bytes that are no UTF-8 as os.fsdecode has them.
         name: the file's name, for errors and for a domain without a name.
-        directory: where the file is; relative names in it are looked for there.
+        path: where the file is, absolute: a domain between two lives that was made of it is replaced.
+        directory: where relative names of files are looked for, absolute; None: they are errors.
         extra: further assignments ("memory=64"), each a text.
     """
-    given = {"name": name, "directory": directory, "extra": list(extra) if extra else None}
+    where = {"path": path, "directory": directory}
+    given = {"name": name, **where, "extra": list(extra) if extra else None}
     given_too = {"paused": paused, "dry_run": dry_run, "deadline_s": deadline_s}
     return _operation("domain.create", progress, text=text, **given, **given_too)
 
@@ -152,16 +155,17 @@ def device_attach(
     kind: str,
     spec: str | Sequence[str],
     *,
+    directory: str | None = None,
     dry_run: bool = False,
     deadline_s: float | None = None,
     progress: Progress = None,
 ) -> Request:
     """Put a device in, "vif" or "vbd", as xl.cfg(5) specifies it: {operation, domid, device, devid}.
 
-    spec: a text, or words, as on xl's command line.
+    spec: a text, or words, as on xl's command line; directory: of relative names of files in it.
     """
     words = spec if isinstance(spec, str) else list(spec)
-    given = {"kind": kind, "spec": words, "dry_run": dry_run}
+    given = {"kind": kind, "spec": words, "directory": directory, "dry_run": dry_run}
     return _operation("device.attach", progress, domain=domain, deadline_s=deadline_s, **given)
 
 
@@ -185,12 +189,16 @@ def device_insert(
     device: str,
     target: str,
     *,
+    directory: str | None = None,
     dry_run: bool = False,
     deadline_s: float | None = None,
     progress: Progress = None,
 ) -> Request:
-    """Put a disc (a path in the backend's domain) into a CD drive: {operation, domid, device, devid}."""
-    given = {"device": device, "target": target, "dry_run": dry_run}
+    """Put a disc (a path in the backend's domain) into a CD drive: {operation, domid, device, devid}.
+
+    directory: of a relative path.
+    """
+    given = {"device": device, "target": target, "directory": directory, "dry_run": dry_run}
     return _operation("device.insert", progress, domain=domain, deadline_s=deadline_s, **given)
 
 

@@ -28,7 +28,7 @@ class Console:
 
     def write(self, text: str) -> None:
         """Put text out, or keep it until there is room, or lose it."""
-        self._pending += text.encode()[: PENDING_MAX - len(self._pending)]
+        self._pending += text.encode("utf-8", "surrogateescape")[: PENDING_MAX - len(self._pending)]
         if self._flush():
             self._channel.notify()
 

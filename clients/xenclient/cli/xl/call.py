@@ -113,9 +113,23 @@ class Call:
         for warning in fields.get("warnings", ()):
             tell(warning, f"{self.settings.program}: warning")
 
+    def plan(self, method: str, **parameters: Any) -> Mapping[str, Any]:
+        """What the call would do; what is to be warned of is told.
+
+        Raises:
+            BusError: xend refuses it.
+        """
+        try:
+            planned: Mapping[str, Any] = self.client.call(method, dry_run=True, **parameters)
+        except BusError as error:
+            self._warn(error.fields)
+            raise
+        self._warn(planned)
+        return planned
+
     def preview(self, method: str, **parameters: Any) -> Mapping[str, Any]:
         """Print the steps that the call would take."""
-        planned: Mapping[str, Any] = self.client.call(method, dry_run=True, **parameters)
+        planned = self.plan(method, **parameters)
         self.show(planned, "".join(f"{step}\n" for step in planned["steps"]))
         return planned
 

@@ -30,7 +30,7 @@ def create(call: Call) -> int:
         call.preview("domain.create", **parameters)
         return 0
     if call.given("dryrun") or call.given("debug") or call.settings.dry_run:
-        planned = call.client.call("domain.create", dry_run=True, **parameters)
+        planned = call.plan("domain.create", **parameters)
         text = as_text(planned["config"], indent=INDENT) + "\n"
         if call.given("dryrun") or call.settings.dry_run:
             write(text)

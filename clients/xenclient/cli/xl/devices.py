@@ -7,6 +7,8 @@ word, and none of the other words.
 
 from __future__ import annotations
 
+from xenclient.cli.xl.source import working_directory
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +46,8 @@ def block_detach(call: Call) -> int:
 def cd_insert(call: Call) -> int:
     """xl cd-insert."""
     domain, drive, target = call.arguments
-    return _done(call, call.operate("device.insert", domain=domain, device=_in_dev(drive), target=target))
+    disc = {"target": target, "directory": working_directory()}
+    return _done(call, call.operate("device.insert", domain=domain, device=_in_dev(drive), **disc))
 
 
 def cd_eject(call: Call) -> int:
@@ -59,7 +62,8 @@ def _in_dev(name: str) -> str:
 
 def _attach(call: Call, kind: str, words: list[str]) -> int:
     domain, spec = call.arguments[0], words if len(words) > 1 else "".join(words)
-    return _done(call, call.operate("device.attach", domain=domain, kind=kind, spec=spec))
+    where = {"directory": working_directory()} if kind == "vbd" else {}
+    return _done(call, call.operate("device.attach", domain=domain, kind=kind, spec=spec, **where))
 
 
 def _detach(call: Call, kind: str, device: str) -> int:

@@ -33,21 +33,34 @@ def tell(fields: Mapping[str, object], program: str) -> None:
 
 
 def told(fields: Mapping[str, object], program: str) -> str:
-    """As people read it: "xl: message: cause (hint)", the script's output, where more is told."""
-    line = _one_line(fields.get("message") or fields.get("code") or "failed")
-    if cause := fields.get("cause"):
-        line += f": {_one_line(cause)}"
-    if hint := fields.get("hint"):
-        line += f" ({_one_line(hint)})"
+    """As people read it: "xl: message: cause (hint)", the script's output, where more is told.
+
+    Of a configuration everything that is wrong, each in such a line.
+    """
+    cause = fields.get("cause")
     output = fields.get("script_output") or ""
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else str(output)
     lines = [
-        f"{program}: {line}",
+        *(f"{program}: {_line(each)}" for each in _problems(fields)),
         *(f"    {printable(each)}" for each in text.splitlines() if each.strip() != cause),
     ]
     if more := fields.get("more"):
         lines.append(_one_line(more))
     return "\n".join(lines) + "\n"
+
+
+def _problems(fields: Mapping[str, object]) -> list[Mapping[str, object]]:
+    problems = fields.get("problems")
+    return problems if isinstance(problems, list) and problems else [fields]
+
+
+def _line(fields: Mapping[str, object]) -> str:
+    line = _one_line(fields.get("message") or fields.get("code") or "failed")
+    if cause := fields.get("cause"):
+        line += f": {_one_line(cause)}"
+    if hint := fields.get("hint"):
+        line += f" ({_one_line(hint)})"
+    return line
 
 
 def described(error: Exception, settings: Settings) -> dict[str, object]:

@@ -18,7 +18,7 @@ class Source:
 
     Attributes:
         path: as it was given or found.
-        text: of the file.
+        text: of the file, bytes that are no UTF-8 as os.fsdecode has them.
     """
 
     def __init__(self, path: str, text: str, is_file: bool) -> None:
@@ -28,17 +28,21 @@ class Source:
 
     def parameters(self) -> dict[str, str]:
         """As domain.create wants it: a device or pipe has no name that a domain might get."""
-        if not self._is_file:
-            return {"text": self.text, "directory": os.path.abspath(".")}
-        directory, name = os.path.split(os.path.abspath(self.path))
-        return {"text": self.text, "name": name, "directory": directory}
+        given = {"text": self.text}
+        if self._is_file:
+            given["name"] = os.path.basename(self.path)
+        if (directory := working_directory()) is not None:
+            given["directory"] = directory
+            if self._is_file:
+                given["path"] = os.path.join(directory, self.path)
+        return given
 
 
 def read_source(file: str) -> Source:
     """The file's text; a plain name that is not here is looked for where configurations are kept, as xm did.
 
     Raises:
-        Failure: it cannot be read, is too long, or is no text.
+        Failure: it cannot be read, or is too long.
     """
     path = _find(file)
     try:
@@ -48,7 +52,21 @@ def read_source(file: str) -> Source:
         raise Failure(f"cannot read {file}: {os.strerror(error.errno or 0)}", hint=_hint(file)) from error
     if len(data) > MOST_BYTES:
         raise Failure(f"{path} is longer than {MOST_BYTES} bytes: no domain's configuration")
-    return Source(path, _text(path, data), os.path.isfile(path))
+    return Source(path, data.decode("utf-8", "surrogateescape"), os.path.isfile(path))
+
+
+def working_directory() -> str | None:
+    """Where relative names of files are looked for, as the caller's shell names it; None: it is gone."""
+    called = os.environ.get("PWD", "")
+    try:
+        if os.path.isabs(called) and os.path.samefile(called, "."):
+            return os.path.normpath(called)
+    except OSError:
+        pass  # an old one, or none
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def _find(file: str) -> str:
@@ -65,13 +83,3 @@ def _directories() -> tuple[str, ...]:
 
 def _hint(file: str) -> str:
     return "" if "/" in file else f"looked for here and in {', '.join(_directories())}"
-
-
-def _text(path: str, data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Failure(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is no UTF-8", hint="save the file as UTF-8"
-        ) from None

@@ -38,7 +38,7 @@ async def test_errors(make_client: Maker, xend: Xend) -> None:
         with pytest.raises(BusError, match=r'no method "domain\.nil"'):
             await client.call("domain.nil")
         with pytest.raises(ClientError, match=r"domain.create: a parameter cannot be sent"):
-            await client.create("\udcff")
+            await client.create("\ud800")
         assert await client.domains()
 
 

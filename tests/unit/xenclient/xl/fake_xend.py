@@ -173,6 +173,7 @@ class FakeXend:
         self.domains = [dom0(), *guests]
         self.asked: list[tuple[str, Map]] = []
         self.fails: dict[str, BusError] = {}
+        self.warnings: list[dict[str, Any]] = []
         self.fail_late = False
         self.steps: list[Map] = []
         self.stream: list[Map] = []
@@ -182,7 +183,6 @@ class FakeXend:
         self.interrupted = False
         self.last_event = 0
         self.devices: list[Map] = []
-        self.warnings: list[Map] = []
         self.stories: dict[tuple[int, str], Map] = {}
         self.operations: list[Map] = []
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
@@ -257,7 +257,11 @@ class FakeXend:
             if method in ("domain.shutdown", "domain.reboot") and found["shutdown"]:
                 raise BusError("wrong_state", f"{found['name']} has shut down already")
         if parameters.get("dry_run"):
-            return {"steps": ["first step", "second step"], "config": self.config}
+            return {
+                "steps": ["first step", "second step"],
+                "config": self.config,
+                "warnings": self.warnings,
+            }
         if self.interrupted and method == "domain.create" and "wait_for" not in parameters:
             raise KeyboardInterrupt
         if self.interrupted and method == "operation.wait":

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_text_name_directory_and_assignments(xl: Xl, xend: FakeXend, config: Pat
     expected = {
         "text": TEXT,
         "name": "foo",
+        "path": str(config),
         "directory": str(config.parent),
         "extra": ["memory=128", "disk=file:/a,0x0,w"],
         "paused": False,
@@ -68,8 +70,67 @@ def test_a_plain_name_is_looked_for_where_configurations_are_kept(
     monkeypatch.chdir(tmp_path / "elsewhere")
     monkeypatch.setenv("XEND_CONFIG_DIR", str(tmp_path))
     assert xl("create", "foo") == (0, "", f"Parsing config from {config}\n")
-    assert xend.asked[0][1]["directory"] == str(tmp_path)
     assert xl("create", "./foo")[0] == 1
+    # Relative names in it are of the directory in which xl was called, not of the file's.
+    assert xend.asked[0][1]["directory"] == str(tmp_path / "elsewhere")
+    assert (xend.asked[0][1]["name"], xend.asked[0][1]["path"]) == ("foo", str(config))
+
+
+def test_the_callers_directory_is_what_its_shell_calls_it(
+    xl: Xl, xend: FakeXend, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(config.parent)
+    monkeypatch.chdir(tmp_path / "link")
+    for called, directory in (
+        (str(tmp_path / "link"), str(tmp_path / "link")),
+        ("/", os.path.realpath(config.parent)),  # an old one
+        ("link", os.path.realpath(config.parent)),
+        ("/no/such", os.path.realpath(config.parent)),
+    ):
+        monkeypatch.setenv("PWD", called)
+        assert xl("create", "foo")[0] == 0
+        assert xend.asked[-1][1]["directory"] == directory
+
+
+def test_bytes_of_a_file_that_are_no_utf8_are_sent_as_they_are(xl: Xl, xend: FakeXend, config: Path) -> None:
+    (config.parent / "latin1").write_bytes(b"\xef\xbb\xbfname='x'\r\n# f\xfcr\n")
+    assert xl("create", "-q", "latin1", "extra=caf\udce9") == (0, "", "")
+    assert xend.asked[0][1]["text"] == "\ufeffname='x'\r\n# f\udcfcr\n"
+    assert xend.asked[0][1]["extra"] == ["extra=caf\udce9"]
+
+
+WARNINGS: list[dict[str, Any]] = [
+    {
+        "code": "bad_config",
+        "message": 'foo:2: dhcp = "dhcp" has no effect',
+        "problems": [{"message": 'foo:2: dhcp = "dhcp" has no effect', "file": "foo", "line": 2}],
+    },
+    {"code": "bad_config", "message": 'foo:3: "memmory" has no effect', "hint": "did you mean memory?"},
+]
+WARNED = (
+    'xl: warning: foo:2: dhcp = "dhcp" has no effect\n'
+    'xl: warning: foo:3: "memmory" has no effect (did you mean memory?)\n'
+)
+
+
+@pytest.mark.parametrize("option", ["-q", "--dry-run", "-n", "-p"])
+def test_what_is_to_be_warned_of_is_told(xl: Xl, xend: FakeXend, config: Path, option: str) -> None:
+    xend.warnings = WARNINGS
+    status, _, errors = xl("create", "-q", option, "foo")
+    assert (status, errors) == (0, WARNED)
+
+
+@pytest.mark.parametrize("option", ["-q", "--dry-run"])
+def test_everything_that_is_wrong_is_told(xl: Xl, xend: FakeXend, config: Path, option: str) -> None:
+    problems = [
+        {"message": "foo:7: type = 'hvm': pv only", "line": 7},
+        {"message": "foo:1: boot = 'dc': no", "hint": "take it out"},
+    ]
+    xend.fails["domain.create"] = BusError(
+        "unsupported", "foo:7: type = 'hvm': pv only", {"problems": problems, "warnings": WARNINGS}
+    )
+    told = "xl: foo:7: type = 'hvm': pv only\nxl: foo:1: boot = 'dc': no (take it out)\n"
+    assert xl("create", "-q", option, "foo") == (1, "", WARNED + told)
 
 
 @pytest.mark.parametrize("option", [["-n"], ["--dryrun"]])
@@ -99,7 +160,6 @@ def test_debug_prints_the_configuration_and_creates(xl: Xl, xend: FakeXend, conf
         ),
         (["./nosuch"], "cannot read ./nosuch: No such file or directory"),
         (["."], "cannot read .: Is a directory (looked for here and in /usr/pkg/etc/xen, /etc/xen)"),
-        (["latin1"], "latin1:2: byte 0xfc is no UTF-8 (save the file as UTF-8)"),
         (["/dev/zero"], "/dev/zero is longer than 1000000 bytes: no domain's configuration"),
         (
             ["foo", "bar"],
@@ -111,7 +171,6 @@ def test_files_that_are_none(
     xl: Xl, xend: FakeXend, config: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], error: str
 ) -> None:
     monkeypatch.delenv("XEND_CONFIG_DIR", raising=False)
-    (config.parent / "latin1").write_bytes(b"name='x'\n# f\xfcr\n")
     assert xl("create", *words) == (1, "", f"xl: {error}\n")
     assert xend.asked == []
 

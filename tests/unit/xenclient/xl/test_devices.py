@@ -1,6 +1,7 @@
 """xl network-* and block-*: what xend is asked, the exact text of the lists, and where more is told."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -56,7 +57,8 @@ ATTACHED = [
 @pytest.mark.parametrize(("words", "kind", "spec"), ATTACHED)
 def test_attach(xl: Xl, xend: FakeXend, words: list[str], kind: str, spec: object) -> None:
     assert xl(*words) == (0, "", "")
-    assert xend.asked == [("device.attach", {"domain": words[1], "kind": kind, "spec": spec})]
+    where = {"directory": os.getcwd()} if kind == "vbd" else {}
+    assert xend.asked == [("device.attach", {"domain": words[1], "kind": kind, "spec": spec, **where})]
 
 
 DETACHED: list[tuple[list[str], dict[str, Any]]] = [
@@ -86,7 +88,8 @@ DISCS: list[tuple[list[str], str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("words", "method", "parameters"), DISCS)
 def test_discs(xl: Xl, xend: FakeXend, words: list[str], method: str, parameters: dict[str, Any]) -> None:
     assert xl(*words) == (0, "", "")
-    assert xend.asked == [(method, {"domain": "d1", **parameters})]
+    where = {"directory": os.getcwd()} if method == "device.insert" else {}
+    assert xend.asked == [(method, {"domain": "d1", **parameters, **where})]
 
 
 CHANGES = [

@@ -1,7 +1,9 @@
 """A configuration that is right, and what is said about ones that are not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import attrs
 import pytest
 
 from xend.config import DomainConfig
@@ -27,6 +29,15 @@ def complaint(what: Callable[[], object]) -> XendError:
     return raised.value
 
 
-def config(text: str, *extra: str, name: str | None = "foo") -> DomainConfig:
-    """The configuration of a text; the kernel is added."""
-    return parse(text + "\nkernel = '/netbsd'", source="foo.cfg", name=name, extra=extra)
+def config(
+    text: str, *extra: str, name: str | None = "foo", given: Mapping[str, object] | None = None
+) -> DomainConfig:
+    """The configuration of a text; the kernel is added.  given: what shall stand there."""
+    read = parse(text + "\nkernel = '/netbsd'", source="foo.cfg", name=name, extra=extra)
+    return read if given is None else attrs.evolve(read, given=given)
+
+
+def problems(text: str, *extra: str) -> list[dict[str, Any]]:
+    """The maps of all that is wrong with it."""
+    found: list[dict[str, Any]] = complaint(lambda: config(text, *extra)).fields["problems"]
+    return found

@@ -131,10 +131,10 @@ BAD = [
     ("/a,raw,xvda,target=/b", 'target is given twice, "/a" and "/b"'),
     ("/a,,xvda,,discard,no-discard", 'discard is given twice, "1" and "0"'),
     ("/a,,hdc:cdrom,,cdrom", 'devtype is given twice, "cdrom" and "cdrom"'),
-    ("file:a.img,xvda,w", 'target "a.img", expected an absolute path behind file:'),
+    ("file:a.img,xvda,w", 'target "a.img", expected an absolute path, as it is a file'),
     ("qcow:vhd:/a,xvda", 'format is given twice, "qcow" and "vhd"'),
     ("fiel:/a,xvda,w", f'found "fiel:", expected {PREFIXES}'),
-    ("x" * 2049, "found 2049 characters, expected at most 2048"),
+    ("x" * 2049, "found 2049 bytes, expected at most 2048"),
 ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_each_word_is_taken_by_itself(words: list[str], expected: dict[str, Any]
     ("words", "message"),
     [
         (["target=/a", "target=/b", "xvda"], 'target is given twice, "/a" and "/b"'),
-        (["file:", "a.img", "xvda", "w"], 'target "a.img", expected an absolute path behind file:'),
+        (["file:", "a.img", "xvda", "w"], 'target "a.img", expected an absolute path, as it is a file'),
         (["target=/a", "vdev=xvda", "acces=r"], f'found "acces=", expected {WORDS}'),
     ],
 )

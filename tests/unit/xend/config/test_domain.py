@@ -153,7 +153,8 @@ def test_other_types_are_not_built_yet(text: str) -> None:
     assert error.code == "unsupported"
     option, value = text.replace("'", '"').split(" = ")
     assert error.message == (
-        f"foo.cfg:1: {option} = {value}: this xend builds paravirtual domains (pv) only so far"
+        f"foo.cfg:1: {option} = {value}: this xend builds paravirtual domains (pv) only so far, "
+        f"and no {'pvh' if 'pvh' in value else 'hvm'} ones"
     )
 
 
@@ -164,9 +165,21 @@ def test_what_must_be_there() -> None:
     assert error.message == "foo.cfg: there is no name, expected name = ..."
 
 
-def test_a_bootloader_is_told_to_be_unknown_yet() -> None:
+def test_a_bootloader_and_that_there_is_no_kernel_are_told_at_once() -> None:
     error = complaint(lambda: parse("bootloader = 'pygrub'", source="foo.cfg", name="foo"))
-    assert error.message == "foo.cfg:1: this xend does not know the option bootloader yet"
+    assert [each["message"] for each in error.fields["problems"]] == [
+        'foo.cfg:1: bootloader = "pygrub": this xend runs no boot loaders yet: kernel = ... names a file of '
+        "dom0; expected no such option",
+        "foo.cfg: there is no kernel, expected kernel = ... (a file of dom0)",
+    ]
+
+
+def test_bytes_that_are_no_utf8_are_kept() -> None:
+    read = config("# caf\udce9\nextra = 'caf\udce9'; disk = ['file:/caf\udce9,xvda,w']", name="foo")
+    assert read.command_line == "caf\udce9"
+    assert read.disks[0].target == "/caf\udce9"
+    error = complaint(lambda: config("name = 'caf\udce9'"))
+    assert error.message == r'foo.cfg:1: name = "caf\xe9": expected a name in UTF-8'
 
 
 def test_a_files_name_that_cannot_be_a_domains() -> None:
@@ -187,6 +200,11 @@ def test_relative_paths_are_of_the_given_directory() -> None:
     assert error.message == 'foo.cfg:1: kernel = "netbsd": expected an absolute path'
     read = parse(text + "; ramdisk = 'md/root'", source="foo.cfg", name="foo", directory="/etc/xen")
     assert (read.kernel, read.ramdisk) == ("/etc/xen/netbsd", "/etc/xen/md/root")
+    disks = (
+        "disk = ['file:a,xvda,w', './b,raw,xvdb,w', 'c,qcow2,xvdc,w', 'phy:d,xvdd,w', 'e,,xvde', '/f,,xvdf']"
+    )
+    read = parse(f"{text}; {disks}", source="foo.cfg", name="foo", directory="/x")
+    assert [disk.target for disk in read.disks] == ["/x/a", "/x/b", "/x/c", "/dev/d", "/dev/e", "/f"]
 
 
 # The command line

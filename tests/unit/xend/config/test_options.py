@@ -1,13 +1,13 @@
-"""Every option once: those that have effect take what they take, the others say that they have none."""
+"""Every option once: what this xend reads takes what it takes; of the others each value has its degree."""
 
 import pytest
 
-from tests.unit.xend.config.conftest import complaint, config
-from xend.config.options import ACTIONS, OPTIONS, Option
+from tests.unit.xend.config.conftest import complaint, config, problems
+from xend.config.option import ACTIONS, Option
+from xend.config.options import OPTIONS, XM
 
-KNOWN = [option for option in OPTIONS.values() if option.known]
-NOT_YET = [option for option in OPTIONS.values() if not option.known and not option.is_xm]
-XM = [option for option in OPTIONS.values() if option.is_xm]
+HERE = [option for option in OPTIONS.values() if option.is_here]
+OTHERS = [option for option in OPTIONS.values() if not option.is_here]
 
 #: A value of each option that has effect.
 VALUES = {
@@ -42,18 +42,20 @@ def by_name(option: Option) -> str:
 
 
 def test_the_table_is_whole() -> None:
-    assert {option.name for option in KNOWN} == set(VALUES)
-    assert len(NOT_YET) == 143
-    assert len(XM) == 45
+    assert {option.name for option in HERE} == set(VALUES)
+    assert len(OTHERS) == 149
+    assert len(XM) == 43
+    assert not set(XM) & set(OPTIONS)
 
 
-@pytest.mark.parametrize("option", KNOWN, ids=by_name)
+@pytest.mark.parametrize("option", HERE, ids=by_name)
 def test_an_option_with_effect(option: Option) -> None:
     read = config(f"{option.name} = {VALUES[option.name]}")
     assert option.name in read.given
+    assert not read.warnings
 
 
-@pytest.mark.parametrize("option", KNOWN, ids=by_name)
+@pytest.mark.parametrize("option", HERE, ids=by_name)
 def test_an_option_of_another_kind(option: Option) -> None:
     value, words = {
         "s": ("['/x']", "a list, expected a text in quotes"),
@@ -69,18 +71,124 @@ def test_an_option_of_another_kind(option: Option) -> None:
         assert complaint(lambda: config(text)).message == f"foo.cfg:2: {option.name} is {words}"
 
 
-@pytest.mark.parametrize("option", NOT_YET, ids=by_name)
-def test_an_option_without_effect_yet(option: Option) -> None:
-    error = complaint(lambda: config(f"\n\n{option.name} = 0"))
-    assert error.code == "unsupported"
-    assert error.message == f"foo.cfg:3: this xend does not know the option {option.name} yet"
+#: What configurations of paravirtual domains say though it changes nothing (of them those in which xl reads
+#: nothing else, or what happens anyway), all of which xl takes.
+TAKEN = """
+    vnc=0 sdl=0 sdl=1 pae=1 pae=0 acpi=1 acpi=0 apic=1 apic=0 nx=1 hpet=1 viridian=0 viridian=1
+    cpu_weight=256 cap=0 localtime=0 rtc_timeoffset=0 usb=0 usb=1 stdvga=0 stdvga=1 nomigrate=0 vfb=[]
+    pci=[] usbdev=[] vtpm=[] cpus=[] ioports=[] irqs=[] iomem=[] channel=[] p9=[] virtio=[] cpus='all'
+    cpus='' cpus=['all','all'] cpus_soft='all' boot='c' boot='dc' serial='pty' pool='Pool-0'
+    serial=['pty','null'] usbdevice='tablet' soundhw='es1370' vnclisten='0.0.0.0' vncpasswd=''
+    vncdisplay=7 vncunused=1 keymap='de' hap=1 oos=0 timer_mode=1 tsc_mode='default' tsc_mode=0
+    videoram=16 shadow_memory=8 device_model_version='qemu-xen'
+    device_model_override='/usr/lib/xen/bin/qemu-dm' xen_platform_pci=1 gfx_passthru=0 e820_host=0
+    passthrough='disabled' spice=1 spiceport=6000 vga='cirrus' bios='seabios' pool='' seclabel=''
+    dm_restrict=0 device_model_stubdomain_override=0 driver_domain=0 bootloader='' bootloader_args=[]
+    bootloader_args='--kernel=/x' vnc='0' cpu_weight='256' cap='0' max_event_channels=1023 nestedhvm=0
+    nestedhvm=1 cpuid='host' altp2m='disabled' gic_version='v2' nr_spis=0 latency=5 slice=5 extratime=0
+    period=0 pci_permissive=1 xend_suspend_evtchn_compat=0 blkdev_start='xvda' pvshim=0 firmware=''
+    rdm='strategy=host' acpi_s3=1 xauthority='/root/.Xauthority' opengl=1
+""".split()  # noqa: SIM905
 
 
-@pytest.mark.parametrize("option", XM, ids=by_name)
-def test_an_option_of_xm(option: Option) -> None:
-    error = complaint(lambda: config(f"{option.name} = 0"))
+@pytest.mark.parametrize("assignment", TAKEN)
+def test_what_changes_nothing_is_taken_silently(assignment: str) -> None:
+    name, _, value = assignment.partition("=")
+    read = config(f"{name} = {value}")
+    assert not read.warnings
+    assert read == config("", name=read.name, given=read.given)
+
+
+NEEDS = "it needs a device model, which this xend does not run yet"
+NOT_YET = "this xend cannot do that yet"
+LABELS = "this xend gives no security labels yet"
+OF_HOST = "this xend gives no devices of the host to domains yet"
+LOADER = "this xend runs no boot loaders yet: kernel = ... names a file of dom0"
+PROTECTS = "it protects, so it is never passed over: without it the domain would be less restricted"
+
+NO_LIST = "an empty list or no such option"
+
+REFUSED = [
+    ("vnc = 1", f"vnc = 1: {NEEDS}; expected 0 or no such option", None),
+    ("vfb = ['vnc=1']", f"vfb = a list: {NEEDS}; expected {NO_LIST}", None),
+    ("cpus = '1-3'", f'cpus = "1-3": {NOT_YET}; expected "all", {NO_LIST}', None),
+    ("cpus = ['0', 'all']", f'cpus = a list: {NOT_YET}; expected "all", {NO_LIST}', None),
+    ("cpus = 3", f'cpus = 3: {NOT_YET}; expected "all", {NO_LIST}', None),
+    ("cpu_weight = 512", f"cpu_weight = 512: {NOT_YET}; expected 256 or no such option", None),
+    ("localtime = 1", f"localtime = 1: {NOT_YET}; expected 0 or no such option", None),
+    ("tsc_mode = 'native'", f'tsc_mode = "native": {NOT_YET}; expected 0, "default" or no such option', None),
+    ("pci = ['01:00.0']", f"pci = a list: {OF_HOST}; expected {NO_LIST}", None),
+    ("pool = 'fast'",
+     'pool = "fast": this xend puts domains into Pool-0 only so far; expected "Pool-0" or no such option',
+     None),
+    ("bootloader = 'pygrub'", f'bootloader = "pygrub": {LOADER}; expected no such option', None),
+    ("max_grant_frames = 32", f"max_grant_frames = 32: {NOT_YET}; expected no such option", None),
+    ("seclabel = 'x'", f'seclabel = "x": {LABELS}; expected no such option', PROTECTS),
+    ("init_seclabel = 'x'", f'init_seclabel = "x": {LABELS}; expected no such option', PROTECTS),
+    ("device_model_stubdomain_seclabel = 'x'",
+     f'device_model_stubdomain_seclabel = "x": {LABELS}; expected no such option', PROTECTS),
+    ("dm_restrict = 1", f"dm_restrict = 1: {NEEDS}; expected 0 or no such option", PROTECTS),
+    ("device_model_user = 'q'", f'device_model_user = "q": {NEEDS}; expected no such option', PROTECTS),
+    ("bootloader_restrict = 1", f"bootloader_restrict = 1: {LOADER}; expected 0 or no such option", PROTECTS),
+    ("bootloader_user = 'b'", f'bootloader_user = "b": {LOADER}; expected no such option', PROTECTS),
+    ("pvshim = 1", f"pvshim = 1: {NOT_YET}; expected 0 or no such option", PROTECTS),
+    ("device_model_stubdomain_override = 1",
+     "device_model_stubdomain_override = 1: this xend runs no stub domains; expected 0 or no such option",
+     PROTECTS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message", "hint"), REFUSED)
+def test_what_would_make_another_guest_is_refused(text: str, message: str, hint: str | None) -> None:
+    error = complaint(lambda: config(f"\n\n{text}"))
     assert error.code == "unsupported"
-    assert error.message == f"foo.cfg:1: {option.name} was an option of xm's, which this xend does not know"
+    assert error.message == f"foo.cfg:3: {message}"
+    assert error.fields.get("hint") == hint
+
+
+def test_every_option_that_protects_is_refused_where_it_asks_for_anything() -> None:
+    for option in OPTIONS.values():
+        if option.protects:
+            assert not option.is_here
+            value = "1" if option.kind == "b" else "'x'"
+            for guest in ("pv", "hvm"):
+                found = problems(f"type = '{guest}'\n{option.name} = {value}")
+                assert [each["option"] for each in found][-1] == option.name
+
+
+WRONG = [
+    ("tsc_mode = 'x'", 'tsc_mode = "x": expected default, always_emulate, native or native_paravirt'),
+    ("passthrough = 'x'", 'passthrough = "x": expected default, disabled, enabled, sync_pt or share_pt'),
+    ("altp2m = 'x'", 'altp2m = "x": expected disabled, mixed, external or limited'),
+    ("device_model_version = 'x'", 'device_model_version = "x": expected qemu-xen or qemu-xen-traditional'),
+    ("vnc = 'yes'", 'vnc = "yes": expected 0 or 1'),
+    ("pci = '01:00.0'", 'pci = "01:00.0": expected a list in brackets'),
+    ("cap = [50]", "cap = a list: expected a number"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_what_is_no_value_of_an_option(text: str, message: str) -> None:
+    error = complaint(lambda: config(text))
+    assert error.code == "bad_config"
+    assert error.message == f"foo.cfg:1: {message}"
+
+
+def warnings(text: str) -> list[tuple[str, str | None]]:
+    return [(each.message, each.hint) for each in config(text).warnings]
+
+
+def test_what_is_no_value_of_an_option_without_effect_is_a_warning() -> None:
+    assert warnings("\nacpi = 'yes'") == [
+        ('foo.cfg:2: acpi = "yes": expected 0 or 1; it has no effect on a pv domain', None)
+    ]
+
+
+@pytest.mark.parametrize("name", XM)
+def test_an_option_of_xm_is_a_warning(name: str) -> None:
+    assert warnings(f"{name} = 'x'") == [
+        (f'foo.cfg:1: {name} = "x" has no effect: it was an option of xm\'s, which xl does not read', None)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,15 +198,78 @@ def test_an_option_of_xm(option: Option) -> None:
         ("onpoweroff", "did you mean on_poweroff?"),
         ("disks", "did you mean disk or ramdisk?"),
         ("vnclist", "did you mean vnclisten or vnc?"),
+        ("vif_other_config", None),
+        ("arch", None),
+        ("on_shutdown", None),
         ("zzz", None),
         ("x" * 100_000, None),
     ],
 )
-def test_an_option_that_there_is_not(name: str, hint: str | None) -> None:
-    error = complaint(lambda: config(f"{name} = 1"))
-    assert error.code == "bad_config"
-    assert error.message.startswith(f'foo.cfg:1: there is no option "{name[:50]}')
-    assert error.fields.get("hint") == hint
+def test_an_option_that_there_is_not_is_a_warning(name: str, hint: str | None) -> None:
+    ((message, said),) = warnings(f"{name} = 1")
+    assert message.startswith(f'foo.cfg:1: "{name[:50]}')
+    assert message.endswith('" has no effect: there is no such option')
+    assert len(message) < 200
+    assert said == hint
+
+
+def test_each_name_is_warned_of_once() -> None:
+    assert len(warnings("foo = 1; foo = 'a'; foo += [2]\nbar = []\n")) == 2
+
+
+@pytest.mark.parametrize("guest", ["pvh", "hvm"])
+def test_the_type_is_judged_first_and_everything_is_told(guest: str) -> None:
+    text = "boot = 'dc'\nvnc = 1\nacpi = 1\nmemory = 0\nhap = 0\nfrob = 1\n"
+    error = complaint(lambda: config(f"{text}type = '{guest}'"))
+    assert error.code == "unsupported"
+    assert error.message == (
+        f'foo.cfg:7: type = "{guest}": this xend builds paravirtual domains (pv) only so far, '
+        f"and no {guest} ones"
+    )
+    assert [(each["line"], each["option"], each["value"]) for each in error.fields["problems"]] == [
+        (7, "type", f'"{guest}"'),
+        *([(1, "boot", '"dc"')] if guest == "hvm" else []),
+        (2, "vnc", "1"),
+        (4, "memory", "0"),
+        (5, "hap", "0"),
+    ]
+    assert [each["option"] for each in error.fields["warnings"]] == ["frob"]
+    assert str(error).endswith(f"; and {4 if guest == 'hvm' else 3} more")
+
+
+def test_everything_wrong_with_a_paravirtual_domain_is_told_in_its_order() -> None:
+    found = problems(
+        "memory = 0; vcpus = 0\n"
+        "vif = ['bridge=a', 'mtu=1', 'rate=x']\n"
+        "disk = ['phy:/a,xvda,w', 'phy:/b,xvda,w',\n 'phy:/c']\n"
+        "name = '-x'; cpus = '1'\non_crash = 'explode'\n",
+        "vnc=1",
+    )
+    told = [f"{each['line']} {each['option']}" for each in found]
+    assert sorted(told[:-1]) == (
+        ["1 memory", "1 vcpus", "2 vif", "2 vif", "3 disk", "4 disk", "5 cpus", "5 name", "6 on_crash"]
+    )
+    assert [line.split()[0] for line in told] == ["1", "1", "2", "2", "3", "4", "5", "5", "6", "vnc=1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("memory = 0; maxmem = 'x'", ["memory", "maxmem"]),
+        ("vcpus = 0; maxvcpus = 0", ["vcpus", "maxvcpus"]),
+        ("memory = 0; maxmem = 1", ["memory"]),
+        ("cmdline = 'a'; root = 'b'; extra = 'c'", ["root", "extra"]),
+        ("cmdline = []; root = []", ["cmdline", "root"]),
+        ("autostart_after = [ '-', 'a', 'a' ]", ["autostart_after"] * 2),
+    ],
+)
+def test_what_belongs_together_is_judged_together(text: str, options: list[str]) -> None:
+    assert [each["option"] for each in problems(text)] == options
+
+
+def test_so_many_problems_are_told_at_most() -> None:
+    found = problems("".join(f"vif += ['mtu={number}']\n" for number in range(60)))
+    assert len(found) == 50
 
 
 @pytest.mark.parametrize("event", ["poweroff", "reboot", "crash", "watchdog", "soft_reset"])

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.xend.config.conftest import complaint
 from xend.config import VifConfig
 from xend.config.place import Place
+from xend.config.problem import Problem
 from xend.config.vif import UNLIMITED, parse_vif
 
 PLACE = Place("foo.cfg", 3)
@@ -19,6 +20,7 @@ RATE = (
     "ms or us: 10MB/s@20ms"
 )
 MAC = "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01"
+FREE = "what does not begin with -, / or ."
 SCRIPT = "the name of a file in the script directory, or an absolute path"
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
@@ -27,6 +29,19 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("mac=aa:00:00:50:02:f0,bridge=bridge0", {"mac": "aa:00:00:50:02:f0", "bridge": "bridge0"}),
     ("mac=00:16:3E:AB:CD:EF, bridge = xenbr0,", {"mac": "00:16:3e:ab:cd:ef", "bridge": "xenbr0"}),
     ("mac=", {}),
+    ("mac=0:16:3e:1:2:A", {"mac": "00:16:3e:01:02:0a"}),
+    ("mac=00:00:00:00:00:00", {}),
+    ("bridge=ovsbr0.4:1234:3456", {"bridge": "ovsbr0.4:1234:3456"}),
+    (
+        "bridge=ovsbr0.4:12:34,script=vif-openvswitch",
+        {"bridge": "ovsbr0.4:12:34", "script": "vif-openvswitch"},
+    ),
+    ("bridge=ovsbr0:10", {"bridge": "ovsbr0:10"}),
+    ("bridge=a b;c", {"bridge": "a b;c"}),
+    ("bridge=caf\udce9", {"bridge": "caf\udce9"}),
+    ("gatewaydev=vlan-of-a-long-name", {"gatewaydev": "vlan-of-a-long-name"}),
+    ("ip=fe80::1", {"ip": "fe80::1"}),
+    ("vlan=10,mtu=1500", {"vlan": "10", "mtu": 1500}),
     ("gatewaydev=eth0", {"gatewaydev": "eth0"}),
     ("netdev=eth0", {"gatewaydev": "eth0"}),
     ("type=vif", {}),
@@ -69,12 +84,17 @@ BAD = [
     ("brigde=a", f'found "brigde=", expected {WORDS}'),
     ("mac=00:16:3e:00:00", f'mac "00:16:3e:00:00", expected {MAC}'),
     ("mac=00-16-3e-00-00-01", f'mac "00-16-3e-00-00-01", expected {MAC}'),
-    ("mac=0:16:3e:0:0:1", f'mac "0:16:3e:0:0:1", expected {MAC}'),
+    ("mac=000:16:3e:0:0:1", f'mac "000:16:3e:0:0:1", expected {MAC}'),
     ("mac=01:00:5e:00:00:01",
      'mac "01:00:5e:00:00:01", expected the address of one interface; an odd first pair means a multicast'),
-    ("bridge=a b", "bridge \"a b\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
-    ("bridge=a234567890123456",
-     "bridge \"a234567890123456\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
+    ("bridge=-a", f'bridge "-a", expected {FREE}'),
+    ("bridge=../a", f'bridge "../a", expected {FREE}'),
+    ("bridge=/a", f'bridge "/a", expected {FREE}'),
+    ("gatewaydev=-a", f'gatewaydev "-a", expected {FREE}'),
+    ("ip=-a", f'ip "-a", expected {FREE}'),
+    ("vlan=-a", f'vlan "-a", expected {FREE}'),
+    ("vifname=a234567890123456",
+     "vifname \"a234567890123456\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
     ("vifname=a/b", "vifname \"a/b\", expected an interface's name: up to 15 letters, digits and - _ . : @"),
     ("type=hvm", 'type "hvm", expected vif, netfront or ioemu'),
     ("model=a b", 'model "a b", expected letters, digits and - _ . /'),
@@ -99,6 +119,26 @@ def test_what_is_refused(specification: str, message: str) -> None:
     error = complaint(lambda: parse_vif(specification, PLACE))
     assert error.code == "bad_config"
     assert error.message == f'foo.cfg:3: vif "{specification}": {message}'
+
+
+@pytest.mark.parametrize("word", ["bridge=a\nb", "ip=1\x1b[2J", "vlan=\x7f", "bridge=a\tb"])
+def test_control_characters_reach_no_script(word: str) -> None:
+    assert complaint(lambda: parse_vif(word, PLACE)).message.endswith(": expected no control characters")
+
+
+def test_a_text_for_a_script_is_so_long() -> None:
+    error = complaint(lambda: parse_vif("bridge=" + "ä" * 1021, PLACE))
+    assert error.message.endswith(": found 2049 bytes, expected at most 2048")
+
+
+def test_what_is_no_key_is_a_warning_in_a_file() -> None:
+    warnings: list[Problem] = []
+    assert parse_vif("brigde=a,bridge=b,frob", PLACE, warnings) == VifConfig(bridge="b")
+    assert [(each.message, each.hint) for each in warnings] == [
+        ('foo.cfg:3: vif "brigde=a,bridge=b,frob": "brigde=" has no effect: there is no such key',
+         "did you mean bridge=?"),
+        ('foo.cfg:3: vif "brigde=a,bridge=b,frob": "frob" has no effect: there is no such key', None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ["colo_compare_out=a", "forwarddev=eth1"])

@@ -1,0 +1,50 @@
+"""Strictness in degrees: what becomes of an option, by its row in the table, its value and the guest's type.
+
+a name that xl does not read                                        a warning
+no effect on this type of guest, or a value that happens anyway     taken, silently
+what would make another guest and cannot be had; no such value      a problem
+"""
+
+from xend.config.grammar import Assignment, Value
+from xend.config.option import Option, closest
+from xend.config.options import OPTIONS, XM
+from xend.config.place import shown
+from xend.config.problem import Findings, Problem
+
+__all__ = ["judge", "unread"]
+
+_HERE = [option.name for option in OPTIONS.values() if option.is_here]
+#: Of a name that is none, as far as a warning's field holds it.
+MAX_NAME_CHARS = 60
+_PROTECTING = "it protects, so it is never passed over: without it the domain would be less restricted"
+
+
+def judge(option: Option, value: Value, guest_type: str, findings: Findings) -> None:
+    """Note what is to be said of an option that this xend does not read."""
+    if option.is_neutral(value):
+        return
+    read = f"{option.name} = {value}"
+    more = {"option": option.name, "value": str(value)}
+    if not option.is_of_kind(value):
+        text = f"{read}: expected {option.accepted}"
+        if option.words or option.has_effect(guest_type):
+            findings.problems.append(value.place.problem(text, **more))
+        else:
+            text += f"; it has no effect on a {guest_type} domain"
+            findings.warnings.append(value.place.problem(text, **more))
+    elif option.has_effect(guest_type):
+        text = f"{read}: {option.lacks}; expected {option.accepted_here}"
+        hint = _PROTECTING if option.protects else None
+        findings.problems.append(value.place.problem(text, code="unsupported", hint=hint, **more))
+
+
+def unread(assignment: Assignment) -> Problem:
+    """The warning of a name that stands in no row."""
+    name, value = assignment.name, str(assignment.value)
+    hint = None
+    if name in XM:
+        text = f"{name} = {value} has no effect: it was an option of xm's, which xl does not read"
+    else:
+        text = f"{shown(name)} has no effect: there is no such option"
+        hint = closest(name, _HERE) or closest(name, OPTIONS)
+    return assignment.place.problem(text, hint=hint, option=name[:MAX_NAME_CHARS], value=value)
