@@ -202,10 +202,10 @@ _O_CONFIG: dict[str, object] = {
 }
 
 
-def preloaded() -> str:
-    """The path of our preload library, compiled if it is missing or older than its source."""
-    source = Path(__file__).with_name("preload.c")
-    library = ROOT / "build" / "peers" / "preload.so"
+def preloaded(name: str = "preload") -> str:
+    """The path of a preload library of ours, compiled if it is missing or older than its source."""
+    source = Path(__file__).with_name(f"{name}.c")
+    library = ROOT / "build" / "peers" / f"{name}.so"
     if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
         library.parent.mkdir(parents=True, exist_ok=True)
         fresh = library.with_suffix(f".{os.getpid()}")
