@@ -12,6 +12,8 @@ import trio
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import NoDevices, World, play
 from xend.disk import Extent, Identity, Use
+from xend.domain.sharing import identity_of
+from xend.domain.source import disk_of
 from xend.errors import XendError
 
 DOMAIN = """
@@ -321,3 +323,28 @@ def test_what_dom0_has_mounted_is_in_use(writes: bool, wants: str, mode: str, wh
             await refused(world.create(wanted), f"vbd xvda: /dev/{wants} is in use: {why}")
 
     play(body, disks=disks)
+
+
+#: Two specifications of disks that nobody can look at from here, and whether they are one.
+UNSEEN = [
+    ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.A:1,lun=0,portal=h2:3260", True),
+    ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.a:1,portal=h1,lun=1", False),
+    ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.a:2,portal=h1", False),
+    ("backend=5,vdev=xvda,target=/dev/vg0/a", "/dev//vg0/./a", True),
+    ("backend=5,vdev=xvda,target=/dev/vg0/a", "/dev/mapper/vg0-a", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "are_one"), UNSEEN)
+def test_disks_that_cannot_be_looked_at(one: str, other: str, are_one: bool) -> None:
+    async def body(world: World) -> None:
+        first = identity_of(world.xend.host, disk_of(one))
+        second = identity_of(world.xend.host, disk_of(f"{one.partition('target=')[0]}target={other}"))
+        assert first is not None
+        assert second is not None
+        assert first.relation(second) == ("same" if are_one else None)
+        elsewhere = identity_of(world.xend.host, disk_of(f"backend=6,vdev=xvda,target={other}"))
+        assert elsewhere is not None
+        assert first.relation(elsewhere) is None
+
+    play(body)
