@@ -10,6 +10,7 @@ class EntryKind(enum.IntEnum):
     STOPPED = 15
     GONE = 16
     QUOTA = 17
+    HEARD = 19
 
 def checksum_of(data: bytes | bytearray | memoryview, *, by_tables: bool = False) -> int: ...
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 #: offer RECONNECTION, oxenstored nothing else.
 FEATURES = Feature.RECONNECTION | Feature.ERROR | Feature.WATCH_DEPTH | Feature.DOMID_ANY
 
+#: The numbers that no guest has, DOMID_SELF and those after it (DOMID_FIRST_RESERVED of public/xen.h, to
+#: DOMID_MASK): whoever they mean is connected.
+RESERVED_DOMIDS = range(0x7FF0, 0x8000)
+
 OK = b"OK\0"
 
 
@@ -28,6 +32,8 @@ def answer(store: "Store", session: "Session", type: int, payload: bytes) -> byt
     Raises:
         XenstoreError: the request is refused.
     """
+    if type == MessageType.GET_FEATURE and not session.privileged and b"\0" in payload:
+        raise errors.EACCES("only dom0 may ask for another domain's features")
     return _REQUESTS[type](store, session, _strings(payload))
 
 
@@ -98,7 +104,7 @@ def set_target(store: "Store", session: "Session", strings: list[bytes]) -> byte
         raise errors.EINVAL("SET_TARGET takes a domid and its target's")
     domid, target = _domid(strings[0]), _domid(strings[1])
     for each in (domid, target):
-        if each not in store.introduced:
+        if each != 0 and each not in store.introduced:
             raise errors.ENOENT(f"domain {each} is not introduced")
     store.set_target(domid, target)
     return OK
@@ -106,7 +112,8 @@ def set_target(store: "Store", session: "Session", strings: list[bytes]) -> byte
 
 def is_domain_introduced(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
     domid = _one_domid(strings)
-    return b"T\0" if domid == 0 or domid in store.introduced else b"F\0"
+    known = domid == 0 or domid in store.introduced or domid in RESERVED_DOMIDS
+    return b"T\0" if known else b"F\0"
 
 
 def get_domain_path(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
@@ -119,15 +126,14 @@ def get_domain_path(store: "Store", session: "Session", strings: list[bytes]) ->
 def get_feature(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
     if not strings:
         return b"%d\0" % session.features
-    if not session.privileged:
-        raise errors.EACCES("only dom0 may ask for another domain's features")
     domid = _one_domid(strings)
     known = store.introduced.get(domid)
     if known is not None:
         return b"%d\0" % known.features
+    exists = store.exists(domid)
     if domid in store.features_ahead:
         return b"%d\0" % store.features_ahead[domid]
-    if domid == 0 or store.hypervisor.exists(domid):
+    if exists:
         return b"%d\0" % FEATURES
     raise errors.ENOENT(f"domain {domid} does not exist")
 
@@ -135,13 +141,14 @@ def get_feature(store: "Store", session: "Session", strings: list[bytes]) -> byt
 def set_feature(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
     if len(strings) != 2:
         raise errors.EINVAL("SET_FEATURE takes a domid and a mask")
-    domid, mask = _domid(strings[0]), _number(strings[1], 2**32 - 1)
-    if mask & ~FEATURES:
-        raise errors.EINVAL(f"features {mask:#x}: only {int(FEATURES):#x} are offered")
+    domid = _domid(strings[0])
     if domid == 0 or domid in store.introduced:
         raise errors.EBUSY(f"domain {domid} is introduced already")
-    if not store.hypervisor.exists(domid):
+    if not store.exists(domid):
         raise errors.ENOENT(f"domain {domid} does not exist")
+    mask = _number(strings[1], 2**32 - 1)
+    if mask & ~FEATURES:
+        raise errors.EINVAL(f"features {mask:#x}: only {int(FEATURES):#x} are offered")
     store.set_features_ahead(domid, mask)
     return OK
 
@@ -162,6 +169,8 @@ def set_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes
     if len(strings) not in (2, 3) or not strings[-1]:
         raise errors.EINVAL("SET_QUOTA takes a name and a value, or a domid, a name and a value")
     domid = _domid(strings[0]) if len(strings) == 3 else None
+    if domid is not None:
+        store.hear_of(domid)  # who it is comes before what is set, as in C xenstored
     store.set_quota(strings[-2].decode("ascii", "replace"), _number(strings[-1], 2**32 - 2), domid)
     return OK
 

@@ -53,6 +53,7 @@ class Image(NamedTuple):
         generation: a number that no node's generation exceeds.
         quotas: the default quotas by name.
         domain_quotas: the quotas of every domain that has an account, by domid and name.
+        identities: who has an account (`Hypervisor.identity`), by domid, as far as that is known.
         features_ahead: features granted to domains that are not introduced yet, by domid.
         reported_shutdowns: domains whose shutdown @releaseDomain has told of.
         domains: the introduced ones.
@@ -70,6 +71,7 @@ class Image(NamedTuple):
     clients: tuple[Client, ...] = ()
     socket_fd: int = -1
     event_fd: int = -1
+    identities: Mapping[int, int] = {}
 
 
 def capture(
@@ -105,6 +107,7 @@ def capture(
         clients=tuple(Client(fd, session.export()) for fd, session in clients if not session.closed),
         socket_fd=socket_fd,
         event_fd=event_fd,
+        identities={account.domid: account.unique for account in store.accounts if account.unique},
     )
 
 
@@ -118,6 +121,8 @@ def restore(image: Image, store: Store) -> dict[int, Session]:
         ValueError: it describes no store.
     """
     _stream.set_quotas(store, image.quotas, image.domain_quotas)
+    for domid, unique in image.identities.items():
+        store.accounts.open(domid).unique = unique
     store.features_ahead.update(image.features_ahead)
     store.reported_shutdowns.update(image.reported_shutdowns)
     for domain in image.domains:

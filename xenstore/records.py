@@ -39,6 +39,7 @@ WATCH_DATA_EXTENDED = 8
 OUR_STORE = 0x58450001
 OUR_SESSION = 0x58450002
 OUR_NODE = NUMBERED_NODE
+OUR_ACCOUNTS = 0x58450004
 
 #: The listening socket's and the event channels' descriptors.
 GLOBAL = struct.Struct("=ii")
@@ -70,6 +71,8 @@ STORE = struct.Struct("=QII")
 #: Domid, features.
 AHEAD = struct.Struct("=II")
 REPORTED = struct.Struct("=I")
+#: Domid, padding, identity.
+IDENTITY = struct.Struct("=I4xQ")
 #: Connection, last transaction, features, error, remote port, size of the input beyond INPUT_MAX; positions
 #: in the input and output streams, gfn; that input follows.
 SESSION = struct.Struct("=IIIIIIQQQ")
@@ -121,6 +124,11 @@ class Reader:
             raise self.error(f"{size} more bytes are expected, there are {len(self._body)}")
         taken, self._body = self._body[:size], self._body[size:]
         return bytes(taken)
+
+    def all(self, layout: struct.Struct) -> Iterable[tuple[Any, ...]]:
+        """All that is left, in as many groups of these fields."""
+        while self._body:
+            yield self.take(layout)
 
     def string(self, size: int) -> bytes:
         """The next string, of so many bytes with its NUL, which is left out."""

@@ -50,6 +50,11 @@ class Ring(NamedTuple):
         return ring
 
 
+def are_two(unique: int, other: int) -> bool:
+    """Whether two identities (`Hypervisor.identity`) are known, and of two domains."""
+    return 0 != unique != other != 0
+
+
 class Hypervisor(Protocol):
     """What the store needs of the host it runs on."""
 
@@ -128,9 +133,39 @@ class Store(_store.Store):
         self.reported_shutdowns: set[int] = set()
         self._after_reply: list[Callable[[], None]] = []
         super().__init__(self._first_quotas, self._knows)
+        self.accounts.identify = self._identify
 
     def _knows(self, domid: int) -> bool:
         return domid in self.introduced or self.hypervisor.exists(domid)
+
+    def _identify(self, domid: int) -> int:
+        """The identity of a domain that gets an account, which outlives this process with it."""
+        unique = self.hypervisor.identity(domid)
+        if unique:
+            self.record_entry(EntryKind.HEARD, domid, 0, b"%d" % unique)
+        return unique
+
+    def hear_of(self, domid: int) -> Account:
+        """The account of a domain that exists, introduced or not, opened if need be.
+
+        Raises:
+            ENOENT: no such domain exists.
+        """
+        if not self.exists(domid) and self.accounts.get(domid) is None:
+            raise errors.ENOENT(f"domain {domid} does not exist")
+        return self.accounts.open(domid)
+
+    def exists(self, domid: int) -> bool:
+        """Whether a domain exists, introduced or not.
+
+        What another of that id left is removed, if its end was not noticed yet: nothing is inherited.
+        """
+        if domid == 0 or domid in self.introduced:
+            return True
+        exists, account = self.hypervisor.exists(domid), self.accounts.get(domid)
+        if account is not None and are_two(account.unique, self.hypervisor.identity(domid)):
+            self._remove_domain(domid)
+        return exists
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -207,6 +242,7 @@ class Store(_store.Store):
         Raises:
             XenstoreError: the ring cannot be mapped.
         """
+        self.exists(domid)
         self.hypervisor.map(domid, gfn, port)
         ring = Ring(gfn, port, self.hypervisor.identity(domid))
         if domid in self.introduced:
@@ -232,12 +268,24 @@ class Store(_store.Store):
         return session
 
     def set_target(self, domid: int, target: int | None) -> None:
-        """Give an introduced domain the rights of another one besides its own; None: no more."""
-        self.introduced[domid].target = target
-        self.record_entry(EntryKind.TARGET, domid, -1 if target is None else target)
+        """Give a domain the rights of another one besides its own; None: no more.
+
+        Only introduced domains need any; dom0 without a ring has all.
+        """
+        if domid in self.introduced:
+            self.introduced[domid].target = target
+            self.record_entry(EntryKind.TARGET, domid, -1 if target is None else target)
 
     def set_features_ahead(self, domid: int, mask: int) -> None:
-        """Choose the features that a domain will be offered when it is introduced."""
+        """Choose the features that a domain will be offered when it is introduced.
+
+        Raises:
+            ENOENT: no such domain exists.
+        """
+        self.hear_of(domid)
+        self._set_features_ahead(domid, mask)
+
+    def _set_features_ahead(self, domid: int, mask: int) -> None:
         self.features_ahead[domid] = mask
         self.record_entry(EntryKind.FEATURES_AHEAD, domid, mask)
 
@@ -325,12 +373,19 @@ class Store(_store.Store):
         return self.accounts.quota_values()
 
     def set_quota(self, name: str, value: int, domid: int | None = None) -> None:
-        """Change a quota for domains to come, or one domain's.
+        """Change a quota for domains to come, or one domain's, which need not be introduced.
+
+        A domain's quotas are forgotten when it is released or gone.
 
         Raises:
             EINVAL: unknown name or bad value.
-            ENOENT: unknown domain.
+            ENOENT: no such domain exists.
         """
+        if domid is not None:
+            self.hear_of(domid)
+        self._set_quota(name, value, domid)
+
+    def _set_quota(self, name: str, value: int, domid: int | None) -> None:
         self.accounts.set_quota(name, value, domid)
         self.record_entry(EntryKind.QUOTA, 0, -1 if domid is None else domid, name.encode(), b"%d" % value)
 
@@ -338,35 +393,29 @@ class Store(_store.Store):
         """One domain's quotas by name.
 
         Raises:
-            ENOENT: no such domain is known.
+            ENOENT: no such domain exists.
         """
-        return self._account(domid).quota_values()
+        return self.hear_of(domid).quota_values()
 
     def usage(self, domid: int) -> dict[str, int]:
         """What a domain holds, by quota name: nodes, watches, outstanding, memory, transactions.
 
         Raises:
-            ENOENT: no such domain is known.
+            ENOENT: no such domain exists.
         """
-        return self._account(domid).usage()
+        return self.hear_of(domid).usage()
 
     def peaks(self, domid: int) -> dict[str, int]:
         """The most that a domain ever held at a time, by quota name, as in `usage`.
 
         Raises:
-            ENOENT: no such domain is known.
+            ENOENT: no such domain exists.
         """
-        return self._account(domid).peaks()
+        return self.hear_of(domid).peaks()
 
     def maxima(self, reset: bool = False) -> dict[str, int]:
         """The largest values seen of any guest, by quota name, since the start or the last reset."""
         return self.accounts.maxima(reset)
-
-    def _account(self, domid: int) -> Account:
-        account = self.accounts.get(domid)
-        if account is None:
-            raise errors.ENOENT(f"domain {domid} is not known to this store")
-        return account
 
     def report(self) -> str:
         """What the store holds, a line for each figure and each domain; ends in a newline."""
@@ -411,7 +460,9 @@ class Store(_store.Store):
         elif kind == EntryKind.FEATURES:
             self.introduced[domid].features = _number(number)
         elif kind == EntryKind.FEATURES_AHEAD:
-            self.set_features_ahead(domid, _number(number))
+            self._set_features_ahead(domid, _number(number))
+        elif kind == EntryKind.HEARD:
+            self.accounts.open(domid).unique = _identity(first)
         elif kind == EntryKind.STOPPED:
             self._report_shutdown(domid, bool(number))
         elif kind == EntryKind.QUOTA:
@@ -425,7 +476,7 @@ class Store(_store.Store):
     def _recall_quota(self, name: str, value: int, domid: int) -> None:
         if domid >= 0:
             self.accounts.open(domid)
-        self.set_quota(name, value, None if domid < 0 else domid)
+        self._set_quota(name, value, None if domid < 0 else domid)
 
     def recalled(self) -> None:
         """All of the journal was done again: go on from here."""
@@ -469,3 +520,10 @@ def _number(number: int, least: int = 0, most: int = 2**31 - 1) -> int:
     if not least <= number <= most:
         raise ValueError(f"{number} is not in {least} .. {most}")
     return number
+
+
+def _identity(text: bytes) -> int:
+    """An identity that an entry of the journal tells; raises ValueError where it is none."""
+    if not text.isdigit() or len(text) > 20 or int(text) >> 64:
+        raise ValueError(f"{text[:80]!r} tells no identity")
+    return int(text)

@@ -46,6 +46,8 @@ def head(image: Image, version: int = 2, *, private: bool = False) -> bytes:
     ]
     if private:
         parts.append(_store_record(image))
+        identities = [records.IDENTITY.pack(*each) for each in image.identities.items()]
+        parts.append(record(records.OUR_ACCOUNTS, *identities))
     if version >= 2:
         count = records.GLOBAL_QUOTA.pack(len(image.quotas), 0)
         parts.append(record(records.GLOBAL_QUOTA_DATA, count, records.quotas(image.quotas)))

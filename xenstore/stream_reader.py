@@ -87,6 +87,7 @@ class _Reading:
             records.DOMAIN_DATA: self._domain,
             records.WATCH_DATA_EXTENDED: self._watch_extended,
             records.OUR_STORE: self._our_store,
+            records.OUR_ACCOUNTS: self._our_accounts,
             records.OUR_SESSION: self._our_session,
         }
 
@@ -227,6 +228,9 @@ class _Reading:
             self._features_ahead[reader.domid(domid)] = features
         told = frozenset(reader.domid(*reader.take(records.REPORTED)) for _ in range(reported))
         self._image = self._image._replace(generation=generation, reported_shutdowns=told)
+
+    def _our_accounts(self, reader: Reader) -> None:
+        self._image = self._image._replace(identities=dict(reader.all(records.IDENTITY)))
 
     def _our_session(self, reader: Reader) -> None:
         fields = reader.take(records.SESSION)

@@ -16,6 +16,7 @@ cdef enum Quota:                    # indexes xenstore.limits.QUOTAS
 
 cdef class Account:
     cdef readonly int domid
+    cdef public unsigned long long unique   # the domain's identity (Hypervisor.identity); 0: not known
     cdef public long nodes, watches, outstanding, memory, transactions
     cdef Account peak               # the most of each at a time; None in a peak itself
     cdef uint32_t quotas[QUOTA_COUNT]
@@ -29,6 +30,7 @@ cdef class Account:
 cdef class Accounts:
     cdef dict by_domid
     cdef Account control            # dom0's
+    cdef public object identify     # callable(domid) -> the identity of a domain just heard of, or None
     cdef uint32_t defaults[QUOTA_COUNT]
     cdef Account largest            # the most that any guest held at a time
 

@@ -81,6 +81,8 @@ cdef class Accounts:
             for i in range(QUOTA_COUNT):
                 account.quotas[i] = self.defaults[i]
             self.by_domid[domid] = account
+            if self.identify is not None:
+                account.unique = self.identify(domid)
         return account
 
     @property
@@ -89,8 +91,8 @@ cdef class Accounts:
         return sum(account.nodes for account in self.by_domid.values())
 
     def open(self, int domid):
-        """Open the account of a domain, unless it has one."""
-        self.of(domid)
+        """The account of a domain, opened unless it has one."""
+        return self.of(domid)
 
     def get(self, int domid):
         """The account of a domain, or None when it has none."""
@@ -113,7 +115,7 @@ cdef class Accounts:
 
         Raises:
             EINVAL: no quota has that name, or the value is not in 0 .. 2**32 - 2.
-            ENOENT: the domain has no account.
+            ENOENT: the domain has no account; see `xenstore.store.Store.set_quota`.
         """
         cdef Account account
         index = QUOTA_INDEX.get(name)

@@ -20,6 +20,7 @@ cdef enum Kind:                     # of an entry; what its fields hold
     GONE = 16                       # the domain is forgotten, with its account
     QUOTA = 17                      # number: domid or -1 for the default, first: name, second: value as text
     INPUT = 18                      # first: input that waits, after the domain's RING; without it there is none
+    HEARD = 19                      # the domain gets an account; first: its identity as text
 
 
 cdef struct Entry:                  # followed by the bytes of first and second

@@ -29,7 +29,7 @@ cdef enum:
 #: The kinds of entries that are made outside the compiled core.
 EntryKind = enum.IntEnum("EntryKind", {
     "CONNECT": CONNECT, "IGNORE": IGNORE, "TARGET": TARGET, "FEATURES": FEATURES, "FEATURES_AHEAD": FEATURES_AHEAD,
-    "STOPPED": STOPPED, "GONE": GONE, "QUOTA": QUOTA,
+    "STOPPED": STOPPED, "GONE": GONE, "QUOTA": QUOTA, "HEARD": HEARD,
 })
 
 

@@ -38,12 +38,15 @@ cdef class Session(Output):
     cdef int node_request(self, uint32_t type, uint32_t req_id, uint32_t tx_id, Transaction transaction,
                           const char *payload, Py_ssize_t size) except -1
     cdef Fault locate(self, uint32_t type, const char *payload, Py_ssize_t size, Request *request) noexcept
+    cdef Fault check_perms(self, Request *request, Fault fault) except *
+    cdef Fault perms_fault(self, Request *request, Fault fault) noexcept
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
     cdef Py_ssize_t spell_out(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept
     cdef Py_ssize_t spell_out_name(self, bytes name, const char **result) except -1
     cdef int prepare_actor(self, Transaction transaction) except -1
     cdef int prepare_replay(self, Transaction transaction) except -1
     cdef bytes perform_live(self, Request *request, Fault *fault)
+    cdef bint may_access(self, Transaction transaction, bytes path) except -1
     cdef bytes perform_inside(self, Transaction transaction, Request *request, Fault *fault)
     cdef int add_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1
     cdef int remove_watch(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1

@@ -30,8 +30,8 @@ from xenstore._transactions cimport start
 from xenstore._tree cimport Tree
 from xenstore._view cimport (
     DIRECTORY_PART, ERROR, F_EACCES, F_EAGAIN, F_EBUSY, F_EEXIST, F_EINVAL, F_ENOENT, F_ENOMEM, F_ENOSPC, F_ENOSYS,
-    NO_FAULT, OK, PAYLOAD_MAX, RESET_WATCHES, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH,
-    WATCH_EVENT, View,
+    NO_FAULT, OK, PAYLOAD_MAX, RESET_WATCHES, SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNCHANGED, UNWATCH, WATCH,
+    WATCH_EVENT, View, strings,
 )
 
 from collections import deque
@@ -285,22 +285,27 @@ cdef class Session(Output):
     cdef int node_request(self, uint32_t type, uint32_t req_id, uint32_t tx_id, Transaction transaction,
                           const char *payload, Py_ssize_t size) except -1:
         cdef Request request
-        cdef bytes reply
+        cdef bytes reply = None
         cdef Fault fault = self.locate(type, payload, size, &request)
+        if type == SET_PERMS and (fault != NO_FAULT or transaction is not None):
+            fault = self.check_perms(&request, fault)
         if fault != NO_FAULT:
-            return self.refuse(req_id, tx_id, fault)
-        if transaction is None:
+            pass
+        elif transaction is None:
             reply = self.perform_live(&request, &fault)
         else:
             reply = self.perform_inside(transaction, &request, &fault)
         if reply is None:
-            return self.refuse(req_id, tx_id, fault)
+            return self.refuse(req_id, tx_id, self.perms_fault(&request, fault) if type == SET_PERMS else fault)
         return self.reply(type, req_id, tx_id, reply)
 
     cdef Fault locate(self, uint32_t type, const char *payload, Py_ssize_t size, Request *request) noexcept:
         """Split the payload of a request about a node and check its path."""
         cdef int kind = kinds[type]
         cdef Py_ssize_t end
+        request.op = type
+        request.rest = payload
+        request.rest_size = 0
         if kind & ONE_STRING:
             if not one_string(payload, size):
                 return F_EINVAL
@@ -311,11 +316,30 @@ cdef class Session(Output):
                 return F_EINVAL
             if type == DIRECTORY_PART and not one_string(payload + end + 1, size - end - 1):
                 return F_EINVAL
-        request.op = type
         request.rest = payload + end + 1
         request.rest_size = size - end - 1
         request.path_size = self.absolute(payload, end, kind & SPECIALS, &request.path)
         return F_EINVAL if request.path_size < 0 else NO_FAULT
+
+    cdef Fault check_perms(self, Request *request, Fault fault) except *:
+        """What is wrong with a SET_PERMS: its permissions come before the path, whose fault is given.
+
+        Asked where `View.perform` would come too late: the path is bad, or a transaction would count the node.
+        """
+        if not self.privileged:
+            self.prepare_actor(None)
+        return fault if self.store.live.asked_perms(&self.actor, request) is not None else self.store.live.fault
+
+    cdef Fault perms_fault(self, Request *request, Fault fault) noexcept:
+        """What a SET_PERMS that is refused is told.
+
+        xenstored since 4.22 refuses as many permissions as the quota says before it looks at anything else.  Here so
+        many are allowed; but where they are refused all the same, the answer is the same.
+        """
+        cdef uint32_t quota = self.account.quotas[<int>Q_NODE_PERMISSIONS]
+        if self.privileged or quota == 0 or strings(request.rest, request.rest_size) != quota:
+            return fault
+        return F_ENOSPC
 
     cdef Py_ssize_t absolute(self, const char *path, Py_ssize_t size, bint special, const char **result) noexcept:
         """The size of the absolute form of a client's path, which result points to; -1: EINVAL."""
@@ -387,9 +411,7 @@ cdef class Session(Output):
                 self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
             self.prepare_actor(transaction)
-            if not transaction.lost:
-                transaction.accessed.add(request.path[:request.path_size])
-            if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed)):
+            if not self.may_access(transaction, request.path[:request.path_size]):
                 transaction.doomed = True
                 fault[0] = F_ENOSPC
                 return None
@@ -402,6 +424,15 @@ cdef class Session(Output):
             fault[0] = F_ENOMEM
             return None
         return reply
+
+    cdef bint may_access(self, Transaction transaction, bytes path) except -1:
+        """Whether a guest's transaction may touch a node, which counts once."""
+        if transaction.lost or path in transaction.accessed:
+            return True
+        if not self.account.allows(Q_TRANSACTION_NODES, len(transaction.accessed) + 1):
+            return False
+        transaction.accessed.add(path)
+        return True
 
     cdef int lose(self, Transaction transaction) except -1:
         """Let go of all that a transaction holds; it will fail."""
@@ -578,10 +609,12 @@ cdef class Session(Output):
     cdef int end_transaction(self, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1:
         cdef Transaction transaction = self.transactions.get(tx_id) if tx_id else None
         cdef Fault fault = NO_FAULT
-        if transaction is None:
+        if tx_id and transaction is None:
             return self.refuse(req_id, tx_id, F_ENOENT)
         if size != 2 or payload[1] != 0 or (payload[0] != c'T' and payload[0] != c'F'):
             return self.refuse(req_id, tx_id, F_EINVAL)
+        if transaction is None:
+            return self.refuse(req_id, tx_id, F_ENOENT)
         if payload[0] == c'T':
             fault = self.commit(transaction)
             if self.closed:
@@ -619,7 +652,7 @@ cdef class Session(Output):
         self.store.settle()
         if self.store.recorder is not None:
             self.store.record_commit(transaction.log, NO_DOMAIN if self.privileged else self.domid)
-        self.store.fire_commit(before, transaction.log)
+        self.store.fire_commit(before, transaction)
         return NO_FAULT
 
     cdef int discard(self, Transaction transaction, bint conflict) except -1:

@@ -62,6 +62,6 @@ cdef class Store:
     cdef int record_change(self, Request *request, int creator) except -1
     cdef int record_commit(self, Log log, int creator) except -1
     cdef int changed(self, Request *request, int creator) except -1
-    cdef int fire_commit(self, Tree before, Log log) except -1
+    cdef int fire_commit(self, Tree before, Transaction transaction) except -1
     cdef int admit(self) except -1
     cdef int bound_snapshots(self) except -1

@@ -257,18 +257,20 @@ cdef class Store:
             self.bound_snapshots()
         return 0
 
-    cdef int fire_commit(self, Tree before, Log log) except -1:
+    cdef int fire_commit(self, Tree before, Transaction transaction) except -1:
         """Tell the watches what a commit changed: each path once, in the order of its first access.
 
         Nodes that exist neither before nor after are not told of.  Inside a removed subtree, only watches set exactly
-        on a node are, parents first.
+        on a node are, parents first; that a node is made anew later, on the way to another, does not undo that.
         """
         cdef Tree after = self.live.tree
         cdef dict order = {}            # path: Change, or Inside a removed subtree
+        cdef Log log = transaction.log
         cdef Record *record
-        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t at = 0, removals = 0
         cdef bytes path
         cdef Place old
+        cdef Node removed
         if self.watches.count == 0:
             return 0
         while at < log.used:
@@ -278,10 +280,12 @@ cdef class Store:
                 order[path] = record.change
             if record.change == REMOVED:
                 old = before.find(path, len(path))
+                removed = transaction.removed[removals]
+                removals += 1
                 if old.node != NULL:
-                    for inside in self.watches.below(path, len(path), <Node>old.node, True):
-                        if order.get((<Inside>inside).path, UNCHANGED) == UNCHANGED:
-                            order[(<Inside>inside).path] = inside
+                    self.note_inside(order, path, <Node>old.node, None)
+                if old.node != <PyObject *>removed:
+                    self.note_inside(order, path, removed, after)
             at += record_size(record)
         for path, change in order.items():
             if type(change) is Inside:
@@ -289,6 +293,24 @@ cdef class Store:
             elif change != UNCHANGED:
                 self.fire_committed(before, after, path)
         return 0
+
+    def note_inside(self, dict order, bytes path, Node removed, Tree made):
+        """Enter the watched nodes inside a removed one into a commit's order, unless they are told of anyway.
+
+        made: the version in which they must exist, with the rights that they have there; None: any, as they were.
+        """
+        cdef Inside inside
+        cdef Place place
+        for inside in self.watches.below(path, len(path), removed, True):
+            if order.get(inside.path, UNCHANGED) != UNCHANGED:
+                continue
+            if made is not None:
+                place = made.find(inside.path, len(inside.path))
+                if place.node == NULL:
+                    continue
+                inside.node = place.node
+                inside.parent = made.parent_of(inside.path, len(inside.path))
+            order[inside.path] = inside
 
     def fire_committed(self, Tree before, Tree after, bytes path):
         """Tell of one path that a commit wrote, created or removed."""

@@ -36,6 +36,7 @@ cdef class Transaction:
     cdef long writes
     cdef unsigned long long replaced_at_start
     cdef double pinned_since        # when this was first seen to hold replaced nodes; negative: not yet
+    cdef list removed               # what each operation took away (Node), in order; empty where none did
     cdef set accessed               # paths, for the quota transaction-nodes; None where it does not bind
 
     cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault)
@@ -43,6 +44,7 @@ cdef class Transaction:
     cdef Tree replay(self, View live, Actor *who)
     cdef int snapshot(self, View live) except -1
     cdef int lose(self, View live) except -1
+    cdef int keep_removed(self, View view) except -1
     cdef bytes perms_after(self, View view, Request *request)
 
 

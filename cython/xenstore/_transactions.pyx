@@ -15,7 +15,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memcmp, memcpy, strlen
 
-from xenstore._view cimport DIRECTORY_PART, F_EAGAIN, F_ENOMEM, F_ENOSPC, NO_FAULT, SET_PERMS, UNCHANGED, view_of
+from xenstore._view cimport DIRECTORY_PART, F_EAGAIN, F_ENOMEM, NO_FAULT, REMOVED, SET_PERMS, UNCHANGED, view_of
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
@@ -70,6 +70,7 @@ cdef Transaction start(uint32_t id, bint count_nodes):
     cdef Transaction transaction = Transaction.__new__(Transaction)
     transaction.id = id
     transaction.log = Log.__new__(Log)
+    transaction.removed = []
     if count_nodes:
         transaction.accessed = set()
     return transaction
@@ -92,6 +93,7 @@ cdef class Transaction:
         """Let go of snapshot, private version and log: this transaction will fail, and holds nothing from now on."""
         self.lost = True
         self.log = Log.__new__(Log)
+        self.removed = []
         if self.accessed is not None:
             self.accessed.clear()
         self.snapshot(live)
@@ -100,19 +102,25 @@ cdef class Transaction:
     cdef bytes perform(self, View live, Actor *who, Request *request, Fault *fault):
         """Execute a request inside; returns the reply's payload or None with the fault."""
         cdef bytes reply = self.view.perform(who, request)
-        cdef bint is_write = request.op >= 11 and request.op <= 14
         self.operations += 1
-        if reply is None and is_write and (self.view.fault == F_ENOSPC or self.view.fault == F_ENOMEM):
-            self.doomed = True
-        self.view.removed = None
+        self.doomed = self.doomed or self.view.too_large
         fault[0] = self.view.fault
         if self.lost:
+            self.view.removed = None
             if self.view.change != UNCHANGED:
                 self.snapshot(live)
             return reply
+        self.keep_removed(self.view)
         self.writes += self.view.change != UNCHANGED
         self.log.append(request, self.view.fault, self.view.change, reply, self.perms_after(self.view, request))
         return reply
+
+    cdef int keep_removed(self, View view) except -1:
+        """Keep what the request just executed took away: at the commit, watches on nodes inside are told."""
+        if view.change == REMOVED:
+            self.removed.append(view.removed)
+        view.removed = None
+        return 0
 
     cdef bytes perms_after(self, View view, Request *request):
         """The packed permissions that the request just executed gave its node, if it did."""
@@ -150,6 +158,7 @@ cdef class Transaction:
         cdef bytes reply
         cdef char *p
         cdef Py_ssize_t at = 0
+        self.removed = []
         while at < self.log.used:
             record = <Record *>(self.log.data + at)
             p = <char *>(record + 1)
@@ -159,7 +168,7 @@ cdef class Transaction:
             request.rest = p + record.path_size
             request.rest_size = record.rest_size
             reply = view.perform(who, &request)
-            view.removed = None
+            self.keep_removed(view)
             if view.fault != record.fault:
                 return None
             if reply is not None and not same_reply(record, request.rest + record.rest_size, reply):

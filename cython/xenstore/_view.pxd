@@ -69,6 +69,7 @@ cdef class View:
     cdef object knows               # callable(domid): whether such a domain exists
     # about the request performed last:
     cdef Fault fault
+    cdef bint too_large             # refused since a node would grow too large, or who asks hold too much
     cdef Change change
     cdef Perms old_perms            # of the node changed or removed; None: it was created
     cdef Node removed
@@ -84,9 +85,13 @@ cdef class View:
     cdef bint new_nodes_fit(self, Actor *who, Request *request, PyObject *nearest, Py_ssize_t start) except -1
     cdef bytes rm(self, Actor *who, Request *request)
     cdef bytes set_perms(self, Actor *who, Request *request)
+    cdef Perms asked_perms(self, Actor *who, Request *request)
+    cdef bytes give_perms(self, Actor *who, Request *request, Perms perms)
     cdef Perms flag_unknown(self, Actor *who, Perms perms)
     cdef bint fits(self, Actor *who, Node node, long more) except -1
+    cdef bint exceed(self, Fault fault) noexcept
 
+cdef Py_ssize_t strings(const char *text, Py_ssize_t size) noexcept
 cdef bytes OK
 cdef tuple FAULT_TEXT
 cdef View view_of(Tree tree, knows)

@@ -42,6 +42,7 @@ cdef class View:
         """Execute a request; returns the reply's payload, or None and sets `fault`."""
         cdef Place place
         self.fault = NO_FAULT
+        self.too_large = False
         self.change = UNCHANGED
         if request.op == WRITE_NODE or request.op == MKDIR:
             return self.write(who, request)
@@ -123,12 +124,16 @@ cdef class View:
         if who.privileged:
             return True
         if who.node_size_max != NO_LIMIT and node_size(node) + more > who.node_size_max:
-            self.fault = F_ENOSPC
-            return False
+            return self.exceed(F_ENOSPC)
         if 0 <= who.bytes_left < more:
-            self.fault = F_ENOMEM
-            return False
+            return self.exceed(F_ENOMEM)
         return True
+
+    cdef bint exceed(self, Fault fault) noexcept:
+        """A node would become too large, or who asks hold too much: no transaction can go on from there."""
+        self.fault = fault
+        self.too_large = True
+        return False
 
     cdef bytes write(self, Actor *who, Request *request):
         cdef Place place = self.tree.find(request.path, request.path_size)
@@ -162,7 +167,8 @@ cdef class View:
             for i in range(start, request.path_size):
                 missing += request.path[i] == c'/'
             if 0 <= who.nodes_left < missing:
-                return self.fail(F_ENOSPC)
+                self.exceed(F_ENOSPC)
+                return None
             if not self.fits(who, <Node>nearest, first + 1) or not self.new_nodes_fit(who, request, nearest, start):
                 return None
         if request.op == WRITE_NODE and request.rest_size:
@@ -190,13 +196,11 @@ cdef class View:
             if stop < request.path_size:
                 size += name - stop
             if who.node_size_max != NO_LIMIT and size > who.node_size_max:
-                self.fault = F_ENOSPC
-                return False
+                return self.exceed(F_ENOSPC)
             total += size + stop
             start = stop + 1
         if 0 <= who.bytes_left < total:
-            self.fault = F_ENOMEM
-            return False
+            return self.exceed(F_ENOMEM)
         return True
 
     cdef bytes rm(self, Actor *who, Request *request):
@@ -219,13 +223,14 @@ cdef class View:
     # --- permissions -------------------------------------------------------------------------------
 
     cdef bytes set_perms(self, Actor *who, Request *request):
-        """Parsing comes before the path is looked at, as in C xenstored: EINVAL and ENOENT first."""
-        cdef Py_ssize_t count = 0, i
+        """What is asked for comes before the path is looked at, as in C xenstored."""
+        cdef Perms perms = self.asked_perms(who, request)
+        return None if perms is None else self.give_perms(who, request, perms)
+
+    cdef Perms asked_perms(self, Actor *who, Request *request):
+        """The list that a SET_PERMS asks for; None: it is refused, wherever its path leads, and `fault` set."""
+        cdef Py_ssize_t count = strings(request.rest, request.rest_size)
         cdef Perms perms
-        cdef Place place
-        cdef Node node
-        for i in range(request.rest_size):
-            count += request.rest[i] == 0
         if count == 0:
             return self.fail(F_EINVAL)
         if not who.privileged and who.perms_max != NO_LIMIT and count > who.perms_max:
@@ -236,7 +241,11 @@ cdef class View:
         perms = self.flag_unknown(who, perms)
         if perms is None:
             return self.fail(F_ENOENT)
-        place = self.tree.find(request.path, request.path_size)
+        return perms
+
+    cdef bytes give_perms(self, Actor *who, Request *request, Perms perms):
+        cdef Place place = self.tree.find(request.path, request.path_size)
+        cdef Node node
         if place.node == NULL:
             return self.refuse(who, place.node, place.nearest, WRITE | OWNER)
         if self.rights_on(who, place.node) & (WRITE | OWNER) != (WRITE | OWNER):
@@ -277,6 +286,14 @@ cdef class View:
 
 cdef bint same(bytes value, const char *data) noexcept:
     return memcmp(PyBytes_AS_STRING(value), data, PyBytes_GET_SIZE(value)) == 0
+
+
+cdef Py_ssize_t strings(const char *text, Py_ssize_t size) noexcept:
+    """How many NUL-terminated strings a text consists of."""
+    cdef Py_ssize_t count = 0, i
+    for i in range(size):
+        count += text[i] == 0
+    return count
 
 
 cdef Py_ssize_t leading_number(const char *text, Py_ssize_t size) noexcept:

@@ -150,6 +150,8 @@ class Domains:
     # --- administrative requests ---------------------------------------------------------------------
 
     def administer(self, session: Session, type: int, payload: bytes) -> None:
+        if type == MessageType.GET_FEATURE and b"\0" in payload and not session.privileged:
+            raise Refused("EACCES")
         if payload and not payload.endswith(b"\0"):
             raise Refused("EINVAL")
         strings = payload.split(b"\0")[:-1]
@@ -185,7 +187,7 @@ class Domains:
 
     def _is_domain_introduced(self, session: Session, strings: list[bytes]) -> bytes:
         domid = _only_number(strings)
-        return b"T\0" if domid == 0 or domid in self.introduced else b"F\0"
+        return b"T\0" if domid == 0 or domid in self.introduced or 0x7FF0 <= domid <= 0x7FFF else b"F\0"
 
     def _get_domain_path(self, session: Session, strings: list[bytes]) -> bytes:
         return b"/local/domain/%d\0" % _only_number(strings)
@@ -194,16 +196,15 @@ class Domains:
         if len(strings) < 2:
             raise Refused("EINVAL")
         domid, target = _number(strings[0]), _number(strings[1])
-        if not {domid, target} <= set(self.introduced):
+        if not {domid, target} <= {0, *self.introduced}:
             raise Refused("ENOENT")
-        self.introduced[domid].target = target
+        if domid in self.introduced:
+            self.introduced[domid].target = target
         return OK
 
     def _get_feature(self, session: Session, strings: list[bytes]) -> bytes:
         if not strings:
             return b"%d\0" % session.features
-        if not session.privileged:
-            raise Refused("EACCES")
         domid = _only_number(strings)
         if domid in self.introduced:
             return b"%d\0" % self.introduced[domid].features
@@ -214,13 +215,15 @@ class Domains:
     def _set_feature(self, session: Session, strings: list[bytes]) -> bytes:
         if len(strings) != 2:
             raise Refused("EINVAL")
-        domid, mask = _number(strings[0]), _number(strings[1])
-        if mask & ~ALL_FEATURES:
-            raise Refused("EINVAL")
+        domid = _number(strings[0])
         if domid == 0 or domid in self.introduced:
             raise Refused("EBUSY")
         if not self.exists(domid):
             raise Refused("ENOENT")
+        mask = _number(strings[1])
+        if mask & ~ALL_FEATURES:
+            raise Refused("EINVAL")
+        self._hear_of(domid)
         self.features_ahead[domid] = mask
         return OK
 
@@ -229,9 +232,7 @@ class Domains:
             raise Refused("EINVAL")
         if not strings:
             return " ".join(self.quotas).encode() + b"\0"
-        quotas = self.quotas if len(strings) == 1 else self.accounts.get(_number(strings[0]))
-        if quotas is None:
-            raise Refused("ENOENT")
+        quotas = self.quotas if len(strings) == 1 else self._hear_of(_number(strings[0]))
         if strings[-1].decode() not in quotas:
             raise Refused("EINVAL")
         return b"%d\0" % quotas[strings[-1].decode()]
@@ -239,16 +240,20 @@ class Domains:
     def _set_quota(self, session: Session, strings: list[bytes]) -> bytes:
         if len(strings) not in (2, 3) or not strings[-1]:
             raise Refused("EINVAL")
-        quotas: dict[str, int] | None = self.quotas
+        quotas = self.quotas
         if len(strings) == 3:
-            quotas = self.accounts.get(_number(strings[0]))
+            quotas = self._hear_of(_number(strings[0]))
         name, value = strings[-2].decode(), _number(strings[-1])
         if name not in self.quotas:
             raise Refused("EINVAL")
-        if quotas is None:
-            raise Refused("ENOENT")
         quotas[name] = value
         return OK
+
+    def _hear_of(self, domid: int) -> dict[str, int]:
+        """The quotas of a domain that exists."""
+        if domid not in self.accounts and not self.exists(domid):
+            raise Refused("ENOENT")
+        return self.accounts.setdefault(domid, dict(self.quotas))
 
     def _control(self, session: Session, strings: list[bytes]) -> bytes:
         raise Refused("EINVAL")

@@ -88,14 +88,10 @@ class Model:
         if tx_id and type not in IGNORES_TX and tx_id not in session.transactions:
             raise Refused("ENOENT")
         if type in NODE_REQUESTS:
-            request = self._parse(session, type, payload)
-            transaction = session.transactions.get(tx_id)
-            outcome = (
-                self._inside(session, transaction, request) if transaction else self._live(session, request)
-            )
-            if outcome.refused:
-                raise Refused(outcome.refused)
-            self.answer(outcome.reply)
+            try:
+                self.answer(self._node_request(session, type, tx_id, payload))
+            except Refused as refused:
+                raise self._as_told(session, type, payload, refused) from refused
         elif type == MessageType.TRANSACTION_START:
             self._start(session, tx_id)
         elif type == MessageType.TRANSACTION_END:
@@ -109,6 +105,24 @@ class Model:
             self.answer()
         else:
             self.domains.administer(session, type, payload)
+
+    def _node_request(self, session: Session, type: int, tx_id: int, payload: bytes) -> bytes:
+        if type == MessageType.SET_PERMS:
+            asked = Request(type, b"", payload.partition(b"\0")[2])
+            self._execution(session, self.tree, 0).asked_perms(asked)
+        request = self._parse(session, type, payload)
+        transaction = session.transactions.get(tx_id)
+        outcome = self._inside(session, transaction, request) if transaction else self._live(session, request)
+        if outcome.refused:
+            raise Refused(outcome.refused)
+        return outcome.reply
+
+    def _as_told(self, session: Session, type: int, payload: bytes, refused: Refused) -> Refused:
+        """As many permissions as may be, refused for any other reason, are too many."""
+        entries = payload.partition(b"\0")[2].count(b"\0")
+        if type != MessageType.SET_PERMS or session.privileged:
+            return refused
+        return Refused("ENOSPC") if entries == self.domains.limit(session, "node-permissions") else refused
 
     def _parse(self, session: Session, type: int, payload: bytes) -> Request:
         path, nul, rest = payload.partition(b"\0")
@@ -163,15 +177,16 @@ class Model:
     def _inside(self, session: Session, transaction: Transaction, request: Request) -> Outcome:
         tree, base = transaction.private(self.tree, self.version)
         if not session.privileged:
-            transaction.accessed.add(request.path)
-            if len(transaction.accessed) > self.domains.limit(session, "transaction-nodes"):
+            accessed = transaction.accessed | {request.path}
+            limit = self.domains.limit(session, "transaction-nodes")
+            if accessed != transaction.accessed and len(accessed) > limit:
                 transaction.doomed = True
                 return Outcome(refused="ENOSPC")
+            transaction.accessed = accessed
         more = tree.nodes_of(session.domid) - base.nodes_of(session.domid)
         left = self.domains.limit(session, "nodes") - max(0, more)
         outcome = self._execution(session, tree, left).perform(request)
-        if outcome.refused == "ENOSPC":
-            transaction.doomed = True
+        transaction.doomed |= outcome.too_large
         transaction.done.append((request, outcome))
         return outcome
 
@@ -189,10 +204,12 @@ class Model:
         self.answer(b"%d\0" % session.last_tx_id)
 
     def _end(self, session: Session, tx_id: int, payload: bytes) -> None:
-        if tx_id not in session.transactions:
+        if tx_id and tx_id not in session.transactions:
             raise Refused("ENOENT")
         if payload not in (b"T\0", b"F\0"):
             raise Refused("EINVAL")
+        if tx_id == 0:
+            raise Refused("ENOENT")
         transaction = session.transactions.pop(tx_id)
         if payload == b"T\0":
             self._commit(session, transaction)
@@ -280,7 +297,8 @@ class Model:
     def _tell_of_commit(self, before: Tree, done: list[tuple[Request, Outcome]]) -> None:
         """Each path once, in the order of first access, unless it exists neither before nor after.
 
-        Removing a node accesses what lies below it as well, parents first, as far as it is watched.
+        Removing a node accesses what lies below it as well, parents first, as far as it is watched: what was
+        there before the transaction, and what the transaction had made and is there again after it.
         """
         watched = {watch.path for _, watch in self.all_watches()}
         told: dict[bytes, tuple[Node, Node] | bool] = {}
@@ -290,6 +308,11 @@ class Model:
                 for inner, node, parent in parents_first(request.path, old):
                     if inner in watched:
                         told[inner] = told.get(inner) or (node, parent)
+            if outcome.removed is not None:
+                for inner, _, _ in parents_first(request.path, outcome.removed):
+                    again, parent_again = self.tree.find(inner), self.tree.parent(inner)
+                    if inner in watched and again is not None and parent_again is not None:
+                        told[inner] = told.get(inner) or (again, parent_again)
         for path, how in told.items():
             if isinstance(how, tuple):
                 self._tell_exactly(path, *how)

@@ -22,11 +22,12 @@ OK = b"OK\0"
 
 
 class Refused(Exception):
-    """A request fails with this errno name."""
+    """A request fails with this errno name; `too_large`: no transaction can go on from there."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, too_large: bool = False) -> None:
         super().__init__(name)
         self.name = name
+        self.too_large = too_large
 
 
 class Request(NamedTuple):
@@ -53,6 +54,7 @@ class Outcome:
 
     reply: bytes = b""
     refused: str = ""
+    too_large: bool = False
     changed: bool = False
     removed: Node | None = None
     old_perms: Node | None = None
@@ -76,7 +78,7 @@ class Execution:
             method: Callable[[Request], Outcome] = getattr(self, TYPE_NAMES[request.type].lower())
             return method(request)
         except Refused as refused:
-            return Outcome(refused=refused.name)
+            return Outcome(refused=refused.name, too_large=refused.too_large)
 
     def _wanted(self, request: Request, rights: str) -> Node:
         """The node, if the actor has all these rights on it.
@@ -133,22 +135,22 @@ class Execution:
 
     def _fits(self, node: Node, more: int) -> None:
         if node.size + more > self.bounds.node_size:
-            raise Refused("ENOSPC")
+            raise Refused("ENOSPC", too_large=True)
 
     def _create(self, request: Request, value: bytes) -> Outcome:
         path, parent = self.tree.nearest(request.path)
         missing = request.path[len(path) :].strip(b"/").split(b"/")
         if len(missing) > self.bounds.nodes_left:
-            raise Refused("ENOSPC")
+            raise Refused("ENOSPC", too_large=True)
         self._fits(parent, len(missing[0]) + 1)
         perms = parent.visible_perms()
         if not self.actor.privileged:
             perms[0] = Entry(self.actor.domid, perms[0].letter)
         base = NODE_HEADER_BYTES + ENTRY_BYTES * len(perms)
         if any(base + len(child) + 1 > self.bounds.node_size for child in missing[1:]):
-            raise Refused("ENOSPC")
+            raise Refused("ENOSPC", too_large=True)
         if base + len(value) > self.bounds.node_size:
-            raise Refused("ENOSPC")
+            raise Refused("ENOSPC", too_large=True)
         for name in missing:
             parent.children[name] = Node(Node(perms).visible_perms())
             parent.written()
@@ -173,6 +175,18 @@ class Execution:
         return Outcome(OK, changed=True, removed=removed, old_perms=removed)
 
     def set_perms(self, request: Request) -> Outcome:
+        perms = self.asked_perms(request)
+        node = self._wanted(request, "wo")
+        if not self.actor.privileged:
+            if perms[0].domid != node.owner:
+                raise Refused("EPERM")
+            self._fits(node, ENTRY_BYTES * (len(perms) - len(node.perms)))
+        old = Node(node.visible_perms())
+        node.perms = perms
+        return Outcome(OK, changed=True, old_perms=old)
+
+    def asked_perms(self, request: Request) -> list[Entry]:
+        """What a SET_PERMS asks for, which is looked at before anything else."""
         if b"\0" not in request.rest:
             raise Refused("EINVAL")
         if request.rest.count(b"\0") > self.bounds.entries:
@@ -182,14 +196,7 @@ class Execution:
             raise Refused("EINVAL")
         if perms[0].unknown:
             raise Refused("ENOENT")
-        node = self._wanted(request, "wo")
-        if not self.actor.privileged:
-            if perms[0].domid != node.owner:
-                raise Refused("EPERM")
-            self._fits(node, ENTRY_BYTES * (len(perms) - len(node.perms)))
-        old = Node(node.visible_perms())
-        node.perms = perms
-        return Outcome(OK, changed=True, old_perms=old)
+        return perms
 
     def _entry(self, text: bytes, rest: bytes) -> Entry:
         if not re.fullmatch(rb"[nrwb](0|[1-9]\d{0,4})", text) or int(text[1:]) > 0xFFFF:

@@ -13,7 +13,7 @@ from xenstore._link import Link, serve_fired
 from xenstore._pump import Pump
 from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
-from xenstore.store import Ring, Session, Store
+from xenstore.store import Ring, Session, Store, are_two
 
 #: How often all rings are looked at without having been notified, in seconds: lost notifications happen.
 SCAN_SECONDS = 20.0
@@ -29,6 +29,7 @@ class Rings:
         self._pages: dict[int, Page] = {}
         self._by_port: dict[int, Link] = {}
         self._seen: dict[int, DomainState] = {}
+        self._replaced: set[int] = set()  # domids that were another's at the last look
         self._changes_port = 0  # none yet
         self._inherited: dict[int, Domain] | None = None
         self._is_started = False
@@ -51,7 +52,10 @@ class Rings:
         state = self._platform.domain(domid)
         if state is None or state.is_dying:
             return False
-        self._seen.setdefault(domid, state)
+        before = self._seen.get(domid, state)
+        self._seen[domid] = state
+        if are_two(before.unique, state.unique):
+            self._replaced.add(domid)
         return True
 
     def identity(self, domid: int) -> int:
@@ -66,7 +70,7 @@ class Rings:
     def lives(self, domid: int, unique: int) -> bool:
         """Whether a domain is alive, and still the one of that identity."""
         state = self._platform.domain(domid)
-        return state is not None and not state.is_dying and not _differ(unique, state.unique)
+        return _is_alive(state, unique)
 
     def map(self, domid: int, gfn: int, port: int) -> None:
         """Map a domain's page and bind its port; a domain that is mapped already gets a new port only."""
@@ -90,6 +94,7 @@ class Rings:
         link.restart()
 
     def unmap(self, domid: int) -> None:
+        self._replaced.discard(domid)
         link = self._links.pop(domid, None)
         if link is None:
             return
@@ -130,7 +135,14 @@ class Rings:
         elif 0 in store.introduced:
             self._log("dom0 has no store ring here: the connection that it had is closed")
             store.disconnect(0)
-        store.domains_ended([domid for domid in recovered if domid != 0 and not self._go_on(domid)], [])
+        gone = [domid for domid in recovered if domid != 0 and not self._go_on(domid)]
+        gone += [
+            account.domid
+            for account in store.accounts
+            if account.domid not in (0, *recovered)
+            and not _is_alive(self._seen.get(account.domid), account.unique)
+        ]
+        store.domains_ended(gone, [])
         for domid in sorted(self._seen):
             if domid not in store.introduced and not self._seen[domid].is_dying:
                 self._introduce_running(domid)
@@ -163,7 +175,7 @@ class Rings:
     def _go_on(self, domid: int) -> bool:
         """Serve a domain that the store was recovered with; False: that one has come to an end."""
         ring, state = self._store.rings[domid], self._seen.get(domid)
-        if state is None or state.is_dying or _differ(ring.unique, state.unique):
+        if not _is_alive(state, ring.unique):
             return False
         try:
             self.map(domid, ring.gfn, ring.port)
@@ -276,8 +288,12 @@ class Rings:
         died = [
             domid
             for domid, state in self._seen.items()
-            if domid not in now or now[domid].is_dying or self._is_another(domid, state, now[domid])
+            if domid in self._replaced
+            or domid not in now
+            or now[domid].is_dying
+            or self._is_another(domid, state, now[domid])
         ]
+        self._replaced.clear()
         stopped = [
             domid for domid, state in now.items() if state.is_shutdown and domid not in died and domid != 0
         ]
@@ -288,7 +304,7 @@ class Rings:
         """Whether a domid has changed hands between two looks."""
         if self._platform.pins_domids and domid in self._links:
             return False
-        return _differ(before.unique, now.unique)
+        return are_two(before.unique, now.unique)
 
     # --- tables -----------------------------------------------------------------------------------------
 
@@ -313,9 +329,9 @@ class Rings:
             link.close_port()
 
 
-def _differ(unique: int, other: int) -> bool:
-    """Whether two identities are known, and of two domains."""
-    return 0 != unique != other != 0
+def _is_alive(state: DomainState | None, unique: int) -> bool:
+    """Whether a domain in this state is the one of that identity, and alive."""
+    return state is not None and not state.is_dying and not are_two(unique, state.unique)
 
 
 def _refusal(error: PlatformError) -> errors.XenstoreError:

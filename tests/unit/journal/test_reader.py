@@ -214,6 +214,7 @@ class TestWhatIsRecovered:
         dom0.ask(MessageType.SET_FEATURE, b"7", b"3")
         dom0.ask(MessageType.SET_QUOTA, b"nodes", b"77")
         dom0.ask(MessageType.SET_QUOTA, b"6", b"watches", b"5")
+        dom0.ask(MessageType.SET_QUOTA, b"7", b"nodes", b"50")
         dom0.set_perms(b"@releaseDomain", b"n0", b"r5")
         guest.watch_only(b"a", b"t", b"2")
         guest.watch_only(b"@releaseDomain", b"r")
@@ -229,6 +230,7 @@ class TestWhatIsRecovered:
             assert place.state() == before
             store = place.store
             assert (store.quotas["nodes"], store.domain_quotas(6)["watches"]) == (77, 5)
+            assert store.domain_quotas(7)["nodes"] == 50
             assert (store.features_ahead, store.reported_shutdowns) == ({7: 3}, {6})
             assert store.introduced[5].target == 6
             if work:

@@ -143,3 +143,23 @@ def test_if_nobody_took_over_domain_changes_are_heard_of_again(make: Callable[..
     world.rings.hear_of_changes()
     world.settle()
     assert 5 not in world.store.introduced
+
+
+def test_quotas_of_who_is_not_introduced_go_on_with_whom_they_were_set_for(
+    make: Callable[..., World], private: bool
+) -> None:
+    """Who has ended meanwhile is forgotten with all it owns, also where another has its number."""
+    world = make(5)
+    for domid in (6, 7, 8):
+        world.host.appear(domid, unique=domid)
+        world.dom0.ask(MessageType.SET_QUOTA, b"%d" % domid, b"nodes", b"50")
+        world.give_home(domid)
+    del world.host.guests[7]
+    if private:
+        world.host.become(8, 88)
+    succeed(world, private=private)
+    quotas = {account.domid: account.quota_values()["nodes"] for account in world.store.accounts}
+    assert quotas == {0: 1000, 5: 1000, 6: 50} | ({} if private else {8: 50})
+    homes = {domid for domid in range(9) if world.store.owner_of(b"/local/domain/%d" % domid) == domid}
+    assert homes == {5, 6} | (set() if private else {8})
+    assert world.store.check() == []

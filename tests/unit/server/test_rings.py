@@ -19,6 +19,7 @@ from tests.unit.server.host import (
     RSP_PROD,
     World,
 )
+from xenstore import errors
 from xenstore.server.rings import SCAN_SECONDS
 from xenstore.wire import HEADER, MessageType, pack
 
@@ -401,6 +402,55 @@ class TestComingAndGoing:
         assert [line for line in world.log if "notified" in line or "error" in line] == []
         world.introduce(5)
         assert world.read(5, b"name") == b"five"
+
+
+class TestNotIntroduced:
+    """Quotas and features of a domain that exists and has no session are its own, and go with it."""
+
+    def give(self, world: World, domid: bytes) -> None:
+        world.dom0.ask(MessageType.SET_QUOTA, domid, b"nodes", b"50")
+        world.dom0.ask(MessageType.SET_FEATURE, domid, b"2")
+
+    def has(self, world: World, domid: bytes) -> tuple[bytes, bytes]:
+        return (
+            world.dom0.ask(MessageType.GET_QUOTA, domid, b"nodes"),
+            world.dom0.ask(MessageType.GET_FEATURE, domid),
+        )
+
+    def test_gone_it_is_forgotten(self, world: World) -> None:
+        world.host.appear(7, unique=1)
+        self.give(world, b"7")
+        assert self.has(world, b"7") == (b"50\0", b"2\0")
+        world.die(7)
+        world.settle()
+        assert world.store.accounts.get(7) is None
+        with pytest.raises(errors.ENOENT):
+            self.has(world, b"7")
+
+    @pytest.mark.parametrize("noticed", [True, False])
+    def test_the_next_owner_of_its_number_does_not_inherit(self, world: World, noticed: bool) -> None:
+        world.host.appear(7, unique=1)
+        self.give(world, b"7")
+        world.host.become(7, 2)
+        if noticed:
+            world.host.fire(-1)
+            world.settle()
+        assert self.has(world, b"7") == (b"1000\0", b"15\0")
+        self.give(world, b"7")
+        world.host.fire(-1)
+        world.settle()
+        assert self.has(world, b"7") == (b"50\0", b"2\0"), "the end of the first was told twice"
+        world.host.become(7, 3)
+        world.introduce(7)
+        assert self.has(world, b"7") == (b"1000\0", b"15\0")
+
+    def test_there_are_no_more_than_there_are_domains(self, world: World) -> None:
+        for n in range(1000):
+            world.host.appear(7, unique=n + 1)
+            self.give(world, b"7")
+            world.die(7)
+            world.settle()
+        assert {account.domid for account in world.store.accounts} == {0, 5, 6}
 
 
 class TestLostNotifications:
