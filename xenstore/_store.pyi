@@ -23,6 +23,7 @@ class Store:
     watches: WatchIndex
     accounts: Accounts
     open_transactions: int
+    output_held: int
     session_count: int
     transactions_paused: bool
     def __init__(self, quotas: Mapping[str, int] | None, knows: Callable[[int], bool]) -> None: ...

@@ -31,6 +31,7 @@ cdef class Output(Client):
     cdef public bint on_ring           # over a shared page, which cannot be closed for reading too slowly
     cdef char *out                     # unsent output is out[out_head:out_tail]; NULL when there is none
     cdef Py_ssize_t out_head, out_tail, out_size
+    cdef Py_ssize_t counted            # what of it stands in store.output_held
     cdef uint64_t sent_bytes           # stream position of out_head
     cdef public bint recorded                 # what happens to this session is recorded (Store.recorder)
     cdef uint64_t recorded_bytes       # stream position up to which output is recorded
@@ -44,6 +45,8 @@ cdef class Output(Client):
 
     cdef int update_stall(self) except -1
     cdef bint is_full(self) noexcept
+    cdef int count_output(self) except -1
+    cdef int drop_output(self) except -1
     cdef char *room(self, Py_ssize_t size) except NULL
     cdef int touch(self) except -1
     cdef int message(self, uint32_t type, uint32_t req_id, uint32_t tx_id, const char *payload, Py_ssize_t size) except -1

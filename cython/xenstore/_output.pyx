@@ -27,6 +27,9 @@ cdef enum:
 
 cdef Py_ssize_t OUTPUT_STALL = limits.OUTPUT_STALL_BYTES
 cdef Py_ssize_t OUTPUT_MAX = limits.OUTPUT_MAX_BYTES
+cdef Py_ssize_t OUTPUT_CROWD = limits.OUTPUT_CROWD_BYTES
+cdef Py_ssize_t OUTPUT_CROWDED = limits.OUTPUT_CROWDED_BYTES
+cdef Py_ssize_t OUTPUT_TOTAL = limits.OUTPUT_TOTAL_BYTES
 
 
 cdef class Output(Client):
@@ -42,7 +45,34 @@ cdef class Output(Client):
 
     cdef bint is_full(self) noexcept:
         """Whether so much is unsent that no further request may be executed."""
-        return self.out_tail - self.out_head >= OUTPUT_STALL
+        cdef Py_ssize_t unsent = self.out_tail - self.out_head
+        return unsent >= OUTPUT_STALL or (
+            unsent >= OUTPUT_CROWDED and self.store.output_held > OUTPUT_CROWD and self.privileged and not self.on_ring)
+
+    cdef Py_ssize_t hold(self) noexcept:
+        return self.counted
+
+    cdef int cut_off(self) except -1:
+        self.close()
+        return self.drop_output()
+
+    cdef int count_output(self) except -1:
+        """The buffer has another size, or another meaning: keep count of what all clients of the socket hold.
+
+        Guests pay for theirs (quota "memory"), and there is one ring of dom0's, bounded by itself.
+        """
+        cdef Py_ssize_t size = self.out_size if self.privileged and not self.on_ring and not self.closed else 0
+        self.store.output_held += size - self.counted
+        self.counted = size
+        return 0
+
+    cdef int drop_output(self) except -1:
+        """Forget what is unsent: nobody will read it."""
+        PyMem_Free(self.out)
+        self.out = NULL
+        self.out_head = self.out_tail = self.out_size = 0
+        self.forget_pending()
+        return self.count_output()
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -64,6 +94,7 @@ cdef class Output(Client):
                 PyMem_Free(self.out)
                 self.out = fresh
                 self.out_size = wanted
+                self.count_output()
             self.out_head = 0
             self.out_tail = used
         return self.out + self.out_tail
@@ -87,7 +118,7 @@ cdef class Output(Client):
         if not self.privileged:
             self.account.outstanding += 1
             self.account.memory += HEADER_SIZE + size
-        elif self.out_tail - self.out_head >= OUTPUT_STALL:
+        elif self.out_tail - self.out_head >= OUTPUT_CROWDED and self.is_full():
             self.stalled = True
         return self.touch()
 
@@ -143,6 +174,8 @@ cdef class Output(Client):
             self.store.say(
                 f"a client of the socket left {self.out_tail - self.out_head} bytes of watch events unread: disconnected")
             self.close()
+        elif self.store.output_held > OUTPUT_TOTAL:
+            self.store.disconnect_slowest()
         return self.touch()
 
     cdef bint is_pending(self, uint64_t hash, const char *text, Py_ssize_t size) noexcept:
@@ -269,6 +302,7 @@ cdef class Output(Client):
                 PyMem_Free(self.out)
                 self.out = NULL
                 self.out_size = 0
+                self.count_output()
             self.forget_pending()
             if self.event_times is not None:
                 self.event_times.clear()

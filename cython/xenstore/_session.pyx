@@ -723,6 +723,7 @@ cdef class Session(Output):
         if self.closed:
             return
         self.closed = True
+        self.count_output()
         self.reset()
         self.store.sessions.discard(self)
         self.store.guests.discard(self)

@@ -21,6 +21,8 @@ cdef class Client(Subscriber):
     cdef int pass_time(self) except -1
     cdef int lose(self, Transaction transaction) except -1
     cdef int record(self) except -1
+    cdef Py_ssize_t hold(self) noexcept
+    cdef int cut_off(self) except -1
     cpdef close(self)
 
 
@@ -45,6 +47,7 @@ cdef class Store:
     cdef double look_at                # when guests are looked at next; INFINITY: it is not decided
     cdef readonly long open_transactions
     cdef readonly bint transactions_paused  # clients without open ones wait with their start
+    cdef public Py_ssize_t output_held # bytes of the buffers of output of all clients of the socket
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
     cdef unsigned long long replaced_before  # replaced bytes when the oldest of them began, or earlier
     cdef unsigned long long bound_again  # how many replaced bytes make `bound_snapshots` worth its cost
@@ -57,6 +60,7 @@ cdef class Store:
     cdef int watch_over(self, Transaction transaction, Client session) except -1
     cdef bint may_pin(self) noexcept
     cdef int settle(self) except -1
+    cdef int disconnect_slowest(self) except -1
     cdef bint within_node_quotas(self, Ledger ledger) except -1
     cdef int seal(self) except -1
     cdef int record_change(self, Request *request, int creator) except -1

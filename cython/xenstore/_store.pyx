@@ -51,6 +51,14 @@ cdef class Client(Subscriber):
         """Put what changed of it into the frame being made."""
         return 0
 
+    cdef Py_ssize_t hold(self) noexcept:
+        """Bytes that wait for a client of the socket to read them."""
+        return 0
+
+    cdef int cut_off(self) except -1:
+        """Serve this client no more, nor send what waits for it."""
+        return 0
+
     cpdef close(self):
         """Serve this client no more."""
 
@@ -116,6 +124,20 @@ cdef class Store:
         if not paused:
             for session in self.all_sessions():
                 (<Client>session).unpause()
+
+    cdef int disconnect_slowest(self) except -1:
+        """Clients of the socket leave too much unread altogether: cut off the one that leaves the most.
+
+        Cost: all sessions, each time megabytes are given back.
+        """
+        cdef Client session, slowest = None
+        for session in self.sessions:
+            if slowest is None or session.hold() > slowest.hold():
+                slowest = session
+        self.say(
+            f"clients of the socket left {self.output_held} bytes unread altogether: the one with most of it, "
+            f"{slowest.hold()}, is disconnected")
+        return slowest.cut_off()
 
     # --- time --------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from tests.unit.store.client import Client, World
-from xenstore.limits import OUTPUT_MAX_BYTES, OUTPUT_STALL_BYTES
+from xenstore.limits import OUTPUT_CROWD_BYTES, OUTPUT_MAX_BYTES, OUTPUT_STALL_BYTES, OUTPUT_TOTAL_BYTES
 from xenstore.wire import HEADER_SIZE, PAYLOAD_MAX, MessageType, pack
 
 READ_BIG = pack(MessageType.READ, b"/big\0")
@@ -141,3 +141,46 @@ def test_a_slow_reader_costs_what_it_has_not_read(world: World, dom0: Client) ->
         tracemalloc.stop()
     assert slow.session.export()["output"]
     assert after - before < 50_000
+
+
+class TestAllTogether:
+    """What clients of the socket leave unread is bounded for all of them, however many there are."""
+
+    def test_of_many_that_read_no_events_the_slowest_go(self, world: World, dom0: Client) -> None:
+        said: list[str] = []
+        world.store.log = said.append
+        late, deaf = world.connect(), [world.connect() for _ in range(60)]
+        for number, client in enumerate(deaf):
+            for _ in range(1 + number % 2):
+                client.watch(b"/a", b"t%d" % _ + b"t" * 3900)
+        late.watch_only(b"/a", b"late")
+        for number in range(2500):
+            dom0.write(b"/a/%d" % number)
+            assert world.store.output_held <= OUTPUT_TOTAL_BYTES + 2 * OUTPUT_MAX_BYTES
+        gone = [number for number, client in enumerate(deaf) if client.session.closed]
+        assert gone
+        assert not late.session.closed
+        assert len(late.take_events()) == 2500
+        assert {number for number in range(60) if number % 2} <= set(gone), "who left more unread stayed"
+        assert "unread altogether: the one with most of it" in said[0]
+        for client in deaf:
+            client.session.close()
+        assert world.store.output_held < 100_000
+
+    def test_in_a_crowd_replies_wait_sooner(self, world: World, big: bytes) -> None:
+        crowd = [world.connect() for _ in range(600)]
+        for client in crowd:
+            client.session.feed(READ_BIG * 100)
+        assert world.store.output_held <= OUTPUT_CROWD_BYTES + 600 * 4 * PAYLOAD_MAX
+        assert all(client.session.stalled and not client.session.closed for client in crowd)
+        for client in crowd:
+            assert len(client.session.take()) == 100 * (HEADER_SIZE + len(big))
+        assert world.store.output_held < 600 * 2048
+
+    def test_a_guest_pays_for_its_own(self, world: World, dom0: Client) -> None:
+        guest = world.guest(5)
+        guest.watch(b"a", b"t" * 1000)
+        for number in range(100):
+            dom0.write(b"/local/domain/5/a/%d" % number, b"")
+        assert world.store.output_held < 100_000
+        assert not guest.session.closed
