@@ -6,6 +6,8 @@ The same map travels over the bus (docs/bus.md, "Errors").
 from collections.abc import Mapping
 from typing import Any
 
+from xenstore.daemon.text import clean_lines, one_line
+
 #: All codes an error may have, and what each means.
 CODES = {
     "bad_request": "the call is malformed: unknown method, missing or wrong parameter",
@@ -36,6 +38,9 @@ CODES = {
 class XendError(Exception):
     """A refusal or a failure, in one line.
 
+    Guests, scripts and file names have a hand in it: whatever it is made of, its texts are made printable
+    here, and so what anybody reads of it, on the bus, in the log and on a terminal.
+
     Args:
         code: one of CODES.
         message: what failed, on what, what was expected; one line, without the hint.
@@ -45,7 +50,7 @@ class XendError(Exception):
         waited_s: how long something was waited for, in seconds.
         cause: the lower layer's words.
         hint: what to do next.
-        script_output: the last lines of a script's output.
+        script_output: the last lines of a script's output, each of them printable.
         warnings: what went wrong besides, in an operation: maps of errors.
         reason: why a script cannot be run: one of xend.device.unrunnable.CAUSES.
         method: the call that is at fault, where the message speaks of nothing but its parameters.
@@ -58,12 +63,12 @@ class XendError(Exception):
     )  # fmt: skip
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:
-        super().__init__(message)
         assert code in CODES, code
         assert set(fields) <= set(self.FIELDS), fields
         self.code = code
-        self.message = message
-        self.fields = {name: value for name, value in fields.items() if value is not None}
+        self.message = one_line(message)
+        super().__init__(self.message)
+        self.fields = {name: _clean(name, value) for name, value in fields.items() if value is not None}
 
     def annotated(self, **fields: Any) -> "XendError":
         """The same error with fields added that it did not have."""
@@ -92,3 +97,9 @@ class XendError(Exception):
         if hint := self.fields.get("hint"):
             text += f" ({hint})"
         return text
+
+
+def _clean(field: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return "\n".join(clean_lines(value)) if field == "script_output" else one_line(value)

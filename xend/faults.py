@@ -1,11 +1,11 @@
 """What was raised that nobody foresaw: a fault of xend's own, logged whole, told in one line."""
 
-import traceback
 from collections.abc import Callable
 
 import trio
 
 from xend.errors import XendError
+from xend.log import log_fault
 from xenstore.daemon.groups import first_error
 
 #: No failures: that a task is to end.
@@ -20,7 +20,7 @@ def as_xend_error(error: BaseException, where: str, log: Callable[[str], object]
     meant = _meant(error)
     if meant is not None:
         return meant
-    log(f"{where}: {''.join(traceback.format_exception(error)).rstrip()}")
+    log_fault(log, where, error)
     cause = repr(first_error(error))
     return XendError("internal", "a fault in xend itself", cause=cause, hint="xend's log has the traceback")
 

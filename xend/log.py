@@ -3,8 +3,11 @@
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+
+from xenstore.daemon.text import Lines, clean_lines, lines_of, one_line
 
 
 class Log:
@@ -36,11 +39,10 @@ class Log:
         self._fd = fd
 
     def __call__(self, text: str) -> None:
-        """A line, or several; bytes that are no text show as escapes."""
+        """A line, one always, whatever a guest or a script had to say in it; but for `Lines`."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._wall_clock()))
-        for line in text.splitlines():
-            shown = line if line.isprintable() else "".join(map(_shown, line))
-            data = f"{stamp} {shown}\n".encode("utf-8", "backslashreplace")
+        for line in lines_of(text):
+            data = f"{stamp} {line}\n".encode()
             with suppress(OSError):
                 if self._fd >= 0:
                     os.write(self._fd, data)
@@ -55,5 +57,7 @@ class Log:
             self._fd = -1
 
 
-def _shown(character: str) -> str:
-    return character if character.isprintable() else f"\\x{ord(character):02x}"
+def log_fault(log: Callable[[str], object], where: str, fault: BaseException) -> None:
+    """A fault of our own, with its traceback, as so many lines."""
+    first, *rest = clean_lines("".join(traceback.format_exception(fault)))
+    log(Lines("\n".join([f"{one_line(where)}: {first}", *rest])))

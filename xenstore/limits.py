@@ -34,7 +34,7 @@ QUOTA_INDEX: dict[str, int] = {quota.name: index for index, quota in enumerate(Q
 OUTPUT_STALL_BYTES = 256 * 1024
 #: Bytes of unsent output (watch events that nobody reads) at which a socket client is disconnected.
 OUTPUT_MAX_BYTES = 16 * 1024 * 1024
-#: Bytes held for unsent output of all socket clients at which nobody gets more replies than OUTPUT_CROWDED_BYTES.
+#: Bytes held for unsent output of all socket clients from which on each has OUTPUT_CROWDED_BYTES for replies.
 OUTPUT_CROWD_BYTES = 64 * 1024 * 1024
 #: Bytes of unsent output at which a session's further requests wait while there is such a crowd.
 OUTPUT_CROWDED_BYTES = 4 * 1024

@@ -12,6 +12,7 @@ from sortedcontainers import SortedDict
 
 from xend.bus.messages import notification
 from xend.errors import XendError
+from xenstore.daemon.text import one_line
 
 #: Events that may be resumed after, and events that may wait unsent for one listener (docs/bus.md, "Events").
 KEPT = 10_000
@@ -91,7 +92,8 @@ class EventLog:
     def _event(self, kind: str, what: str, fields: dict[str, object]) -> Event:
         assert "seq" not in fields, fields
         self.last_seq += 1
-        message = notification("event", {"seq": self.last_seq, "kind": kind, "what": what, **fields})
+        texts = {name: one_line(value) if isinstance(value, str) else value for name, value in fields.items()}
+        message = notification("event", {"seq": self.last_seq, "kind": kind, "what": what, **texts})
         return Event(self.last_seq, kind, message)
 
 

@@ -11,6 +11,7 @@ from xend.host import Host
 from xend.hypervisor import DomainInfo
 from xend.operation.registry import Operations
 from xend.refusals import explained
+from xenstore.daemon.text import one_line
 from xenstore.errors import ENOENT
 
 DOM0 = 0
@@ -253,7 +254,7 @@ class Targets:
             if isinstance(error.__cause__, ENOENT):
                 return "Domain-0" if domid == DOM0 else "(null)"
             raise
-        return name.decode("utf-8", "replace")
+        return one_line(name.decode("utf-8", "replace"))
 
 
 def _times(number: int) -> str:

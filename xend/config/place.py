@@ -3,6 +3,7 @@
 import attrs
 
 from xend.config.problem import ConfigError, Problem
+from xenstore.daemon.text import one_line
 
 __all__ = ["MAX_VALUE_BYTES", "Place", "bytes_of", "listed", "shown"]
 
@@ -71,16 +72,8 @@ def listed(words: tuple[str, ...] | list[str], last: str = "or") -> str:
 
 
 def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
     # Cut first: the rest is not shown anyway, and this is slow.
-    return "".join(c if c.isprintable() else _escaped(c) for c in text[: 4 * _SHOWN_CHARS])
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
-        return f"\\x{ord(character) & 0xFF:02x}"
-    return ascii(character)[1:-1]
+    return text if text.isprintable() else one_line(text[: 4 * _SHOWN_CHARS])
 
 
 def _clipped(text: str) -> str:

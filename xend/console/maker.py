@@ -13,6 +13,7 @@ from xend.console.pty import Pty
 from xend.console.terminal import Terminal
 from xend.errors import XendError
 from xend.hypervisor import ConsoleRing, HypervisorError
+from xenstore.daemon.text import one_line
 
 __all__ = ["ConsoleMaker", "Filter", "Opener", "title"]
 
@@ -28,7 +29,7 @@ class Opener(Protocol):
 
 def title(domid: int, name: str) -> str:
     """A domain for people; a name is its user's choice and may hold anything."""
-    return f"domain {domid} ({name if name.isprintable() else ascii(name)})"
+    return f"domain {domid} ({one_line(name)})"
 
 
 @attrs.frozen(kw_only=True)

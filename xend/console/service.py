@@ -1,6 +1,5 @@
 """The consoles of all domains."""
 
-import traceback
 from collections.abc import Callable, Sequence
 
 import trio
@@ -14,6 +13,7 @@ from xend.console.pty import Pty
 from xend.console.terminal import Terminal
 from xend.console.viewer import Viewer
 from xend.errors import XendError
+from xend.log import log_fault
 from xenstore.errors import XenstoreError
 
 __all__ = ["SCAN_SECONDS", "Consoles"]
@@ -142,8 +142,7 @@ class Consoles:
             await console.run()
         except Exception as error:
             self._say(f"console of {console.title}: internal error, it is served no more: {error!r}")
-            for line in "".join(traceback.format_exception(error)).splitlines():
-                self._say(line)
+            log_fault(self._say, f"console of {console.title}", error)
         finally:
             if self._consoles.get(domid) is console:
                 del self._consoles[domid]

@@ -12,6 +12,7 @@ from xend.device.process import Process, start_process
 from xend.device.unrunnable import refused
 from xend.errors import XendError
 from xend.host import ScriptOutcome
+from xenstore.daemon.text import clean_lines
 
 #: What is kept of a script's output: its end.
 OUTPUT_MAX_BYTES = 4096
@@ -78,4 +79,4 @@ async def _read(process: Process, output: bytearray) -> None:
 
 
 def _text(output: bytearray) -> str:
-    return output.decode("utf-8", "replace").rstrip("\n")
+    return "\n".join(clean_lines(output.decode("utf-8", "replace")))

@@ -5,7 +5,6 @@ that is worked on is left alone, and looked at when the operation has ended.
 """
 
 import math
-import traceback
 import uuid as uuids
 from collections.abc import Iterable
 from itertools import count
@@ -35,6 +34,7 @@ from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
+from xend.log import log_fault
 from xend.operation.registry import Operations
 from xend.operation.running import Operation
 from xend.operation.steps import Plan
@@ -116,8 +116,8 @@ class Keeper:
                         await self.look()
                 except (HypervisorError, XendError) as error:
                     self._host.log(f"cannot look after domains: {error}")
-                except Exception:  # a fault of xend's own must not leave all domains without a keeper
-                    self._host.log(f"cannot look after domains: {traceback.format_exc()}")
+                except Exception as error:  # a fault of ours must not leave all domains without a keeper
+                    log_fault(self._host.log, "cannot look after domains", error)
                 self._has_looked.set()
                 self._has_looked = trio.Event()
 

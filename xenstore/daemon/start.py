@@ -10,6 +10,8 @@ import syslog
 from collections.abc import Callable
 from contextlib import suppress
 
+from xenstore.daemon.text import lines_of
+
 _REPORT = 3  # the daemon's end of the pipe to its caller
 _READY = b"\0"  # begins the report of success; what follows is the process id
 _DIED = "died while starting, without a word; try --no-fork and see the system log"
@@ -28,7 +30,7 @@ class Program:
     def say(self, line: str) -> None:
         """One line on standard error, which may be closed."""
         with suppress(OSError):
-            os.write(2, os.fsencode(f"{self.name}: {line}\n"))
+            os.write(2, "".join(f"{self.name}: {each}\n" for each in lines_of(line)).encode())
 
     def tell(self, failure: str | None) -> None:
         """What `detach` returns, for one that stays in the foreground: why it never served, if so."""
@@ -36,8 +38,9 @@ class Program:
             self.say(failure)
 
     def to_syslog(self, line: str) -> None:
-        """One line into the system log; bytes that are no text show as escapes."""
-        syslog.syslog(syslog.LOG_NOTICE, line.encode("utf-8", "backslashreplace").decode())
+        """One line into the system log."""
+        for each in lines_of(line):
+            syslog.syslog(syslog.LOG_NOTICE, each)
 
     def keep_log(self) -> None:
         """Sign the system log's lines with this daemon's name."""
