@@ -77,12 +77,12 @@ class Call:
 
     def show(self, value: object, text: str | bytes) -> None:
         """Print the value as JSON, or the text."""
-        from xenclient.cli.xl.printing import write, write_json
+        from xenclient.cli.xl.printing import clean, write, write_json
 
         if self.json:
             write_json(value)
         else:
-            write(text)
+            write(clean(text) if isinstance(text, str) else text)
 
     def operate(self, method: str, **parameters: Any) -> Mapping[str, Any]:
         """The result of a call that changes something, its progress shown; a dry run prints its steps.

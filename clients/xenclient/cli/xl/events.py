@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenclient.cli.xl.failure import Failure
-from xenclient.cli.xl.printing import as_text, write
+from xenclient.cli.xl.printing import as_text, clean, write
 from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def events(call: Call) -> int:
     try:
         for event in call.client.events(since=seq, kinds=_kinds(call), watch=watch, idle=idle):
             seq = event["seq"]
-            write(as_text(event) + "\n" if call.json else line(event))
+            write(as_text(event) + "\n" if call.json else clean(line(event)))
     except BusError as error:
         if error.code != "too_slow" or seq is None or "hint" in error.fields:
             raise

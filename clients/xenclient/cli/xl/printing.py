@@ -43,10 +43,18 @@ def _write(descriptor: int, text: str | bytes) -> None:
 
 def printable(line: str) -> str:
     """Without control characters: a guest, or a script, may have had a hand in it."""
+    return _without_controls(line.expandtabs(), "")
+
+
+def clean(text: str) -> str:
+    """Lines of a table or of events, likewise; their ends and tabs are ours."""
+    return _without_controls(text, "\n\t")
+
+
+def _without_controls(text: str, kept: str) -> str:
     # Half a surrogate pair stands for a byte of an argument that is no UTF-8.
     return "".join(
-        character if character.isprintable() or "\udc80" <= character <= "\udcff" else "?"
-        for character in line.expandtabs()
+        each if each.isprintable() or "\udc80" <= each <= "\udcff" or each in kept else "?" for each in text
     )
 
 
