@@ -117,7 +117,7 @@ def test_what_is_kept_of_the_environment(given: str, kept: str | None) -> None:
 
 def test_there_is_one_place_that_starts_a_python() -> None:
     """Where programs lie beside the interpreter is no start of one."""
-    starts = re.compile(r"sys\.executable(?!\)\.parent)|sys\.orig_argv|[\"']-m[\"']")
+    starts = re.compile(r"sys\.executable(?!\)\.parent)|sys\.orig_argv|[\"']python[\d.]*[\"']")
     for package in ("xenstore", "xend", "clients"):
         for path in (ROOT / package).rglob("*.py"):
             if path != ROOT / "xenstore/daemon/child.py":
