@@ -26,6 +26,7 @@ from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
+from xenstore.ground import check_logs
 from xenstore.server.embedded import embedded
 from xenstore.server.options import parse as parse_store_options
 
@@ -70,6 +71,7 @@ def _run(options: Options, held: Held, log: Log, report: Report) -> None:
         if options.pid_file is not None:
             stack.enter_context(pid_file(options.pid_file))
         log.open()
+        check_logs(os.path.join(options.log_directory, "console"))
         trio.run(_serve, options, held, log, report)
 
 

@@ -14,7 +14,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     final = os.fspath(path)
     directory, name = os.path.split(final)
     draft = os.path.join(directory, f".{name}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         try:
             _write(fd, data)

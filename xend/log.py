@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
+from xenstore import ground
 from xenstore.daemon.text import Lines, clean_lines, lines_of, one_line
 
 
@@ -32,8 +33,7 @@ class Log:
         """
         if self._path is None:
             return
-        os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        fd = ground.open_log(self._path, 0o640)
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd

@@ -15,13 +15,21 @@ from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.errors import XenstoreError
+from xenstore.ground import Untrusted
 
 Say = Callable[[str], object]
 #: Gets None once the daemon serves, or why it never did.
 Report = Callable[[str | None], object]
 
 #: Errors that say all there is to say, in one line.
-KNOWN: tuple[type[Exception], ...] = (StartError, XendError, HypervisorError, ClientError, XenstoreError)
+KNOWN: tuple[type[Exception], ...] = (
+    StartError,
+    XendError,
+    HypervisorError,
+    ClientError,
+    XenstoreError,
+    Untrusted,
+)
 
 
 class Service(ABC):

@@ -2,14 +2,16 @@
 
 import os
 
+from xenstore import ground
+
 
 def create(path: str | os.PathLike[str]) -> int:
     """A descriptor to read and write a file by, which is empty, of mode 0600 where it is new.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made; one that is there is somebody else's.
     """
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return ground.open_file(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 
 
 def write_all(fd: int, data: bytes) -> None:

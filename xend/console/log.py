@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from xend.errors import XendError
+from xenstore import ground
 
 __all__ = ["FILES_KEPT", "SIZE_LIMIT_BYTES", "ConsoleLog", "log_path"]
 
 SIZE_LIMIT_BYTES = 1 << 20
 FILES_KEPT = 3  # besides the current one
 _NAME_MAX_BYTES = 240  # of the 255 that file systems have, less ".log.3" and a prefix
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def log_path(directory: str, name: str) -> str:
@@ -102,8 +102,7 @@ class ConsoleLog:
         return written
 
     def _open(self) -> None:
-        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-        fd = os.open(self.path, _FLAGS, 0o600)
+        fd = ground.open_log(self.path)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)

@@ -20,6 +20,7 @@ from xend.domain.waiting import Waiting
 from xend.errors import XendError
 from xend.files import replace
 from xend.packing import pack, unpack
+from xenstore import ground
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -70,6 +71,9 @@ class Domains:
         claims: who has which disk.
         ending: UUIDs of domains that are being taken down: no life follows, though it may in the end be left
             to them.
+
+    Raises:
+        Untrusted: somebody else could have made or changed the directory, or a file in it.
     """
 
     def __init__(self, directory: Path, log: Callable[[str], object]) -> None:
@@ -82,7 +86,8 @@ class Domains:
         #: Those between two lives, by UUID.
         self._waiting: dict[str, Domain] = {}
         self.ending: set[str] = set()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ground.make_directory(directory, 0o700)
+        ground.check_files(directory)
 
     def __iter__(self) -> Iterator[Domain]:
         """Those that live."""

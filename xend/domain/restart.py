@@ -25,6 +25,7 @@ from xend.host import Host
 from xend.hypervisor import DomainInfo
 from xend.operation.steps import Plan, Step, Work
 from xend.refusals import explained
+from xenstore import ground
 
 RESTART, NEXT_LIFE = "domain.restart", "domain.next_life"
 #: Kinds that work on a domain between two lives.
@@ -218,7 +219,7 @@ def dump_step(host: Host, domid: int, path: str) -> Step:
         if os.path.exists(path):
             return
         try:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            ground.make_directory(os.path.dirname(path), 0o700)
         except OSError as error:
             raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
         with explained("write its memory", str(domid)):

@@ -15,17 +15,23 @@ from xend.errors import XendError
 from xend.files import replace
 from xend.operation.running import ENDED, Operation
 from xend.packing import pack, unpack
+from xenstore import ground
 
 #: Larger ones are not read: nothing of ours is.
 RECORD_MAX_BYTES = 4 << 20
 
 
 class Records:
-    """The directory of records."""
+    """The directory of records.
+
+    Raises:
+        Untrusted: somebody else could have made or changed it, or one of them.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ground.make_directory(directory, 0o700)
+        ground.check_files(directory)
 
     def write(self, operation: Operation) -> None:
         """Put an operation's record in place of the one before, at once.

@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from xenstore import ground
+
 #: As xenstore.platform.sim has them; xend imports nothing of the store's platforms.
 DOMAIN_CHANGES = 1
 STORE_PORT = 16
@@ -86,7 +88,7 @@ class Place:
             OSError: it cannot be made; its path is too long for sockets below it (ENAMETOOLONG).
         """
         check_length(self.directory)
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ground.make_directory(self.directory, 0o700)
         self.directory.chmod(0o700)
 
     def prepare(self) -> int:

@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from xenstore import ground
+
 _SIZE = 16
 
 
@@ -16,7 +18,8 @@ class Record:
     def read(self) -> int | None:
         """The number; None: no timer was left armed."""
         try:
-            return int(self._path.read_bytes()[:_SIZE])
+            with open(ground.open_file(self._path, os.O_RDONLY), "rb") as file:
+                return int(file.read(_SIZE))
         except (OSError, ValueError):
             return None
 
@@ -26,7 +29,7 @@ class Record:
         Raises:
             OSError: it cannot be written.
         """
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        fd = ground.open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         with open(fd, "wb") as file:
             file.write(b"%d\n" % timer)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from xenstore import ground
 from xenstore.daemon.start import StartError
 
 #: What a Unix socket's address holds, without the final NUL (sockaddr_un.sun_path).
@@ -64,7 +65,9 @@ def holding(path: str, program: str) -> Iterator[Held]:
     check_length(path)
     directory = os.path.dirname(path)
     try:
-        os.makedirs(directory, mode=0o755, exist_ok=True)
+        ground.make_directory(directory)
+    except ground.Untrusted as error:
+        raise StartError(f"run directory {error}") from error
     except OSError as error:
         raise StartError(f"run directory {directory}: {error.strerror}") from error
     held = Held()
@@ -109,7 +112,7 @@ def _lock(path: str, refusal: str, lock: Callable[[int, int], object], fd: int |
     """
     while True:
         if fd is None:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW, 0o600)
+            fd = ground.open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _same_file(fd, path):
@@ -149,4 +152,4 @@ def _system_errors_of(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StartError(f"{path}: {error.strerror}") from error
+        raise StartError(f"{error.filename or path}: {error.strerror}") from error

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from xenstore import ground
 from xenstore.journal.segment import HEADER_BYTES
 
 #: How much of a file is removed in a step.
@@ -23,8 +24,13 @@ class Files:
         self.directory = directory
 
     def create(self) -> None:
-        """Make the directory, for its owner alone, and remove what was left half made."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the directory, for its owner alone, and remove what was left half made.
+
+        Raises:
+            Untrusted: somebody else could have made or changed it, or what is in it.
+        """
+        ground.make_directory(self.directory, 0o700)
+        ground.check_files(self.directory)
         for path in self.directory.glob("*.new"):
             path.unlink()
 

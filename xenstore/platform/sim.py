@@ -19,6 +19,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from xenstore import ground
 from xenstore._channels import Channels
 from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
@@ -90,8 +91,10 @@ class SimulatedPlatform(Platform):
     def __init__(self, directory: Path, held: Held, event_fd: int = -1) -> None:
         super().__init__(held)
         self.name = f"sim:{directory}"
-        if not directory.is_dir():
-            raise Unavailable(f"{directory}: no simulated host's directory is there")
+        try:
+            ground.check_directory(directory)
+        except OSError as error:
+            raise Unavailable(f"simulated host: {error.filename or directory}: {error.strerror}") from error
         held.also(
             f"{directory}/store.lock", f"another xenstored serves the domains of {self.name}: stop that one"
         )

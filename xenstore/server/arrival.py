@@ -8,7 +8,7 @@ sent or consumed before.
 import os
 from collections.abc import Callable
 
-from xenstore import stream
+from xenstore import ground, stream
 from xenstore._pump import Pump
 from xenstore.daemon.start import StartError
 from xenstore.image import Image, restore
@@ -74,11 +74,11 @@ def check(path: str) -> int:
 
 def _load(path: str, store: Store, log: Callable[[str], object]) -> tuple[Image, dict[int, Session]]:
     try:
-        with open(path, "rb") as file:
+        with open(ground.open_file(path, os.O_RDONLY), "rb") as file:
             data = file.read()
         image = stream.read(data, store, lambda line: log(f"{path}: {line}"))
         return image, restore(image, store)
     except OSError as error:
-        raise StartError(f"no state to go on from: {path}: {error.strerror}") from error
+        raise StartError(f"no state to go on from: {error.filename or path}: {error.strerror}") from error
     except (StreamError, ValueError) as error:
         raise StartError(f"{path} is no state to go on from: {error}") from error

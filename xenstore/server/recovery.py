@@ -6,6 +6,7 @@ from pathlib import Path
 
 import trio
 
+from xenstore import ground
 from xenstore._pump import Pump
 from xenstore.daemon.start import StartError
 from xenstore.journal import boot
@@ -73,6 +74,8 @@ def _files(options: Options) -> Iterator[Files]:
     files = Files(Path(options.rundir, "journal"))
     try:
         yield files
+    except ground.Untrusted as error:
+        raise StartError(f"journal {error}") from error
     except OSError as error:
         raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
 

@@ -176,7 +176,8 @@ class Server:
             try:
                 self.trace.redirect(self.options.trace_file)
             except OSError as error:
-                raise StartError(f"trace file {self.options.trace_file}: {error.strerror}") from error
+                where = error.filename or self.options.trace_file
+                raise StartError(f"trace file {where}: {error.strerror}") from error
 
     def reopen_trace(self) -> None:
         if self.trace.is_open:

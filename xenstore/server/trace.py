@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
+from xenstore import ground
 from xenstore.store import Session, Store
 from xenstore.wire import TYPE_NAMES
 
@@ -94,10 +95,8 @@ class Trace:
     def _open(self, name: str) -> int:
         path = os.path.join(self._directory, name)
         if path != name:
-            os.makedirs(self._directory, mode=0o755, exist_ok=True)
-        # A pipe without a reader must not hold up the store, nor a terminal become its own.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        return os.open(path, flags, 0o600)
+            ground.make_directory(self._directory)
+        return ground.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _install(self) -> None:
         wanted = self._fd is not None and (self._switches["io"] or self._switches["obj"])

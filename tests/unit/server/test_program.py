@@ -164,7 +164,7 @@ class TestForeground:
 
     @as_root
     def test_another_user_may_serve_itself_and_root(self, place: Place) -> None:
-        place.directory.chmod(0o777)
+        place.directory.chmod(0o1777)
         place.start(as_nobody=True)
         assert place.answers()
         assert self.answers_to(NOBODY, place) == "yes"
