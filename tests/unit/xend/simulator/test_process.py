@@ -106,7 +106,7 @@ async def test_the_host_comes_back_as_after_a_reboot(
         host_process.end(signal.SIGKILL)
         with pytest.raises(HypervisorError, match=r"went away|answers"):
             await t.host.domains()
-        with pytest.raises(HypervisorError, match=r"start one: python -m xend\.simulator"):
+        with pytest.raises(HypervisorError, match=r"start one: python -P -m xend\.simulator"):
             await t.host.domains()
         host_process.start()
         assert [info.domid for info in await t.host.domains()] == [0]
