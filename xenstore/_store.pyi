@@ -20,6 +20,11 @@ class Store:
     recorder: Recorder | None
     work: Callable[[], bool] | None
     has_work: bool
+    is_urgent: bool
+    is_behind: bool
+    content: int
+    content_max: int
+    make_room: Callable[[int], object] | None
     watches: WatchIndex
     accounts: Accounts
     open_transactions: int
@@ -28,6 +33,7 @@ class Store:
     transactions_paused: bool
     def __init__(self, quotas: Mapping[str, int] | None, knows: Callable[[int], bool]) -> None: ...
     def say(self, line: str) -> None: ...
+    def go_on_recording(self) -> None: ...
     def seal_now(self) -> None: ...
     def record_entry(
         self, kind: int, domid: int, number: int = 0, first: bytes = b"", second: bytes = b""

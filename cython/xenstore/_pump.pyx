@@ -44,6 +44,7 @@ cdef enum:
 
 cdef double ACCEPT_RETRY_SECONDS = 1.0
 cdef double WORK_RESTS = 9.0       # after a slice of the store's own work beside clients, in lengths of that slice
+cdef double URGENT_SECONDS = 250e-6     # of that work between two turns where it is urgent, or a slice if that is longer
 cdef double IDLE_SECONDS = 0.001   # without a client: its own work does not rest
 
 
@@ -479,13 +480,19 @@ cdef class Pump:
                 began = self.time()
                 self.store.do_work()
                 self.work_again = self.time()
+                while self.store.is_urgent and self.store.has_work and self.work_again - began < URGENT_SECONDS:
+                    self.store.do_work()
+                    self.work_again = self.time()
                 self.work_again += (self.work_again - began) * WORK_RESTS
         except Exception as error:
             self.log(f"internal error in the store's timers: {_describe(error)}")
         return 0
 
     cdef double work_due(self) noexcept:
-        """When the store's own work goes on: a tenth of the time while clients are served, at once without any."""
+        """When the store's own work goes on: a tenth of the time while clients are served, at once without any, or
+        where clients wait for it."""
+        if self.store.is_urgent:
+            return 0.0
         return min(self.work_again, self.served_at + IDLE_SECONDS)
 
     cdef int call_queued(self) except -1:

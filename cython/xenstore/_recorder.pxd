@@ -50,20 +50,31 @@ cdef struct RingState:
 cdef class Recorder:
     cdef readonly uint64_t sequence     # of the last frame
     cdef readonly uint64_t written      # bytes of frames so far
+    cdef readonly uint64_t placed       # bytes of frames in segments so far; in the midst of one more than `written`
     cdef readonly str failure           # why nothing is recorded any more, or None
-    cdef object more                    # callable() -> the next segment's buffer
+    cdef object more                    # callable(goes_on) -> the next segment's buffer
     cdef char *frame
     cdef Py_ssize_t used, size
     cdef Py_buffer segment
-    cdef Py_ssize_t at                  # where the next byte goes in the segment
+    cdef Py_buffer first                # the segment in which the frame begins that is being written
+    cdef readonly Py_ssize_t at         # where the next byte goes in the segment
+    # who may go on recording, by position (see `admits`):
+    cdef uint64_t open_until, shares_until, first_until, shares
+    cdef uint64_t round                 # of sharing; begins anew with each image
+    cdef long writers                   # sessions that recorded something in this round
 
     cdef int entry(self, int kind, int domid, int number, const char *first, Py_ssize_t first_size,
                    const char *second, Py_ssize_t second_size) except -1
     cdef int close_frame(self, uint64_t generation) except -1
     cdef int write_frame(self) except -1
-    cdef int next_segment(self) except -1
+    cdef int copy_frame(self) except -1
+    cdef int next_segment(self, bint goes_on) except -1
     cdef int release_segment(self) except -1
     cdef int grow(self, Py_ssize_t more) except -1
+    cdef uint64_t here(self) noexcept
+    cdef bint is_open(self) noexcept
+    cdef bint admits(self, uint64_t own, bint comes_first) noexcept
+    cdef bint admits_beside(self, uint64_t own, uint64_t given, bint comes_first) noexcept
 
 
 cdef uint32_t frame_checksum(const Frame *frame, Py_ssize_t size) noexcept

@@ -64,12 +64,18 @@ def scan(data, Py_ssize_t start, uint64_t sequence):
 
 cdef tuple scan_bytes(const char *base, Py_ssize_t size, Py_ssize_t at, uint64_t sequence):
     cdef Py_ssize_t total
-    cdef uint64_t generation = 0
+    cdef uint64_t generation = 0, word
     cdef Frame frame
-    while size - at >= <Py_ssize_t>sizeof(Frame):
+    while size - at >= <Py_ssize_t>sizeof(uint64_t):
+        # What follows a word of zeros was here before the segment was used again, or never came to count.
+        memcpy(&word, base + at, sizeof(word))
+        if word == 0:
+            return at, sequence, generation, Ending.CLEAN
+        if size - at < <Py_ssize_t>sizeof(Frame):
+            return at, sequence, generation, Ending.CUT
         memcpy(&frame, base + at, sizeof(Frame))
         if frame.size == 0:
-            break
+            return at, sequence, generation, Ending.DAMAGED
         total = (<Py_ssize_t>sizeof(Frame) + frame.size + 7) & ~7
         if frame.sequence != sequence + 1:
             return at, sequence, generation, Ending.DAMAGED
@@ -80,17 +86,7 @@ cdef tuple scan_bytes(const char *base, Py_ssize_t size, Py_ssize_t at, uint64_t
         sequence = frame.sequence
         generation = frame.generation
         at += total
-    if all_zero(base + at, size - at):
-        return at, sequence, generation, Ending.CLEAN
-    return at, sequence, generation, Ending.CUT if size - at < <Py_ssize_t>sizeof(Frame) else Ending.DAMAGED
-
-
-cdef bint all_zero(const char *data, Py_ssize_t size) noexcept:
-    cdef Py_ssize_t i
-    for i in range(size):
-        if data[i]:
-            return False
-    return True
+    return at, sequence, generation, Ending.CLEAN if size == at else Ending.CUT
 
 
 def apply(Store store not None, data, Py_ssize_t start, Py_ssize_t end):

@@ -23,7 +23,7 @@ from xenstore._path cimport home_prefix, valid_path
 from xenstore._perms cimport NO_DOMAIN, READ, Perms, rights
 from xenstore._recorder cimport (
     END as R_END, INPUT as R_INPUT, RESET as R_RESET, RING as R_RING, START as R_START, UNWATCH as R_UNWATCH,
-    WATCH as R_WATCH, RingState,
+    WATCH as R_WATCH, Recorder, RingState,
 )
 from xenstore._store cimport Store
 from xenstore._transactions cimport start
@@ -37,6 +37,9 @@ from xenstore._view cimport (
 from collections import deque
 
 from xenstore import errors
+
+cdef extern from "limits.h":
+    long LONG_MAX
 
 cdef extern from "Python.h":
     char *PyBytes_AS_STRING(object) noexcept
@@ -113,6 +116,16 @@ cdef bint whole_messages(const char *data, Py_ssize_t at, Py_ssize_t size) noexc
             return False
         at += HEADER_SIZE + header.size
     return at == size
+
+
+cdef inline bint is_recorded(int kind, uint32_t type, uint32_t tx_id) noexcept:
+    """Whether the journal may have to record what a request of a socket's client does."""
+    return type == TRANSACTION_END or (tx_id == 0 and kind & (WRITES | PRIVILEGED) != 0)
+
+
+cdef long long growth_of(Request *request) noexcept:
+    """What a request adds to the store's content, at most: each missing node above its own has a path, too."""
+    return request.rest_size + (request.path_size // 2 + 1) * (request.path_size + 64)
 
 
 cdef bytes registered_path(Watch watch):
@@ -225,6 +238,8 @@ cdef class Session(Output):
         """Execute whole requests at the start of data while budget lasts; returns how many bytes they took."""
         cdef Py_ssize_t at = 0
         cdef Header header
+        cdef Recorder recorder = self.store.recorder
+        cdef uint64_t before = 0
         while budget[0] > 0 and size - at >= HEADER_SIZE and not self.stalled and not self.closed:
             memcpy(&header, data + at, HEADER_SIZE)
             if header.size > PAYLOAD_MAX:
@@ -235,9 +250,13 @@ cdef class Session(Output):
             at += HEADER_SIZE + header.size
             self.executed_bytes += HEADER_SIZE + header.size    # before: what it says may be recorded meanwhile
             self.more_input = size > at
+            if recorder is not None:
+                before = recorder.here()
             self.execute(header.type, header.req_id, header.tx_id, data + at - header.size, header.size)
             keep_pace()
-            if self.parked is not None or self.paused:
+            if recorder is not None:
+                self.charge(recorder.here() - before)
+            if self.parked is not None or self.paused or self.behind:
                 at -= HEADER_SIZE + header.size     # the request stays in the input until it is admitted
                 self.executed_bytes -= HEADER_SIZE + header.size
                 break
@@ -257,6 +276,10 @@ cdef class Session(Output):
                 return 0
         if self.store.transactions_paused and type == TRANSACTION_START and not self.transactions:
             self.paused = self.stalled = True
+            return 0
+        if self.store.recorder is not None and not self.store.recorder.is_open() \
+                and (self.recorded or is_recorded(kind, type, tx_id)) and self.store.must_wait_for_log(self):
+            self.stalled = True
             return 0
         if self.store.trace is not None:
             self.store.trace("IN", self, type, payload[:size])
@@ -379,6 +402,7 @@ cdef class Session(Output):
         self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory + max(0, held.size))
         self.actor.node_size_max = self.account.quotas[<int>Q_NODE_SIZE]
         self.actor.perms_max = self.account.quotas[<int>Q_NODE_PERMISSIONS]
+        self.actor.growth_left = self.store.growth_left(0)
         self.actor.any_domain = self.features & 8
         return 0
 
@@ -386,6 +410,7 @@ cdef class Session(Output):
         """Bring a guest's bounds up to date for the replay of a transaction, after which its log is gone."""
         self.prepare_actor(None)
         self.actor.nodes_left = -1
+        self.actor.growth_left = LONG_MAX   # `commit` looks at all of it
         self.actor.bytes_left = self.account.left(Q_MEMORY, self.account.memory - transaction.log.used)
         return 0
 
@@ -393,9 +418,10 @@ cdef class Session(Output):
         cdef View live = self.store.live
         cdef bytes reply
         if not self.privileged:
-            self.prepare_actor(None)
             if kinds[request.op] & WRITES:
+                self.store.growth_left(growth_of(request))
                 self.spend_credit()
+            self.prepare_actor(None)
         reply = live.perform(&self.actor, request)
         fault[0] = live.fault
         if live.change != UNCHANGED:
@@ -410,6 +436,8 @@ cdef class Session(Output):
             if self.privileged and not transaction.admitted:
                 self.store.admission.begin(transaction, self.store.now)
         if not self.privileged:
+            if kinds[request.op] & WRITES:
+                self.store.growth_left(growth_of(request))
             self.prepare_actor(transaction)
             if not self.may_access(transaction, request.path[:request.path_size]):
                 transaction.doomed = True
@@ -507,6 +535,8 @@ cdef class Session(Output):
         if not self.privileged and not self.account.allows(
                 Q_MEMORY, self.account.memory + path_size + token_end - path_end - 1):
             return self.refuse(req_id, tx_id, F_ENOMEM)
+        if not self.privileged and self.store.growth_left(path_size + token_end) < path_size + token_end:
+            return self.refuse(req_id, tx_id, F_ENOSPC)
         watch = Watch(self, path[:path_size], payload[path_end + 1:token_end], depth,
                       payload[0] != c'/' and payload[0] != c'@', path_size - path_end)
         self.set_watch(watch)
@@ -520,6 +550,8 @@ cdef class Session(Output):
         self.store.watches.add(watch)
         self.account.watches += 1
         self.account.memory += PyBytes_GET_SIZE(watch.path) + PyBytes_GET_SIZE(watch.token)
+        if not self.privileged:
+            self.store.content += PyBytes_GET_SIZE(watch.path) + PyBytes_GET_SIZE(watch.token)
         return 0
 
     cdef int note_watch(self, int kind, Watch watch) except -1:
@@ -553,6 +585,8 @@ cdef class Session(Output):
         self.store.watches.discard(watch)
         self.account.watches -= 1
         self.account.memory -= PyBytes_GET_SIZE(watch.path) + PyBytes_GET_SIZE(watch.token)
+        if not self.privileged:
+            self.store.content -= PyBytes_GET_SIZE(watch.path) + PyBytes_GET_SIZE(watch.token)
         return 0
 
     def reset(self):
@@ -642,7 +676,7 @@ cdef class Session(Output):
         if after is None:
             return fault
         if not self.privileged:
-            if not self.store.within_node_quotas(after.ledger):
+            if not self.store.within_node_quotas(after.ledger) or not self.store.has_room_for(after.ledger):
                 return F_ENOSPC
             if not self.account.allows(
                     Q_MEMORY, self.account.memory - transaction.log.used + after.ledger.of(self.domid).size):
@@ -677,6 +711,12 @@ cdef class Session(Output):
         self.paused = False
         self.update_stall()
 
+    cdef int go_on(self) except -1:
+        return self.update_stall()
+
+    cdef bint comes_first(self) noexcept:
+        return self.on_ring and self.domid == 0
+
     cdef int pass_time(self) except -1:
         if self.event_times:
             self.drop_old_events(self.store.now - self.store.watch_event_seconds)
@@ -701,7 +741,8 @@ cdef class Session(Output):
 
     cdef int update_stall(self) except -1:
         """Decide anew whether requests may be executed; tells the driver when they may again."""
-        cdef bint stalled = self.parked is not None or self.paused or self.postponed or self.is_full()
+        cdef bint stalled = (self.parked is not None or self.paused or self.behind or self.postponed
+                             or self.is_full())
         if not self.privileged:
             self.store.accounts.note(self.account)
             stalled = (
@@ -889,11 +930,13 @@ cdef class Session(Output):
         state.message_left = <uint32_t>self.message_left
         self.store.recorder.entry(R_RING, self.domid, 0, <char *>&state, sizeof(RingState),
                                   self.out + self.out_head + (state.output_at - self.sent_bytes), end - state.output_at)
+        self.charge(sizeof(RingState) + end - state.output_at)
         self.rewritten = False
         self.recorded_bytes = end
         if self.waiting_tail > self.waiting_head:
             at = self.waiting_head + (self.executed_bytes - self.waiting_bytes)
             self.store.recorder.entry(R_INPUT, self.domid, 0, self.waiting + at, self.waiting_tail - at, NULL, 0)
+            self.charge(self.waiting_tail - at)
         return 0
 
     def recall(self, int kind, int number, bytes first, bytes second):

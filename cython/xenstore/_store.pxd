@@ -1,3 +1,5 @@
+from libc.stdint cimport uint64_t
+
 from xenstore._accounts cimport Account, Accounts
 from xenstore._admission cimport Admission
 from xenstore._ledger cimport Ledger
@@ -16,6 +18,9 @@ cdef class Client(Subscriber):
     cdef bint unrecorded               # already on store.unrecorded
     cdef Account account
     cdef Transaction parked            # the transaction whose first operation waits in the input for admission
+    cdef bint behind                   # a request that would be recorded waits in the input for the journal
+    cdef uint64_t recorded_here        # bytes it has recorded in the recorder's round `round`
+    cdef uint64_t round
 
     cdef int admitted(self) except -1
     cdef int pass_time(self) except -1
@@ -23,7 +28,10 @@ cdef class Client(Subscriber):
     cdef int record(self) except -1
     cdef Py_ssize_t hold(self) noexcept
     cdef int cut_off(self) except -1
+    cdef int go_on(self) except -1
     cpdef close(self)
+    cdef int charge(self, uint64_t size) except -1
+    cdef bint comes_first(self) noexcept
 
 
 cdef class Store:
@@ -37,6 +45,11 @@ cdef class Store:
     cdef list unrecorded               # ring sessions with changes that are in no frame yet
     cdef public object work            # callable() -> bool: does a slice of what can wait; whether there is more
     cdef public bint has_work          # `work` has something to do
+    cdef public bint is_urgent         # it is not to wait while clients are served
+    cdef object waiting_for_log        # deque of sessions that are `behind`
+    cdef readonly long long content    # bytes that an image of nodes and guests' watches takes, or a little less
+    cdef public long long content_max  # up to where guests may let that grow
+    cdef public object make_room       # callable(bytes): raise content_max, if there is room; or None
     cdef View live
     cdef readonly WatchIndex watches
     cdef readonly Accounts accounts
@@ -61,6 +74,9 @@ cdef class Store:
     cdef bint may_pin(self) noexcept
     cdef int settle(self) except -1
     cdef int disconnect_slowest(self) except -1
+    cdef bint must_wait_for_log(self, Client session) except -1
+    cdef bint has_room_for(self, Ledger ledger) except -1
+    cdef long long growth_left(self, long long wanted) except? -2
     cdef bint within_node_quotas(self, Ledger ledger) except -1
     cdef int seal(self) except -1
     cdef int record_change(self, Request *request, int creator) except -1

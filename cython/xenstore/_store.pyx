@@ -19,6 +19,8 @@ from xenstore._transactions cimport Record, record_size
 from xenstore._tree cimport Place, fresh_tree
 from xenstore._view cimport REMOVED, RM, SET_PERMS, UNCHANGED, view_of
 
+from collections import deque
+
 from xenstore import errors, limits
 
 cdef extern from "Python.h":
@@ -30,6 +32,13 @@ cdef double PINNED_SECONDS = limits.PINNED_MAX_SECONDS
 #: How often guests' credits and events are looked at, in seconds; and how often their snapshots, if nothing changes.
 cdef double GUEST_SECONDS = 0.05
 cdef double SNAPSHOT_SECONDS = 1.0
+
+cdef enum:
+    REQUEST_BYTES = 4096            # what a session that waited for the journal may record, roughly
+    NODE_MORE = 24                  # bytes of a node's record in an image beyond what is booked for it, at most
+
+cdef extern from "limits.h":
+    long long LLONG_MAX
 
 
 cdef class Client(Subscriber):
@@ -62,6 +71,26 @@ cdef class Client(Subscriber):
     cpdef close(self):
         """Serve this client no more."""
 
+    cdef int go_on(self) except -1:
+        """What was `behind` may be executed."""
+        return 0
+
+    cdef int charge(self, uint64_t size) except -1:
+        """So many bytes more were recorded for it."""
+        cdef Recorder recorder = self.store.recorder
+        if recorder is None or size == 0:
+            return 0
+        if self.round != recorder.round:
+            self.round = recorder.round
+            self.recorded_here = 0
+            recorder.writers += 1
+        self.recorded_here += size
+        return 0
+
+    cdef bint comes_first(self) noexcept:
+        """Whether it is served before all others: dom0's kernel, on whom all domains depend."""
+        return False
+
     def unpause(self):
         """Go on with the start of a transaction that waits since `Store.pause_transactions`."""
 
@@ -77,6 +106,9 @@ cdef class Store:
         """Again for a store that nobody is connected to: it begins anew."""
         self.touched = []
         self.unrecorded = []
+        self.waiting_for_log = deque()
+        self.content = 0
+        self.content_max = LLONG_MAX
         self.watch_event_seconds = limits.WATCH_EVENT_TIMEOUT_SECONDS
         self.sessions = set()
         self.guests = set()
@@ -232,6 +264,52 @@ cdef class Store:
                 session.lose(transaction)
         return 0
 
+    # --- the journal's pace and room ---------------------------------------------------------------
+
+    cdef bint must_wait_for_log(self, Client session) except -1:
+        """Whether a request that would be recorded has to wait in the input until the journal's image has caught up."""
+        if self.recorder.admits(session.recorded_here if session.round == self.recorder.round else 0,
+                                session.comes_first()):
+            return False
+        session.behind = True
+        self.is_urgent = self.has_work = True
+        if session.comes_first():
+            self.waiting_for_log.appendleft(session)
+        else:
+            self.waiting_for_log.append(session)
+        return True
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a request waits for the journal."""
+        return len(self.waiting_for_log) > 0
+
+    def go_on_recording(self) -> None:
+        """Let sessions go on that waited for the journal, as far as its pace allows now, in the order in which they
+        came; each is counted with what a request may take, before it has recorded that."""
+        cdef Client session
+        cdef Recorder recorder = self.recorder
+        cdef uint64_t given = 0
+        cdef list still = []
+        for session in self.waiting_for_log:
+            if session.closed:
+                continue
+            if recorder is not None and not recorder.admits_beside(
+                    session.recorded_here if session.round == recorder.round else 0, given, session.comes_first()):
+                still.append(session)
+                continue
+            given += REQUEST_BYTES
+            session.behind = False
+            session.go_on()
+        self.waiting_for_log.clear()
+        self.waiting_for_log.extend(still)
+
+    cdef long long growth_left(self, long long wanted) except? -2:
+        """How many bytes guests may add to the content, of which `wanted` are about to be asked for."""
+        if self.content_max - self.content < wanted and self.make_room is not None:
+            self.make_room(wanted)
+        return max(0, self.content_max - self.content)
+
     # --- changes -----------------------------------------------------------------------------------
 
     cdef int settle(self) except -1:
@@ -246,6 +324,7 @@ cdef class Store:
             account = self.accounts.of(ledger.rows[i].domid)
             account.nodes += ledger.rows[i].nodes
             account.memory += ledger.rows[i].size
+            self.content += ledger.rows[i].size + NODE_MORE * ledger.rows[i].nodes
             self.accounts.note(account)
         ledger.clear()
         tree.history.replaced_bytes += tree.replaced_bytes
@@ -262,6 +341,14 @@ cdef class Store:
                 if not account.allows(Q_NODES, account.nodes + ledger.rows[i].nodes):
                     return False
         return True
+
+    cdef bint has_room_for(self, Ledger ledger) except -1:
+        """Whether the journal has room for what these changes add."""
+        cdef long long growth = 0
+        cdef int i
+        for i in range(ledger.used):
+            growth += ledger.rows[i].size + NODE_MORE * ledger.rows[i].nodes
+        return growth <= 0 or growth <= self.growth_left(growth)
 
     cdef int changed(self, Request *request, int creator) except -1:
         """The live view has just executed a request that changed it: book it, record it, and tell the watches."""

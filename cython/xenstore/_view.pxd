@@ -53,6 +53,7 @@ cdef struct Actor:                  # on whose behalf a request is executed
     bint privileged
     long nodes_left                 # how many nodes it may still create; negative: any number
     long bytes_left                 # how much memory it may still take; negative: any amount
+    long growth_left                # for how many bytes more the journal has room, unless it is privileged
     uint32_t node_size_max          # NO_LIMIT: none
     uint32_t perms_max
     bint any_domain                 # whether DOMID_ANY in permissions means anything to it
@@ -88,6 +89,7 @@ cdef class View:
     cdef Perms asked_perms(self, Actor *who, Request *request)
     cdef bytes give_perms(self, Actor *who, Request *request, Perms perms)
     cdef Perms flag_unknown(self, Actor *who, Perms perms)
+    cdef bint has_room(self, Actor *who, long more) noexcept
     cdef bint fits(self, Actor *who, Node node, long more) except -1
     cdef bint exceed(self, Fault fault) noexcept
 

@@ -127,6 +127,13 @@ cdef class View:
             return self.exceed(F_ENOSPC)
         if 0 <= who.bytes_left < more:
             return self.exceed(F_ENOMEM)
+        return self.has_room(who, more)
+
+    cdef bint has_room(self, Actor *who, long more) noexcept:
+        """Whether the journal has room for so much more; sets `fault` where it has none."""
+        if 0 < more and who.growth_left < more:
+            self.fault = F_ENOSPC
+            return False
         return True
 
     cdef bint exceed(self, Fault fault) noexcept:
@@ -201,7 +208,7 @@ cdef class View:
             start = stop + 1
         if 0 <= who.bytes_left < total:
             return self.exceed(F_ENOMEM)
-        return True
+        return self.has_room(who, total)
 
     cdef bytes rm(self, Actor *who, Request *request):
         cdef Place place = self.tree.find(request.path, request.path_size)

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cold, devices, domains, report, restart, servers
+from tests.bench import cold, devices, domains, growth, report, restart, servers
 from tests.bench.measure import Effort, Measured, measure
 from tests.bench.programs import BUILD, program
 from tests.bench.targets import GOALS, Targets, base_of
@@ -25,11 +25,13 @@ from tests.bench.workloads import (
     BY_NAME,
     COLD_START,
     IMAGE,
+    JOURNAL,
     LIVE_UPDATE,
     OTHER_ROWS,
     RECOVERY,
     SIZES,
     WORKLOADS,
+    WRITERS,
     Workload,
 )
 
@@ -107,6 +109,18 @@ def run(chosen: argparse.Namespace, names: list[str], results: dict[str, dict[st
     for nodes in sizes(chosen.full, chosen.only) if servers.OURS in names else []:
         tick(f"{RECOVERY[nodes]} and what belongs to it")
         add(restart.measure_restarts(nodes, chosen.effort.runs), results, targets)
+    for clients, size in writers(chosen.only) if servers.OURS in names else []:
+        tick(JOURNAL[clients, size])
+        add(
+            growth.measure_growth(clients, size, chosen.effort.runs, 2 * chosen.effort.seconds),
+            results,
+            targets,
+        )
+
+
+def writers(pattern: str | None) -> list[tuple[int, int]]:
+    """Under which loads the journal is looked at."""
+    return [each for each in WRITERS if selected(JOURNAL[each], pattern)]
 
 
 def sizes(full: bool, pattern: str | None) -> list[int]:

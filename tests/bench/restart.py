@@ -47,15 +47,15 @@ def measure_restarts(nodes: int, runs: int) -> dict[str, dict[str, Measured]]:
 
 
 def _fill(rundir: Path, nodes: int) -> None:
-    with _killed(rundir) as (daemon, _):
+    with killed(rundir) as (daemon, _):
         load(daemon, Workload("", f"hold nodes={nodes}"), 1)
 
 
 def _run(scratch: Path, nodes: int) -> tuple[Figures, Figures, Figures]:
     shutil.rmtree(scratch / "empty", ignore_errors=True)
-    with _killed(scratch / "empty") as (daemon, took):
+    with killed(scratch / "empty") as (daemon, took):
         empty = {"ms": took, "rss_mb": daemon.rss / MIB}
-    with _killed(scratch / "full") as (daemon, took):
+    with killed(scratch / "full") as (daemon, took):
         full = {"ms": took, "rss_mb": daemon.rss / MIB}
         seconds = READ_SECONDS * (1 + 1.5 * nodes / 1e6)
         beside_image = load(daemon, READ, seconds)
@@ -66,7 +66,7 @@ def _run(scratch: Path, nodes: int) -> tuple[Figures, Figures, Figures]:
 
 
 @contextmanager
-def _killed(rundir: Path) -> Iterator[tuple[Daemon, float]]:
+def killed(rundir: Path) -> Iterator[tuple[Daemon, float]]:
     """Ours, started, and the milliseconds until it answered; it is killed at the end."""
     began = time.perf_counter()
     with on_core(SERVER_CORE):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench import report, servers, targets
 from tests.bench.__main__ import choose, main, present
+from tests.bench.growth import measure_growth
 from tests.bench.measure import Measured, suits
 from tests.bench.restart import measure_restarts
 from tests.bench.summary import summary
@@ -191,6 +192,13 @@ def test_restarts_are_measured() -> None:
     assert recovery["ms"] > 0 < recovery["rss_mb"]
     assert image["max_us"] > 0
     assert update["pause_ms"] > image["max_us"] / 1e6
+
+
+def test_the_growth_of_a_journal_is_measured() -> None:
+    (measured,) = (row["ours"] for row in measure_growth(8, 3900, 1, 0.3).values())
+    assert measured.problem == ""
+    assert 0 < measured.runs[0]["journal_mb"] <= 64
+    assert measured.runs[0]["ms"] > 0
 
 
 def test_selection() -> None:

@@ -194,6 +194,11 @@ SIZES = (1_000, 100_000, 1_000_000)
 RECOVERY = {nodes: f"recovery of {nodes:,} nodes" for nodes in SIZES}
 IMAGE = {nodes: f"read beside the writing of an image of {nodes:,} nodes" for nodes in SIZES}
 LIVE_UPDATE = {nodes: f"live update with {nodes:,} nodes" for nodes in SIZES}
+#: Rows of a journal under load (see growth.py), by number of clients and bytes of the values that they write.
+WRITERS = tuple((clients, size) for size in (16, 3_900) for clients in (8, 64, 512))
+JOURNAL = {
+    (clients, size): f"journal of values of {size:,} bytes, {clients} clients" for clients, size in WRITERS
+}
 
 #: The figure that speaks for each row that is no Workload.
 OTHER_ROWS: dict[str, str] = {
@@ -202,6 +207,7 @@ OTHER_ROWS: dict[str, str] = {
     **dict.fromkeys(RECOVERY.values(), "ms"),
     **dict.fromkeys(IMAGE.values(), "max_us"),
     **dict.fromkeys(LIVE_UPDATE.values(), "pause_ms"),
+    **dict.fromkeys(JOURNAL.values(), "journal_mb"),
 }
 
 

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import xenstore.server.main as program
-from xenstore.journal import segment, writer
+from xenstore.journal import segment
 from xenstore.server import recovery
 
 
@@ -27,10 +27,8 @@ def be_daemon(order: dict[str, Any]) -> None:
     for fd, source in ((0, null), (1, errors), (2, errors)):
         os.dup2(source, fd)
     if order["segment"]:
-        for module in (segment, writer):
-            vars(module)["SEGMENT_BYTES"] = order["segment"]
-        writer.LOG_BYTES_MIN = 4 * order["segment"]
-    recovery.RETRY_SECONDS = 0.05
+        vars(segment)["SEGMENT_BYTES"] = order["segment"]
+    recovery.LOOK_SECONDS = 0.05
     if order["user"]:
         os.setgroups([])
         os.setgid(order["user"])

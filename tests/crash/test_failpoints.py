@@ -22,6 +22,7 @@ ANSWERS_MAX = 100_000
 UNDER_LOAD = {
     "seal.before": (1, 2, 60, 301),
     "seal.torn": (1, 2, 60, 301),
+    "seal.copied": (1, 2, 60, 301),
     "seal.after": (1, 2, 60, 301),
     "ring.taken": (1, 2, 30, 151),
     "ring.placed": (1, 2, 3, 60, 151),
@@ -32,7 +33,11 @@ UNDER_LOAD = {
     "image.slice": (1, 2),
     "image.written": (1, 2),
     "image.placed": (1, 2),
+    "image.recycled": (1, 2),
+    "segment.recycled": (1, 2, 6, 30),
 }
+#: When there is no room any more: see test_disk.
+ON_A_FULL_DISK = ("journal.ended",)
 #: When a ring is emptied, which no guest of the load asks for.
 AT_A_RESTART = ("ring.restart", "ring.restarted")
 
@@ -45,7 +50,7 @@ def names_in_the_code() -> set[str]:
 
 
 def test_each_one_has_a_test() -> None:
-    assert names_in_the_code() == {*UNDER_LOAD, *AT_A_RESTART}
+    assert names_in_the_code() == {*UNDER_LOAD, *AT_A_RESTART, *ON_A_FULL_DISK}
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from xenstore import ground
 from xenstore.journal.segment import HEADER_BYTES
 
 #: How much of a file is removed in a step.
-_SLICE_BYTES = 4 << 20
-_NAME = re.compile(r"(log|image)\.(\d+)")
+SLICE_BYTES = 4 << 20
+_NAME = re.compile(r"(log|image|spare|room)\.(\d+)")
 
 
 class Files:
@@ -40,6 +40,12 @@ class Files:
     def image(self, number: int) -> Path:
         return self.directory / f"image.{number}"
 
+    def spare(self, number: int) -> Path:
+        return self.directory / f"spare.{number}"
+
+    def room(self, number: int) -> Path:
+        return self.directory / f"room.{number}"
+
     def logs(self) -> list[int]:
         """Numbers of the segments there are, ascending."""
         return self._numbers("log")
@@ -48,48 +54,56 @@ class Files:
         """Numbers of the images there are, ascending."""
         return self._numbers("image")
 
+    def spares(self) -> list[int]:
+        """Numbers of the files that wait to become segments, ascending."""
+        return self._numbers("spare")
+
+    def rooms(self) -> list[int]:
+        """Numbers of the files that wait to become images, ascending."""
+        return self._numbers("room")
+
     def _numbers(self, kind: str) -> list[int]:
         if not self.directory.is_dir():
             return []
         names = (_NAME.fullmatch(path.name) for path in self.directory.iterdir())
         return sorted(int(name[2]) for name in names if name is not None and name[1] == kind)
 
-    def remove_before(self, number: int) -> Iterator[None]:
-        """Remove what an image makes superfluous, a slice a step; of all older than `number`, images first.
-
-        A large file is cut shorter and shorter: giving back its memory at once may take many milliseconds.
-
-        Raises:
-            OSError: in a step.
-        """
-        for old in self.images():
-            if old < number:
-                yield from _remove(self.image(old))
-        for old in self.logs():
-            if old < number:
-                yield from _remove(self.log(old))
-
-    def keep_end(self) -> None:
-        """Remove a journal that says of itself why it ended, all but that."""
+    def keep_end(self) -> Iterator[tuple[str, int]]:
+        """Let go of a journal that says of itself why it ended, all but that: ("image" or "log", its
+        number) of
+        each file that is not needed any more, for the caller to move away before the next one is asked
+        for."""
         for number in self.images():
-            self.image(number).unlink()
+            yield "image", number
         *numbers, last = self.logs() or [0]
         for number in numbers:
-            self.log(number).unlink()
+            yield "log", number
         if last:
             os.truncate(self.log(last), HEADER_BYTES)
 
     def remove_all(self) -> None:
-        """Remove every file of the journal; last the segment that may say why it ended."""
+        """Remove every file that says something; last the segment that may say why the journal ended."""
         for number in self.images():
             self.image(number).unlink()
         for number in self.logs():
             self.log(number).unlink()
 
+    def remove_reserve(self) -> None:
+        """Remove what was kept for later."""
+        for number in self.spares():
+            self.spare(number).unlink()
+        for number in self.rooms():
+            self.room(number).unlink()
 
-def _remove(path: Path) -> Iterator[None]:
-    for size in range(path.stat().st_size - _SLICE_BYTES, 0, -_SLICE_BYTES):
-        os.truncate(path, size)
+
+def remove(path: Path) -> Iterator[None]:
+    """Remove a file, a slice a step: giving back all its memory at once may take many milliseconds.
+
+    Raises:
+        OSError: in a step.
+    """
+    for left in range(path.stat().st_size - SLICE_BYTES, 0, -SLICE_BYTES):
+        os.truncate(path, left)
         yield
     path.unlink()
     yield

@@ -9,7 +9,7 @@ from xenstore._replay import Ending, ReplayError
 from xenstore.image import check
 from xenstore.journal.files import Files
 from xenstore.journal.image import Image
-from xenstore.journal.segment import HEADER_BYTES, Header, read_header
+from xenstore.journal.segment import HEADER_BYTES, Header, Place, read_header
 from xenstore.store import Store
 from xenstore.stream import StreamError
 
@@ -53,6 +53,10 @@ class Found:
         life: what all its files share.
         number: of the last segment, whatever is in it.
         sequence: of the last frame that counts.
+        image: number of the image that counts, or 0.
+        base: the first segment that counts; what is older is superfluous.
+        goes_on: where the next frame is to be, or None: in a segment of its own.
+        unused: segments after that, which hold a part of a frame that never came to count.
         dropped: what does not count although it is there, a line for each.
         end: why the journal was not continued although the store was, or None.
         is_empty: there is nothing to recover.
@@ -70,13 +74,17 @@ class Found:
         self.boot = ""
         self.life = b""
         self.sequence = 0
+        self.base = 1
         self.dropped = list(self._refusals)
         self.end: str | None = None
+        self.image = 0
+        self.goes_on: Place | None = None
+        self.unused: list[int] = []
         self._generation = 0
         self._image: Image | None = None
         self._segments: list[tuple[int, Header, memoryview]] = []
         logs = self._files.logs()
-        self.number = max([0, *logs, *self._files.images()])
+        self.number = max([0, *logs])
         self.is_empty = not self._find_base(logs)
         self._pieces: list[Piece] = [] if self.is_empty else list(self._scan())
 
@@ -115,8 +123,8 @@ class Found:
         return True
 
     def _refuse_image(self, error: Exception) -> bool:
-        self._refused_images.add(self._base)
-        self._refusals.append(f"{self._files.image(self._base)}: {error}")
+        self._refused_images.add(self.image)
+        self._refusals.append(f"{self._files.image(self.image)}: {error}")
         return False
 
     def _refuse_frame(self, piece: Piece, offset: int, problem: str) -> bool:
@@ -129,7 +137,6 @@ class Found:
 
     def _find_base(self, logs: list[int]) -> bool:
         """Find the image to begin with, and the segments after it."""
-        self._base = 1
         for number in reversed(self._files.images()):
             if number in self._refused_images:
                 continue
@@ -139,10 +146,12 @@ class Found:
                 self.dropped.append(f"{self._files.image(number)}: {error}")
                 continue
             self.life, self.sequence = self._image.life, self._image.sequence
-            self._base = number
+            self.image = number
+            self.base = self._image.place.segment
+            self.number = max(self.number, self.base)
             break
         for number in logs:
-            if number >= self._base:
+            if number >= self.base:
                 self._add_segment(number)
         first = self._segments[0] if self._segments else None
         if self._image is None and (first is None or first[0] != 1):
@@ -180,8 +189,18 @@ class Found:
         is_broken = False
         for number, header, frames in self._segments:
             where = self._files.log(number)
-            if header.sequence != self.sequence or (header.goes_on and is_broken):
+            begin = 0
+            if self._image is not None and number == self._image.place.segment:
+                begin = min(self._image.place.at, len(frames))
+                follows = header.sequence <= self.sequence
+            else:
+                follows = header.sequence == self.sequence
+                if follows and header.goes_on and not rest and not is_broken:
+                    self.unused.append(number)
+                    continue
+            if not follows or (header.goes_on and is_broken):
                 self.dropped.append(f"{where}: what it follows is missing")
+                self.goes_on = None
                 continue
             if not header.goes_on:
                 self._drop_rest(cut, rest)
@@ -189,11 +208,14 @@ class Found:
             data = rest + bytes(frames) if rest else frames
             if is_refused := number in self._refused:
                 data = data[: self._refused[number]]
-            end, self.sequence, generation, ending = _replay.scan(data, 0, self.sequence)
+                begin = min(begin, len(data))
+            missing = len(rest)
+            end, self.sequence, generation, ending = _replay.scan(data, begin, self.sequence)
             self._generation = generation or self._generation
-            piece = Piece(data, 0, end, number, cut if rest else (number, HEADER_BYTES), len(rest))
+            piece = Piece(data, begin, end, number, cut if rest else (number, HEADER_BYTES), missing)
             yield piece
             is_broken = is_refused or ending is Ending.DAMAGED
+            self.goes_on = None if is_refused or ending is not Ending.CLEAN else Place(number, end - missing)
             rest, cut = (b"", (0, 0)) if ending is not Ending.CUT else (bytes(data[end:]), piece.place(end))
             if is_broken and not is_refused:
                 self.dropped.append(f"{where}: after frame {self.sequence}: {ending.value}")

@@ -1,4 +1,8 @@
-"""Segments: the files of the log.  Full of zeros before they are mapped, so that a full disk is an error."""
+"""Segments: the files of the log.  Never sparse when they are mapped, so that a full disk is an error.
+
+A segment that an image has replaced is used again: what was in it stays behind the end of the log, where
+it is never read (`_recorder`).
+"""
 
 import mmap
 import os
@@ -17,7 +21,15 @@ _END = struct.Struct("<32sI")
 #: Zeros where there is no end; so far from them that a few damaged bytes neither make an end nor hide one.
 _END_SIGN = b"\xff" * 32
 _END_TEXT_MAX = 200
-_ZEROS = bytes(256 << 10)
+#: The header, and the frame of size 0 that a log without frames has.
+_BEGIN_BYTES = HEADER_BYTES + 24
+
+
+class Place(NamedTuple):
+    """A place in the log: byte `at` behind the header of a segment."""
+
+    segment: int
+    at: int
 
 
 class Header(NamedTuple):
@@ -41,14 +53,17 @@ class Header(NamedTuple):
 
 
 class Segment:
-    """A segment that is being written: `buffer` takes frames."""
+    """A segment that is being written: `buffer` takes frames.
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self.path = path
+    header: of one that is begun, in a file that has another name until then; None: it is gone on with.
+    """
+
+    def __init__(self, path: Path, header: Header | None = None) -> None:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), SEGMENT_BYTES)
-        fixed = _FIXED.pack(_MAGIC, *header[:4], header.boot.encode())
-        self._map[: len(fixed) + 4] = fixed + _CHECKSUM.pack(zlib.crc32(fixed))
+        if header is not None:
+            fixed = _FIXED.pack(_MAGIC, *header[:4], header.boot.encode())
+            self._map[:_BEGIN_BYTES] = (fixed + _CHECKSUM.pack(zlib.crc32(fixed))).ljust(_BEGIN_BYTES, b"\0")
         self.buffer = memoryview(self._map)[HEADER_BYTES:]
 
 
@@ -63,15 +78,6 @@ def end_segment(path: Path, why: str) -> None:
         os.pwrite(fd, _END.pack(_END_SIGN, len(text)) + text, _END_AT)
     finally:
         os.close(fd)
-
-
-def fill(fd: int, done: int) -> int:
-    """Write more of a new segment's zeros; returns how many bytes there are now (SEGMENT_BYTES: all).
-
-    Raises:
-        OSError: there is no room for it.
-    """
-    return done + os.write(fd, _ZEROS[: min(len(_ZEROS), SEGMENT_BYTES - done)])
 
 
 def read_header(data: memoryview) -> Header:

@@ -1,26 +1,28 @@
-"""Keeping a journal: segments for the recorder, and images that make old segments superfluous."""
+"""Keeping a journal: a log for the recorder, and images that make old segments of it superfluous."""
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
-from xenstore import private_file
 from xenstore._failpoint import reach
 from xenstore._recorder import Recorder
+from xenstore.journal import budget, segment
 from xenstore.journal.files import Files
+from xenstore.journal.growth import NO_BOUND, Growth
 from xenstore.journal.image import ImageWriter
-from xenstore.journal.segment import SEGMENT_BYTES, Header, Segment, end_segment, fill
+from xenstore.journal.log import Log
+from xenstore.journal.reserve import Rooms
+from xenstore.journal.segment import Place, end_segment
 from xenstore.store import Store
-
-#: How much is logged after an image before the next one is begun: this, or as much as the image holds.
-LOG_BYTES_MIN = 4 * SEGMENT_BYTES
 
 
 class Journal:
     """Records what happens to a store, from `start` on, in the files of a directory.
 
-    What can wait is done in slices: `work`, which the store calls between turns.  Where there is no room for
-    the log, the store goes on without, and the journal says of itself that it ends there.
+    What can wait is done in slices: `work`, which the store calls between turns.  The journal does not become
+    larger than `budget.limit`: where the log runs ahead of the image, the image gets the time, and who writes
+    waits for it (`Recorder.admits`).  Where there is no room for more, guests are refused what
+    grows; where there is none for the log itself, the store goes on without, and the journal says of
+    itself that it ends there.
 
     Attributes:
         failure: why nothing is recorded any more, or None.
@@ -29,26 +31,41 @@ class Journal:
     def __init__(self, files: Files, store: Store, log: Callable[[str], object], boot: str) -> None:
         self._files = files
         self._store = store
-        self._log = log
-        self._boot = boot
-        self._life = b""
-        self._number = 0
-        self._segment: Segment | None = None
-        self._spare = _Spare(files)
+        self._say = log
+        self._rooms = Rooms(files)
+        self._log = Log(files, boot, lambda: self._growth.most())
+        self._growth = Growth(files.directory, store, self._rooms, self._log, log)
         self._image: ImageWriter | None = None
-        self._removal: Iterator[None] | None = None
+        self._images = 0  # number of the last one
         self._image_wanted = False
-        self._image_bytes = 0
-        self._written_at_image = 0
-        self._image_failed = False
+        self._image_failed = False  # at the last attempt
+        self._is_troubled = False  # and it was said so
+        self._expected = 1  # how large the image becomes
+        self._begun_at = 0  # where the log was when it was begun,
+        self._left = 0  # and how much was left of that
+        self._release: Iterator[None] | None = None  # of what an image has replaced
+        self._preparing: Iterator[None] | None = None  # a file for the next one
+        self._reserving: Iterator[None] | None = None  # room for what may come
+        self._seen = 0  # where the log was at the last `look`
         self._has_base = True  # the log follows an image, or nothing
 
     @property
     def failure(self) -> str | None:
         return self._recorder.failure
 
-    def start(self, number: int = 0, sequence: int = 0, life: bytes = b"") -> None:
-        """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`.
+    def start(
+        self,
+        number: int = 0,
+        sequence: int = 0,
+        life: bytes = b"",
+        place: Place | None = None,
+        image: int = 0,
+        base: int = 0,
+        unused: list[int] = [],  # noqa: B006 (never changed)
+    ) -> None:
+        """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`: at
+        `place` if that is given; all images but `image`, segments before `base` and those `unused` are
+        used again (see `reader.Found`).
 
         number above 0 without a life: after the files of a journal that this store does not come from; what
         that one holds counts until an image is complete.
@@ -56,28 +73,44 @@ class Journal:
         Raises:
             OSError: the recovered journal cannot be continued, nor told so.
         """
-        self._number = number
-        self._life = life or os.urandom(16)
         self._has_base = number == 0 or bool(life)
         self._recorder = Recorder(self._more, sequence)
         self._store.recorder = self._recorder
         self._store.work = self.work
+        self._store.make_room = self._growth.make_room
         self._image_wanted = self._store.has_work = True
+        self._log.number = number
         try:
-            self._begin_segment(goes_on=False)
+            self._images = self._rooms.adopt(image)
+            self._log.open(number, life or os.urandom(16), base, unused)
+            self._begin(place)
         except OSError as error:
             self._break_off(error)
             return
         self._image_wanted = number > 0
+        self._reserving = self._growth.reserve()
+        if self._growth.content() <= 4 * segment.SEGMENT_BYTES:  # a larger one has its room from before
+            while self._reserving is not None:
+                self._reserving = self._step(self._reserving)
+        self._growth.bound()
+        self._pace()
+
+    def _begin(self, place: Place | None = None) -> None:
+        buffer = None if place is None else self._log.go_on(place)
+        if place is not None and buffer is not None:
+            self._recorder.into(buffer, place.at)
+        else:
+            self._recorder.into(self._log.begin(self._recorder.sequence, goes_on=False))
 
     def stop(self) -> None:
-        """Record nothing any more; what is recorded stays."""
+        """Record nothing any more; what is recorded stays, and what is reserved for it."""
         self._store.seal_now()
-        self._store.recorder = self._store.work = None
-        self._store.has_work = False
+        self._store.recorder = self._store.work = self._store.make_room = None
+        self._store.has_work = self._store.is_urgent = False
+        self._store.content_max = NO_BOUND
         self._recorder.stop("stopped")
         self._abandon_image()
-        self._spare.drop()
+        self._store.go_on_recording()
 
     def leave(self, why: str) -> None:
         """Another program goes on with the store: this journal tells nothing any more, unless `retry`.
@@ -90,23 +123,24 @@ class Journal:
         self._store.seal_now()
         self._end_here(why)
 
-    # --- segments ---------------------------------------------------------------------------------
+    # --- the log ------------------------------------------------------------------------------------
 
-    def _more(self) -> memoryview:
-        """The next segment's buffer, for the recorder, in the midst of a frame."""
+    def _more(self, goes_on: bool) -> memoryview:
+        """The next segment's buffer, for the recorder."""
         try:
-            buffer = self._begin_segment(goes_on=True)
+            buffer = self._log.begin(self._recorder.sequence, goes_on=goes_on)
         except OSError as error:
             self._break_off(error)
             raise
-        if self._recorder.written - self._written_at_image > max(LOG_BYTES_MIN, self._image_bytes):
-            self._image_wanted = True
+        self._pace(buffer.nbytes)
+        if not self._growth.is_ahead and self._reserving is None:
+            self._reserving = self._growth.reserve()
         self._store.has_work = True
         return buffer
 
     def _break_off(self, error: OSError) -> None:
-        why = f"{self._files.log(self._number + 1)}: {error.strerror or error}"
-        self._log(
+        why = f"{self._files.log(self._log.number + 1)}: {error.strerror or error}"
+        self._say(
             f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
             "now on survives its end: make room there, it is tried again"
         )
@@ -115,172 +149,181 @@ class Journal:
     def _end_here(self, why: str) -> None:
         """Until the next `retry`; whoever recovers is told that what happened since is not there."""
         self._store.journal_failure = why
+        self._store.make_room, self._store.content_max = None, NO_BOUND
         self._recorder.stop(why)
         self._abandon_image()
+        self._release = self._preparing = self._reserving = None
         for number in self._files.logs():
             end_segment(self._files.log(number), why)
+        reach("journal.ended")
+        self._pace()
 
-    def _begin_segment(self, *, goes_on: bool) -> memoryview:
-        path = self._files.log(self._number + 1)
-        self._spare.finish(path)
-        reach("segment.filled")
-        header = Header(self._number + 1, self._recorder.sequence, goes_on, self._life, self._boot)
-        self._segment = Segment(path, header)
-        self._number += 1
-        reach("segment.begun")
-        if not goes_on:
-            self._recorder.into(self._segment.buffer)
-        return self._segment.buffer
-
-    # --- in slices --------------------------------------------------------------------------------
+    # --- in slices ------------------------------------------------------------------------------------
 
     def work(self) -> bool:
         """A slice of what can wait; returns whether there is more."""
         if self.failure is not None:
             return False
-        if self._removal is not None:  # first, for it makes room
-            self._remove(self._removal)
-            return True
-        if not self._spare.is_full:
-            return self._work_on_spare()
-        if self._image is not None:
+        if self._store.is_behind and not self._image_failed:
+            self._image_wanted = True
+        if self._release is not None:  # first, for it makes room
+            self._release = self._step(self._release)
+        elif self._image is not None:
             self._write_image(self._image)
         elif self._image_wanted:
             self._begin_image()
-        return self._image is not None or self._removal is not None or not self._spare.is_full
+        elif self._reserving is not None:
+            self._reserving = self._step(self._reserving)
+        self._pace()
+        steps = self._release, self._image, self._reserving
+        return self.failure is None and (self._image_wanted or any(each is not None for each in steps))
 
-    def _work_on_spare(self) -> bool:
+    def _step(self, steps: Iterator[None]) -> Iterator[None] | None:
+        """Go on with something; returns it, or None at its end."""
         try:
-            self._spare.work()
-        except OSError as error:  # the log goes on as long as its segment lasts
-            if self._image_wanted or self._image is not None:
-                self._image_wanted = False
-                self._no_image(error)
-            return False
-        return True
+            for _ in steps:
+                return steps
+        except OSError as error:
+            self._say(f"what an image has replaced cannot be removed: {error}; the next one tries again")
+        return None
+
+    def _pace(self, room: int | None = None) -> None:
+        """Decide who may record how much now, and whether the image has to hurry.  room: in the current
+        segment."""
+        recorder = self._recorder
+        is_behind = False
+        if self.failure is not None or self._image_failed or not self._log.goes_round:
+            recorder.pace()
+        else:
+            here, left = recorder.placed, self._log.left(recorder.room if room is None else room)
+            if self._image is not None:
+                used, progress = here - self._begun_at, self._image.size / self._expected
+                self._left = min(self._left, used + left)
+                is_behind = budget.is_behind(used, self._left, progress)
+                first, *others = budget.pace(self._left, progress)
+                recorder.pace(self._begun_at + first, *others)
+            else:
+                most = self._log.most
+                if self._release is None and budget.is_image_due(here - self._begun_at, left, most):
+                    self._image_wanted = True
+                first, *others = budget.pace_before(left, most)
+                recorder.pace(here + first, *others)
+        if self._store.is_behind:
+            self._store.go_on_recording()
+        self._store.is_urgent = is_behind or self._store.is_behind or not self._has_base
+
+    # --- images -----------------------------------------------------------------------------------------
 
     def _begin_image(self) -> None:
-        """Write an image of the store as it is now; the log goes on in a segment of its own."""
-        self._image_wanted = False
-        self._written_at_image = self._recorder.written
-        self._store.seal_now()
+        """Write an image of the store as it is now, once there is a file for it; the log goes on."""
+        content = self._growth.content()
         try:
-            self._begin_segment(goes_on=False)
+            if self._preparing is None:
+                self._preparing = self._growth.prepare()
+            if self._preparing is not None:
+                for _ in self._preparing:
+                    return
+                self._preparing = None
+            self._store.seal_now()
+            if self.failure is not None:
+                return
+            recorder = self._recorder
             self._image = ImageWriter(
-                self._files, self._number, self._store, self._life, self._recorder.sequence
-            )
+                self._files, self._images + 1, self._rooms.first(), self._store, self._log.life,
+                recorder.sequence, Place(self._log.current, recorder.at),
+            )  # fmt: skip
         except OSError as error:
+            self._preparing = None
             self._no_image(error)
+            return
+        self._images += 1
+        self._image_wanted = self._image_failed = False
+        self._expected = content
+        self._begun_at, self._left = recorder.placed, self._log.left(recorder.room)
+        recorder.begin_round()
 
     def _write_image(self, image: ImageWriter) -> None:
         try:
             if not image.work():
                 return
-            self._image_bytes = image.size
         except OSError as error:
             self._no_image(error)
             return
         self._image = None
+        self._growth.extra += image.size - self._expected
+        self._rooms.became(image.number)
         self._has_base = True
         self._store.journal_failure = None
-        self._removal = self._files.remove_before(image.number)
-        if self._image_failed:
-            self._image_failed = False
-            self._log("the journal is complete again")
+        self._release = self._replaced_by(image)
+        if self._is_troubled:
+            self._is_troubled = False
+            self._say("the journal is complete again")
 
-    def _remove(self, removal: Iterator[None]) -> None:
-        try:
-            for _ in removal:
-                return  # the rest is for later
-        except OSError as error:
-            self._log(f"what an image has replaced cannot be removed: {error}; the next one tries again")
-        self._removal = None
+    def _replaced_by(self, image: ImageWriter) -> Iterator[None]:
+        """What an image makes superfluous becomes room for the next one; older images first."""
+        for number in self._files.images():
+            if number < image.number:
+                yield from self._rooms.put(number)
+        yield from self._log.release(image.place.segment)
+        self._reserving = self._reserving or self._growth.reserve()
 
     def _no_image(self, error: OSError) -> None:
-        """The log grows on; the next full segment tries again.  Where it has no base it is worth nothing."""
+        """The log grows on; `look` tries again.  Where it has no base it is worth nothing."""
         what = "its log grows on until that works"
         if not self._has_base:
             what = "nothing survives the end of the store: make room there, it is tried again"
-        if not self._image_failed:
-            self._image_failed = True
-            self._log(f"no image of the journal can be written: {error}; {what}")
+        self._image_failed = True
+        if not self._is_troubled:
+            self._is_troubled = True
+            self._say(f"no image of the journal can be written: {error}; {what}")
+        self._image_wanted = False
         self._abandon_image()
-        self._written_at_image = self._recorder.written
         if not self._has_base:
             self._end_here(error.strerror or str(error))
 
     def _abandon_image(self) -> None:
         if self._image is not None:
-            self._image.abandon()
+            self._image.close()
             self._image = None
 
+    # --- from time to time ----------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """What is not noticed otherwise: room that there is again, and that the store is smaller, or at
+        rest."""
+        if self.failure is not None:
+            self.retry()
+            return
+        is_quiet = self._seen == self._recorder.position
+        self._seen = self._recorder.position
+        if self._image is None and self._release is None:
+            if self._image_failed or self._growth.is_too_large(is_quiet):
+                self._image_wanted = True
+            elif self._reserving is None:
+                self._reserving = self._growth.adjust(is_quiet)
+        self._store.has_work = self._store.has_work or self._image_wanted or self._reserving is not None
+
     def retry(self) -> None:
-        """After a failure: begin anew if there is room now.  What was recorded before is removed, but that it
-        broke off is to be seen until an image is complete."""
+        """After a failure: begin anew if there is room now.  What was recorded before gives its room, but
+        that it broke off is to be seen until an image is complete."""
         if self.failure is None:
             return
-        self._number = max(self._number, 1)  # segment 1 would do without the image that is needed now
+        self._log.number = max(self._log.number, 1)  # segment 1 would do without the image that is needed now
         self._has_base = False
-        self._removal = None
         try:
-            self._files.keep_end()
+            for kind, number in self._files.keep_end():
+                if kind == "log":
+                    self._log.put(number)
+                else:
+                    for _ in self._rooms.put(number):
+                        pass
             self._recorder.restart()
-            self._begin_segment(goes_on=False)
+            self._begin()
+            self._store.make_room = self._growth.make_room
         except OSError as error:
             self._store.journal_failure = error.strerror or str(error)
             self._recorder.stop(self._store.journal_failure)
             return
-        self._image_failed = self._image_wanted = self._store.has_work = True
-
-
-class _Spare:
-    """A segment that is filled with zeros before it is needed."""
-
-    def __init__(self, files: Files) -> None:
-        self._path = files.directory / "spare.new"
-        self._fd = -1
-        self._done = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._done == SEGMENT_BYTES
-
-    def work(self) -> None:
-        """Fill another slice.
-
-        Raises:
-            OSError: there is no room.
-        """
-        try:
-            self._fill()
-        except OSError:
-            self.drop()
-            raise
-
-    def _fill(self) -> None:
-        if self._fd < 0:
-            self._fd = private_file.create(self._path)
-        self._done = fill(self._fd, self._done)
-
-    def finish(self, path: os.PathLike[str]) -> None:
-        """Become the file `path`, full.
-
-        Raises:
-            OSError: there is no room.
-        """
-        try:
-            while not self.is_full:
-                self._fill()
-            os.rename(self._path, path)
-        except OSError:
-            self.drop()
-            raise
-        os.close(self._fd)
-        self._fd, self._done = -1, 0
-
-    def drop(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd, self._done = -1, 0
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        self._image_failed = False
+        self._is_troubled = self._image_wanted = self._store.has_work = True
+        self._pace()

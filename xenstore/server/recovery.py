@@ -12,15 +12,18 @@ from xenstore.daemon.start import StartError
 from xenstore.journal import boot
 from xenstore.journal.files import Files
 from xenstore.journal.reader import Found
+from xenstore.journal.segment import Place
 from xenstore.journal.writer import Journal
 from xenstore.server.options import Options
 from xenstore.server.rings import Rings
 from xenstore.store import Store
 
-#: How often a journal that could not be continued is tried again, in seconds.
-RETRY_SECONDS = 10.0
+#: How often it is looked whether a journal has room again, in seconds.
+LOOK_SECONDS = 0.25
 
 Log = Callable[[str], object]
+#: Where a journal ends: what `Journal.start` wants to know.
+End = tuple[int, int, bytes, Place | None, int, int, list[int]]
 
 
 def open_journal(options: Options, store: Store, rings: Rings | None, log: Log) -> Journal:
@@ -52,7 +55,7 @@ def begin_journal(options: Options, store: Store, log: Log) -> Journal:
     with _files(options) as files:
         journal = Journal(files, store, log, boot.identity())
         files.create()
-        journal.start(max([1, *files.logs(), *files.images()]))
+        journal.start(max([1, *files.logs()]))
     while journal.work():
         pass
     return journal
@@ -66,6 +69,7 @@ def drop_journal(options: Options) -> None:
     """
     with _files(options) as files:
         files.remove_all()
+        files.remove_reserve()
 
 
 @contextmanager
@@ -81,11 +85,11 @@ def _files(options: Options) -> Iterator[Files]:
 
 
 async def keep_trying(journal: Journal, pump: Pump) -> None:
-    """Continue a journal that broke off as soon as that is possible, until cancelled."""
+    """Continue a journal that broke off as soon as that is possible, and give back what it does not need,
+    until cancelled."""
     while True:
-        await trio.sleep(RETRY_SECONDS)
-        if journal.failure is not None:
-            pump.call_soon(journal.retry)
+        await trio.sleep(LOOK_SECONDS)
+        pump.call_soon(journal.look)
 
 
 def _refuse_fresh(options: Options, rings: Rings | None) -> None:
@@ -97,7 +101,7 @@ def _refuse_fresh(options: Options, rings: Rings | None) -> None:
         )
 
 
-def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple[int, int, bytes]:
+def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> End:
     """Recover what there is; returns where it ends, as `Journal.start` wants to know."""
     found = Found(files)
     why = _worthless(found, rings)
@@ -109,12 +113,12 @@ def _recover(files: Files, store: Store, rings: Rings | None, log: Log) -> tuple
         log(f"the journal in {files.directory} is dropped: {why}")
     if why is not None or found.is_empty:
         files.remove_all()
-        return 0, 0, b""
+        return 0, 0, b"", None, 0, 0, []
     log(
         f"recovered from {files.directory}: {store.accounts.nodes} nodes and {len(store.introduced)} "
         f"domains, as of change {found.sequence}"
     )
-    return found.number, found.sequence, found.life
+    return found.number, found.sequence, found.life, found.goes_on, found.image, found.base, found.unused
 
 
 def _worthless(found: Found, rings: Rings | None) -> str | None:

@@ -13,7 +13,7 @@
 #define HEADER_SIZE 16
 #define PAYLOAD_MAX 4096
 #define MESSAGE_MAX (HEADER_SIZE + PAYLOAD_MAX)
-#define VALUE_SIZE 16     /* bytes of every value written and read */
+#define VALUE_SIZE 16     /* bytes of every value written and read, unless "bytes" says otherwise */
 #define SILENCE_MS 20000  /* a server that says nothing for so long has failed */
 
 enum type {
@@ -30,7 +30,7 @@ struct options {
     const char *socket;
     const char *kind;
     long clients, depth, ms, pid, limit_s;
-    long watches, holders, idle, nodes, children, accounts, shared, beside, beside_depth, deaf;
+    long watches, holders, idle, nodes, children, accounts, shared, beside, beside_depth, deaf, bytes;
 };
 extern struct options options;
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct options options = {.clients = 1, .depth = 1, .ms = 1000, .limit_s = 30, .holders = 100,
-                          .children = 10, .accounts = 100, .beside_depth = 64};
+                          .children = 10, .accounts = 100, .beside_depth = 64, .bytes = VALUE_SIZE};
 
 static const struct { const char *name; void (*run)(void); } workloads[] = {
     {"read", closed_loop}, {"write", closed_loop}, {"directory", closed_loop}, {"create", closed_loop},
@@ -28,6 +28,7 @@ static const struct { const char *name; long *value, least; } numbers[] = {
     {"holders", &options.holders, 1}, {"idle", &options.idle, 0}, {"nodes", &options.nodes, 0},
     {"children", &options.children, 1}, {"shared", &options.shared, 0}, {"beside", &options.beside, 0},
     {"accounts", &options.accounts, 2}, {"beside_depth", &options.beside_depth, 1}, {"deaf", &options.deaf, 0},
+    {"bytes", &options.bytes, 1},
 };
 
 #define COUNT(array) (sizeof array / sizeof array[0])

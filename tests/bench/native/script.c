@@ -60,9 +60,17 @@ static void add_read(struct client *c, const char *path)
 static void add_writes(struct client *c, const char *path)
 {
     unsigned char r[MESSAGE_MAX];
+    static char value[2][PAYLOAD_MAX];
+    long i;
 
-    add(c, r, build_write(r, path, OTHER_VALUE), 3, BEGINS | ENDS);
-    add(c, r, build_write(r, path, VALUE), 3, BEGINS | ENDS);
+    if (options.bytes > PAYLOAD_MAX - 256)
+        fail("bytes=%ld: with its path, a value does not fit in a message", options.bytes);
+    for (i = 0; i < options.bytes; i++) {
+        value[0][i] = OTHER_VALUE[i % VALUE_SIZE];
+        value[1][i] = VALUE[i % VALUE_SIZE];
+    }
+    add(c, r, build_write(r, path, value[0]), 3, BEGINS | ENDS);
+    add(c, r, build_write(r, path, value[1]), 3, BEGINS | ENDS);
 }
 
 static void add_directory(struct client *c)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.store.client import Client, Hypervisor
 from tests.unit.store.random_store import nodes_of
-from xenstore.journal import segment, writer
+from xenstore.journal import segment
 from xenstore.journal.files import Files
 from xenstore.journal.writer import Journal
 from xenstore.server.options import parse
@@ -72,6 +72,12 @@ class Place:
         self.dom0.ask(MessageType.INTRODUCE, b"%d" % domid, b"1", b"9")
         return self.client_of(domid)
 
+    def ring_of_dom0(self) -> Client:
+        """The client that dom0's kernel is, on a ring of its own."""
+        session = self.store.connect_domain(0)
+        session.on_ring = True
+        return Client(session)
+
     def client_of(self, domid: int) -> Client:
         session = self.store.session_of(domid)
         assert session is not None
@@ -91,9 +97,24 @@ class Place:
     def names(self) -> list[str]:
         return sorted(os.listdir(self.files.directory), key=lambda name: (name[:1], len(name), name))
 
+    def logs(self) -> list[str]:
+        """Names of the segments of the log, in order."""
+        return [name for name in self.names() if name.startswith("log.")]
+
     def size(self) -> int:
         """Bytes of all files of the journal."""
         return sum(path.stat().st_size for path in self.files.directory.iterdir())
+
+    @property
+    def recorded(self) -> int:
+        """Bytes of frames since the start."""
+        assert self.store.recorder is not None
+        return self.store.recorder.written
+
+    @property
+    def images_written(self) -> int:
+        """How many images there have been."""
+        return max([0, *self.files.images()])
 
     def said(self, pattern: str) -> list[str]:
         return [line for line in self.log if re.search(pattern, line)]
@@ -103,16 +124,13 @@ def release(journal: Journal, store: Store) -> None:
     """Give back what the end of a process would: descriptors and maps; nothing is written or removed."""
     assert store.recorder is not None
     store.recorder.stop("killed")
-    for open_file in (journal._spare, journal._image):
-        if open_file is not None and open_file._fd >= 0:
-            os.close(open_file._fd)
+    if journal._image is not None:
+        journal._image.close()
 
 
 def small_segments(monkeypatch: pytest.MonkeyPatch, size: int = 16384) -> None:
     """Segments so short that a test fills many."""
     monkeypatch.setattr(segment, "SEGMENT_BYTES", size)
-    monkeypatch.setattr(writer, "SEGMENT_BYTES", size)
-    monkeypatch.setattr(writer, "LOG_BYTES_MIN", 4 * size)
 
 
 class Disk:
@@ -130,10 +148,12 @@ class Disk:
         monkeypatch.setattr(os, "write", self.write)
 
     def write(self, fd: int, data: Any) -> int:
+        """What a file has already takes no room a second time."""
         if self.left is not None:
-            if self.left == 0:
+            here = os.fstat(fd).st_size - os.lseek(fd, 0, os.SEEK_CUR)
+            if self.left == 0 and here <= 0 < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            data = memoryview(data)[: self.left]
-            self.left -= len(data)
+            data = memoryview(data)[: max(here, 0) + self.left]
+            self.left -= max(0, len(data) - max(here, 0))
         self.written += len(data)
         return self._write(fd, data)

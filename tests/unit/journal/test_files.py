@@ -1,12 +1,13 @@
-"""The files of a journal: their names, and in which order they may be removed."""
+"""The files of a journal: their names, and in which order they may be removed or used again."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.unit.journal.place import Place
 from xenstore.journal.files import Files
-from xenstore.journal.segment import HEADER_BYTES, Header, Segment, end_segment, fill, read_header
+from xenstore.journal.segment import HEADER_BYTES, Header, Segment, end_segment, read_header
 
 
 class Killed(BaseException):
@@ -14,18 +15,26 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def unlinks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many more files can be removed before the kill; -1: all."""
+def changes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many more files can be removed or renamed before the kill; -1: all."""
     left = [-1]
-    unlink = Path.unlink
+    unlink, rename = Path.unlink, os.rename
 
-    def counted(path: Path, missing_ok: bool = False) -> None:
+    def count() -> None:
         if left[0] == 0:
             raise Killed
         left[0] -= 1
+
+    def counted_unlink(path: Path, missing_ok: bool = False) -> None:
+        count()
         unlink(path, missing_ok=missing_ok)
 
-    monkeypatch.setattr(Path, "unlink", counted)
+    def counted_rename(path: Path, to: Path) -> None:
+        count()
+        rename(path, to)
+
+    monkeypatch.setattr(Path, "unlink", counted_unlink)
+    monkeypatch.setattr(os, "rename", counted_rename)
     return left
 
 
@@ -50,41 +59,41 @@ def fill_some(place: Place, count: int) -> None:
 
 
 @pytest.mark.parametrize("before", range(6))
-def test_a_kill_while_old_files_are_removed(place: Place, unlinks: list[int], before: int) -> None:
+def test_a_kill_while_old_files_are_removed(place: Place, changes: list[int], before: int) -> None:
     """An image and segments that a newer image makes superfluous."""
     fill_some(place, 40)
     place.restart()
     place.work()
-    fill_some(place, 40)
-    unlinks[0] = before
+    fill_some(place, 70)
     place.restart()
+    changes[0] = before
     with pytest.raises(Killed):
         place.work()
-    unlinks[0] = -1
+    changes[0] = -1
     state = place.state()
     place.restart()
     assert place.state() == state
     assert place.said("dropped") == []
 
 
-def test_a_kill_while_all_is_removed(place: Place, unlinks: list[int]) -> None:
+def test_a_kill_while_all_is_removed(place: Place, changes: list[int]) -> None:
     """Whatever is left of a journal that broke off, it is not taken for one that goes on."""
     for before in range(9):
         place.restart("--fresh")
-        fill_some(place, 40)
+        fill_some(place, 60)
         place.restart()
         place.work()
-        fill_some(place, 60)
+        fill_some(place, 40)
         for number in place.files.logs():
             end_segment(place.files.log(number), "the disk is full")
-        unlinks[0] = before
+        changes[0] = before
         try:
             place.files.remove_all()
         except Killed:
             done = False
         else:
             done = True
-        unlinks[0] = -1
+        changes[0] = -1
         place.log.clear()
         place.restart()
         assert place.dom0.directory(b"/") == [b"tool"]
@@ -93,18 +102,18 @@ def test_a_kill_while_all_is_removed(place: Place, unlinks: list[int]) -> None:
 
 
 def test_a_segment(tmp_path: Path, small: None) -> None:
+    """What the file held before is gone where the log begins, and stays behind that."""
     path = tmp_path / "log.3"
-    with open(path, "wb") as file:
-        size = 0
-        while size < 16384:
-            size = fill(file.fileno(), size)
+    path.write_bytes(b"\xff" * 16384)
     header = Header(3, 77, True, b"l" * 16, "boot_id x")
     segment = Segment(path, header)
     assert segment.buffer.nbytes == 16384 - HEADER_BYTES
+    assert bytes(segment.buffer[:32]) == bytes(24) + b"\xff" * 8
     segment.buffer[:4] = b"abcd"
     data = path.read_bytes()
     assert read_header(memoryview(data)) == header
     assert data[HEADER_BYTES : HEADER_BYTES + 5] == b"abcd\0"
+    assert bytes(Segment(path).buffer) == data[HEADER_BYTES:]
     end_segment(path, "because " * 100)
     assert read_header(memoryview(path.read_bytes())) == header._replace(end=("because " * 25))
     with pytest.raises(ValueError, match="another program"):

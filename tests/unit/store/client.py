@@ -37,7 +37,8 @@ class Client:
     """One session.  Each method sends a request and returns what the reply holds.
 
     `tx` is a transaction's id, 0 for none.  Watch events met on the way are kept in `events`.
-    Every method raises the XenstoreError that the store answers with, and TimeoutError if it does not answer.
+    Every method raises the XenstoreError that the store answers with, and TimeoutError if it does not
+    answer; where the store waits for its journal, it does what that waits for.
     """
 
     def __init__(self, session: Session) -> None:
@@ -76,9 +77,10 @@ class Client:
 
     def ask_raw(self, type: int, payload: bytes, tx: int = 0) -> bytes:
         self.send(type, payload, tx=tx)
-        replies: list[Message] = []
-        for message in self._receive():
-            (self.events if message.type == MessageType.WATCH_EVENT else replies).append(message)
+        replies = self._replies()
+        while not replies and self.session.store.is_behind:
+            self.session.store.run_due()
+            replies = self._replies()
         if not replies:
             raise TimeoutError(f"no answer to a request of type {type}")
         (reply,) = replies
@@ -86,6 +88,12 @@ class Client:
             raise errors.from_wire(reply.payload)
         assert reply.type == type, f"a reply of type {reply.type} to a request of type {type}"
         return reply.payload
+
+    def _replies(self) -> list[Message]:
+        replies: list[Message] = []
+        for message in self._receive():
+            (self.events if message.type == MessageType.WATCH_EVENT else replies).append(message)
+        return replies
 
     def read(self, path: bytes, tx: int = 0) -> bytes:
         return self.ask(MessageType.READ, path, tx=tx)
