@@ -19,6 +19,8 @@ from xenstore import stream
 from xenstore._recorder import checksum_of
 from xenstore.image import capture, restore
 from xenstore.journal import boot
+from xenstore.journal.image import HEADER_BYTES as IMAGE_HEADER_BYTES
+from xenstore.journal.image import Image
 from xenstore.journal.segment import HEADER_BYTES, read_header
 from xenstore.server import arrival
 from xenstore.store import Store
@@ -29,7 +31,9 @@ IMPOSSIBLE = Path(__file__).with_name("impossible")
 FRAME = struct.Struct("=IIQQ")
 #: In front of each entry of a frame.
 ENTRY = struct.Struct("=BBHiII")
-TRAILER_BYTES = 44
+#: Where an image's header says how long the stream is; the checksums of that and of the header follow.
+SIZE = struct.Struct("<QI")
+SIZE_AT = 48
 
 #: What each says of its bad frame, where that begins, and how many changes stand before.
 LOGS = {
@@ -147,11 +151,11 @@ def changed(data: bytearray, start: int, end: int, chance: random.Random) -> Non
         data[at : min(at + size, end)] = value.to_bytes(size, "little")[: min(size, end - at)]
 
 
-def spoil_log(path: Path, chance: random.Random) -> None:
-    """Change the contents of a frame, at its entries' heads mostly, and make its checksum right again."""
+def spoil_log(path: Path, chance: random.Random, begin: int = 0) -> None:
+    """Change the contents of a frame from a byte on, at its entries' heads mostly, and make its checksum right."""
     data = bytearray(path.read_bytes())
     frames = []
-    at = HEADER_BYTES
+    at = HEADER_BYTES + begin
     while at + FRAME.size <= len(data) and (size := FRAME.unpack_from(data, at)[0]):
         frames.append((at, size))
         at += FRAME.size + size + -size % 8
@@ -178,8 +182,12 @@ def spoil_log(path: Path, chance: random.Random) -> None:
 
 def spoil_image(path: Path, chance: random.Random) -> None:
     data = bytearray(path.read_bytes())
-    changed(data, 16, len(data) - TRAILER_BYTES, chance)
-    struct.pack_into("<I", data, len(data) - 4, zlib.crc32(data[:-4]))
+    size, _ = SIZE.unpack_from(data, SIZE_AT)
+    end = IMAGE_HEADER_BYTES + size
+    changed(data, IMAGE_HEADER_BYTES + 16, end, chance)
+    SIZE.pack_into(data, SIZE_AT, size, zlib.crc32(data[IMAGE_HEADER_BYTES:end]))
+    header = SIZE_AT + SIZE.size
+    struct.pack_into("<I", data, header, zlib.crc32(data[:header]))
     path.write_bytes(data)
 
 
@@ -187,9 +195,12 @@ def spoil_image(path: Path, chance: random.Random) -> None:
 def test_spoilt_logs_and_images(seed: int, tmp_path: Path, small: None) -> None:
     chance = random.Random(seed)
     whole = lived(tmp_path / "whole", seed)
+    imaged: dict[str, int] = {}  # up to where frames do not count any more
     if seed % 2:
         whole.restart()
         whole.work()  # an image
+        begin = Image(whole.files.image(whole.files.images()[-1])).place
+        imaged[f"log.{begin.segment}"] = begin.at
         whole.dom0.write(b"/after", b"1")
     whole.end()
     dropped = 0
@@ -198,7 +209,10 @@ def test_spoilt_logs_and_images(seed: int, tmp_path: Path, small: None) -> None:
         shutil.copytree(tmp_path / "whole", rundir)
         paths = sorted((rundir / "journal").glob("image.*" if seed % 4 == 1 else "log.*"))
         path = chance.choice(paths)
-        (spoil_image if path.name.startswith("image") else spoil_log)(path, chance)
+        if path.name.startswith("image"):
+            spoil_image(path, chance)
+        else:
+            spoil_log(path, chance, imaged.get(path.name, 0))
         place = Place(rundir)
         for line in place.said("dropped"):
             assert line.startswith(f"journal: dropped {rundir}/journal/"), line

@@ -65,12 +65,12 @@ def test_a_kill_while_old_files_are_removed(place: Place, changes: list[int], be
     place.restart()
     place.work()
     fill_some(place, 70)
-    place.restart()
+    state = place.state()
     changes[0] = before
     with pytest.raises(Killed):
+        place.restart()
         place.work()
     changes[0] = -1
-    state = place.state()
     place.restart()
     assert place.state() == state
     assert place.said("dropped") == []
