@@ -152,7 +152,7 @@ def changed(data: bytearray, start: int, end: int, chance: random.Random) -> Non
 
 
 def spoil_log(path: Path, chance: random.Random, begin: int = 0) -> None:
-    """Change the contents of a frame from a byte on, at its entries' heads mostly, and make its checksum right."""
+    """Change the contents of a frame from a byte on, at its entries' heads mostly; the checksum fits."""
     data = bytearray(path.read_bytes())
     frames = []
     at = HEADER_BYTES + begin
