@@ -1,7 +1,7 @@
 """The segments of the log: where each next one comes from, and how much is left."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from xenstore._failpoint import reach
 from xenstore.journal import budget, segment
@@ -33,7 +33,7 @@ class Log:
         self.may_grow = False
         self._in_use = 0
 
-    def open(self, number: int, life: bytes, base: int, unused: list[int]) -> None:
+    def open(self, number: int, life: bytes, base: int, unused: Collection[int]) -> None:
         """Go on after segment `number`; those before `base`, and those that are `unused`, become spares.
 
         Raises:

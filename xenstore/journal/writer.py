@@ -1,7 +1,7 @@
 """Keeping a journal: a log for the recorder, and images that make old segments of it superfluous."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from xenstore._failpoint import reach
 from xenstore._recorder import Recorder
@@ -61,7 +61,7 @@ class Journal:
         place: Place | None = None,
         image: int = 0,
         base: int = 0,
-        unused: list[int] = [],  # noqa: B006 (never changed)
+        unused: Collection[int] = (),
     ) -> None:
         """Record from now on, after segment `number` and frame `sequence` of the recovered journal `life`: at
         `place` if that is given; all images but `image`, segments before `base` and those `unused` are
