@@ -279,12 +279,19 @@ class TestNobody:
         assert nobodys.reap() == 1
         assert f"journal {journal}: Permission denied" in nobodys.said()
 
-    def test_root_takes_over_what_was_nobodys(self, nobodys: Daemons, starter: Starter) -> None:
+    def test_root_takes_over_what_was_nobodys_once_it_is_roots(
+        self, nobodys: Daemons, starter: Starter
+    ) -> None:
         assert nobodys.start(), nobodys.said()
         with Wire(nobodys.socket) as dom0:
             write(dom0, b"/x", b"1")
         nobodys.kill()
         nobodys.user = 0
+        assert not nobodys.start()
+        assert nobodys.reap() == 1
+        assert f"{nobodys.rundir}: belongs to nobody (user {NOBODY})" in nobodys.said()
+        for path in [nobodys.rundir.parent, *nobodys.rundir.parent.rglob("*")]:
+            os.chown(path, 0, 0, follow_symlinks=False)
         assert nobodys.start(), nobodys.said()
         with Wire(nobodys.socket) as dom0:
             assert read(dom0, b"/x") == b"1"

@@ -33,8 +33,8 @@ REFUSED = {
     "no Xen": (["--hypervisor=auto"], 1, "no Xen here: none of /proc/xen/privcmd"),
     "Xen itself": (["--hypervisor=xen"], 1, "this xend has no driver for the real Xen yet; it manages simul"),
     "no store": (["--store={top}/none"], 1, "no socket at {top}/none: start xenstored, or"),
-    "a file for a run directory": (["--rundir=/dev/null"], 1, "/dev/null: File exists"),
-    "nowhere to log": (["--log-dir=/dev/null/log"], 1, "/dev/null/log: Not a directory"),
+    "a file for a run directory": (["--rundir=/dev/null"], 1, "run directory /dev/null: Not a directory"),
+    "nowhere to log": (["--log-dir=/dev/null/log"], 1, "/dev/null: Not a directory"),
     "nowhere for the pid": (["--pid-file={top}/no/pid"], 1, "{top}/no/pid: No such file or directory"),
     "a long path": (["--rundir={top}/" + "x" * 100], 1, "bytes; the path of a socket holds 1"),
 }
@@ -100,7 +100,7 @@ def test_a_directory_of_somebody_else(place: Place, option: str, name: str) -> N
     place.top.chmod(0o755)
     for made in ("open", "kept"):
         (place.top / made).mkdir()
-    (place.top / "open").chmod(0o777)
+    os.chown(place.top / "open", NOBODY, NOBODY)
     words = {"--rundir": "open", "--log-dir": "open", "--pid-file": "open/pid", option: name}
     options = [f"{each}={place.top / where}" for each, where in words.items()]
     done = place.xend.run(argv=[*AS_NOBODY, "--hypervisor=sim", *options])

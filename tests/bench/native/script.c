@@ -63,7 +63,7 @@ static void add_writes(struct client *c, const char *path)
     static char value[2][PAYLOAD_MAX];
     long i;
 
-    if (options.bytes > PAYLOAD_MAX - 256)
+    if (strlen(path) + 1 + options.bytes > PAYLOAD_MAX)
         fail("bytes=%ld: with its path, a value does not fit in a message", options.bytes);
     for (i = 0; i < options.bytes; i++) {
         value[0][i] = OTHER_VALUE[i % VALUE_SIZE];
