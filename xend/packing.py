@@ -25,6 +25,11 @@ def unpack(data: bytes) -> Any:
     """The inverse of `pack`.
 
     Raises:
-        ValueError, msgpack.UnpackException: it is no record.
+        ValueError: it is no record.
     """
-    return msgpack.unpackb(data, unicode_errors=_ERRORS, strict_map_key=False)
+    try:
+        return msgpack.unpackb(data, unicode_errors=_ERRORS, strict_map_key=False)
+    except ValueError:
+        raise
+    except Exception as error:  # a map whose keys are maps, for instance
+        raise ValueError(f"not MessagePack: {error!r}") from error

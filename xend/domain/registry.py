@@ -5,16 +5,17 @@ RUNDIR/domains/UUID holds what a configuration was made of, not what it came to:
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
-import msgpack
 from sortedcontainers import SortedDict
 
 from xend.config import DomainConfig
 from xend.disk import Identity
 from xend.domain.claims import Claim, Claims
+from xend.domain.fields import count, domid_or_none, number, number_or_none, pair_or_none, text_or_none, typed
 from xend.domain.source import Source
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
@@ -40,15 +41,15 @@ class Domain:
 
     source: Source
     config: DomainConfig
-    domid: int | None
+    domid: int | None = attrs.field(validator=domid_or_none)
     waiting: Waiting | None = None
-    final: str | None = None
-    start_time: float | None = None
-    restarts: int = 0
-    awaited: str | None = None
-    awaited_since: float = 0.0
-    seen_shutdown: bool = False
-    console: tuple[int, int] | None = None  # gfn, port
+    final: str | None = attrs.field(default=None, validator=text_or_none)
+    start_time: float | None = attrs.field(default=None, validator=number_or_none)
+    restarts: int = attrs.field(default=0, validator=count)
+    awaited: str | None = attrs.field(default=None, validator=text_or_none)
+    awaited_since: float = attrs.field(default=0.0, validator=number)
+    seen_shutdown: bool = attrs.field(default=False, validator=typed(bool))
+    console: tuple[int, int] | None = attrs.field(default=None, validator=pair_or_none)  # gfn, port
 
     @property
     def name(self) -> str:
@@ -86,6 +87,8 @@ class Domains:
         #: Those between two lives, by UUID.
         self._waiting: dict[str, Domain] = {}
         self.ending: set[str] = set()
+        #: Of those that are known no longer, and whose files could not be removed.
+        self._left: set[str] = set()
         ground.make_directory(directory, 0o700)
         ground.check_files(directory)
 
@@ -156,7 +159,21 @@ class Domains:
                 del self._by_name[domain.name]
         if not keep_file:
             self.claims.release(uuid)
-            self._path(uuid).unlink(missing_ok=True)
+            self._left.add(uuid)
+            self.remove_left()
+
+    def remove_left(self) -> None:
+        """Remove the files of those that are known no longer, as far as that is possible now.
+
+        One that stays would bring its domain back with the next xend: it is tried again.
+        """
+        for uuid in list(self._left):
+            try:
+                self._path(uuid).unlink(missing_ok=self._directory.is_dir())
+            except OSError as error:
+                self._log(f"{self._path(uuid)} cannot be removed now: {error.strerror}")
+                return
+            self._left.discard(uuid)
 
     def rename(self, domain: Domain, name: str) -> None:
         """Give it another name."""
@@ -198,20 +215,26 @@ class Domains:
             replace(self._path(domain.uuid), pack(fields))
         except OSError as error:
             raise XendError("internal", f"cannot write {error.filename}", cause=error.strerror) from error
+        self._left.discard(domain.uuid)
+        self.remove_left()
 
     def load(self) -> None:
         """Know the domains of the xend before this one; what cannot be used is told and left."""
         for name in sorted(os.listdir(self._directory)):
             path = self._directory / name
             if name.startswith("."):
-                path.unlink()
+                with suppress(OSError):
+                    path.unlink()  # half written
                 continue
             try:
-                domain = self._read(unpack(path.read_bytes()))
-            except (ValueError, KeyError, TypeError, msgpack.UnpackException, XendError, OSError) as error:
-                self._log(f"{path}: cannot be used ({error}); the domain goes on unmanaged")
+                domain, claims = self._read(name, unpack(path.read_bytes()))
+            except Exception as error:  # whatever stands in a file, xend starts
+                told = str(error) if isinstance(error, XendError | OSError | ValueError) else repr(error)
+                self._log(f"{path}: cannot be used ({told}); the domain goes on unmanaged")
                 continue
             self._index(domain)
+            for claim in claims:
+                self.claims.add(claim)
 
     def _kept(self, domain: Domain) -> list[Claim]:
         """Claims of disks that a domain has: one that is about to come is no part of it yet."""
@@ -225,12 +248,15 @@ class Domains:
         self._by_name[domain.name] = domain
         self._by_uuid[domain.uuid] = domain
 
-    def _read(self, fields: dict[str, Any]) -> Domain:
+    def _read(self, name: str, fields: dict[str, Any]) -> tuple[Domain, list[Claim]]:
+        """The domain that a file of this name says, and its disks.
+
+        Raises:
+            Exception: of any kind, where the file holds anything but what `save` writes.
+        """
         source = Source(**fields.pop("source"))
         console = fields.pop("console")
         waiting = fields.pop("waiting", None)
-        if (waiting is None) != (fields["domid"] is not None):
-            raise ValueError("it says neither which domid it has nor that it waits for one")
         identities = fields.pop("disks", {})
         domain = Domain(
             source=source,
@@ -239,11 +265,17 @@ class Domains:
             waiting=None if waiting is None else Waiting(**waiting),
             **fields,
         )
-        for disk in domain.config.disks:
-            if disk.devid in identities:
-                identity = Identity.unpacked(identities[disk.devid])
-                self.claims.add(Claim(domain.uuid, domain.name, disk, identity))
-        return domain
+        if (waiting is None) != (domain.domid is not None):
+            raise ValueError("it says neither which domid it has nor that it waits for one")
+        if domain.uuid != name:
+            raise ValueError(f"it is of the UUID {domain.uuid}")
+        if domain.name in self._by_name or domain.domid in self._by_domid:
+            raise ValueError(f"another one has the name {domain.name} or the domid {domain.domid} already")
+        return domain, [
+            Claim(domain.uuid, domain.name, disk, Identity.unpacked(identities[disk.devid]))
+            for disk in domain.config.disks
+            if disk.devid in identities
+        ]
 
     def _path(self, uuid: str) -> Path:
         return self._directory / uuid

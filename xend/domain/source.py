@@ -9,6 +9,7 @@ from xend.config.disk import parse_disk
 from xend.config.domain import parse
 from xend.config.place import Place
 from xend.config.vif import parse_vif
+from xend.domain.fields import text_or_none, texts, typed
 
 #: A device's specification: a text, or the words of a command line.
 Spec = str | list[str]
@@ -30,15 +31,15 @@ class Source:
         changes: devices put in, {kind, spec, directory, mac, devid}, and taken out, {kind, devid}, in order.
     """
 
-    text: str
-    file: str
-    name: str | None
-    directory: str | None
-    extra: list[str]
-    uuid: str
-    macs: list[str]
-    path: str | None = None
-    renamed: str | None = None
+    text: str = attrs.field(validator=typed(str))
+    file: str = attrs.field(validator=typed(str))
+    name: str | None = attrs.field(validator=text_or_none)
+    directory: str | None = attrs.field(validator=text_or_none)
+    extra: list[str] = attrs.field(validator=texts)
+    uuid: str = attrs.field(validator=typed(str))
+    macs: list[str] = attrs.field(validator=texts)
+    path: str | None = attrs.field(default=None, validator=text_or_none)
+    renamed: str | None = attrs.field(default=None, validator=text_or_none)
     changes: list[dict[str, Any]] = attrs.field(factory=list)
 
     def config(self) -> DomainConfig:

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from xend.domain.fields import domid_or_none, map_or_none, number, typed
+
 #: A domain that ran for less than this, in seconds, and restarts, is made to wait before it does.
 BRAKE_SECONDS = 60.0
 #: The first wait; each further one in a row is twice as long, up to BRAKE_SECONDS.
@@ -26,11 +28,11 @@ class Waiting:
         due: `next_try` on the clock of whoever keeps it, which nobody sets; None: not looked at yet.
     """
 
-    reason: str
-    next_try: float
-    wait_s: float
-    error: dict[str, Any] | None = None
-    domid: int | None = None
+    reason: str = attrs.field(validator=typed(str))
+    next_try: float = attrs.field(validator=number)
+    wait_s: float = attrs.field(validator=number)
+    error: dict[str, Any] | None = attrs.field(default=None, validator=map_or_none)
+    domid: int | None = attrs.field(default=None, validator=domid_or_none)
     due: float | None = None
 
     def left_s(self, now: float) -> float:
