@@ -79,7 +79,7 @@ class Keeper:
         if operation.error is None:
             for lock in operation.locks:
                 self._cut_off.pop(lock.removeprefix("uuid "), None)
-        elif operation.plan.kind in BETWEEN:
+        elif operation.plan.kind in BETWEEN and operation.plan.facts:  # none: its record could not be used
             for domain in self._with_locks(operation.locks):
                 self._restart_failed(domain, operation, operation.error)
 
@@ -170,6 +170,7 @@ class Keeper:
         """Look at all domains once."""
         self._some_ended = False
         self._looked_at = trio.current_time()
+        self._host.domains.remove_left()
         infos = {info.domid: info for info in await self._host.hypervisor.domains()}
         self._host.ends.looked(infos.values())
         for domain in self._host.domains:

@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
 from xend.errors import XendError
 from xend.files import replace
 from xend.operation.running import ENDED, Operation
@@ -73,9 +71,43 @@ class Records:
         try:
             with path.open("rb") as file:
                 fields = unpack(file.read(RECORD_MAX_BYTES))
-        except (OSError, ValueError, msgpack.UnpackException):
+        except (OSError, ValueError):
             return None
         return fields if isinstance(fields, dict) else None
+
+
+#: What the fields of a record are: some of them, which are used without another look at them.
+KINDS: dict[str, tuple[type, ...]] = {
+    "key": (str, type(None)),
+    "started": (int, float),
+    "ended": (int, float),
+    "locks": (list,),
+    "steps": (list,),
+    "step": (int,),
+    "state": (str,),
+    "result": (dict,),
+    "error": (dict, type(None)),
+}
+#: Seconds since 1970 that no clock shows.
+TIME_MAX = 2**40
+
+
+def checked(fields: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A record, of which these fields are what they should be.
+
+    Raises:
+        ValueError: one is not; KeyError: one is missing.
+    """
+    for key in keys:
+        value = fields[key]
+        is_right = isinstance(value, KINDS[key]) and not isinstance(value, bool)
+        if isinstance(value, list):
+            is_right &= all(isinstance(each, str) for each in value)
+        elif isinstance(value, int | float):
+            is_right &= -1 <= value < TIME_MAX
+        if not is_right:
+            raise ValueError(f"its {key} cannot be {value!r}")
+    return fields
 
 
 def _fields(operation: Operation) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import trio
 from xend.errors import XendError
 from xend.faults import as_xend_error
 from xend.operation.known import KnownOperations
-from xend.operation.record import Records
+from xend.operation.record import Records, checked
 from xend.operation.running import ENDED, Operation, told
 from xend.operation.steps import Plan
 from xend.operation.words import called
@@ -135,7 +135,7 @@ class Operations:
     def _recover(self, operation_id: str, fields: dict[str, Any] | None) -> None:
         if fields is None:
             raise XendError("internal", "not a record")
-        if fields["state"] in ENDED:
+        if checked(fields, "state", "step")["state"] in ENDED:
             self._recall(operation_id, fields)
             return
         plan = self.planners[fields["kind"]](fields["facts"])
@@ -148,6 +148,7 @@ class Operations:
 
     def _recall(self, operation_id: str, fields: dict[str, Any]) -> None:
         """Remember one that has ended."""
+        checked(fields, "steps", "ended", "result", "error")
         steps = [told(name) for name in fields["steps"]]
         plan = Plan(
             kind=fields["kind"], domain=fields["domain"], facts=fields["facts"], steps=steps, on_crash="undo"
@@ -164,6 +165,7 @@ class Operations:
 
     def _recovered(self, operation_id: str, plan: Plan, fields: dict[str, Any]) -> Operation:
         """An operation as its record has it; the ids of those to come are higher."""
+        checked(fields, "key", "started", "locks")
         self._last = max(self._last, int(operation_id, 16))
         operation = self._made(operation_id, plan, fields["key"], fields["started"], list(fields["locks"]))
         operation.work.warnings = [XendError.from_map(each) for each in fields.get("warnings", ())]

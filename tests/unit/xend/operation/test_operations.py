@@ -159,6 +159,7 @@ async def test_records_that_cannot_be_used_are_dropped_with_a_line(bench: Bench)
     bench.directory.mkdir()
     (bench.directory / "1").write_bytes(b"\xc1 not a record")
     (bench.directory / "2").write_bytes(b"\x80")
+    (bench.directory / "4").write_bytes(b"\x81\x90\x01")
     (bench.directory / ".3").write_bytes(b"half")
     async with bench.running() as operations:
         operations.recover()
@@ -167,6 +168,7 @@ async def test_records_that_cannot_be_used_are_dropped_with_a_line(bench: Bench)
     assert [line.partition(" (")[0] for line in bench.logged] == [
         "operation 1: its record cannot be used",
         "operation 2: its record cannot be used",
+        "operation 4: its record cannot be used",
     ]
 
 
