@@ -210,7 +210,9 @@ class DomainCalls:
             )
 
         result = await self._operating.operate(plan, **how)
-        if wait and how.get("wait_for") is None and result.get("domid") is not None:
+        # What begins a next life names that one's domid: the end of it is not awaited.
+        is_awaited = wait and how.get("wait_for") is None and result.get("domid") is not None
+        if is_awaited and self._operating.kind(result["operation"]) == kind:
             result["warnings"] += await self._acted_on(result["domid"])
         return result
 

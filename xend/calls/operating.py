@@ -51,6 +51,10 @@ class Operating:
         """The operation that holds one of these locks."""
         return self._operations.holder(locks)
 
+    def kind(self, operation_id: str) -> str:
+        """Of a known operation."""
+        return self._operations.find(operation_id).plan.kind
+
     def is_held(self, locks: list[str], kinds: Container[str] | None = None) -> bool:
         """Whether an operation (of these kinds) holds one of these locks."""
         holder = self.holder(locks)
