@@ -16,6 +16,7 @@ from xend.domain.sharing import identity_of
 from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.operation.running import Operation
+from xend.packing import pack, unpack
 from xend.simulator.image import write_kernel
 
 #: Crashes as soon as it boots, and is started again, for ever.
@@ -253,6 +254,37 @@ def test_xend_killed_while_it_ends_one_that_reboots(kind: str, step: str) -> Non
     play(body)
 
 
+@pytest.mark.parametrize(("kind", "step"), [*REBOOTS[::4], *LOOPS[::4], *LIVES[::4]])
+def test_a_record_that_cannot_be_used_costs_no_more_than_that_operation(kind: str, step: str) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+
+        def on_step(operation: Operation) -> None:
+            plan = operation.plan
+            if plan.kind == kind and plan.steps[operation.step].name == step:
+                kill()
+
+        world.on_step = on_step
+        if (kind, step) in REBOOTS[::4]:
+            await world.connected(await world.create())
+            await world.call("domain.reboot", domain="example")
+        else:
+            await world.create(LOOP, **FILE)
+        await trio.sleep(10)
+        for path in (world.directory / "xend/operations").iterdir():
+            path.write_bytes(pack({**unpack(path.read_bytes()), "facts": {"old": 1}, "steps": [1]}))
+        world.on_step = lambda operation: None
+        await world.start_xend()
+        await trio.sleep(5)
+        assert not any("Traceback" in line for line in world.logged)
+        for domain in await world.call("domain.list"):
+            if domain["domid"] != 0:
+                await world.call("domain.destroy", domain=domain["uuid"])
+        await is_gone(world, before)
+
+    play(body)
+
+
 # --- what others do with it -------------------------------------------------------------------------------
 
 #: What each method that names a domain does between two lives: None: it acts on it, or what it says.
@@ -325,6 +357,19 @@ def test_a_reboot_begins_the_next_life_at_once() -> None:
         assert world.now() - began < 1 < found["waiting"]["in_s"]
         assert answer["domid"] == 6
         assert (await waiting(world, failures=6))["uuid"] == found["uuid"]
+
+    play(body)
+
+
+@pytest.mark.parametrize(("kind", "step"), [REBOOTS[0], REBOOTS[-1]])
+def test_who_reboots_one_between_two_lives_waits_for_the_begin_of_the_next(kind: str, step: str) -> None:
+    async def body(world: World) -> None:
+        await world.connected(await world.create())
+        outcome = acting(world, kind, step, lambda: world.call("domain.reboot", domain="example", wait=True))
+        await world.call("domain.reboot", domain="example")
+        await trio.sleep(30)
+        (found,) = await world.call("domain.list", domain="example")
+        assert [each["domid"] for each in outcome if isinstance(each, dict)] == [found["domid"]] == [2]
 
     play(body)
 

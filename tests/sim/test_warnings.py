@@ -26,7 +26,7 @@ def test_a_script_that_fails_as_a_domain_is_destroyed_is_told_of() -> None:
             "message": f"vbd 0x0: {script} exited with status 1 as it took it out; /dev/loop7 may be left",
             "cause": "loop7: busy",
             "hint": "see losetup -a; once nothing uses it: losetup -d /dev/loop7",
-            "script_output": "detaching\nloop7: busy",
+            "script_output": "detaching\nloop7: busy\n ",
             "device": "vbd 0x0",
             "domain": "example",
             "step": "vbd 0x0: run its script",
@@ -110,7 +110,7 @@ def test_a_core_that_cannot_be_written_is_told_of() -> None:
         (warning,) = dump["warnings"]
         assert (warning["message"], warning["cause"]) == (
             f"cannot make {world.directory}/dump",
-            "File exists",
+            "Not a directory",
         )
         assert await world.names() == []
 
@@ -124,7 +124,7 @@ def test_autostop_says_it_in_its_row() -> None:
         (row,) = await world.call("autostart.stop", all=True)
         assert (row["outcome"], row["ok"]) == ("down", True)
         assert "/dev/loop7 may be left: loop7: busy" in row["reason"]
-        assert row["error"]["script_output"] == "detaching\nloop7: busy"
+        assert row["error"]["script_output"] == "detaching\nloop7: busy\n "
 
     play(body)
 

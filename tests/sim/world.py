@@ -102,7 +102,7 @@ class Scripts:
             message = f"{argv[0]} did not end within {seconds:g} s and was killed"
             raise XendError("script_failed", message, waited_s=seconds)
         if behaviour == "busy" and not put_in:
-            return ScriptOutcome(1, "detaching\nloop7: busy")
+            return ScriptOutcome(1, "detaching\nloop7: busy\n ")
         if put_in and behaviour != "nothing":
             if environment["XENBUS_TYPE"] == "vbd":
                 await self.store.write(f"{path}/physical-device", "7:0")

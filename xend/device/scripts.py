@@ -103,7 +103,8 @@ async def unplug(host: ScriptHost, work: Work, device: Device) -> None:
     except XendError as error:
         raise remains.left(device, name, error, host.settings) from error
     if outcome.status != 0:
-        last = (outcome.output.splitlines() or ["it said nothing"])[-1]
+        said = [line for line in outcome.output.splitlines() if line.strip()]
+        last = said[-1].strip() if said else "it said nothing"
         why = f"{device.script} {_ending(outcome, 'connected')} as it took it out"
         failure = XendError("script_failed", why, cause=last, script_output=outcome.output or None)
         raise remains.left(device, name, failure, host.settings)
