@@ -169,6 +169,47 @@ def test_a_link_that_is_turned_frees_nothing() -> None:
     play(body)
 
 
+def test_a_disc_inserted_again_is_what_its_name_leads_to_now() -> None:
+    """The drive was taken out and put in with another file: the one of before is free, also after a kill."""
+
+    async def body(world: World) -> None:
+        furnish(world)
+        vm = Path(world.directory, "root/vm")
+        (vm / "disk").write_bytes(bytes(512))
+        await world.create(config("second", "file:/vm/disk,xvda,w", ",,hdc,cdrom"))
+        await trio.sleep(5)
+        for disc in ("data", "other"):
+            (vm / "link").unlink()
+            (vm / "link").symlink_to(disc)
+            await world.call("device.insert", domain="second", device="hdc", target="/vm/link")
+            await trio.sleep(5)
+        for _ in range(2):
+            await refused(
+                world.create(config("third", "file:/vm/other,xvda,w")),
+                "domain second reads it as hdc, target /vm/link",
+            )
+            await world.create(config("third", "file:/vm/data,xvda,w"))
+            await world.call("domain.destroy", domain="third")
+            await world.kill_xend()
+            await world.start_xend()
+
+    play(body)
+
+
+def test_a_disc_that_cannot_be_inserted_again_leaves_what_was_in() -> None:
+    async def body(world: World) -> None:
+        furnish(world)
+        await world.create(config("first", "file:/vm/data,xvda,w"))
+        await world.create(config("second", "file:/vm/other,hdc:cdrom,r"))
+        await trio.sleep(5)
+        world.scripts.behaviours["block"] = "fail once"
+        with pytest.raises(XendError, match="script"):
+            await world.call("device.insert", domain="second", device="hdc", target="/vm/other")
+        await refused(world.create(config("third", "file:/vm/other,xvda,w")), "domain second reads it as hdc")
+
+    play(body)
+
+
 def test_a_restart_does_not_meet_itself_and_lets_nobody_in() -> None:
     async def body(world: World) -> None:
         furnish(world)

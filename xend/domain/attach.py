@@ -87,5 +87,9 @@ def detach_plan(host: Host, facts: dict[str, Any]) -> Plan:
 def remember(host: Host, uuid: str, change: dict[str, Any]) -> None:
     """A change of Source.changes is part of a domain's configuration from now on; once, if done again."""
     domain = host.domains.by_uuid(uuid)
-    if domain is not None and change not in domain.source.changes[-1:]:
+    if domain is None:
+        return
+    if change not in domain.source.changes[-1:]:
         host.domains.change(domain, change)
+    else:  # the name may lead to another disk by now
+        host.domains.save(domain)

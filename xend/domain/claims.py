@@ -68,6 +68,11 @@ class Claims:
             else:
                 self.remove(claim)
 
+    def renew(self, uuid: str, devid: int) -> None:
+        """A domain's device was put in anew: what it was before, by the same name perhaps, is free."""
+        for claim in [each for each in self.of(uuid) if each.disk.devid == devid][:-1]:
+            self.remove(claim)
+
     def meeting(self, identity: Identity) -> list[Claim]:
         """Those of all domains whose disks share bytes with this one."""
         own, below = [identity.own.thing], _things(identity)

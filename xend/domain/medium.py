@@ -89,6 +89,7 @@ class Change:
 
     async def remember(self, work: Work) -> None:
         change = {"kind": "vbd", "spec": self.facts["spec"], "devid": self.after.devid}
+        self.host.domains.claims.renew(self.facts["uuid"], self.after.devid)
         remember(self.host, self.facts["uuid"], change)
 
     def _drive(self, spec: str) -> Device:
