@@ -19,6 +19,7 @@ __all__ = [
     "Kind",
     "choice",
     "choices",
+    "no_text",
     "what_is",
 ]
 
@@ -103,6 +104,17 @@ def what_is(value: Any) -> str:
         return f"the text {quoted(value)}"
     names: dict[type, str] = {bytes: "bytes (bin)", list: "a list", dict: "a map"}
     return names.get(type(value), "something else")
+
+
+def no_text(value: Any) -> str | None:
+    """Bytes that no text has, a value's own or those of one in a list, for an error; None: there are none."""
+    for each in value if type(value) is list else [value]:
+        if type(each) is bytes:
+            try:
+                each.decode()
+            except UnicodeDecodeError:
+                return quoted(each.decode("utf-8", "backslashreplace"))
+    return None
 
 
 def quoted(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from xend.bus.kinds import SECONDS, TEXT, Kind, choice, quoted, what_is
+from xend.bus.kinds import SECONDS, TEXT, Kind, choice, no_text, quoted, what_is
 from xend.bus.peer import Peer
 from xend.errors import XendError
 
@@ -136,6 +136,9 @@ class Method:
                 raise self._unknown(name)
             kind, operate = self.parameters[name].kind, self.parameters[name].operate
         if value is not None and not kind.accepts(value):
+            if shown := no_text(value):
+                text = f"{name} {shown} is no UTF-8, expected {kind.name}"
+                raise XendError("bad_request", text, method=self.name)
             raise XendError(
                 "bad_request", f"parameter {name} is {what_is(value)}, not {kind.name}", method=self.name
             )
