@@ -69,7 +69,10 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
     Raises:
         XendError: script_failed, with the script's own words.
     """
-    outcome = await _run(host, work, device, put_in=True)
+    try:
+        outcome = await _run(host, work, device, put_in=True)
+    except XendError as error:
+        raise error.because(device.name) from error
     status = await _read(host, device, "hotplug-status")
     if outcome.status == 0 and status == "connected":
         for line in outcome.output.splitlines():  # a warning
