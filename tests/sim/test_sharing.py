@@ -98,6 +98,22 @@ def test_one_file_under_any_name_has_one_writer(spelling: str) -> None:
     play(body)
 
 
+@pytest.mark.parametrize("script", ["block", "/scripts/block", "block-own", "/scripts/block-own"])
+@pytest.mark.parametrize("spelling", ["/vm/hard-link", "/vm/link"])
+def test_one_file_by_whatever_script_has_one_writer(spelling: str, script: str) -> None:
+    async def body(world: World) -> None:
+        furnish(world)
+        await world.create(config("first", "file:/vm/data,xvdb,w"))
+        directory = world.xend.host.settings.script_directory
+        (directory / "block-own").write_text("#!/bin/sh\n")
+        (directory / "block-own").chmod(0o755)
+        own = script.replace("/scripts", str(directory))
+        spec = f"script={own},vdev=xvda,access=w,target={spelling}"
+        await refused(world.create(config("second", spec)), "domain first writes to it as xvdb")
+
+    play(body)
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_one_configuration_names_it_once(spelling: str) -> None:
     async def body(world: World) -> None:
@@ -206,6 +222,29 @@ def test_a_disc_that_cannot_be_inserted_again_leaves_what_was_in() -> None:
         with pytest.raises(XendError, match="script"):
             await world.call("device.insert", domain="second", device="hdc", target="/vm/other")
         await refused(world.create(config("third", "file:/vm/other,xvda,w")), "domain second reads it as hdc")
+
+    play(body)
+
+
+def test_a_disc_that_was_put_back_is_what_its_name_leads_to_now() -> None:
+    async def body(world: World) -> None:
+        furnish(world)
+        link = Path(world.directory, "root/vm/link")
+        (link.parent / "disk").write_bytes(bytes(512))
+        await world.create(config("second", "file:/vm/disk,xvda,w", ",,hdc,cdrom"))
+        await trio.sleep(5)
+        await world.call("device.insert", domain="second", device="hdc", target="/vm/link")
+        await trio.sleep(5)
+        link.unlink()
+        link.symlink_to("other")
+        (link.parent / "third").write_bytes(bytes(512))
+        world.scripts.behaviours["block"] = "fail once"
+        with pytest.raises(XendError, match="script"):
+            await world.call("device.insert", domain="second", device="hdc", target="/vm/third")
+        await world.kill_xend()
+        await world.start_xend()
+        await refused(world.create(config("third", "file:/vm/other,xvda,w")), "second reads it as hdc")
+        await world.create(config("third", "file:/vm/data,xvda,w"))
 
     play(body)
 
@@ -371,7 +410,11 @@ UNSEEN = [
     ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.A:1,lun=0,portal=h2:3260", True),
     ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.a:1,portal=h1,lun=1", False),
     ("script=block-iscsi,vdev=xvda,target=iqn=iqn.a:1,portal=h1", "iqn=iqn.a:2,portal=h1", False),
+    ("script=/etc/xen/scripts/block-iscsi,vdev=xvda,target=iqn=iqn.a:1", "iqn=iqn.A:1,lun=00", True),
     ("backend=5,vdev=xvda,target=/dev/vg0/a", "/dev//vg0/./a", True),
+    ("backend=5,script=block-own,vdev=xvda,target=r0", "r0", True),
+    ("script=block-own,vdev=xvda,target=/no/such", "/no/./such", True),
+    ("script=block-own,vdev=xvda,target=/no/such", "/no/others", False),
     ("backend=5,vdev=xvda,target=/dev/vg0/a", "/dev/mapper/vg0-a", False),
 ]
 

@@ -13,7 +13,7 @@ from xend.device.device import Device
 from xend.device.plug import Plug, plug_of
 from xend.device.vbd import vbd_device
 from xend.domain.attach import remember
-from xend.domain.sharing import claim_disk, settle
+from xend.domain.sharing import claim_anew, claim_disk, settle
 from xend.domain.source import disk_of
 from xend.host import Host
 from xend.operation.steps import Plan, Step, Work
@@ -86,6 +86,10 @@ class Change:
         plug: Plug = plug_of(self.host, self.before)
         for do in (plug.add, plug.await_backend, plug.run_script):
             await do(work)
+        domain = self.host.domains.by_uuid(self.facts["uuid"])
+        if domain is not None:
+            claim_anew(self.host, domain.uuid, domain.name, disk_of(self.facts["before"]))
+            self.host.domains.save(domain)
 
     async def remember(self, work: Work) -> None:
         change = {"kind": "vbd", "spec": self.facts["spec"], "devid": self.after.devid}

@@ -36,8 +36,8 @@ def identity_of(host: "Host", disk: DiskConfig) -> Identity | None:
     """What a disk is at present; None: it is a drive without a disc.
 
     In a driver domain nobody looks from here: there a disk is its path, normalised, and what links and nodes
-    make one is two.  What a script of its own finds is its target's text; of an iSCSI target, the unit of the
-    target, by whatever portal.
+    make one is two.  What a script of its own finds is what its target leads to; where that is no path, its
+    target's text; of an iSCSI target, the unit of the target, by whatever portal.
 
     Raises:
         XendError: bad_image: there is no such file or device; no_such_domain: nor such a backend.
@@ -48,19 +48,21 @@ def identity_of(host: "Host", disk: DiskConfig) -> Identity | None:
     if domid:
         serving = host.domains.get(domid)
         place = domid if serving is None else serving.uuid
-        return Identity(Extent(("domain", place, disk.script or BLOCK, _normal(disk))))
-    if disk.script not in (None, BLOCK):
-        return Identity(Extent(("script", disk.script or "", _normal(disk))))
+        return Identity(Extent(("domain", place, *_unseen(disk))))
     path = host.settings.guest_file(disk.target)
     try:
-        return host.disks.of_path(path)
+        if disk.target.startswith("/") or _script(disk) == BLOCK:
+            return host.disks.of_path(path)
     except OSError as error:
+        if _script(disk) != BLOCK:
+            return Identity(Extent(("script", *_unseen(disk))))
         raise XendError(
             "bad_image",
             f"vbd {disk.name}: disk {path} cannot be read",
             cause=error.strerror,
             device=f"vbd {disk.name}",
         ) from error
+    return Identity(Extent(("script", *_unseen(disk))))
 
 
 def claim_disk(
@@ -98,6 +100,14 @@ def claim_disks(host: "Host", uuid: str, name: str, disks: Sequence[DiskConfig])
         for claim in before:
             claims.add(claim)
         raise
+
+
+def claim_anew(host: "Host", uuid: str, name: str, disk: DiskConfig) -> None:
+    """A drive's disc was put back: it is what its name leads to now, whoever else has that."""
+    with suppress(XendError):  # what cannot be looked at stays what it was
+        if identity := identity_of(host, disk):
+            host.domains.claims.add(Claim(uuid, name, disk, identity))
+            host.domains.claims.renew(uuid, disk.devid)
 
 
 def check_disks(host: "Host", uuid: str, name: str, disks: Sequence[DiskConfig]) -> None:
@@ -173,9 +183,20 @@ def _busy(claim: Claim, why: str, hint: str) -> XendError:
     )
 
 
+def _script(disk: DiskConfig) -> str:
+    """By its name: all are in one directory, whether a configuration says so or not."""
+    return posixpath.basename(disk.script or BLOCK)
+
+
+def _unseen(disk: DiskConfig) -> tuple[str, str]:
+    """What a disk is that nobody can look at: a path is one for all scripts."""
+    normal = _normal(disk)
+    return ("" if normal.startswith("/") else _script(disk), normal)
+
+
 def _normal(disk: DiskConfig) -> str:
     target = disk.target or ""
-    if disk.script == ISCSI:
+    if _script(disk) == ISCSI:
         words = dict(word.partition("=")[::2] for word in target.split(","))
         return f"{words.get('iqn', target).lower()} {words.get('lun', '0').lstrip('0') or '0'}"
     return posixpath.normpath("/" + target.lstrip("/")) if target.startswith("/") else target
