@@ -71,6 +71,6 @@ def test_with_an_error_it_is_told_first(xl: Xl, xend: FakeXend) -> None:
     assert xl("destroy", "d1") == (1, "", f"{TOLD}xl: a fault\n")
 
 
-def test_a_dry_run_has_none(xl: Xl, xend: FakeXend) -> None:
+def test_a_dry_run_tells_those_of_what_it_read(xl: Xl, xend: FakeXend) -> None:
     xend.warnings = [WARNING]
-    assert xl("destroy", "--dry-run", "d1") == (0, "first step\nsecond step\n", "")
+    assert xl("destroy", "--dry-run", "d1") == (0, "first step\nsecond step\n", TOLD)
