@@ -44,8 +44,8 @@ def test_what_is_printable_stays() -> None:
         assert one_line(text) is text
 
 
-def test_the_escapes_are_pythons() -> None:
-    assert one_line("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
+def test_the_escapes_are_pythons_and_a_byte_is_one() -> None:
+    assert one_line("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\xff"
 
 
 def test_several_lines_stay_several() -> None:
