@@ -2,7 +2,7 @@
 
 Guests write nodes, scripts print, files and domains have names, the system names paths.  What is not
 printable (str.isprintable: control characters, line ends, escapes, marks of direction, bytes that are no
-text) shows as the escape that Python writes for it.
+text) shows as the escape that Python writes for it, a byte as that of a byte.
 """
 
 __all__ = ["Lines", "clean_lines", "lines_of", "one_line"]
