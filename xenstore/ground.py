@@ -29,6 +29,8 @@ __all__ = [
 
 _LINKS_MAX = 40
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
+#: What is neither a file nor a device.
+_KINDS = {stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 class Untrusted(OSError):
@@ -75,12 +77,17 @@ def check_directory(path: str | os.PathLike[str]) -> None:
 def check_files(directory: str | os.PathLike[str]) -> None:
     """See that all that lies directly in a directory is a file that nobody else could have made or changed.
 
+    Who opens a pipe or a device waits for its other end, for ever perhaps.
+
     Raises:
         Untrusted: something is not.
     """
     with os.scandir(directory) as entries:
         for entry in entries:
-            _check_file(entry.path, entry.stat(follow_symlinks=False))
+            status = entry.stat(follow_symlinks=False)
+            _check_file(entry.path, status)
+            if not stat.S_ISREG(status.st_mode):
+                raise Untrusted(entry.path, f"is a {_kind(status)}, where only files are: remove it")
 
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> int:
@@ -197,6 +204,10 @@ def _check_file(path: str, status: os.stat_result) -> None:
     _check_owner(path, status, "")
     if stat.S_ISREG(status.st_mode):
         _check_writers(path, status)
+
+
+def _kind(status: os.stat_result) -> str:
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "device")
 
 
 def _check_owner(path: str, status: os.stat_result, kind: str) -> None:

@@ -1,5 +1,6 @@
 """The tour of README.md, section xend: `make run` in one terminal, its commands in another."""
 
+import os
 import re
 import shutil
 import signal
@@ -12,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.manager.daemon import PATIENCE_SECONDS, Daemon
-from tests.manager.place import BIN, await_node, clean_environment, settle
+from tests.manager.place import BIN, Place, await_node, clean_environment, settle
 from tests.manager.terminal import Terminal
+from tests.snapshot import snapshot
+from tests.unit.server.program import as_root
 from xenclient.store.blocking import Client as StoreClient
 from xenclient.xend.blocking import Client
+from xenstore.daemon.locks import holding
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -219,8 +223,42 @@ def test_a_second_one_leaves_the_first_alone(demo: Demo) -> None:
         [sys.executable, "-m", "xend.demo", str(demo.run)], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"xend.demo: a xend runs in {demo.run} already\n"
+    pid = (demo.run / "socket.lock").read_text().strip()
+    assert done.stderr == f"xend.demo: {demo.run}/socket is served by another xend (pid {pid})\n"
     assert [row[0] for row in domains(demo.said("xl list"))] == ["Domain-0", "example"]
+
+
+def test_a_second_one_while_the_first_is_starting(place: Place) -> None:
+    """It has no socket yet, so nobody answers; what is there is somebody's all the same."""
+    run = place.top / "run"
+    with holding(str(run / "socket"), "xend"):
+        (run / "domains").mkdir()
+        before = snapshot(run)
+        done = subprocess.run(
+            [sys.executable, "-m", "xend.demo", str(run)], capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"xend.demo: {run}/socket is served by another xend (pid ")
+        assert snapshot(run) == before
+
+
+@as_root
+@pytest.mark.parametrize("what", ["", "etc", "root/n0"])
+def test_a_directory_of_somebody_elses(what: str, place: Place) -> None:
+    path = place.top / "run" / what
+    path.mkdir(parents=True)
+    os.chown(path, 4321, 4321)
+    (path / "README").symlink_to(place.top / "written")
+    done = subprocess.run(
+        [sys.executable, "-m", "xend.demo", str(place.top / "run")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{path}: belongs to user 4321, mode 0755, where root is expected" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (place.top / "written").exists()
 
 
 def test_what_it_cannot_do_is_one_line() -> None:
@@ -228,4 +266,4 @@ def test_what_it_cannot_do_is_one_line() -> None:
         [sys.executable, "-m", "xend.demo", "/dev/null/run"], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "xend.demo: /dev/null/run/etc: Not a directory\n"
+    assert done.stderr == "xend.demo: run directory /dev/null/run: Not a directory\n"

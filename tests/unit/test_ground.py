@@ -1,6 +1,7 @@
 """What somebody else prepared: as it is for root, and for an ordinary user below a sticky directory."""
 
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -234,3 +235,23 @@ def test_everything_in_a_directory(top: Path) -> None:
     (directory / "two").unlink()
     (directory / "two").symlink_to("one")
     assert "two: is a link" in refusal(lambda: check_files(directory))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "socket", pytest.param("device", marks=as_root)])
+def test_what_is_no_file_among_files(kind: str, top: Path) -> None:
+    """Who opens a pipe waits for its other end."""
+    directory = top / "d"
+    make_directory(directory, 0o700)
+    path = directory / "it"
+    with socket.socket(socket.AF_UNIX) as listener:
+        match kind:
+            case "pipe":
+                os.mkfifo(path)
+            case "directory":
+                path.mkdir()
+            case "socket":
+                listener.bind(os.fspath(path))
+            case "device":
+                os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    told = refusal(lambda: check_files(directory))
+    assert told == f"{path}: is a {kind}, where only files are: remove it"

@@ -15,9 +15,15 @@ from pathlib import Path
 
 from xenclient.xend.blocking import Client
 from xenclient.xend.errors import ClientError, ConnectError
+from xend.bus.listeners import SOCKET
 from xend.hypervisor import host_process
 from xend.simulator.image import write_kernel
 from xenstore.daemon import child
+from xenstore.daemon.locks import Held, holding
+from xenstore.daemon.start import Program, StartError
+from xenstore.ground import make_directory
+
+PROGRAM = Program("xend.demo")
 
 FILES = Path(__file__).with_name("files")
 EXAMPLE = "example"
@@ -37,27 +43,34 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's job in the background has SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     try:
-        furnish(top, Path(sys.executable).parent)
-        return run(top)
+        with holding(os.fspath(top / SOCKET), "xend") as held:
+            furnish(top, Path(sys.executable).parent)
+            return run(top, held)
+    except StartError as error:
+        PROGRAM.say(str(error))
+        return 1
     except OSError as error:
-        print(f"xend.demo: {error.filename}: {error.strerror}", file=sys.stderr)
+        PROGRAM.say(f"{error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
         return 0
 
 
-def run(top: Path) -> int:
-    """Serve until a signal asks to stop, or xend ends; returns xend's exit status."""
-    if is_served(top):
-        print(f"xend.demo: a xend runs in {top} already", file=sys.stderr)
-        return 1
+def run(top: Path, held: Held) -> int:
+    """Serve until a signal asks to stop, or xend ends; returns xend's exit status.
+
+    held: xend's lock.  xend gets it, and this process keeps it: what is removed in the end is nobody else's.
+    """
+    held.pass_on(True)
     # In a session of its own: Ctrl-C reaches only this process, which tells xend once.
     xend = subprocess.Popen(
         child.module("xend", "--no-fork", *options(top)),
-        env=child.environment(os.environ),
+        env={**child.environment(os.environ), **held.environment()},
         cwd=child.DIRECTORY,
+        close_fds=False,
         start_new_session=True,
     )
+    held.pass_on(False)
     try:
         if create(top, xend):
             print(banner(top, Path(sys.executable).parent), flush=True)
@@ -66,15 +79,6 @@ def run(top: Path) -> int:
         return end(xend)
     finally:
         power_off(top)
-
-
-def is_served(top: Path) -> bool:
-    """Whether a xend answers there."""
-    try:
-        Client(os.fspath(top / "socket"), timeout=1.0).close()
-    except ClientError:
-        return False
-    return True
 
 
 def options(top: Path) -> list[str]:
@@ -90,12 +94,13 @@ def furnish(top: Path, bin_directory: Path) -> None:
     """The host's files: configurations, scripts, a kernel and disks; what is there already stays.
 
     Raises:
+        Untrusted: somebody else could have made or changed a directory of them.
         OSError: one cannot be written.
     """
     for source in sorted(FILES.rglob("*")):
         target = top / source.relative_to(FILES)
         if source.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
+            make_directory(target)
         elif not target.exists():
             shutil.copy(source, target)
     for script in (top / "etc/scripts").iterdir():
@@ -106,7 +111,7 @@ def furnish(top: Path, bin_directory: Path) -> None:
     root = top / "root"
     for disk in DISKS:
         image = root / disk
-        image.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(image.parent)
         if not image.exists():
             with image.open("wb") as file:
                 file.truncate(DISK_BYTES)
@@ -132,7 +137,7 @@ def create(top: Path, xend: subprocess.Popen[bytes]) -> bool:
 
 def _connected(top: Path, xend: subprocess.Popen[bytes]) -> Client | None:
     """A client once there is a xend to talk to; None: it ended, or does not come up."""
-    socket = top / "socket"
+    socket = top / SOCKET
     for _ in range(int(START_SECONDS / LOOK_SECONDS)):
         with suppress(ConnectError, FileNotFoundError):
             os.stat(socket)  # the client would wait for it, a xend that failed or not
