@@ -92,4 +92,6 @@ def _run(service: Service, report: Report) -> int:
 def _line(error: BaseException, known: tuple[type[Exception], ...]) -> str:
     """What to tell of an error; a task's comes in a group."""
     error = first_error(error)
+    if isinstance(error, OSError) and OSError in known and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     return str(error) if isinstance(error, known) else start.internal_error(error)

@@ -86,17 +86,18 @@ def check_files(directory: str | os.PathLike[str]) -> None:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
             _check_file(entry.path, status)
-            if not stat.S_ISREG(status.st_mode):
-                raise Untrusted(entry.path, f"is a {_kind(status)}, where only files are: remove it")
+            _check_kind(entry.path, status)
 
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> int:
     """A descriptor of a file, opened through no link; where it is new it has this mode.
 
-    It never waits for a pipe's other end, and is truncated, if asked to be, only if it is safe.
+    It never waits for a pipe's other end, and is truncated, if asked to be, only if it is safe.  What is only
+    appended to may be a device or a pipe, too.
 
     Raises:
-        Untrusted: somebody else could have made or changed it, or one of the directories above.
+        Untrusted: somebody else could have made or changed it, or one of the directories above, or it is no
+            file.
         OSError: it cannot be opened.
     """
     path = os.path.abspath(path)
@@ -117,6 +118,8 @@ def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> in
     try:
         status = os.fstat(fd)
         _check_file(path, status)
+        if not flags & os.O_APPEND:
+            _check_kind(path, status)
         if stat.S_ISREG(status.st_mode):
             if status.st_nlink > 1 and os.stat(directory).st_mode & _OTHERS:
                 raise Untrusted(path, f"has {status.st_nlink} names, which anybody could give it: remove it")
@@ -206,8 +209,10 @@ def _check_file(path: str, status: os.stat_result) -> None:
         _check_writers(path, status)
 
 
-def _kind(status: os.stat_result) -> str:
-    return _KINDS.get(stat.S_IFMT(status.st_mode), "device")
+def _check_kind(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "device")
+        raise Untrusted(path, f"is a {kind}, where a file is expected: remove it, or choose another place")
 
 
 def _check_owner(path: str, status: os.stat_result, kind: str) -> None:

@@ -78,6 +78,8 @@ def test_whether_a_state_could_be_gone_on_from(place: Place) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     state.write_bytes(state.read_bytes()[:-1])
     refused(place.run("--check-state", str(state)), "is no state to go on from: at byte")
+    refused(place.run("--check-state", "/dev/zero"), "/dev/zero: is a device, where a file is expected")
+    refused(place.run("--check-state", "/"), "/: is a directory, where a file is expected")
     assert not place.rundir.exists()
 
 

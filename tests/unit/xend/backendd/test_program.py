@@ -40,6 +40,7 @@ def test_it_serves_in_the_background_until_it_is_told_to_stop(our_xenstored: Dae
 REFUSALS = [
     (["--nosuch"], 2, "unrecognized arguments: --nosuch; xenbackendd --help lists the options"),
     (["-l", "/proc/nosuch/log"], 1, "No such file or directory"),
+    (["-l", "/proc"], 1, "xenbackendd: /proc: Is a directory"),
     (["--store=/nosuch/socket"], 1, "/nosuch/socket"),
 ]
 
