@@ -113,7 +113,9 @@ def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> in
         fd = os.open(path, wanted, mode)
     except OSError as error:
         if os.path.islink(path):
-            raise Untrusted(path, "is a link, and none is followed here: remove it") from error
+            raise Untrusted(
+                path, "is a link, and none is followed here: name what it leads to, or remove it"
+            ) from error
         raise
     try:
         status = os.fstat(fd)
@@ -203,7 +205,7 @@ def _check_above(path: str, status: os.stat_result) -> None:
 
 def _check_file(path: str, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
-        raise Untrusted(path, "is a link, and none is followed here: remove it")
+        raise Untrusted(path, "is a link, and none is followed here: name what it leads to, or remove it")
     _check_owner(path, status, "")
     if stat.S_ISREG(status.st_mode):
         _check_writers(path, status)

@@ -99,7 +99,10 @@ def test_a_log_that_is_a_link(place: Place) -> None:
     (log / "xend.log").symlink_to(precious)
     done = xend(place.top / "x")
     assert (done.returncode, precious.read_text()) == (1, "precious")
-    assert f"{log}/xend.log: is a link, and none is followed here: remove it" in done.stderr
+    assert (
+        f"{log}/xend.log: is a link, and none is followed here: name what it leads to, or remove it"
+        in done.stderr
+    )
 
 
 SMALL = {

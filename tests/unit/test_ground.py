@@ -192,7 +192,7 @@ def test_a_file_that_is_a_link(top: Path, user: int) -> None:
     dangling.symlink_to(top / "made")
     for path in (link, dangling):
         told = as_user(partial(open_log, os.fspath(path)), user)
-        assert told == f"{path}: is a link, and none is followed here: remove it"
+        assert told == f"{path}: is a link, and none is followed here: name what it leads to, or remove it"
     assert not (top / "made").exists()
 
 
