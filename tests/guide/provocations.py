@@ -133,7 +133,7 @@ DOMAIN = (
     Provocation(f"xl: vif 1: script {ETC}/scripts/vif-mine", "xl network-attach foo script=vif-mine"),
     Provocation("xl: vif 1: /usr/pkg/etc/xen/scripts/vif-nat", "xl network-attach foo script=vif-nat"),
     Provocation(
-        f"xl: {ETC}/scripts/vif-mine did not end",
+        f"xl: vif 1: {ETC}/scripts/vif-mine did not end",
         f"printf '#!/bin/sh\\n>/tmp/begun; sleep 100\\n' >{ETC}/scripts/vif-mine; "
         f"chmod 755 {ETC}/scripts/vif-mine; {SLOW}",
     ),

@@ -255,5 +255,9 @@ def test_what_is_no_file_among_files(kind: str, top: Path) -> None:
                 os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
     told = f"{path}: is a {kind}, where a file is expected: remove it, or choose another place"
     assert refusal(lambda: check_files(directory)) == told
+    if kind == "directory":
+        check_files(directory, but_directories=True)
+    else:
+        assert refusal(lambda: check_files(directory, but_directories=True)) == told
     if kind != "socket":  # which nobody can open
         assert refusal(lambda: opened(path, os.O_RDONLY)) == told

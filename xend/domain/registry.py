@@ -90,7 +90,7 @@ class Domains:
         #: Of those that are known no longer, and whose files could not be removed.
         self._left: set[str] = set()
         ground.make_directory(directory, 0o700)
-        ground.check_files(directory)
+        ground.check_files(directory, but_directories=True)
 
     def __iter__(self) -> Iterator[Domain]:
         """Those that live."""

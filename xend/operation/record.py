@@ -29,7 +29,7 @@ class Records:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         ground.make_directory(directory, 0o700)
-        ground.check_files(directory)
+        ground.check_files(directory, but_directories=True)
 
     def write(self, operation: Operation) -> None:
         """Put an operation's record in place of the one before, at once.
