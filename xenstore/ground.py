@@ -77,8 +77,9 @@ def check_directory(path: str | os.PathLike[str]) -> None:
 def check_files(directory: str | os.PathLike[str], *, but_directories: bool = False) -> None:
     """See that all that lies directly in a directory is a file that nobody else could have made or changed.
 
-    Who opens a pipe or a device waits for its other end, for ever perhaps.  but_directories: these are left to
-    whoever reads the files, and tells of what is none.
+    Who opens a pipe or a device waits for its other end, for ever perhaps.
+
+    but_directories: these are left to whoever reads the files, and tells of what is none.
 
     Raises:
         Untrusted: something is not.
