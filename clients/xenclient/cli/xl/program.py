@@ -37,12 +37,15 @@ def run(argv: list[bytes]) -> int:
 
 
 def _open_standard_files() -> None:
-    """Where one of the three is closed, the next file would be taken for it: a socket for standard input."""
+    """Where one of the three is closed, the next file would be taken for it: a socket for standard output.
+
+    It is opened for reading alone: what cannot be written is a failure, as it is of a full disk.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY)
 
 
 def _run(chosen: Settings, words: list[bytes]) -> int:

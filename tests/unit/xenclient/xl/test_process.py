@@ -97,6 +97,19 @@ def test_a_full_disk(process: Process, words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (1, "xl: standard output: No space left on device\n")
 
 
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_standard_output_that_is_closed(bus: Bus, tmp_path: Path, words: list[str]) -> None:
+    """It would be the number of the next file, which is the bus."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", SCRIPT, *words],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (1, "xl: standard output: Bad file descriptor\n")
+
+
 @pytest.mark.parametrize(
     "words", [["list", "nosuch"], ["list", "nosuch", "--json"], ["nosuch"], []], ids=" ".join
 )
