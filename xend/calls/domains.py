@@ -29,8 +29,6 @@ from xend.operation.steps import Plan
 Result = dict[str, Any]
 #: Kinds that end a domain; whoever makes one of the same name waits for them.
 ENDING = (*DESTROYING, "domain.stop", "domain.dump")
-#: Domains a host has at most, names included that are being created (xen: 32,752).
-DOMAINS_MAX = 32_000
 
 
 class DomainCalls:

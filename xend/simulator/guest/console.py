@@ -36,11 +36,6 @@ class Console:
         """Put a line out."""
         self.write(line + "\r\n")
 
-    @property
-    def has_pending(self) -> bool:
-        """Whether output waits for room."""
-        return bool(self._pending)
-
     async def drained(self) -> None:
         """Returns once all output is in the ring."""
         while self._pending:
