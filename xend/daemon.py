@@ -16,7 +16,6 @@ import trio
 import xend
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
-from xend.autostart.ending import stop_plan
 from xend.autostart.files import ConfigDirectory
 from xend.autostart.runs import Runs
 from xend.bus.events import EventLog
@@ -30,9 +29,8 @@ from xend.calls.domain_map import DomainMaps
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
 from xend.calls.media import MediaCalls
-from xend.calls.operating import Operating
-from xend.calls.operations import operation_methods
-from xend.calls.targets import Targets
+from xend.calls.operation_methods import operation_methods
+from xend.calls.starter import OperationStarter
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
 from xend.device import scripts
@@ -42,28 +40,24 @@ from xend.device.runner import run_script
 from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
 from xend.disk import Disks, system_disks
-from xend.domain.attach import attach_plan, detach_plan
-from xend.domain.change import memory_plan, pause_plan, rename_plan, shutdown_plan, sysrq_plan, unpause_plan
-from xend.domain.create import create_plan
-from xend.domain.destroy import destroy_plan, devices_in_store
+from xend.domain.destroy import devices_in_store
 from xend.domain.keeper import Keeper
-from xend.domain.medium import medium_plan
 from xend.domain.registry import Domain, Domains
-from xend.domain.restart import dump_plan, next_life_plan, restart_plan, soft_reset_plan
 from xend.domain.sharing import claim_unknown
+from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host, RunScript, Settings
 from xend.hypervisor import Hypervisor
-from xend.operation.registry import Operations
+from xend.kinds import DOMAIN_METHODS, KINDS
+from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xenstore.daemon.groups import alone
 from xenstore.errors import EINVAL, XenstoreError
 
 
 def die(operation: Operation, failpoint: str) -> None:
-    """Kill this process where a test asks for it: at "KIND:STEP", STEP its name or its index."""
-    step = operation.plan.steps[operation.step].name
-    if failpoint in (f"{operation.plan.kind}:{step}", f"{operation.plan.kind}:{operation.step}"):
+    """Kill this process where a test asks for it: at "KIND:STEP", STEP the step's key."""
+    if failpoint == f"{operation.kind.name}:{operation.steps[operation.step].key}":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -99,8 +93,14 @@ class Xend:
         seams = seams or Seams()
         self.log = log
         self.events = EventLog(last_seq=int(seams.wall_clock() * 1000))
-        self.operations = Operations(
-            rundir / "operations", self._operation_changed, log, seams.wall_clock, seams.on_step
+        self.operations = OperationRegistry(
+            rundir / "operations",
+            KINDS,
+            lambda: self.host,
+            self._operation_changed,
+            log,
+            seams.wall_clock,
+            seams.on_step,
         )
         self.host = Host(
             hypervisor=hypervisor,
@@ -120,33 +120,12 @@ class Xend:
         self.keeper = Keeper(self.host, self.operations)
         self.autostarts = Runs(self.events.publish, log)
         self._connected: set[str] = set()
-        self.operations.planners = {
-            "device.attach": lambda facts: attach_plan(self.host, facts),
-            "device.detach": lambda facts: detach_plan(self.host, facts),
-            "device.insert": lambda facts: medium_plan(self.host, facts, "device.insert"),
-            "device.eject": lambda facts: medium_plan(self.host, facts, "device.eject"),
-            "domain.create": lambda facts: create_plan(self.host, facts),
-            "domain.destroy": lambda facts: destroy_plan(self.host, facts),
-            "domain.reap": lambda facts: destroy_plan(self.host, facts, "domain.reap"),
-            "domain.dump": lambda facts: dump_plan(self.host, facts),
-            "domain.restart": lambda facts: restart_plan(self.host, facts),
-            "domain.next_life": lambda facts: next_life_plan(self.host, facts),
-            "domain.soft_reset": lambda facts: soft_reset_plan(self.host, facts),
-            "domain.pause": lambda facts: pause_plan(self.host, facts),
-            "domain.unpause": lambda facts: unpause_plan(self.host, facts),
-            "domain.rename": lambda facts: rename_plan(self.host, facts),
-            "domain.set_memory": lambda facts: memory_plan(self.host, facts),
-            "domain.sysrq": lambda facts: sysrq_plan(self.host, facts),
-            "domain.shutdown": lambda facts: shutdown_plan(self.host, facts),
-            "domain.stop": lambda facts: stop_plan(self.host, facts),
-            "domain.reboot": lambda facts: shutdown_plan(self.host, facts, "domain.reboot"),
-        }
 
     def methods(self) -> list[Method]:
         """Everything the bus offers."""
-        targets, operating = Targets(self.host, self.operations), Operating(self.operations)
+        targets, starter = Targets(self.host, self.operations), OperationStarter(self.operations)
         maps = DomainMaps(self.host, self.operations)
-        domains = DomainCalls(self.host, operating, targets, maps, self.keeper.acted_on)
+        domains = DomainCalls(self.host, starter, targets, maps, self.keeper.acted_on)
         # Scripts stand in a directory of their own within that of configurations.
         directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
         autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)
@@ -155,9 +134,10 @@ class Xend:
             hello(about),
             *HostCalls(self.host).methods(),
             *domains.methods(),
+            *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),
-            *DeviceCalls(self.host, operating, targets).methods(),
-            *MediaCalls(self.host, operating, targets).methods(),
+            *DeviceCalls(self.host, starter, targets).methods(),
+            *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),
             *event_methods(self.events, self._watch_paths, self.log),
@@ -198,13 +178,13 @@ class Xend:
 
     def _operation_changed(self, what: str, operation: Operation) -> None:
         self.events.publish("operation", what, operation=operation.as_map())
-        plan = operation.plan
+        who = f"{operation.kind.name} {operation.domain}"
         if what == "started":
-            self.log(f"{plan.kind} {plan.domain}: started (operation {operation.id})")
+            self.log(f"{who}: started (operation {operation.id})")
         elif what in ("done", "failed", "cancelled"):
             why = "" if operation.error is None else f": {operation.error}"
             step = "" if operation.error is None else operation.error.fields.get("step", "")
-            self.log(f"{plan.kind} {plan.domain}: {what}{f' at {step!r}' if step else ''}{why}")
+            self.log(f"{who}: {what}{f' at {step!r}' if step else ''}{why}")
             self.keeper.operation_ended(operation)
 
     def _state_changed(self, device: Device, end: End, state: XenbusState) -> None:

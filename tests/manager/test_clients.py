@@ -95,7 +95,7 @@ def test_a_key_finds_the_operation_again(place: Place) -> None:
 
 def test_a_client_goes_on_with_the_next_xend(place: Place) -> None:
     """xend dies before it answers; the library asks the next one, which knows the operation by its key."""
-    place.start(failpoint="domain.unpause:0")
+    place.start(failpoint="domain.unpause:unpause")
     with place.client() as client:
         client.create(VICTIM, paused=True)
         with Raw(place.socket) as killer:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.manager.place import DOMAIN, Place
 from tests.manager.raw import Raw
+from xend.packing import unpack
 
 VICTIM = DOMAIN.format(name="victim")
 DETACH = ("close its backend", "run its script", "remove its nodes")
@@ -32,11 +33,20 @@ def crowd(place: Place) -> Iterator[Place]:
     assert "internal error" not in place.log()
 
 
-def steps(place: Place, method: str, **params: Any) -> list[str]:
-    """The names of an operation's steps."""
+def steps(place: Place, kind: str) -> list[tuple[str, str]]:
+    """Key and name of each step of the last operation of a kind."""
     with place.client() as client:
-        found: list[str] = client.call(method, dry_run=True, **params)["steps"]
-    return found
+        last = [each["operation"] for each in client.operations() if each["kind"] == kind][-1]
+    record = unpack((place.top / "operations" / last).read_bytes())
+    return [(key, name) for key, name in record["steps"]]
+
+
+def destroy_steps(place: Place) -> list[tuple[str, str]]:
+    """Those of the end of a domain like all of them here."""
+    place.create("victim")
+    with place.client() as client:
+        client.call("domain.destroy", domain="victim")
+    return steps(place, "domain.destroy")
 
 
 def die(place: Place, method: str, **params: Any) -> None:
@@ -69,13 +79,14 @@ def last_state(place: Place, kind: str) -> str:
 
 
 def test_at_each_step_of_create(crowd: Place) -> None:
-    names = steps(crowd, "domain.create", text=VICTIM)
-    assert len(names) == 7 + 2 * len(ATTACH) + 1
+    found = steps(crowd, "domain.create")
+    assert len(found) == 7 + 2 * len(ATTACH) + 1
     before = crowd.snapshot()
-    crowd.restart("domain.create:0")
-    for number, name in enumerate(names):
+    crowd.restart(f"domain.create:{found[0][0]}")
+    following = [*(key for key, _ in found[1:]), None]
+    for (_, name), key in zip(found, following, strict=True):
         die(crowd, "domain.create", text=VICTIM)
-        recover(crowd, f"domain.create:{number + 1}")  # which is not what is undone
+        recover(crowd, f"domain.create:{key}")  # which is not what is undone
         assert f"domain.create victim was cut off at '{name}': undo it" in crowd.log()
         assert crowd.snapshot() == before, name
         assert last_state(crowd, "domain.create") == "failed"
@@ -85,30 +96,30 @@ def test_at_each_step_of_create(crowd: Place) -> None:
 
 def test_at_each_step_of_undoing(crowd: Place) -> None:
     """It dies at the last step, and again at each step that is undone on the way back."""
-    names = steps(crowd, "domain.create", text=VICTIM)
+    found = steps(crowd, "domain.create")
     before = crowd.snapshot()
-    crowd.restart(f"domain.create:{names[-1]}")
+    crowd.restart(f"domain.create:{found[-1][0]}")
     die(crowd, "domain.create", text=VICTIM)
-    undone = range(1, len(names) - 1)  # there is nothing to undo of the first and the last
-    for number in reversed(undone):
-        crowd.die_starting(f"domain.create:{number}")
+    undone = found[1:-1]  # there is nothing to undo of the first and the last
+    for key, _ in reversed(undone):
+        crowd.die_starting(f"domain.create:{key}")
     recover(crowd)
     assert crowd.snapshot() == before
-    assert all(f"domain.create victim was cut off at '{names[number]}'" in crowd.log() for number in undone)
+    assert all(f"domain.create victim was cut off at '{name}'" in crowd.log() for _, name in undone)
     check_restart(crowd)
 
 
 def test_at_each_step_of_destroy(crowd: Place) -> None:
     before = crowd.snapshot()
-    crowd.create("victim")
-    names = steps(crowd, "domain.destroy", domain="victim")
-    assert len(names) == 1 + 2 * len(DETACH) + 5
-    crowd.restart(f"domain.destroy:{len(names) - 1}")
-    for number, name in reversed(list(enumerate(names))):
+    found = destroy_steps(crowd)
+    assert len(found) == 1 + 2 * len(DETACH) + 5
+    crowd.restart(f"domain.destroy:{found[-1][0]}")
+    before_each = [None, *(key for key, _ in found[:-1])]
+    for (_, name), key in reversed(list(zip(found, before_each, strict=True))):
         if "victim" not in crowd.names():
             crowd.create("victim")
         die(crowd, "domain.destroy", domain="victim")
-        recover(crowd, f"domain.destroy:{number - 1}")  # which is before what is resumed
+        recover(crowd, f"domain.destroy:{key}")  # which is before what is resumed
         assert f"domain.destroy victim was cut off at '{name}': resume it" in crowd.log()
         assert crowd.snapshot() == before, name
         assert last_state(crowd, "domain.destroy") == "done"
@@ -117,16 +128,16 @@ def test_at_each_step_of_destroy(crowd: Place) -> None:
 
 def test_at_each_step_of_restart(crowd: Place) -> None:
     """The guest reboots; xend dies at each step from the old domain's end to the new one's start, in turn."""
+    found = [*destroy_steps(crowd)[:-1], *steps(crowd, "domain.create")]
     domid = crowd.create("victim")
-    destroy = steps(crowd, "domain.destroy", domain="victim")[:-1]
-    names = [*destroy, *steps(crowd, "domain.create", text=VICTIM.replace("victim", "other"))]
     nodes = crowd.nodes()
-    crowd.restart("domain.restart:0")
+    crowd.restart(f"domain.restart:{found[0][0]}")
     die(crowd, "domain.reboot", domain="victim")
-    for number in range(1, len(names)):
-        crowd.die_starting(f"domain.restart:{number}")
+    for key, _ in found[1:]:
+        crowd.die_starting(f"domain.restart:{key}")
     recover(crowd)
-    assert all(f"domain.restart victim was cut off at '{name}': resume it" in crowd.log() for name in names)
+    log = crowd.log()
+    assert all(f"domain.restart victim was cut off at '{name}': resume it" in log for _, name in found)
     ((new, *_),) = [each for each in crowd.domains() if each[1] == "victim"]
     assert isinstance(new, int)
     assert new > domid

@@ -213,7 +213,7 @@ def test_xend_killed_and_started_leaves_it_as_it_is(dom0: Dom0, case: Case) -> N
 @pytest.mark.parametrize("case", [BRIDGED, NAT], ids=["bridged", "nat"])
 def test_xend_killed_after_the_script_takes_it_down_when_it_is_back(dom0: Dom0, case: Case) -> None:
     before = begin(dom0, case)
-    dom0.place.restart("domain.create:start it")
+    dom0.place.restart("domain.create:start")
     with Raw(dom0.place.socket) as client:
         client.send("domain.create", text=DOMAIN.format(vif=case.vif))
         client.until_loss()

@@ -39,7 +39,7 @@ def test_whatever_else_is_done_to_it(method: str) -> None:
         seen: list[str] = []
 
         def on_step(operation: Any) -> None:
-            if operation.plan.kind == kind and not seen:
+            if operation.kind.name == kind and not seen:
                 seen.append(kind)
                 world.soon(destroy)
 

@@ -44,9 +44,8 @@ def at(
     done: list[bool] = []
 
     def on_step(operation: Operation) -> None:
-        plan = operation.plan
-        is_it = plan.kind == kind and plan.domain == domain
-        is_it = is_it and step in (operation.step, plan.steps[operation.step].name)
+        is_it = operation.kind.name == kind and operation.domain == domain
+        is_it = is_it and step in (operation.step, operation.doing)
         if is_it and operation.state == "running" and not done:
             done.append(True)
             then()
@@ -190,8 +189,8 @@ def restart_steps() -> list[str]:
 
     async def body(world: World) -> None:
         def on_step(operation: Operation) -> None:
-            if operation.plan.kind == "domain.restart":
-                found[:] = [step.name for step in operation.plan.steps]
+            if operation.kind.name == "domain.restart":
+                found[:] = [step.name for step in operation.steps]
 
         world.on_step = on_step
         await world.create()

@@ -127,8 +127,8 @@ def steps_of(kind: str, text: str, verb: str | None = None) -> list[str]:
 
     async def body(world: World) -> None:
         def on_step(operation: Operation) -> None:
-            if operation.plan.kind == kind:
-                found[:] = [step.name for step in operation.plan.steps]
+            if operation.kind.name == kind:
+                found[:] = [step.name for step in operation.steps]
 
         world.on_step = on_step
         await world.create(text)
@@ -168,8 +168,7 @@ def acting(world: World, kind: str, step: str, act: Callable[[], Any], skip: int
             outcome.append(error)
 
     def on_step(operation: Operation) -> None:
-        plan = operation.plan
-        if plan.kind == kind and plan.steps[operation.step].name == step and operation.state == "running":
+        if operation.kind.name == kind and operation.doing == step and operation.state == "running":
             seen.append(1)
             if len(seen) == skip + 1:
                 world.soon(task)
@@ -238,7 +237,7 @@ def test_xend_killed_while_it_ends_one_that_reboots(kind: str, step: str) -> Non
 
         async def act() -> None:
             def on_step(operation: Operation) -> None:
-                if operation.plan.kind == "domain.destroy":
+                if operation.kind.name == "domain.destroy":
                     kill()
 
             world.on_step = on_step
@@ -260,8 +259,7 @@ def test_a_record_that_cannot_be_used_costs_no_more_than_that_operation(kind: st
         before = await world.snapshot()
 
         def on_step(operation: Operation) -> None:
-            plan = operation.plan
-            if plan.kind == kind and plan.steps[operation.step].name == step:
+            if operation.kind.name == kind and operation.doing == step:
                 kill()
 
         world.on_step = on_step

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from xend.autostart.files import Text
 from xend.domain.registry import Domain
 from xend.hypervisor import DomainInfo
+from xend.operation.locks import Lock
 
 
 class Known(Protocol):
@@ -25,7 +26,7 @@ class Known(Protocol):
     @property
     def uuid(self) -> str: ...
     @property
-    def locks(self) -> list[str]: ...
+    def locks(self) -> list[Lock]: ...
 
 
 class Living(Known, Protocol):

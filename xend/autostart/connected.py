@@ -9,7 +9,9 @@ from xend.domain.keeper import PAUSE_SECONDS
 from xend.domain.registry import Domain
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import Operations
+from xend.operation.facts import Facts
+from xend.operation.locks import uuid_lock
+from xend.operation.registry import OperationRegistry
 from xend.operation.steps import Work
 from xend.refusals import explained
 
@@ -18,7 +20,7 @@ from xend.refusals import explained
 CONNECT_SECONDS = 60.0
 
 
-async def unconnected(host: Host, operations: Operations, uuid: str, seconds: float) -> list[str]:
+async def unconnected(host: Host, operations: OperationRegistry, uuid: str, seconds: float) -> list[str]:
     """Names of a domain's devices that are not connected after so long; returns as soon as all are.
 
     A guest that reboots meanwhile is waited for again.
@@ -41,9 +43,9 @@ async def unconnected(host: Host, operations: Operations, uuid: str, seconds: fl
     return [each.name for each in devices if host.backends.state(each) != XenbusState.CONNECTED]
 
 
-async def _all_connected(host: Host, operations: Operations, uuid: str) -> bool:
+async def _all_connected(host: Host, operations: OperationRegistry, uuid: str) -> bool:
     """Wait until all are; False: something happened to the domain, so look again."""
-    holder = operations.holder([f"uuid {uuid}"])
+    holder = operations.holder([uuid_lock(uuid)])
     if holder is not None:
         await holder.ended.wait()
         return False
@@ -58,9 +60,10 @@ async def _all_connected(host: Host, operations: Operations, uuid: str) -> bool:
         # What comes of it the keeper decides, at its next look.
         await trio.sleep(PAUSE_SECONDS)
         return False
+    work = Work(Facts(name=domain.name, uuid=uuid, domid=domain.domid))
     with trio.CancelScope() as scope, host.ends.awaited(domain.domid, scope.cancel):
         for device in host.backends.of_domain(domain.domid):
-            await host.backends.wait(Work({}), device, (XenbusState.CONNECTED,), math.inf)
+            await host.backends.wait(work, device, (XenbusState.CONNECTED,), math.inf)
         return True
     return False
 

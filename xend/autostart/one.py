@@ -12,7 +12,8 @@ from xend.autostart.rows import Row, failed
 from xend.autostart.wanted import Candidate
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import Operations
+from xend.operation.locks import name_lock, uuid_lock
+from xend.operation.registry import OperationRegistry
 
 #: How long a domain that is about to go, or to be restarted, may take until somebody does that, in seconds,
 #: and how often it is looked at.
@@ -28,7 +29,7 @@ class Start:
     """
 
     def __init__(
-        self, host: Host, operations: Operations, acts: Acts, hooks: Hooks, candidate: Candidate
+        self, host: Host, operations: OperationRegistry, acts: Acts, hooks: Hooks, candidate: Candidate
     ) -> None:
         self.pause_s = float(candidate.config.autostart_delay_s)
         self._host = host
@@ -38,7 +39,7 @@ class Start:
         self._name = candidate.name
         self._candidate = candidate
         config = candidate.config
-        self._locks = [f"name {config.name}", *([f"uuid {config.uuid}"] if config.uuid else [])]
+        self._locks = [name_lock(config.name), *([uuid_lock(config.uuid)] if config.uuid else [])]
 
     async def is_there(self) -> bool:
         """Whether the domain is there, or somebody is about to make it; does not wait for that.

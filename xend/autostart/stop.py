@@ -1,25 +1,25 @@
 """Takes domains down: each after those that need it, others at the same time, all within one deadline."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import trio
 
 from xend.autostart.acts import Known
 from xend.autostart.chosen import Down, key_of
-from xend.autostart.ending import KIND, stop_plan
+from xend.autostart.ending import LastResort, StopFacts
 from xend.autostart.rows import Row, Tell, failed
-from xend.domain.change import reason_name
-from xend.domain.destroy import destroy_facts
-from xend.domain.restart import BETWEEN
+from xend.domain.destroy import devices_to_remove
+from xend.domain.shutdown import reason_name
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
-from xend.operation.registry import Operations
+from xend.operation.kind import Effect
+from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xend.refusals import explained
 
-LastResort = Literal["destroy", "leave"]
 #: How long all may take, in seconds: so long, and so much more for each domain (NetBSD's rc.d/xendomains).
 BASE_SECONDS = 60.0
 EACH_SECONDS = 5.0
@@ -27,16 +27,17 @@ EACH_SECONDS = 5.0
 #: guest that hangs shall not have others destroyed that were never asked.
 WAITING_PART = 2 / 3
 #: Operations that would bring a domain up again, or wait for what is going to happen now: they are cancelled.
-IN_THE_WAY = ("domain.create", *BETWEEN, "domain.shutdown", "domain.reboot")
-MAKING = "domain.create"
+IN_THE_WAY = (Effect.MAKES, Effect.RESTARTS, Effect.ASKS)
 
 
-async def clear_way(operations: Operations, is_meant: Callable[[str], bool]) -> None:
+async def clear_way(operations: OperationRegistry, is_meant: Callable[[str], bool]) -> None:
     """Cancel what is about to bring up a domain that nobody can see yet; is_meant: by its name."""
     cancelled = [
         operation
         for operation in operations.all()
-        if operation.plan.kind == MAKING and not operation.ended.is_set() and is_meant(operation.plan.domain)
+        if operation.kind.effect is Effect.MAKES
+        and not operation.ended.is_set()
+        and is_meant(operation.domain)
     ]
     for operation in cancelled:
         operation.cancel()
@@ -53,7 +54,7 @@ class Stopping:
     def __init__(
         self,
         host: Host,
-        operations: Operations,
+        operations: OperationRegistry,
         down: Down,
         seconds: float | None,
         last_resort: LastResort,
@@ -114,9 +115,9 @@ class Stopping:
                 operation = await self._begin(target)
             if operation is None:
                 return Row(name=target.name, outcome="down", domid=target.domid)
-            if operation.plan.kind == KIND:
+            if operation.kind.facts is StopFacts:
                 return await self._outcome(target, operation)
-            if operation.plan.kind in IN_THE_WAY:
+            if operation.kind.effect in IN_THE_WAY:
                 operation.cancel()
             await operation.ended.wait()
 
@@ -127,13 +128,20 @@ class Stopping:
         if info is None and domain is None:
             return None
         domid = info.domid if info is not None else domain.domid if domain is not None else None
-        facts = await destroy_facts(self._host, domid, target.uuid, target.name)
+        devices = await devices_to_remove(self._host, domid, target.name)
         holder = self._operations.holder(target.locks)
         if holder is not None:
             return holder
-        facts |= {"word": "poweroff", **self._how(target, info)}
-        turn = lambda: self._all_gone(target)  # noqa: E731
-        return self._operations.start(stop_plan(self._host, facts, turn), target.locks)
+        return self._operations.start(
+            StopFacts(
+                name=target.name,
+                uuid=target.uuid,
+                domid=domid,
+                devices=devices,
+                turn=partial(self._all_gone, target),
+                **self._how(target, info),
+            )
+        )
 
     def _how(self, target: Known, info: DomainInfo | None) -> dict[str, Any]:
         """What of its facts says whether it can be asked, and what it comes to else."""

@@ -19,6 +19,7 @@ from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.faults import as_xend_error
 from xend.host import RunScript, Settings
+from xend.operation.facts import Facts
 from xend.operation.steps import Work
 from xenstore.errors import XenstoreError
 
@@ -104,7 +105,7 @@ class Coordinator:
             await self._take_out(await self._device(key))
 
     async def _put_in(self, device: Device) -> None:
-        work = self._works[device.backend_path] = Work({})
+        work = self._works[device.backend_path] = _work_on(device)
         try:
             await scripts.plug(self, work, device)
         except XendError as error:
@@ -120,7 +121,7 @@ class Coordinator:
             await tx.write(f"{device.backend_path}/hotplug-status", "error")
 
     async def _take_out(self, device: Device) -> None:
-        work = self._works.pop(device.backend_path, Work({}))
+        work = self._works.pop(device.backend_path, None) or _work_on(device)
         try:
             await scripts.unplug(self, work, device)
         except XendError as error:  # whoever waits for the device waits for its directory to go
@@ -158,3 +159,8 @@ def _key(path: str) -> Key | None:
         ):
             return kind, int(domid), int(devid)
     return None
+
+
+def _work_on(device: Device) -> Work:
+    """What the scripts of a device keep from its way in to its way out; its domain has another manager."""
+    return Work(Facts(name=str(device.domid), uuid="", domid=device.domid))

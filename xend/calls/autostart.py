@@ -6,21 +6,23 @@ from typing import Any
 import attrs
 
 from xend.autostart.chosen import Down, chosen
+from xend.autostart.ending import LastResort
 from xend.autostart.files import ConfigDirectory, Text, check_pattern
 from xend.autostart.hooks import Hooks
 from xend.autostart.one import Start
 from xend.autostart.rows import Row, Tell
 from xend.autostart.runs import Runs
 from xend.autostart.start import Starting, missing
-from xend.autostart.stop import LastResort, Stopping, clear_way
+from xend.autostart.stop import Stopping, clear_way
 from xend.autostart.wanted import Candidate, examine
 from xend.bus.kinds import FLAG, SECONDS, TEXT, TEXTS, choice
 from xend.bus.methods import OPERATION, Call, Method, optional
 from xend.calls.domains import DomainCalls
-from xend.calls.targets import DOM0, Between, Target, Targets
+from xend.domain.target import DOM0, Between, Target
+from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import Operations
+from xend.operation.registry import OperationRegistry
 
 
 @attrs.frozen
@@ -58,7 +60,7 @@ class AutostartCalls:
     def __init__(
         self,
         host: Host,
-        operations: Operations,
+        operations: OperationRegistry,
         domains: DomainCalls,
         targets: Targets,
         runs: Runs,

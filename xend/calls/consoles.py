@@ -9,9 +9,9 @@ import trio
 from xend.bus.connection import Connection
 from xend.bus.kinds import DATA, DOMAIN, NUMBER
 from xend.bus.methods import Call, Method, optional, required
-from xend.calls.targets import Targets
 from xend.console.service import Consoles
 from xend.console.viewer import Viewer
+from xend.domain.targets import Targets
 from xend.errors import XendError
 
 HISTORY_BYTES = 4096

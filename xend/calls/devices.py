@@ -4,25 +4,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
 from xend.bus.kinds import BYTES, DOMAIN, FLAG, SPEC, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
-from xend.calls.operating import Operating
-from xend.calls.targets import Between, Target, Targets
+from xend.calls.starter import OperationStarter
 from xend.config.number import number_of
 from xend.config.vdev import vdev_number
 from xend.device import causes
 from xend.device.device import Device
 from xend.device.nodes import children, texts, value
 from xend.device.vif import random_mac
-from xend.domain.attach import attach_plan, detach_plan, device_of
+from xend.domain.attach import AttachFacts, DetachFacts, device_of
 from xend.domain.destroy import device_in_store, devices_in_store
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.source import Spec, disk_of, vif_of
+from xend.domain.target import Between, Target
+from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Plan
 from xend.refusals import explained
 
 Result = dict[str, Any]
@@ -44,9 +42,9 @@ BACKEND_KEYS = ("state", "hotplug-status", "hotplug-error", "bridge", "params", 
 class DeviceCalls:
     """The methods, over a host."""
 
-    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
+    def __init__(self, host: Host, starter: OperationStarter, targets: Targets) -> None:
         self._host = host
-        self._operating = operating
+        self._starter = starter
         self._targets = targets
 
     def methods(self) -> list[Method]:
@@ -103,9 +101,9 @@ class DeviceCalls:
         directory: str | None = None,
         **how: Any,
     ) -> Result:
-        async def plan() -> tuple[Plan, list[str]]:
-            target = (await self._targets.find(domain)).guest("attach a device to")
-            managed = target.own("attach a device to")
+        async def prepare() -> AttachFacts:
+            target = (await self._targets.find(domain)).require_guest("attach a device to")
+            target.require_managed("attach a device to")
             if target.info.is_shutdown or target.info.is_dying:
                 raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
             change, backend = self._change(target, kind, spec, directory)
@@ -121,37 +119,23 @@ class DeviceCalls:
                     domain=target.name,
                     device=device.name,
                 )
-            facts = {
-                "domid": target.domid,
-                "name": managed.name,
-                "uuid": managed.uuid,
-                "change": change,
-                "backend_domid": serving,
-            }
-            return attach_plan(self._host, facts), target.locks
+            return AttachFacts(**target.identity, change=change, backend_domid=serving)
 
         locks = (await self._targets.find(domain)).locks
-        return await self._operating.operate_in_turn(locks, plan, **how)
+        return await self._starter.run_in_turn(locks, prepare, **how)
 
     async def detach(
         self, call: Call, domain: str | int, kind: str, device: str, force: bool = False, **how: Any
     ) -> Result:
-        async def plan() -> tuple[Plan, list[str]]:
-            target = (await self._targets.find(domain)).guest("detach a device from")
+        async def prepare() -> DetachFacts:
+            target = (await self._targets.find(domain)).require_guest("detach a device from")
             found = await self._find(target, kind, device)
             if found is None:
                 raise _no_such(target, f"{kind} {device}", await self._devices(target))
-            facts = {
-                "domid": target.domid,
-                "name": target.name,
-                "uuid": target.info.uuid,
-                "device": attrs.asdict(found),
-                "force": force,
-            }
-            return detach_plan(self._host, facts), target.locks
+            return DetachFacts(**target.identity, device=found, force=force)
 
         locks = (await self._targets.find(domain)).locks
-        return await self._operating.operate_in_turn(locks, plan, **how)
+        return await self._starter.run_in_turn(locks, prepare, **how)
 
     async def _find(self, target: Target, kind: str, wanted: str) -> Device | None:
         """A device of this kind, as `_chosen` has it; the domain's other devices are not read."""

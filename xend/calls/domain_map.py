@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from xend.calls.targets import Between, Target
-from xend.domain.change import reason_name
 from xend.domain.registry import Domain
-from xend.domain.restart import BETWEEN
+from xend.domain.shutdown import reason_name
+from xend.domain.target import Between, Target
 from xend.host import Host
 from xend.hypervisor import DomainInfo
-from xend.operation.registry import Operations
+from xend.operation.kind import Effect
+from xend.operation.locks import uuid_lock
+from xend.operation.registry import OperationRegistry
+from xend.operation.running import Operation
 
 
 class DomainMaps:
     """Makes them, over a host."""
 
-    def __init__(self, host: Host, operations: Operations) -> None:
+    def __init__(self, host: Host, operations: OperationRegistry) -> None:
         self._host = host
         self._operations = operations
 
@@ -24,7 +26,7 @@ class DomainMaps:
 
     def _between_map(self, target: Between) -> dict[str, Any]:
         domain, config = target.managed, target.managed.config
-        operation = self._operations.on_domain(f"uuid {domain.uuid}")
+        operation = self._operations.holder([uuid_lock(domain.uuid)])
         return {
             "domid": None,
             "name": domain.name,
@@ -40,7 +42,7 @@ class DomainMaps:
             "shutdown_reason": None,
             "start_time": None,
             "uptime_s": None,
-            "state": _state_between(None if operation is None else operation.plan.kind, domain),
+            "state": _state_between(operation, domain),
             "waiting": self._waiting_map(domain),
             "operation": None if operation is None else operation.id,
             "devices": [],
@@ -61,7 +63,7 @@ class DomainMaps:
 
     def _living_map(self, target: Target) -> dict[str, Any]:
         info, domain = target.info, target.managed
-        operation = self._operations.on_domain(f"uuid {info.uuid}")
+        operation = self._operations.holder([uuid_lock(info.uuid)])
         start = None if domain is None else domain.start_time
         return {
             "domid": info.domid,
@@ -82,7 +84,7 @@ class DomainMaps:
             "shutdown_reason": info.shutdown_reason,
             "start_time": start,
             "uptime_s": None if start is None else max(0.0, self._host.wall_clock() - start),
-            "state": _state(info, None if operation is None else operation.plan.kind, domain),
+            "state": _state(info, operation, domain),
             "waiting": None,
             "operation": None if operation is None else operation.id,
             "devices": [] if domain is None else self._devices(info.domid),
@@ -100,19 +102,16 @@ class DomainMaps:
         ]
 
 
-def _state_between(kind: str | None, domain: Domain) -> str:
+def _state_between(operation: Operation | None, domain: Domain) -> str:
     if domain.final is not None:
         return "destroying"
-    return "restarting" if kind in BETWEEN else "waiting"
+    is_restarting = operation is not None and operation.kind.effect is Effect.RESTARTS
+    return "restarting" if is_restarting else "waiting"
 
 
-def _state(info: DomainInfo, kind: str | None, domain: Domain | None) -> str:
-    if kind == "domain.create":
-        return "creating"
-    if kind in ("domain.destroy", "domain.reap", "domain.dump"):
-        return "destroying"
-    if kind in (*BETWEEN, "domain.soft_reset"):
-        return "restarting"
+def _state(info: DomainInfo, operation: Operation | None, domain: Domain | None) -> str:
+    if operation is not None and operation.kind.state is not None:
+        return operation.kind.state
     if info.is_dying:
         return "dying"
     if info.is_shutdown:

@@ -9,20 +9,19 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from xend.calls.operating import Operating
-from xend.calls.targets import Between, Target, Targets
+from xend.calls.starter import OperationStarter
 from xend.config import DomainConfig
-from xend.domain.create import Creation
-from xend.domain.destroy import destroy_facts, destroy_plan
-from xend.domain.restart import BETWEEN, is_about_to_restart, next_life_facts, next_life_plan
+from xend.domain.create import CreateFacts, Creation
+from xend.domain.destroy import DestroyFacts, devices_to_remove
+from xend.domain.restart import NextLifeFacts, is_about_to_restart, next_life_facts
 from xend.domain.source import Source
+from xend.domain.target import Between, Target
+from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
+from xend.operation.kind import Effect
 from xend.operation.running import Operation
-from xend.operation.steps import Plan, Work
-
-#: Kinds that do nothing but end a domain, whoever began them.
-DESTROYING = ("domain.destroy", "domain.reap")
+from xend.operation.steps import Work
 
 
 class Lives:
@@ -32,52 +31,63 @@ class Lives:
     """
 
     def __init__(
-        self, host: Host, operating: Operating, targets: Targets, acted_on: Callable[[int], Awaitable[object]]
+        self,
+        host: Host,
+        starter: OperationStarter,
+        targets: Targets,
+        acted_on: Callable[[int], Awaitable[object]],
     ) -> None:
         self._host = host
         self._acted_on = acted_on
-        self._operating = operating
+        self._starter = starter
+        self._operations = starter.operations
         self._targets = targets
 
     def is_between(self, target: Target | Between) -> bool:
         """Whether a domain is between two lives: it has ended, and has not been started again."""
-        if isinstance(target, Between) or self._operating.is_held(target.locks, BETWEEN):
+        holder = self._operations.holder(target.locks)
+        if isinstance(target, Between) or (holder is not None and holder.kind.effect is Effect.RESTARTS):
             return True
         domain = target.managed
         return domain is not None and is_about_to_restart(self._host, domain, target.info)
 
     async def last(
         self, target: Target | Between, why: str, is_dry: bool = False
-    ) -> tuple[Plan, list[str]] | Operation:
-        """The plan that ends a domain for good, once nothing else is at it; or what has ended it meanwhile.
+    ) -> DestroyFacts | Operation:
+        """What ends a domain for good, once nothing else is at it; or what has ended it meanwhile.
 
         why: for people, where it is between two lives.
         """
         is_between = self.is_between(target)
         while True:
-            domain, is_held = self._host.domains.by_uuid(target.uuid), self._operating.is_held(target.locks)
+            domain, is_held = self._host.domains.by_uuid(target.uuid), self._is_held(target)
             if not is_dry and domain is not None and (is_between or is_held):
                 self._host.domains.end(domain, why)
             if not is_dry and is_held:
-                ended = await self._operating.take_from_others(target.locks, DESTROYING)
+                ended = await self._starter.take_from_others(target.locks)
                 if ended is not None and self._host.domains.by_uuid(target.uuid) is None:
                     return ended
                 continue
             domid = target.domid if domain is None else domain.domid
-            facts = await destroy_facts(self._host, domid, target.uuid, target.name)
-            if is_dry or not self._operating.is_held(target.locks):
-                facts["why"] = why if is_between else None
-                return destroy_plan(self._host, facts), target.locks
+            devices = await devices_to_remove(self._host, domid, target.name)
+            if is_dry or not self._is_held(target):
+                return DestroyFacts(
+                    name=target.name,
+                    uuid=target.uuid,
+                    domid=domid,
+                    devices=devices,
+                    why=why if is_between else None,
+                )
 
-    async def begin_next(self, target: Target | Between) -> tuple[Plan, list[str]] | Operation:
-        """The plan that begins the next life of a domain that waits for it; or what has begun it meanwhile.
+    async def begin_next(self, target: Target | Between) -> NextLifeFacts | Operation:
+        """What begins the next life of a domain that waits for it; or what has begun it meanwhile.
 
         Raises:
             XendError: no_such_domain: it was ended meanwhile; wrong_state: it lives again.
         """
         begun: Operation | None = None
         while self.is_between(target):
-            if (holder := self._operating.holder(target.locks)) is not None:
+            if (holder := self._operations.holder(target.locks)) is not None:
                 begun = holder
                 await holder.ended.wait()
             elif target.domid is not None:
@@ -85,8 +95,7 @@ class Lives:
             else:
                 domain = self._host.domains.by_uuid(target.uuid)
                 if domain is not None and domain.waiting is not None:
-                    facts = next_life_facts(domain, domain.waiting)
-                    return next_life_plan(self._host, facts), domain.locks
+                    return next_life_facts(domain, domain.waiting)
             target = await self._targets.find_any(target.uuid)
         if begun is None:
             raise XendError("wrong_state", f"{target.name} has just been started again", domain=target.name)
@@ -109,13 +118,18 @@ class Lives:
         if config.uuid is None:
             source = attrs.evolve(source, uuid=target.uuid)
         if source.uuid == target.uuid:
-            await Creation(self._host, source).check(Work({}))
+            facts = CreateFacts(name=config.name, uuid=source.uuid, source=source, paused=True)
+            await Creation(self._host, facts).check(Work(facts))
 
-        async def plan() -> tuple[Plan, list[str]] | Operation:
+        async def prepare() -> DestroyFacts | Operation:
             return await self.last(target, f"replaced by a new one of {source.file}")
 
-        await self._operating.operate(plan)
+        await self._starter.run(prepare)
         return source
+
+    def _is_held(self, target: Target | Between) -> bool:
+        """Whether an operation works on it."""
+        return self._operations.holder(target.locks) is not None
 
 
 def _is_same_file(one: Source, other: Source) -> bool:

@@ -2,19 +2,17 @@
 
 from typing import Any
 
-import attrs
-
 from xend.bus.kinds import BYTES, DOMAIN, FLAG, TEXT
 from xend.bus.methods import OPERATION, Call, Method, optional, required
-from xend.calls.operating import Operating
-from xend.calls.targets import Target, Targets
+from xend.calls.starter import OperationStarter
 from xend.config import DiskConfig
 from xend.domain.destroy import devices_in_store
-from xend.domain.medium import medium_plan, spec_of
+from xend.domain.medium import EjectFacts, InsertFacts, MediumFacts, spec_of
 from xend.domain.source import disk_of
+from xend.domain.target import Target
+from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Plan
 from xend.refusals import explained
 
 Result = dict[str, Any]
@@ -23,9 +21,9 @@ Result = dict[str, Any]
 class MediaCalls:
     """The methods, over a host."""
 
-    def __init__(self, host: Host, operating: Operating, targets: Targets) -> None:
+    def __init__(self, host: Host, starter: OperationStarter, targets: Targets) -> None:
         self._host = host
-        self._operating = operating
+        self._starter = starter
         self._targets = targets
 
     def methods(self) -> list[Method]:
@@ -51,24 +49,24 @@ class MediaCalls:
         directory: str | None = None,
         **how: Any,
     ) -> Result:
-        return await self._change("device.insert", domain, device, target, how, directory)
+        return await self._change(InsertFacts, domain, device, target, how, directory)
 
     async def eject(self, call: Call, domain: str | int, device: str, **how: Any) -> Result:
-        return await self._change("device.eject", domain, device, None, how)
+        return await self._change(EjectFacts, domain, device, None, how)
 
     async def _change(
         self,
-        kind: str,
+        made: type[MediumFacts],
         domain: str | int,
         device: str,
         disc: str | None,
         how: dict[str, Any],
         directory: str | None = None,
     ) -> Result:
-        async def plan() -> tuple[Plan, list[str]]:
-            target = (await self._targets.find(domain)).guest("change a disc of")
+        async def prepare() -> MediumFacts:
+            target = (await self._targets.find(domain)).require_guest("change a disc of")
             drive = _drive(target, device)
-            wanted = disk_of(spec_of(drive, disc), directory, kind)
+            wanted = disk_of(spec_of(drive, disc), directory, made.KIND)
             before, spec = spec_of(drive, drive.target), spec_of(drive, wanted.target)
             with explained("look for the drive", target.name):
                 there = await devices_in_store(self._host.store, target.domid)
@@ -80,18 +78,10 @@ class MediaCalls:
                     domain=target.name,
                     hint=f"xl device-explain {target.name} {drive.name} says what became of it",
                 )
-            facts = {
-                "domid": target.domid,
-                "name": target.name,
-                "uuid": target.info.uuid,
-                "device": attrs.asdict(found[0]),
-                "before": before,
-                "spec": spec,
-            }
-            return medium_plan(self._host, facts, kind), target.locks
+            return made(**target.identity, device=found[0], before=before, spec=spec)
 
         locks = (await self._targets.find(domain)).locks
-        return await self._operating.operate_in_turn(locks, plan, **how)
+        return await self._starter.run_in_turn(locks, prepare, **how)
 
 
 def _drive(target: Target, device: str) -> DiskConfig:
@@ -100,7 +90,7 @@ def _drive(target: Target, device: str) -> DiskConfig:
     Raises:
         XendError: no_such_device; wrong_state: it is a disk, or the domain is another toolstack's.
     """
-    disks = target.own("change a disc of").config.disks
+    disks = target.require_managed("change a disc of").config.disks
     for disk in disks:
         if device.removeprefix("vbd ") in (disk.vdev, disk.name, str(disk.devid)):
             if disk.is_cdrom:

@@ -1,6 +1,7 @@
 """One device: where its nodes are, and what stands in them at the beginning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -32,6 +33,11 @@ class Device:
     interface: str | None = None
 
     @property
+    def key(self) -> str:
+        """What it is known by among its domain's devices: "vif/0"."""
+        return f"{self.kind}/{self.devid}"
+
+    @property
     def frontend_path(self) -> str:
         return f"/local/domain/{self.domid}/device/{self.kind}/{self.devid}"
 
@@ -57,3 +63,13 @@ class Device:
     def error(self, code: str, message: str, **fields: object) -> XendError:
         """An error that names the device."""
         return XendError(code, f"{self.name}: {message}", device=self.name, **fields)
+
+
+def device_of_fields(value: "Device | Mapping[str, Any]") -> Device:
+    """A device, or the one that these fields of a record make."""
+    return value if isinstance(value, Device) else Device(**value)
+
+
+def devices_of(values: "Iterable[Device | Mapping[str, Any]]") -> list[Device]:
+    """Devices, or those that the fields of records make."""
+    return [device_of_fields(value) for value in values]

@@ -8,6 +8,7 @@ script closes the backend first.
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -19,7 +20,7 @@ from xend.device.vbd import BLOCK
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Step, Work
+from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
 
 APPEARED = (
@@ -35,10 +36,17 @@ DeviceOf = Callable[[Work], Device]
 
 
 class Plug:
-    """The steps of one device; `device` is known once they run."""
+    """The steps of one device.
 
-    def __init__(self, host: Host, name: str, device: DeviceOf) -> None:
+    Attributes:
+        key: of the device among its domain's: "vif/0"; keys of steps begin with it.
+        name: as people call it.
+        device: makes the device, which is known only once the steps run.
+    """
+
+    def __init__(self, host: Host, key: str, name: str, device: DeviceOf) -> None:
         self.host = host
+        self.key = key
         self.name = name
         self.device = device
         #: Its script has ended by itself, with an error.
@@ -47,11 +55,14 @@ class Plug:
     def attach(self) -> list[Step]:
         """Put it in."""
         steps = [
-            Step(f"{self.name}: write its nodes", self.add, self.remove),
-            Step(f"{self.name}: wait for its backend", self.await_backend, self.close),
-            Step(f"{self.name}: run its script", self.run_script, self.unplug),
+            self._step("add", "write its nodes", self.add, self.remove),
+            self._step("await-backend", "wait for its backend", self.await_backend, self.close),
+            self._step("run-script", "run its script", self.run_script, self.unplug),
         ]
         return self._told_of(steps)
+
+    def _step(self, key: str, name: str, do: Action, undo: Action | None = None, **how: Any) -> Step:
+        return Step(f"{self.key}.{key}", f"{self.name}: {name}", do, undo, **how)
 
     def _told_of(self, steps: list[Step]) -> list[Step]:
         return [attrs.evolve(step, do=partial(self._told, step)) for step in steps]
@@ -73,18 +84,18 @@ class Plug:
     def detach(self) -> list[Step]:
         """Take it out, whatever the guest does."""
         return [
-            Step(f"{self.name}: close its backend", self.close, on_failure="go on"),
-            Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
-            Step(f"{self.name}: remove its nodes", self.remove),
+            self._step("close", "close its backend", self.close, on_failure="go on"),
+            self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on"),
+            self._step("remove", "remove its nodes", self.remove),
         ]
 
     def detach_politely(self) -> list[Step]:
         """Take it out if its guest lets go of it."""
         return self._told_of(
             [
-                Step(f"{self.name}: close its backend", self.close_politely, self.reopen),
-                Step(f"{self.name}: run its script", self.run_remove_script, on_failure="go on"),
-                Step(f"{self.name}: remove its nodes", self.remove),
+                self._step("close", "close its backend", self.close_politely, self.reopen),
+                self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on"),
+                self._step("remove", "remove its nodes", self.remove),
             ]
         )
 
@@ -227,7 +238,7 @@ class Plug:
 
 def plug_of(host: Host, device: Device) -> Plug:
     """The plug of a device that is known already."""
-    return Plug(host, device.name, lambda work: device)
+    return Plug(host, device.key, device.name, lambda work: device)
 
 
 def check(device: Device) -> None:

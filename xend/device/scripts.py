@@ -23,8 +23,6 @@ PREFIX = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
 PATH = f"{PREFIX}/sbin:{PREFIX}/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Verbs of Linux's scripts for putting in and taking out.
 VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
-#: The fact that says for which devices a script hung: it costs its deadline once, not on the way back, too.
-HUNG = "hung"
 
 
 def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
@@ -98,7 +96,7 @@ async def unplug(host: ScriptHost, work: Work, device: Device) -> None:
     if device.script is None:
         return
     name = await remains.held(host, device)
-    if _key(device) in work.facts.get(HUNG, ()):
+    if _key(device) in work.facts.hung_scripts:  # it costs its deadline once, not on the way back too
         why = f"{device.script} hung before, and is not run to take it out"
         raise remains.left(device, name, XendError("script_failed", why), host.settings)
     try:
@@ -137,7 +135,7 @@ async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> Sc
             return await host.run_script(argv, environment, seconds)
     except XendError as error:
         if "waited_s" in error.fields:
-            work.facts.setdefault(HUNG, []).append(_key(device))
+            work.facts.hung_scripts.append(_key(device))
         raise error.annotated(device=device.name) from error
 
 

@@ -4,14 +4,16 @@ from typing import Any
 
 import attrs
 
-from xend.device.device import Device
+from xend.device.device import Device, device_of_fields
 from xend.device.plug import plug_of
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
 from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import disk_of_change, vif_of
 from xend.host import Host
-from xend.operation.steps import Plan, Step, Work
+from xend.operation.facts import Facts
+from xend.operation.steps import Step, Work
+from xend.validators import count, typed
 
 
 def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int) -> Device:
@@ -31,57 +33,66 @@ def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int
     return vif_device(domid, vif, host.settings, backend_domid=backend_domid)
 
 
-def attach_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {domid, name, uuid, change, backend_domid}."""
-    device = device_of(host, facts["domid"], facts["change"], facts.get("backend_domid", 0))
+@attrs.define(kw_only=True)
+class AttachFacts(Facts):
+    """Those of device.attach: the change of Source.changes, and which domain has the device's backend."""
+
+    KIND = "device.attach"
+
+    change: dict[str, Any] = attrs.field(validator=typed(dict))
+    backend_domid: int = attrs.field(validator=count)
+
+
+@attrs.define(kw_only=True)
+class DetachFacts(Facts):
+    """Those of device.detach; force: it is taken out whether the guest lets go of it or not."""
+
+    KIND = "device.detach"
+
+    device: Device = attrs.field(converter=device_of_fields)
+    force: bool = attrs.field(validator=typed(bool))
+
+
+def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
+    """The steps of device.attach."""
+    assert facts.domid is not None
+    device = device_of(host, facts.domid, facts.change, facts.backend_domid)
     plug = plug_of(host, device)
 
     def claim() -> None:
         if device.kind == "vbd":
-            claim_disk(host, facts["uuid"], facts["name"], disk_of_change(facts["change"]))
+            claim_disk(host, facts.uuid, facts.name, disk_of_change(facts.change))
 
     async def check(work: Work) -> None:
         await plug.check(work, claim)
         work.result |= {"device": device.name, "devid": device.devid}
 
     async def free(work: Work) -> None:
-        settle(host, facts["uuid"])
+        settle(host, facts.uuid)
 
     async def remember_it(work: Work) -> None:
-        remember(host, facts["uuid"], facts["change"])
+        remember(host, facts.uuid, facts.change)
 
-    return Plan(
-        kind="device.attach",
-        domain=facts["name"],
-        facts=facts,
-        steps=[
-            Step(f"{device.name}: check what it needs", check, free),
-            *plug.attach(),
-            Step(f"{device.name}: remember it", remember_it),
-        ],
-        on_crash="undo",
-    )
+    return [
+        Step(f"{plug.key}.check", f"{device.name}: check what it needs", check, free),
+        *plug.attach(),
+        Step(f"{plug.key}.remember", f"{device.name}: remember it", remember_it),
+    ]
 
 
-def detach_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {domid, name, uuid, device, force}."""
-    device = Device(**facts["device"])
+def detach_steps(host: Host, facts: DetachFacts) -> list[Step]:
+    """The steps of device.detach."""
+    device = facts.device
     plug = plug_of(host, device)
 
     async def forget_it(work: Work) -> None:
-        remember(host, facts["uuid"], {"kind": device.kind, "devid": device.devid})
+        remember(host, facts.uuid, {"kind": device.kind, "devid": device.devid})
         work.result |= {"device": device.name, "devid": device.devid}
 
-    return Plan(
-        kind="device.detach",
-        domain=facts["name"],
-        facts=facts,
-        steps=[
-            *(plug.detach() if facts["force"] else plug.detach_politely()),
-            Step(f"{device.name}: forget it", forget_it),
-        ],
-        on_crash="resume",
-    )
+    return [
+        *(plug.detach() if facts.force else plug.detach_politely()),
+        Step(f"{plug.key}.forget", f"{device.name}: forget it", forget_it),
+    ]
 
 
 def remember(host: Host, uuid: str, change: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
 
 import attrs
 
@@ -18,60 +18,98 @@ from xend.domain import nodes
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
-from xend.domain.source import Source
+from xend.domain.source import Source, source_of
 from xend.errors import XendError
 from xend.host import Host
-from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
-from xend.operation.steps import Action, Plan, Step, Work
+from xend.hypervisor import Blueprint, HypervisorError, Image, Rings, rings_of
+from xend.operation.facts import Facts
+from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
-
-#: Makes a device: (domid, backend_domid=).
-Maker = Callable[..., Device]
+from xend.validators import count, typed
 
 
-def create_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """The plan for facts {source, paused}."""
-    creation = Creation(host, Source(**facts["source"]))
-    return Plan(
-        kind="domain.create",
-        domain=creation.config.name,
-        facts=facts,
-        steps=creation.steps(paused=facts["paused"]),
-        on_crash="undo",
-    )
+@attrs.frozen
+class Maker:
+    """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=)."""
+
+    key: str
+    name: str
+    backend: str
+    make: Callable[..., Device]
+
+
+@attrs.define(kw_only=True)
+class LifeFacts(Facts):
+    """What every operation that begins a life of a domain knows, and finds out.
+
+    Attributes:
+        source: what the domain is made of.
+        restarts: how often it was restarted in a row without having run for a while.
+        backends: by a device's name, the domid of the domain that has its backend.
+        rings: the shared pages of the domain, once it was built.
+    """
+
+    source: Source = attrs.field(converter=source_of)
+    restarts: int = attrs.field(default=0, validator=count)
+    backends: dict[str, int] = attrs.field(factory=dict, validator=typed(dict))
+    rings: Rings | None = attrs.field(default=None, converter=attrs.converters.optional(rings_of))
+
+
+@attrs.define(kw_only=True)
+class CreateFacts(LifeFacts):
+    """Those of domain.create; paused: the domain is not started."""
+
+    KIND = "domain.create"
+
+    paused: bool = attrs.field(validator=typed(bool))
+
+
+def create_steps(host: Host, facts: CreateFacts) -> list[Step]:
+    """The steps of domain.create."""
+    return Creation(host, facts).steps(paused=facts.paused)
 
 
 class Creation:
-    """The steps that make a domain of a source; they keep its domid and rings in the work's facts."""
+    """The steps that make a domain; they keep its domid and rings in the facts."""
 
-    def __init__(self, host: Host, source: Source) -> None:
+    def __init__(self, host: Host, facts: LifeFacts) -> None:
         self.host = host
-        self.source = source
-        self.config: DomainConfig = source.config()
+        self.facts = facts
+        self.source = facts.source
+        self.config: DomainConfig = facts.source.config()
 
     def steps(self, *, paused: bool) -> list[Step]:
         """In their order."""
+        empty = [
+            Step("check", "check what it needs", self.check),
+            Step("create", "create an empty domain", self.create, self.destroy),
+            Step("populate", "give it memory", self.populate, _nothing),
+        ]
+        return [*map(self._while_alive, empty), *self.steps_of_built(paused=paused)]
+
+    def steps_of_built(self, *, paused: bool) -> list[Step]:
+        """Those that a domain with memory takes, whether it is new or was reset."""
         steps = [
-            Step("check what it needs", self.check),
-            Step("create an empty domain", self.create, self.destroy),
-            Step("give it memory", self.populate, _nothing),
-            Step("write its nodes", self.write_nodes, self.remove_nodes),
-            Step("load its kernel", self.build, _nothing),
-            Step("introduce it to the store", self.introduce, self.release),
-            Step("connect its console", self.connect_console, self.end_console),
+            Step("write-nodes", "write its nodes", self.write_nodes, self.remove_nodes),
+            Step("build", "load its kernel", self.build, _nothing),
+            Step("introduce", "introduce it to the store", self.introduce, self.release),
+            Step("connect-console", "connect its console", self.connect_console, self.end_console),
         ]
         for plug in self.plugs():
             steps += plug.attach()
         if not paused:
-            steps.append(Step("start it", self.start))
-        return [attrs.evolve(step, do=partial(self.do_while_alive, step.do)) for step in steps]
+            steps.append(Step("start", "start it", self.start))
+        return list(map(self._while_alive, steps))
+
+    def _while_alive(self, step: Step) -> Step:
+        return attrs.evolve(step, do=partial(self.do_while_alive, step.do))
 
     async def do_while_alive(self, do: Action, work: Work) -> None:
         """A step; of what fails because the domain is gone that is the reason."""
         try:
             await do(work)
         except XendError as error:
-            domid = work.facts.get("domid")
+            domid = self.facts.domid
             if domid is None or await self._is_alive(domid):
                 raise
             raise XendError(
@@ -80,19 +118,33 @@ class Creation:
 
     def plugs(self) -> list[Plug]:
         """One for each device."""
-        return [Plug(self.host, name, partial(_made, name, make)) for name, _, make in self._makers()]
+        return [Plug(self.host, each.key, each.name, partial(self._device, each)) for each in self._makers()]
 
-    def _makers(self) -> list[tuple[str, str, Maker]]:
-        """Name, backend's domain and maker of each device; disks before interfaces, as libxl has it."""
+    def _device(self, maker: Maker, work: Work) -> Device:
+        return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
+
+    def _makers(self) -> list[Maker]:
+        """One for each device; disks before interfaces, as libxl has it."""
         settings = self.host.settings
-        makers: list[tuple[str, str, Maker]] = []
-        for disk in self.config.disks:
-            make: Maker = partial(vbd_device, config=disk, settings=settings)
-            makers.append((f"vbd {disk.name}", disk.backend, make))
-        for vif in self.config.vifs:
-            make = partial(vif_device, config=vif, settings=settings)
-            makers.append((f"vif {vif.devid}", vif.backend, make))
-        return makers
+        disks = [
+            Maker(
+                f"vbd/{disk.devid}",
+                f"vbd {disk.name}",
+                disk.backend,
+                partial(vbd_device, config=disk, settings=settings),
+            )
+            for disk in self.config.disks
+        ]
+        vifs = [
+            Maker(
+                f"vif/{vif.devid}",
+                f"vif {vif.devid}",
+                vif.backend,
+                partial(vif_device, config=vif, settings=settings),
+            )
+            for vif in self.config.vifs
+        ]
+        return disks + vifs
 
     # --- steps --------------------------------------------------------------------------------------------
 
@@ -103,9 +155,9 @@ class Creation:
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
                 check_readable(what, self.host.settings.guest_file(path))
-        work.facts["backends"] = await self._serving()
-        for name, _, make in self._makers():
-            check(make(0, backend_domid=work.facts["backends"][name]))
+        self.facts.backends = await self._serving()
+        for each in self._makers():
+            check(each.make(0, backend_domid=self.facts.backends[each.name]))
         check_disks(self.host, self.source.uuid, self.config.name, self.config.disks)
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
@@ -118,7 +170,7 @@ class Creation:
 
     async def _serving(self) -> dict[str, int]:
         """The domid of each device's backend, by the device's name; they are the operation's from now on."""
-        domids = {name: backend_domid(self.host, backend, name) for name, backend, _ in self._makers()}
+        domids = {each.name: backend_domid(self.host, each.backend, each.name) for each in self._makers()}
         with self._explained("look at the domains of its backends"):
             for name, domid in domids.items():
                 await check_serving(self.host, domid, name)
@@ -135,8 +187,8 @@ class Creation:
         )
         with self._explained("create a domain"):
             domid = await self.host.hypervisor.create(blueprint)
-        work.facts["domid"] = domid
-        restarts = int(work.facts.get("restarts", 0))
+        self.facts.domid = domid
+        restarts = self.facts.restarts
         domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
         self.host.domains.enter(domain)
         work.result |= {"name": self.config.name, "uuid": self.source.uuid}
@@ -145,25 +197,25 @@ class Creation:
         """Whatever domain has this UUID: after a crash its domid may not be known."""
         with self._explained("destroy the domain"):
             await destroy_domain(self.host, self.source.uuid)
-        self.forget(work)
-        work.facts["domid"] = None
+        self.forget()
+        self.facts.domid = None
 
-    def forget(self, work: Work) -> None:
-        """It was not to be."""
+    def forget(self) -> None:
+        """xend knows the domain no longer: it was not made."""
         self.host.domains.forget(self.source.uuid)
 
     async def populate(self, work: Work) -> None:
         with self._explained("give it memory"):
-            await self.host.hypervisor.populate(_domid(work), self.config.memory_kib)
+            await self.host.hypervisor.populate(self.domid, self.config.memory_kib)
 
     async def write_nodes(self, work: Work) -> None:
         with self._explained("write its nodes"):
-            await nodes.write_first(self.host.store, _domid(work), self.config)
+            await nodes.write_first(self.host.store, self.domid, self.config)
 
     async def remove_nodes(self, work: Work) -> None:
-        if work.facts.get("domid") is not None:
+        if self.facts.domid is not None:
             with self._explained("remove its nodes"):
-                await nodes.remove_all(self.host.store, _domid(work), self.source.uuid)
+                await nodes.remove_all(self.host.store, self.domid, self.source.uuid)
 
     async def build(self, work: Work) -> None:
         settings = self.host.settings
@@ -174,11 +226,11 @@ class Creation:
             vcpus=self.config.vcpus,
         )
         with self._explained("load its kernel"):
-            rings = await self.host.hypervisor.build(_domid(work), image)
-        work.facts["rings"] = attrs.asdict(rings)
+            rings = await self.host.hypervisor.build(self.domid, image)
+        self.facts.rings = rings
 
     async def introduce(self, work: Work) -> None:
-        rings, domid = _rings(work), _domid(work)
+        rings, domid = self.rings, self.domid
         with self._explained("introduce it to the store"):
             now = self.host.wall_clock()
             await nodes.write_built(self.host.store, domid, self.config, rings, now)
@@ -189,7 +241,7 @@ class Creation:
         """The store lets go when the domain dies; before that it would tell everybody of its end twice."""
 
     async def connect_console(self, work: Work) -> None:
-        rings, domid = _rings(work), _domid(work)
+        rings, domid = self.rings, self.domid
         with self._explained("connect its console"):
             await nodes.write_console(self.host.store, domid, rings)
             await self.host.consoles.serve(domid, self.config.name, rings.console_gfn, rings.console_port)
@@ -199,17 +251,29 @@ class Creation:
         self.host.domains.save(domain)
 
     async def end_console(self, work: Work) -> None:
-        if work.facts.get("domid") is not None:
-            await self.host.consoles.end(_domid(work))
+        if self.facts.domid is not None:
+            await self.host.consoles.end(self.domid)
             with self._explained("remove its console"):
-                await nodes.remove_console(self.host.store, _domid(work))
+                await nodes.remove_console(self.host.store, self.domid)
 
     async def start(self, work: Work) -> None:
-        await start(self.host, _domid(work), self.config.name)
+        await start(self.host, self.domid, self.config.name)
 
     # --- what they share ----------------------------------------------------------------------------------
 
-    def _explained(self, doing: str) -> Any:
+    @property
+    def domid(self) -> int:
+        """Of the domain that was made."""
+        assert self.facts.domid is not None
+        return self.facts.domid
+
+    @property
+    def rings(self) -> Rings:
+        """Of the domain that was built."""
+        assert self.facts.rings is not None
+        return self.facts.rings
+
+    def _explained(self, doing: str) -> AbstractContextManager[None]:
         return explained(doing, self.config.name)
 
     async def _is_alive(self, domid: int) -> bool:
@@ -242,17 +306,3 @@ async def destroy_domain(host: Host, uuid: str, domid: int | None = None) -> Non
 
 async def _nothing(work: Work) -> None:
     """What it did goes with the domain."""
-
-
-def _made(name: str, make: Maker, work: Work) -> Device:
-    return make(_domid(work), backend_domid=work.facts.get("backends", {}).get(name, 0))
-
-
-def _domid(work: Work) -> int:
-    domid = work.facts["domid"]
-    assert isinstance(domid, int)
-    return domid
-
-
-def _rings(work: Work) -> Rings:
-    return Rings(**work.facts["rings"])

@@ -1,21 +1,24 @@
 """domain.destroy, and the end of a domain that died by itself."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import trio
 
 from xenclient.store.aio import Client
-from xend.device.device import Device
+from xend.device.device import Device, devices_of
 from xend.device.nodes import children, texts
 from xend.device.plug import plug_of
 from xend.domain import nodes
 from xend.domain.create import destroy_domain
 from xend.host import Host
 from xend.hypervisor import HypervisorError
-from xend.operation.steps import Plan, Step, Work
+from xend.operation.facts import Facts
+from xend.operation.steps import Step, Work
 from xend.refusals import explained
+from xend.validators import text_or_none
 
 #: How long a dying domain is waited for, in seconds; somebody may have its pages mapped.
 GONE_SECONDS = 10.0
@@ -25,36 +28,65 @@ LOOK_SECONDS = 1.0
 KEYS = ("backend", "script", "dev", "gatewaydev", "params")
 
 
-async def destroy_facts(host: Host, domid: int | None, uuid: str, name: str) -> dict[str, Any]:
-    """What a destruction has to know, some of it read from the store; domid None: it is between two lives."""
-    devices: list[Device] = []
-    if domid is not None:
-        with explained("look for its devices", name):
-            devices = await devices_in_store(host.store, domid)
-    return {
-        "domid": domid,
-        "uuid": uuid,
-        "name": name,
-        "devices": [attrs.asdict(device) for device in devices],
-    }
+@attrs.define(kw_only=True)
+class DestroyFacts(Facts):
+    """What has to be known to end a domain and to remove everything of it.
+
+    Attributes:
+        domid: None: it is between two lives, and only what is known of it is to be forgotten.
+        devices: those that it has in the store.
+        why: why it has no further life, for people; None: nobody says.
+    """
+
+    KIND = "domain.destroy"
+    #: What listeners are told once it is gone.
+    EVENT: ClassVar[str] = "destroyed"
+
+    devices: list[Device] = attrs.field(factory=list, converter=devices_of)
+    why: str | None = attrs.field(default=None, validator=text_or_none)
 
 
-def destroy_plan(host: Host, facts: dict[str, Any], kind: str = "domain.destroy") -> Plan:
-    """The plan for facts of `destroy_facts`."""
+@attrs.define(kw_only=True)
+class ReapFacts(DestroyFacts):
+    """Those of a domain that ended without xend; `why` says how."""
+
+    KIND = "domain.reap"
+    EVENT = "reaped"
+
+
+def destroy_facts_of(value: DestroyFacts | Mapping[str, Any]) -> DestroyFacts:
+    """Facts, or those that the fields of a record make."""
+    return value if isinstance(value, DestroyFacts) else DestroyFacts(**value)
+
+
+async def devices_to_remove(host: Host, domid: int | None, name: str) -> list[Device]:
+    """The devices that a domain has in the store; none where it has no domid: it is between two lives.
+
+    Raises:
+        XendError: store_failed.
+    """
+    if domid is None:
+        return []
+    with explained("look for its devices", name):
+        return await devices_in_store(host.store, domid)
+
+
+def destroy_steps(host: Host, facts: DestroyFacts) -> list[Step]:
+    """The steps of domain.destroy and domain.reap."""
     destruction = Destruction(host, facts)
-    steps = [*destruction.steps(), Step("forget it", destruction.forget)]
-    return Plan(kind=kind, domain=facts["name"], facts=facts, steps=steps, on_crash="resume")
+    return [*destruction.steps(), destruction.last_step()]
 
 
 class Destruction:
     """The steps that end a domain and remove everything of it."""
 
-    def __init__(self, host: Host, facts: dict[str, Any]) -> None:
+    def __init__(self, host: Host, facts: DestroyFacts) -> None:
         self.host = host
-        self._domid: int | None = facts["domid"]
-        self.uuid: str = facts["uuid"]
-        self.name: str = facts["name"]
-        self.devices = [Device(**device) for device in facts["devices"]]
+        self.facts = facts
+        self._domid = facts.domid
+        self.uuid = facts.uuid
+        self.name = facts.name
+        self.devices = facts.devices
 
     @property
     def domid(self) -> int:
@@ -71,13 +103,17 @@ class Destruction:
         if self._domid is None:
             return []
         return [
-            Step("pause it", self.pause, on_failure="go on"),
+            Step("pause", "pause it", self.pause, on_failure="go on"),
             *self.detaching(),
-            Step("end its console", self.end_console),
-            Step("remove its nodes", self.remove_nodes),
-            Step("destroy it", self.destroy),
-            Step("wait until it is gone", self.await_end, on_failure="go on"),
+            Step("end-console", "end its console", self.end_console),
+            Step("remove-nodes", "remove its nodes", self.remove_nodes),
+            Step("destroy", "destroy it", self.destroy),
+            Step("await-end", "wait until it is gone", self.await_end, on_failure="go on"),
         ]
+
+    def last_step(self) -> Step:
+        """xend knows the domain no longer."""
+        return Step("forget", "forget it", self.forget)
 
     def detaching(self) -> list[Step]:
         """Those that take its devices out."""
@@ -114,11 +150,8 @@ class Destruction:
         domain = self.host.domains.by_uuid(self.uuid)
         if domain is not None and domain.domid == self._domid:
             self.host.domains.forget(self.uuid)
-        reaped, why = work.facts.get("reason"), work.facts.get("why")
-        what = "reaped" if reaped else "destroyed"
-        self.host.publish(
-            "domain", what, domid=self._domid, name=self.name, uuid=self.uuid, reason=reaped or why
-        )
+        event, reason = self.facts.EVENT, self.facts.why
+        self.host.publish("domain", event, domid=self._domid, name=self.name, uuid=self.uuid, reason=reason)
 
     async def _is_there(self) -> bool:
         info = await self.host.hypervisor.domain(self.domid)

@@ -1,4 +1,4 @@
-"""Does what the end of a domain asks for; takes in those that are half dead.
+"""Does what the end of a domain asks for; reaps domains that died without xend.
 
 Watches @releaseDomain: xenstored hears of every end from the hypervisor, but does not say whose.  A domain
 that is worked on is left alone, and looked at when the operation has ended.
@@ -6,40 +6,41 @@ that is worked on is left alone, and looked at when the operation has ended.
 
 import math
 import uuid as uuids
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import trio
 
 from xenclient.store.errors import ClientError
 from xend.domain import nodes
-from xend.domain.change import reason_name
-from xend.domain.destroy import destroy_facts, destroy_plan
+from xend.domain.destroy import DestroyFacts, ReapFacts, devices_to_remove
 from xend.domain.next_lives import NextLives
 from xend.domain.registry import Domain
 from xend.domain.restart import (
-    BETWEEN,
-    RESTART,
+    DumpFacts,
+    NextLifeFacts,
+    RestartFacts,
+    SoftResetFacts,
     action_of,
     dump_path,
-    dump_plan,
-    is_to_live_at_once,
-    restart_plan,
     restarts_in_a_row,
-    soft_reset_plan,
 )
+from xend.domain.shutdown import reason_name
 from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
 from xend.log import log_fault
-from xend.operation.registry import Operations
+from xend.operation.facts import Facts
+from xend.operation.locks import Lock, name_lock
+from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
-from xend.operation.steps import Plan
 from xend.refusals import explained
 from xenstore.errors import XenstoreError
+
+EndFacts = TypeVar("EndFacts", bound=DestroyFacts)
 
 #: How often all domains are looked at without having been told: a lost notification must not leave one.
 LOOK_SECONDS = 20.0
@@ -52,20 +53,20 @@ RETRY_MAX_SECONDS = 60.0
 class Keeper:
     """Looks after the domains of this xend."""
 
-    def __init__(self, host: Host, operations: Operations) -> None:
+    def __init__(self, host: Host, operations: OperationRegistry) -> None:
         self._host = host
         self._operations = operations
         self._due = trio.Event()
         self._some_ended = False
         self._looked_at = -math.inf
         #: What operations held that have ended, in their order.
-        self._freed: dict[str, None] = {}
+        self._freed: dict[Lock, None] = {}
         self._has_looked = trio.Event()
         #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
         self._failures: dict[str, tuple[int, float]] = {}
         self._next_lives = NextLives(host, operations)
         #: Facts of restarts that failed before the old life had ended, by the old one's UUID.
-        self._cut_off: dict[str, dict[str, Any]] = {}
+        self._cut_off: dict[str, RestartFacts] = {}
 
     def look_soon(self) -> None:
         """Some domain may have ended."""
@@ -78,10 +79,10 @@ class Keeper:
         self._due.set()
         if operation.error is None:
             for lock in operation.locks:
-                self._cut_off.pop(lock.removeprefix("uuid "), None)
-        elif operation.plan.kind in BETWEEN and operation.plan.facts:  # none: its record could not be used
+                self._cut_off.pop(lock.value, None)
+        elif isinstance(operation.work.facts, NextLifeFacts):  # not if its record could not be used
             for domain in self._with_locks(operation.locks):
-                self._restart_failed(domain, operation, operation.error)
+                self._restart_failed(domain, operation, operation.work.facts, operation.error)
 
     async def acted_on(self, domid: int) -> list[dict[str, Any]]:
         """Returns once what a domain's end asks for has been done, or has failed, or the domain is kept.
@@ -127,10 +128,10 @@ class Keeper:
         due = min([due, *(at for _, at in self._failures.values())])
         return max(due, self._looked_at + PAUSE_SECONDS)
 
-    def _start(self, domain: Domain, plan: Plan, more_locks: list[str] | None = None) -> None:
+    def _start(self, domain: Domain, facts: Facts) -> None:
         if self._is_others(domain):
             return
-        operation = self._operations.start(plan, domain.locks + (more_locks or []))
+        operation = self._operations.start(facts)
         operation.on_end = lambda: self._ended_operation(domain, operation)
 
     def _ended_operation(self, domain: Domain, operation: Operation) -> None:
@@ -140,15 +141,17 @@ class Keeper:
             wait_s = min(RETRY_MAX_SECONDS, 2.0**failures)
             self._failures[domain.uuid] = (failures + 1, trio.current_time() + wait_s)
 
-    def _restart_failed(self, domain: Domain, operation: Operation, error: XendError) -> None:
+    def _restart_failed(
+        self, domain: Domain, operation: Operation, facts: NextLifeFacts, error: XendError
+    ) -> None:
         """What failed is tried again; what was cancelled is not."""
+        is_begun = not isinstance(facts, RestartFacts) or facts.begins_at_once
         if operation.state == "cancelled":
             self._host.domains.end(domain, "its restart was cancelled")
         elif domain.waiting is None:
-            facts = operation.plan.facts
-            if operation.plan.kind == RESTART and domain.domid == facts["old"]["domid"]:
+            if isinstance(facts, RestartFacts) and domain.domid == facts.old.domid:
                 self._cut_off[domain.uuid] = facts
-        elif operation.plan.kind != RESTART or is_to_live_at_once(operation.plan.facts):
+        elif is_begun:
             self._next_lives.failed(domain, domain.waiting, error)
 
     def _must_wait(self, domain: Domain) -> bool:
@@ -181,7 +184,7 @@ class Keeper:
         for domain in self._with_locks(freed):
             await self._look_at(domain, None)
 
-    def _with_locks(self, locks: Iterable[str]) -> list[Domain]:
+    def _with_locks(self, locks: Iterable[Lock]) -> list[Domain]:
         """The domains that operations with these locks are on."""
         found = (self._host.domains.with_lock(lock) for lock in locks)
         return list({each.uuid: each for each in found if each is not None}.values())
@@ -198,9 +201,12 @@ class Keeper:
                 self._host.log(f"{domain.name} cannot be ended now: {error}")
 
     async def _end(self, domain: Domain) -> None:
-        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
-        facts["why"] = domain.final
-        self._start(domain, destroy_plan(self._host, facts))
+        self._start(domain, await self._facts_of_end(domain, DestroyFacts, why=domain.final))
+
+    async def _facts_of_end(self, domain: Domain, made: Callable[..., EndFacts], **more: object) -> EndFacts:
+        """The facts of an operation that ends a domain, with its devices as the store has them now."""
+        devices = await devices_to_remove(self._host, domain.domid, domain.name)
+        return made(name=domain.name, uuid=domain.uuid, domid=domain.domid, devices=devices, **more)
 
     async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
         """Act on what has become of it; info: what was heard of it, None: nothing."""
@@ -244,13 +250,11 @@ class Keeper:
             await self._end(domain)
             return
         if (cut_off := self._cut_off.get(domain.uuid)) is not None:
-            self._start(domain, restart_plan(self._host, cut_off))
+            self._start(domain, cut_off)
             return
         reason = "destroyed by others than xend, or killed by the hypervisor"
         self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
-        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
-        facts["reason"] = reason
-        self._start(domain, destroy_plan(self._host, facts, "domain.reap"))
+        self._start(domain, await self._facts_of_end(domain, ReapFacts, why=reason))
 
     async def _ended(self, domain: Domain, info: DomainInfo) -> None:
         event = reason_name(info)
@@ -261,23 +265,23 @@ class Keeper:
             self._host.publish(
                 "domain", what, domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=event
             )
-        facts = await destroy_facts(self._host, domain.domid, domain.uuid, domain.name)
-        facts["why"] = domain.final
-        match action:
-            case "preserve":
-                domain.seen_shutdown = True
-                self._host.domains.save(domain)
-            case "destroy":
-                self._start(domain, destroy_plan(self._host, facts))
-            case "coredump-destroy":
-                facts["dump"] = dump_path(self._host, domain.name)
-                self._start(domain, dump_plan(self._host, facts))
-            case "soft-reset":
-                self._soft_reset(domain, facts)
-            case _:
-                self._restart(domain, facts, event, action)
+        if action == "preserve":
+            domain.seen_shutdown = True
+            self._host.domains.save(domain)
+        elif action == "destroy":
+            await self._end(domain)
+        elif action == "coredump-destroy":
+            path = dump_path(self._host, domain.name)
+            facts = await self._facts_of_end(domain, DumpFacts, why=domain.final, dump=path)
+            self._start(domain, facts)
+        else:
+            old = await self._facts_of_end(domain, DestroyFacts, why=domain.final)
+            if action == "soft-reset":
+                self._soft_reset(domain, old)
+            else:
+                self._restart(domain, old, event, action)
 
-    def _restart(self, domain: Domain, old: dict[str, Any], event: str, action: str) -> None:
+    def _restart(self, domain: Domain, old: DestroyFacts, event: str, action: str) -> None:
         host = self._host
         restarts = restarts_in_a_row(domain, host.wall_clock())
         wait_s = wait_seconds(restarts)
@@ -286,29 +290,32 @@ class Keeper:
         )
         keep_old = self._free_name(domain.name) if action == "rename-restart" else None
         new_uuid = str(uuids.UUID(int=host.random.getrandbits(128), version=4)) if keep_old else None
-        facts = {
-            "source": attrs.asdict(attrs.evolve(domain.source, uuid=new_uuid or domain.uuid)),
-            "old": old,
-            "restarts": restarts,
-            "waiting": waiting.as_fields(),
-            "dump": dump_path(host, domain.name) if action == "coredump-restart" else None,
-            "keep_old": keep_old,
-        }
-        locks = [f"uuid {new_uuid}", f"name {keep_old}"] if keep_old else []
+        facts = RestartFacts(
+            name=domain.name,
+            uuid=domain.uuid,
+            source=attrs.evolve(domain.source, uuid=new_uuid or domain.uuid),
+            old=old,
+            restarts=restarts,
+            waiting=waiting,
+            dump=dump_path(host, domain.name) if action == "coredump-restart" else None,
+            keep_old=keep_old,
+        )
         host.publish("domain", "restarting", domid=domain.domid, name=domain.name, uuid=domain.uuid)
-        self._start(domain, restart_plan(host, facts), locks)
+        self._start(domain, facts)
+
+    def _soft_reset(self, domain: Domain, old: DestroyFacts) -> None:
+        facts = SoftResetFacts(
+            name=domain.name, uuid=domain.uuid, domid=domain.domid, source=domain.source, old=old
+        )
+        self._start(domain, facts)
 
     def _free_name(self, name: str) -> str:
         """NAME-1, or the first such that nobody has or is about to give."""
         return next(
             each
             for each in (f"{name}-{number}" for number in count(1))
-            if self._host.domains.by_name(each) is None and self._operations.holder([f"name {each}"]) is None
+            if self._host.domains.by_name(each) is None and self._operations.holder([name_lock(each)]) is None
         )
-
-    def _soft_reset(self, domain: Domain, old: dict[str, Any]) -> None:
-        facts = {"source": attrs.asdict(domain.source), "old": old}
-        self._start(domain, soft_reset_plan(self._host, facts))
 
 
 def _is_well(domain: Domain, info: DomainInfo | None) -> bool:

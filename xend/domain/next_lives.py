@@ -6,17 +6,17 @@ import attrs
 import trio
 
 from xend.domain.registry import Domain
-from xend.domain.restart import next_life_facts, next_life_plan, tell_waiting
+from xend.domain.restart import next_life_facts, publish_waiting
 from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.registry import Operations
+from xend.operation.registry import OperationRegistry
 
 
 class NextLives:
     """Those of this host's domains."""
 
-    def __init__(self, host: Host, operations: Operations) -> None:
+    def __init__(self, host: Host, operations: OperationRegistry) -> None:
         self._host = host
         self._operations = operations
 
@@ -39,7 +39,7 @@ class NextLives:
         domain.waiting = attrs.evolve(
             waiting, next_try=next_try, wait_s=wait_s, error=error.as_map(), due=None
         )
-        tell_waiting(self._host, domain.uuid)
+        publish_waiting(self._host, domain.uuid)
         try:
             self._host.domains.save(domain)
         except XendError as refusal:
@@ -47,8 +47,7 @@ class NextLives:
 
     def _begin(self, domain: Domain, waiting: Waiting) -> None:
         try:
-            plan = next_life_plan(self._host, next_life_facts(domain, waiting))
-            self._operations.start(plan, domain.locks)
+            self._operations.start(next_life_facts(domain, waiting))
         except XendError as error:  # it cannot be recorded, for instance
             self._host.log(f"{domain.name} cannot be started again now: {error}")
             self.failed(domain, waiting, error)

@@ -15,12 +15,14 @@ from sortedcontainers import SortedDict
 from xend.config import DomainConfig
 from xend.disk import Identity
 from xend.domain.claims import Claim, Claims
-from xend.domain.fields import count, domid_or_none, number, number_or_none, pair_or_none, text_or_none, typed
 from xend.domain.source import Source
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
 from xend.files import replace
+from xend.operation.locks import Lock, domain_locks
 from xend.packing import pack, unpack
+from xend.stored import stored_fields
+from xend.validators import count, domid_or_none, number, number_or_none, pair_or_none, text_or_none, typed
 from xenstore import ground
 
 
@@ -60,9 +62,9 @@ class Domain:
         return self.source.uuid
 
     @property
-    def locks(self) -> list[str]:
+    def locks(self) -> list[Lock]:
         """What an operation on it holds."""
-        return [f"uuid {self.uuid}", f"name {self.name}"]
+        return domain_locks(self.uuid, self.name)
 
 
 class Domains:
@@ -114,10 +116,9 @@ class Domains:
     def by_uuid(self, uuid: str) -> Domain | None:
         return self._by_uuid.get(uuid)
 
-    def with_lock(self, lock: str) -> Domain | None:
+    def with_lock(self, lock: Lock) -> Domain | None:
         """The one that has a lock among its `locks`."""
-        what, _, which = lock.partition(" ")
-        return self.by_uuid(which) if what == "uuid" else self.by_name(which)
+        return self.by_uuid(lock.value) if lock.subject == "uuid" else self.by_name(lock.value)
 
     def enter(self, domain: Domain) -> None:
         """Know a domain from now on, in the place of one with its UUID; one that had its domid is gone."""
@@ -201,7 +202,7 @@ class Domains:
         fields = {
             "source": attrs.asdict(domain.source),
             "domid": domain.domid,
-            "waiting": None if domain.waiting is None else domain.waiting.as_fields(),
+            "waiting": None if domain.waiting is None else stored_fields(domain.waiting),
             "final": domain.final,
             "start_time": domain.start_time,
             "restarts": domain.restarts,

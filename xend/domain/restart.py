@@ -7,29 +7,27 @@ next life.  Between them no operation holds it, so that whoever names it can act
 
 import os
 import re
-from typing import Any
+from functools import partial
 
 import attrs
 
 from xend.domain import nodes
 from xend.domain.attach import remember
-from xend.domain.change import SHUTDOWN_SECONDS, reason_name
-from xend.domain.create import Creation, start
-from xend.domain.destroy import Destruction
+from xend.domain.create import Creation, LifeFacts, start
+from xend.domain.destroy import DestroyFacts, Destruction, destroy_facts_of
 from xend.domain.registry import Domain
 from xend.domain.sharing import claim_unknown
-from xend.domain.source import Source
-from xend.domain.waiting import BRAKE_SECONDS, Waiting
+from xend.domain.shutdown import SHUTDOWN_SECONDS, reason_name
+from xend.domain.waiting import BRAKE_SECONDS, Waiting, waiting_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
-from xend.operation.steps import Plan, Step, Work
+from xend.operation.locks import Lock, domain_locks
+from xend.operation.steps import Step, Work
 from xend.refusals import explained
+from xend.validators import text_or_none, typed
 from xenstore import ground
 
-RESTART, NEXT_LIFE = "domain.restart", "domain.next_life"
-#: Kinds that work on a domain between two lives.
-BETWEEN = (RESTART, NEXT_LIFE)
 #: What is done instead of a restart with a domain whose last life it was.
 WITHOUT_RESTART = {
     "restart": "destroy",
@@ -72,56 +70,92 @@ def restarts_in_a_row(domain: Domain, now: float) -> int:
     return domain.restarts + 1
 
 
-def restart_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {source, restarts, waiting, old: facts of destroy, dump, keep_old}; waiting: a Waiting's fields."""
-    return Plan(
-        kind=RESTART,
-        domain=facts["old"]["name"],
-        facts=facts,
-        steps=_Restart(host, facts).steps(),
-        on_crash="resume",
-    )
+@attrs.define(kw_only=True)
+class DumpFacts(DestroyFacts):
+    """Those of domain.dump: a core is written to a file before the domain is ended."""
+
+    KIND = "domain.dump"
+
+    dump: str = attrs.field(validator=typed(str))
 
 
-def is_to_live_at_once(facts: dict[str, Any]) -> bool:
-    """Whether a restart of these facts includes the next life's begin."""
-    return not facts["waiting"]["wait_s"]
+@attrs.define(kw_only=True)
+class NextLifeFacts(LifeFacts):
+    """Those of domain.next_life; waiting: what is known of its wait."""
+
+    KIND = "domain.next_life"
+
+    waiting: Waiting = attrs.field(converter=waiting_of)
 
 
-def next_life_facts(domain: Domain, waiting: Waiting) -> dict[str, Any]:
+@attrs.define(kw_only=True)
+class RestartFacts(NextLifeFacts):
+    """Those of domain.restart; name and uuid are the old life's.
+
+    Attributes:
+        old: what ends the old life.
+        dump: file of the core that is written of it first; None: none is.
+        keep_old: the name under which the old domain stays; None: it is ended.
+    """
+
+    KIND = "domain.restart"
+
+    old: DestroyFacts = attrs.field(converter=destroy_facts_of)
+    dump: str | None = attrs.field(default=None, validator=text_or_none)
+    keep_old: str | None = attrs.field(default=None, validator=text_or_none)
+
+    @property
+    def begins_at_once(self) -> bool:
+        """Whether the operation includes the beginning of the next life."""
+        return not self.waiting.wait_s
+
+
+@attrs.define(kw_only=True)
+class SoftResetFacts(LifeFacts):
+    """Those of domain.soft_reset; old: what ends the domain's devices."""
+
+    KIND = "domain.soft_reset"
+
+    old: DestroyFacts = attrs.field(converter=destroy_facts_of)
+
+
+def next_life_facts(domain: Domain, waiting: Waiting) -> NextLifeFacts:
     """What the next life of one that waits is made of."""
-    return {
-        "source": attrs.asdict(domain.source),
-        "restarts": domain.restarts,
-        "waiting": waiting.as_fields(),
-    }
-
-
-def next_life_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {source, restarts, waiting}."""
-    creation = NextLife(host, Source(**facts["source"]))
-    return Plan(
-        kind=NEXT_LIFE,
-        domain=creation.config.name,
-        facts=facts,
-        steps=creation.steps(paused=False),
-        on_crash="resume",
+    return NextLifeFacts(
+        name=domain.name, uuid=domain.uuid, source=domain.source, restarts=domain.restarts, waiting=waiting
     )
 
 
-def dump_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """coredump-destroy, for facts of destroy and {dump}."""
+def restart_locks(facts: RestartFacts) -> list[Lock]:
+    """The old domain, and what the new one has beside it where the old one stays."""
+    locks = domain_locks(facts.uuid, facts.name)
+    return locks if facts.keep_old is None else [*locks, *domain_locks(facts.source.uuid, facts.keep_old)]
+
+
+def restart_steps(host: Host, facts: RestartFacts) -> list[Step]:
+    """The steps of domain.restart."""
+    return _Restart(host, facts).steps()
+
+
+def next_life_steps(host: Host, facts: NextLifeFacts) -> list[Step]:
+    """The steps of domain.next_life."""
+    return NextLife(host, facts).steps(paused=False)
+
+
+def dump_steps(host: Host, facts: DumpFacts) -> list[Step]:
+    """The steps of domain.dump: what coredump-destroy asks for."""
+    assert facts.domid is not None
     destruction = Destruction(host, facts)
-    steps = [
-        dump_step(host, facts["domid"], facts["dump"]),
-        *destruction.steps(),
-        Step("forget it", destruction.forget),
-    ]
-    return Plan(kind="domain.dump", domain=facts["name"], facts=facts, steps=steps, on_crash="resume")
+    return [dump_step(host, facts.domid, facts.dump), *destruction.steps(), destruction.last_step()]
 
 
 class NextLife(Creation):
     """The steps that begin the next life of a domain that waits for it; what fails leaves one that waits."""
+
+    facts: NextLifeFacts
+
+    def __init__(self, host: Host, facts: NextLifeFacts) -> None:
+        super().__init__(host, facts)
 
     async def check(self, work: Work) -> None:
         domain = self.host.domains.by_uuid(self.source.uuid)
@@ -129,75 +163,78 @@ class NextLife(Creation):
             raise XendError("cancelled", f"{self.config.name} is not to be started again")
         await super().check(work)
 
-    def forget(self, work: Work) -> None:
+    def forget(self) -> None:
         domain = self.host.domains.by_uuid(self.source.uuid)
         final = None if domain is None else domain.final
-        waiting = Waiting(**{**work.facts["waiting"], "domid": work.facts.get("domid")})
-        self.host.domains.put_to_wait(self.source, waiting, work.facts["restarts"], final)
+        waiting = attrs.evolve(self.facts.waiting, domid=self.facts.domid, due=None)
+        self.host.domains.put_to_wait(self.source, waiting, self.facts.restarts, final)
 
 
 class _Restart:
-    def __init__(self, host: Host, facts: dict[str, Any]) -> None:
+    def __init__(self, host: Host, facts: RestartFacts) -> None:
         self.host = host
         self.facts = facts
-        self.old = facts["old"]
-        self.source = Source(**facts["source"])
-        self.waiting = Waiting(**facts["waiting"])
-        self.destruction = Destruction(host, self.old)
+        self.destruction = Destruction(host, facts.old)
 
     def steps(self) -> list[Step]:
         steps = []
-        if self.facts["dump"]:
-            steps.append(dump_step(self.host, self.old["domid"], self.facts["dump"]))
-        steps += self.keeping() if self.facts["keep_old"] else self.destruction.steps()
-        if not is_to_live_at_once(self.facts):
-            return [*steps, Step("note that it waits for its next life", self.put_to_wait)]
-        check, *others = NextLife(self.host, self.source).steps(paused=False)
+        if self.facts.dump is not None:
+            steps.append(dump_step(self.host, self.destruction.domid, self.facts.dump))
+        if self.facts.keep_old is None:
+            steps += self.destruction.steps()
+        else:
+            steps += self.keeping(self.facts.keep_old)
+        if not self.facts.begins_at_once:
+            return [*steps, Step("wait", "note that it waits for its next life", self.put_to_wait)]
+        check, *others = NextLife(self.host, self.facts).steps(paused=False)
 
         async def begin(work: Work) -> None:
             await self.put_to_wait(work)
             await check.do(work)
 
-        return [*steps, Step(check.name, begin), *others]
+        return [*steps, attrs.evolve(check, do=begin), *others]
 
-    def keeping(self) -> list[Step]:
-        """The old domain stays, under another name; what it has is the new one's, its disks above all."""
+    def keeping(self, name: str) -> list[Step]:
+        """The old domain stays under this name; what it has is the new one's, its disks above all."""
         return [
-            Step(f"rename the old one to {self.facts['keep_old']}", self.rename_old),
+            Step("rename-old", f"rename the old one to {name}", partial(self.rename_old, name)),
             *self.destruction.detaching(),
-            Step("forget the old one's devices", self.forget_devices),
+            Step("forget-devices", "forget the old one's devices", self.forget_devices),
         ]
 
-    async def rename_old(self, work: Work) -> None:
+    async def rename_old(self, name: str, work: Work) -> None:
         """It keeps its UUID: the new one has its own."""
-        domain = self.host.domains.by_uuid(self.old["uuid"])
+        domain = self.host.domains.by_uuid(self.facts.uuid)
         if domain is None or domain.domid is None:
             return
         with explained("rename the old domain", domain.name):
-            await nodes.rename(self.host.store, domain.domid, domain.uuid, self.facts["keep_old"])
-        self.host.domains.rename(domain, self.facts["keep_old"])
-        self.host.consoles.rename(domain.domid, self.facts["keep_old"])
+            await nodes.rename(self.host.store, domain.domid, domain.uuid, name)
+        self.host.domains.rename(domain, name)
+        self.host.consoles.rename(domain.domid, name)
         domain.seen_shutdown = True
         self.host.domains.save(domain)
         self.host.publish("domain", "renamed", domid=domain.domid, name=domain.name)
 
     async def forget_devices(self, work: Work) -> None:
         for device in self.destruction.devices:
-            remember(self.host, self.old["uuid"], {"kind": device.kind, "devid": device.devid})
+            remember(self.host, self.facts.uuid, {"kind": device.kind, "devid": device.devid})
 
     async def put_to_wait(self, work: Work) -> None:
-        domain = self.host.domains.by_uuid(self.source.uuid)
+        source, waiting = self.facts.source, self.facts.waiting
+        domain = self.host.domains.by_uuid(source.uuid)
         final = None if domain is None else domain.final
-        self.host.domains.put_to_wait(self.source, self.waiting, self.facts["restarts"], final)
-        waiting = self.host.domains.by_uuid(self.source.uuid)
-        assert waiting is not None
-        claim_unknown(self.host, waiting)  # what a copy that is kept gave up is nobody else's meanwhile
-        if self.waiting.wait_s:
-            tell_waiting(self.host, self.source.uuid)
+        self.host.domains.put_to_wait(source, attrs.evolve(waiting), self.facts.restarts, final)
+        waiting_domain = self.host.domains.by_uuid(source.uuid)
+        assert waiting_domain is not None
+        claim_unknown(
+            self.host, waiting_domain
+        )  # what a copy that is kept gave up is nobody else's meanwhile
+        if waiting.wait_s:
+            publish_waiting(self.host, source.uuid)
 
 
-def tell_waiting(host: Host, uuid: str) -> None:
-    """Tell everybody of a domain that waits."""
+def publish_waiting(host: Host, uuid: str) -> None:
+    """Tell listeners of a domain that waits."""
     domain = host.domains.by_uuid(uuid)
     if domain is None or (waiting := domain.waiting) is None:
         return
@@ -225,7 +262,7 @@ def dump_step(host: Host, domid: int, path: str) -> Step:
         with explained("write its memory", str(domid)):
             await host.hypervisor.dump_core(domid, path)
 
-    return Step(f"write its memory to {path}", dump, on_failure="go on")
+    return Step("dump", f"write its memory to {path}", dump, on_failure="go on")
 
 
 def dump_path(host: Host, name: str) -> str:
@@ -234,17 +271,10 @@ def dump_path(host: Host, name: str) -> str:
     return os.fspath(host.settings.dump_directory / f"{safe}-{int(host.wall_clock())}.core")
 
 
-def soft_reset_plan(host: Host, facts: dict[str, Any]) -> Plan:
-    """For {source, domid, ...}: the same domain with its memory, and a fresh kernel, rings and devices."""
-    creation = Creation(host, Source(**facts["source"]))
-    destruction = Destruction(host, facts["old"])
-    detached = [step for step in destruction.steps() if ": " in step.name]
-    attached = [
-        step
-        for step in creation.steps(paused=True)
-        if step.name not in ("create an empty domain", "give it memory", "check what it needs")
-    ]
-    domid, name = facts["old"]["domid"], facts["old"]["name"]
+def soft_reset_steps(host: Host, facts: SoftResetFacts) -> list[Step]:
+    """The steps of domain.soft_reset: the domain keeps its memory; kernel, rings and devices are new."""
+    domid, name = facts.old.domid, facts.name
+    assert domid is not None
 
     async def reset(work: Work) -> None:
         await host.consoles.end(domid)
@@ -255,10 +285,9 @@ def soft_reset_plan(host: Host, facts: dict[str, Any]) -> Plan:
     async def resume(work: Work) -> None:
         await start(host, domid, name)
 
-    return Plan(
-        kind="domain.soft_reset",
-        domain=name,
-        facts={**facts, "domid": domid},
-        steps=[*detached, Step("reset it", reset), *attached, Step("start it", resume)],
-        on_crash="resume",
-    )
+    return [
+        *Destruction(host, facts.old).detaching(),
+        Step("reset", "reset it", reset),
+        *Creation(host, facts).steps_of_built(paused=True),
+        Step("start", "start it", resume),
+    ]

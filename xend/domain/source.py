@@ -1,5 +1,7 @@
 """What a domain's configuration is made of, and what became of it: devices put in and taken out since."""
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -9,7 +11,7 @@ from xend.config.disk import parse_disk
 from xend.config.domain import parse
 from xend.config.place import Place
 from xend.config.vif import parse_vif
-from xend.domain.fields import text_or_none, texts, typed
+from xend.validators import text_or_none, texts, typed
 
 #: A device's specification: a text, or the words of a command line.
 Spec = str | list[str]
@@ -58,6 +60,14 @@ class Source:
         for change in self.changes:
             config = changed(config, change)
         return config
+
+
+def source_of(value: "Source | Mapping[str, Any]") -> Source:
+    """A source of its own, equal to another one, or made of these fields of a record.
+
+    Nobody who changes the other one, whose lists are its own, changes this one.
+    """
+    return Source(**copy.deepcopy(attrs.asdict(value) if isinstance(value, Source) else dict(value)))
 
 
 def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:

@@ -3,11 +3,13 @@
 A domain that ends early again and again is made to wait before each further life, ever longer.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from xend.domain.fields import domid_or_none, map_or_none, number, typed
+from xend.stored import NOT_STORED
+from xend.validators import domid_or_none, map_or_none, number, typed
 
 #: A domain that ran for less than this, in seconds, and restarts, is made to wait before it does.
 BRAKE_SECONDS = 60.0
@@ -33,15 +35,16 @@ class Waiting:
     wait_s: float = attrs.field(validator=number)
     error: dict[str, Any] | None = attrs.field(default=None, validator=map_or_none)
     domid: int | None = attrs.field(default=None, validator=domid_or_none)
-    due: float | None = None
+    due: float | None = attrs.field(default=None, metadata=NOT_STORED)
 
     def left_s(self, now: float) -> float:
         """Seconds from `now` (since 1970) until the next try."""
         return min(self.wait_s, max(0.0, self.next_try - now))
 
-    def as_fields(self) -> dict[str, Any]:
-        """For a file: the Waiting that these make has not been looked at."""
-        return {name: value for name, value in attrs.asdict(self).items() if name != "due"}
+
+def waiting_of(value: "Waiting | Mapping[str, Any]") -> Waiting:
+    """A wait, or the one that these fields of a record make."""
+    return value if isinstance(value, Waiting) else Waiting(**value)
 
 
 def wait_seconds(restarts: int) -> float:

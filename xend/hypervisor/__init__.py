@@ -8,9 +8,9 @@ a call that changes something leaves it done or not done, never half.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -25,6 +25,7 @@ __all__ = [
     "HypervisorError",
     "Image",
     "Rings",
+    "rings_of",
 ]
 
 #: Names of shutdown reasons, by number (SCHEDOP_shutdown, xen/include/public/sched.h).
@@ -129,6 +130,11 @@ class Rings:
     store_port: int
     console_gfn: int
     console_port: int
+
+
+def rings_of(value: Rings | Mapping[str, Any]) -> Rings:
+    """Rings, or those that these fields of a record make."""
+    return value if isinstance(value, Rings) else Rings(**value)
 
 
 class ConsoleRing(ABC):

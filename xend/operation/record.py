@@ -43,12 +43,12 @@ class Records:
             raise XendError(
                 "internal",
                 f"cannot record the operation: {error.strerror}",
-                domain=operation.plan.domain,
+                domain=operation.domain,
                 cause=str(error.filename),
             ) from error
         except (TypeError, ValueError, OverflowError) as error:  # MessagePack cannot hold it
             message = f"cannot record the operation: {error}"
-            raise XendError("internal", message, domain=operation.plan.domain) from error
+            raise XendError("internal", message, domain=operation.domain) from error
 
     def remove(self, operation_id: str) -> None:
         """Forget one.
@@ -76,14 +76,21 @@ class Records:
         return fields if isinstance(fields, dict) else None
 
 
+#: Of the records that are written; those that were written before records had versions are not read.
+VERSION = 1
 #: What the fields of a record are: some of them, which are used without another look at them.
-KINDS: dict[str, tuple[type, ...]] = {
+TYPES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "domain": (str,),
+    "domid": (int, type(None)),
+    "facts": (dict,),
+    "facts_version": (int,),
     "key": (str, type(None)),
     "started": (int, float),
     "ended": (int, float),
     "locks": (list,),
     "steps": (list,),
-    "step": (int,),
+    "step": (str, type(None)),
     "state": (str,),
     "result": (dict,),
     "error": (dict, type(None)),
@@ -100,8 +107,10 @@ def checked(fields: dict[str, Any], *keys: str) -> dict[str, Any]:
     """
     for key in keys:
         value = fields[key]
-        is_right = isinstance(value, KINDS[key]) and not isinstance(value, bool)
-        if isinstance(value, list):
+        is_right = isinstance(value, TYPES[key]) and not isinstance(value, bool)
+        if key == "steps":
+            is_right = is_right and all(map(_is_step, value))
+        elif isinstance(value, list):
             is_right &= all(isinstance(each, str) for each in value)
         elif isinstance(value, int | float):
             is_right &= -1 <= value < TIME_MAX
@@ -110,19 +119,39 @@ def checked(fields: dict[str, Any], *keys: str) -> dict[str, Any]:
     return fields
 
 
+def check_version(fields: dict[str, Any]) -> None:
+    """See that a record is of the version that this xend reads.
+
+    Raises:
+        ValueError: it is not.
+    """
+    version = fields.get("version")
+    if version is None:
+        raise ValueError("it was written by an older xend, whose records do not name their steps")
+    if version != VERSION:
+        raise ValueError(f"it is of version {version!r}; this xend reads version {VERSION}")
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)
+
+
 def _fields(operation: Operation) -> dict[str, Any]:
     """What another xend needs to end it, or to remember it."""
-    plan, error, facts = operation.plan, operation.error, operation.work.facts
+    error, facts = operation.error, operation.work.facts
     return {
-        "kind": plan.kind,
-        "domain": plan.domain,
-        "facts": {"domid": facts.get("domid")} if operation.state in ENDED else facts,
-        "locks": operation.locks,
+        "version": VERSION,
+        "kind": operation.kind.name,
+        "domain": operation.domain,
+        "domid": facts.domid,
+        "facts": {} if operation.state in ENDED else facts.as_fields(),
+        "facts_version": facts.VERSION,
+        "locks": [str(lock) for lock in operation.locks],
         "key": operation.key,
         "started": operation.started,
         "ended": operation.ended_at,
-        "steps": [step.name for step in plan.steps],
-        "step": operation.step,
+        "steps": [[step.key, step.name] for step in operation.steps],
+        "step": operation.steps[operation.step].key if operation.step >= 0 else None,
         "state": operation.state,
         "error": None if error is None else error.as_map(),
         "warnings": operation.warnings(),

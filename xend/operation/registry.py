@@ -1,7 +1,7 @@
 """All operations: started, one at a time for each domain, and recovered where a crash cut them off."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,44 +9,54 @@ import trio
 
 from xend.errors import XendError
 from xend.faults import as_xend_error
+from xend.operation.facts import Facts
+from xend.operation.kind import Effect, Kind
 from xend.operation.known import KnownOperations
-from xend.operation.record import Records, checked
-from xend.operation.running import ENDED, Operation, told
-from xend.operation.steps import Plan
-from xend.operation.words import called
+from xend.operation.locks import Lock
+from xend.operation.record import Records
+from xend.operation.recovery import Recovery, domain_of
+from xend.operation.running import ENDED, Operation
+from xend.operation.steps import Step
 
-#: Makes a plan anew from the facts of a record.
-Planner = Callable[[dict[str, Any]], Plan]
-
-
-#: Kinds that may take long, and that whoever destroys the domain ends with it.
-ASKING = ("domain.shutdown", "domain.reboot", "domain.restart", "domain.next_life")
+AnyKind = Kind[Any, Any]
+#: What may take long, and what whoever destroys the domain ends with it.
+_LONG = (Effect.ASKS, Effect.RESTARTS)
 
 
-class Operations:
+class OperationRegistry:
     """Starts operations, one at a time for each domain; recovers those that a crash cut off.
 
-    planners: by kind of operation.
-    publish: told of each change, as `publish(what, operation)`.
-    on_step: called before each step takes place, for tests that kill xend there.
+    Args:
+        directory: of the records.
+        kinds: the table of all kinds of operation.
+        host: what the plans of these kinds are given besides the facts; called when a plan is made.
+        publish: told of each change, as `publish(what, operation)`.
+        on_step: called before each step takes place, for tests that kill xend there.
+
+    Raises:
+        Untrusted: somebody else could have made or changed the directory, or a record in it.
     """
 
     def __init__(
         self,
         directory: Path,
+        kinds: Iterable[AnyKind],
+        host: Callable[[], Any],
         publish: Callable[[str, Operation], object],
         log: Callable[[str], object],
         wall_clock: Callable[[], float] = time.time,
         on_step: Callable[[Operation], object] = lambda operation: None,
     ) -> None:
-        self.planners: dict[str, Planner] = {}
+        self._kinds: Mapping[str, AnyKind] = {kind.name: kind for kind in kinds}
+        self._host = host
+        self._recovery = Recovery(self._kinds, host)
         self._records = Records(directory)
         self._publish = publish
         self._log = log
         self._wall_clock = wall_clock
         self._on_step = on_step
         self._known = KnownOperations(wall_clock, self._remove_record)
-        self._locks: dict[str, Operation] = {}
+        self._locks: dict[Lock, Operation] = {}
         #: Those that ended and whose record says that they run: it could not be written.
         self._unrecorded: dict[str, Operation] = {}
         self._last = 0
@@ -73,15 +83,11 @@ class Operations:
         """The operation that was started with this key before, if it is still known."""
         return self._known.with_key(key)
 
-    def on_domain(self, lock: str) -> Operation | None:
-        """The operation that holds a lock."""
-        return self._locks.get(lock)
-
-    def holder(self, locks: Iterable[str]) -> Operation | None:
+    def holder(self, locks: Iterable[Lock]) -> Operation | None:
         """The operation that holds one of these locks."""
         return next((self._locks[lock] for lock in locks if lock in self._locks), None)
 
-    def check_free(self, locks: Iterable[str]) -> None:
+    def check_free(self, locks: Iterable[Lock]) -> None:
         """See that nobody holds these locks.
 
         Raises:
@@ -89,31 +95,49 @@ class Operations:
         """
         holder = self.holder(locks)
         if holder is not None:
-            doing = holder.plan.steps[max(holder.step, 0)].name
-            name = holder.plan.domain
-            ends = f", or xl destroy {name} ends both" if holder.plan.kind in ASKING else ""
+            name = holder.domain
+            ends = f", or xl destroy {name} ends both" if holder.kind.effect in _LONG else ""
             raise XendError(
                 "busy",
-                f"{called(holder.plan.kind)} of {name} is running (operation {holder.id}: {doing})",
+                f"{holder.kind.title} of {name} is running (operation {holder.id}: {holder.doing})",
                 domain=name,
                 hint=f"wait for it{ends}",
             )
 
-    def start(self, plan: Plan, locks: Iterable[str] = (), key: str | None = None) -> Operation:
-        """Start an operation that holds locks until it has ended.
+    def kind_of(self, facts: Facts) -> AnyKind:
+        """The row of the table that has these facts."""
+        return self._kinds[facts.KIND]
+
+    def locks_of(self, facts: Facts) -> list[Lock]:
+        """What an operation with these facts holds."""
+        return self.kind_of(facts).locks(facts)
+
+    def steps_of(self, facts: Facts) -> Sequence[Step]:
+        """The steps that an operation with these facts would take."""
+        return self.kind_of(facts).plan(self._host(), facts)
+
+    def start(self, facts: Facts, key: str | None = None) -> Operation:
+        """Start an operation of the kind that has these facts; it holds its locks until it has ended.
+
+        Args:
+            key: the caller's idempotency key.
 
         Raises:
-            XendError: busy; internal: it cannot be recorded; cancelled: xend is ending.  Nothing has
-                happened then.
+            XendError: busy; internal: it cannot be recorded; cancelled: xend is ending; what the plan of
+                this kind raises.  Nothing has happened then.
         """
-        locks = list(locks)
+        kind = self.kind_of(facts)
+        locks = kind.locks(facts)
         self.check_free(locks)
-        operation = self._made(self._new_id(), plan, key, self._wall_clock(), locks)
+        steps = kind.plan(self._host(), facts)
+        operation = Operation(self._new_id(), kind, facts, steps, key=key, started=self._wall_clock())
+        operation.locks = locks
+        self._adopt(operation)
         self._records.write(operation)
         self._run(operation, operation.run)
-        # Nothing may fail from here on: what is entered and locked here, its end lets go.
+        # Nothing may fail from here on: what is entered and locked here, its end releases.
         self._hold(operation)
-        self._tell("started", operation)
+        self._publish_change("started", operation)
         return operation
 
     def stop(self) -> None:
@@ -133,82 +157,44 @@ class Operations:
         self._known.forget_old()
 
     def _recover(self, operation_id: str, fields: dict[str, Any] | None) -> None:
-        if fields is None:
-            raise XendError("internal", "not a record")
-        if checked(fields, "state", "step")["state"] in ENDED:
-            self._recall(operation_id, fields)
+        operation = self._recovery.operation(operation_id, fields)
+        self._adopt(operation)
+        if operation.ended.is_set():
+            self._known.enter(operation)
+            self._known.ended(operation)
             return
-        plan = self.planners[fields["kind"]](fields["facts"])
-        operation = self._recovered(operation_id, plan, fields)
-        operation.step, operation.state = fields["step"], fields["state"]
-        doing = plan.steps[max(operation.step, 0)].name
         self._run(operation, operation.take_up)
         self._hold(operation)
-        self._log(f"{plan.kind} {plan.domain} was cut off at '{doing}': {plan.on_crash} it")
-
-    def _recall(self, operation_id: str, fields: dict[str, Any]) -> None:
-        """Remember one that has ended."""
-        checked(fields, "steps", "ended", "result", "error")
-        steps = [told(name) for name in fields["steps"]]
-        plan = Plan(
-            kind=fields["kind"], domain=fields["domain"], facts=fields["facts"], steps=steps, on_crash="undo"
-        )
-        operation = self._recovered(operation_id, plan, fields)
-        operation.ended_at = float(fields["ended"])
-        operation.work.result = fields["result"]
-        error = fields["error"]
-        operation.remember(
-            fields["state"], None if error is None else XendError.from_map(error), fields["step"]
-        )
-        self._known.enter(operation)
-        self._known.ended(operation)
-
-    def _recovered(self, operation_id: str, plan: Plan, fields: dict[str, Any]) -> Operation:
-        """An operation as its record has it; the ids of those to come are higher."""
-        checked(fields, "key", "started", "locks")
-        self._last = max(self._last, int(operation_id, 16))
-        operation = self._made(operation_id, plan, fields["key"], fields["started"], list(fields["locks"]))
-        operation.work.warnings = [XendError.from_map(each) for each in fields.get("warnings", ())]
-        return operation
+        how = f"{operation.kind.on_crash} it"
+        self._log(f"{operation.kind.name} {operation.domain} was cut off at '{operation.doing}': {how}")
 
     def _cannot_recover(self, operation_id: str, fields: dict[str, Any], error: Exception) -> None:
         """It fails here, and is not tried again: what is left of its domain is for people to see to."""
-        domain = _domain_of(fields)
+        domain = domain_of(fields)
         of_whom = f" ({fields.get('kind')} of {domain})" if domain else ""
+        reason = str(error) if isinstance(error, ValueError | XendError) else repr(error)
+        hint = f"xl list shows what is left of {domain}, xl destroy {domain} ends it"
         self._log(
-            f"operation {operation_id}{of_whom}: its record cannot be used ({error!r}); dropped"
-            + (f": xl list shows what is left of {domain}, xl destroy {domain} ends it" if domain else "")
+            f"operation {operation_id}{of_whom}: its record cannot be used ({reason}); dropped"
+            + (f": {hint}" if domain else "")
         )
         self._remove_record(operation_id)
-        if not domain:
+        operation = self._recovery.lost(operation_id, fields) if domain else None
+        if operation is None:
             return
-        try:
-            plan = Plan(kind=str(fields["kind"]), domain=domain, facts={}, steps=[], on_crash="undo")
-            operation = self._recovered(operation_id, plan, {**fields, "warnings": ()})
-            self._known.enter(operation)
-        except Exception:  # not even that is in it, and the log has told
-            return
-        operation.give_up(
-            XendError(
-                "internal",
-                f"xend died amid the {called(plan.kind)} of {domain}, and this xend cannot go on with it",
-                domain=domain,
-                cause=repr(error),
-                hint=f"xl list shows what is left of {domain}, xl destroy {domain} ends it",
-            )
-        )
+        self._adopt(operation)
+        self._known.enter(operation)
+        message = f"xend died amid the {operation.kind.title} of {domain}, and this xend cannot go on with it"
+        operation.give_up(XendError("internal", message, domain=domain, cause=reason, hint=hint))
 
     # --- what they share ----------------------------------------------------------------------------------
 
-    def _made(
-        self, operation_id: str, plan: Plan, key: str | None, started: float, locks: list[str]
-    ) -> Operation:
-        operation = Operation(operation_id, plan, key, started)
-        operation.locks = locks
+    def _adopt(self, operation: Operation) -> None:
+        """Its changes are recorded and published from now on; the ids of those to come are higher."""
+        self._last = max(self._last, int(operation.id, 16))
         operation.on_change = self._changed
         operation.log = self._log
         operation.may_cancel = lambda: not self._is_stopping
-        return operation
 
     def _run(self, operation: Operation, body: Callable[[], Awaitable[None]]) -> None:
         """Have it run, from the next checkpoint on.
@@ -221,11 +207,10 @@ class Operations:
             self._nursery.start_soon(body)
         except RuntimeError as error:
             self._remove_record(operation.id)
-            plan = operation.plan
             raise XendError(
                 "cancelled",
-                f"{called(plan.kind)} of {plan.domain} was not begun: xend is ending",
-                domain=plan.domain,
+                f"{operation.kind.title} of {operation.domain} was not begun: xend is ending",
+                domain=operation.domain,
             ) from error
 
     def _hold(self, operation: Operation) -> None:
@@ -235,7 +220,7 @@ class Operations:
             self._locks[lock] = operation
 
     def _changed(self, operation: Operation, what: str) -> None:
-        """Record and tell it.
+        """Record and publish it.
 
         Raises:
             XendError: internal: a step is not to begin that is not on record.
@@ -246,12 +231,12 @@ class Operations:
         elif what == "undoing":
             self._record(operation)
         elif what in ENDED:
-            self._let_go(operation)
-        self._tell(what, operation)
+            self._release(operation)
+        self._publish_change(what, operation)
         if what in ("step", "undoing"):
             self._on_step(operation)
 
-    def _let_go(self, operation: Operation) -> None:
+    def _release(self, operation: Operation) -> None:
         for lock in operation.locks:
             if self._locks.get(lock) is operation:
                 del self._locks[lock]
@@ -287,20 +272,14 @@ class Operations:
         except OSError as error:
             self._log(f"operation {operation_id}: its record cannot be removed: {error.strerror}")
 
-    def _tell(self, what: str, operation: Operation) -> None:
-        """Whoever is told cannot keep an operation from going on."""
+    def _publish_change(self, what: str, operation: Operation) -> None:
+        """What a listener raises does not keep an operation from going on."""
         try:
             self._publish(what, operation)
         except Exception as error:
-            as_xend_error(error, f"telling of {operation.plan.kind} {operation.plan.domain}", self._log)
+            as_xend_error(error, f"telling of {operation.kind.name} {operation.domain}", self._log)
 
     def _new_id(self) -> str:
         """Rises with time, even if xend was restarted; all have the same length, so that they sort."""
         self._last = max(self._last + 1, int(self._wall_clock() * 1000))
         return f"{self._last:012x}"
-
-
-def _domain_of(fields: dict[str, Any]) -> str | None:
-    """The domain's name that a record has; None: it has none."""
-    domain = fields.get("domain")
-    return domain if isinstance(domain, str) and domain else None

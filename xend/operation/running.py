@@ -6,26 +6,29 @@ of it.  Only that xend itself ends (trio.Cancelled of an outer scope) passes.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import attrs
 import trio
 
 from xend.errors import XendError
 from xend.faults import as_xend_error, parted
-from xend.operation.steps import UNDO_SECONDS, Plan, Step, Work
-from xend.operation.words import called
+from xend.operation.facts import Facts
+from xend.operation.kind import Kind
+from xend.operation.locks import Lock
+from xend.operation.steps import UNDO_SECONDS, Step, Work
 
 State = Literal["running", "undoing", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
 
 
 class Operation:
-    """Runs the steps of a plan, one after the other.
+    """Runs the steps of its plan, one after the other.
 
     Attributes:
         id: for people and programs; ids rise with time.
+        domain: name of the domain when it began, for people.
+        steps: of its plan, in their order.
         key: the caller's idempotency key, or None.
         started, ended_at: seconds since 1970; None: it has not ended.
         step: index of the step that runs or ran last; -1: none yet.
@@ -33,16 +36,30 @@ class Operation:
         locks: what nobody else's operation may touch meanwhile.
     """
 
-    def __init__(self, operation_id: str, plan: Plan, key: str | None, started: float) -> None:
+    def __init__(
+        self,
+        operation_id: str,
+        kind: Kind[Any, Any],
+        facts: Facts,
+        steps: Sequence[Step],
+        *,
+        key: str | None,
+        started: float,
+    ) -> None:
+        assert len({step.key for step in steps}) == len(steps), [step.key for step in steps]
         self.id = operation_id
-        self.plan = plan
+        self.kind = kind
+        self.domain = facts.name
+        self.steps = list(steps)
         self.key = key
         self.started = started
         self.ended_at: float | None = None
         self.step = -1
+        #: Index of the first step that the xend which was cut off had not in its plan; see `take_up`.
+        self.first_new_step = len(self.steps)
         self.state: State = "running"
         self.error: XendError | None = None
-        self.locks: list[str] = []
+        self.locks: list[Lock] = []
         self.ended = trio.Event()
         self._settled = trio.Event()
         #: Called on each change, before it takes effect; what it raises before a step is the step's failure.
@@ -51,7 +68,7 @@ class Operation:
         self.on_end: Callable[[], object] = lambda: None
         self.may_cancel: Callable[[], bool] = lambda: True
         self.log: Callable[[str], object] = lambda line: None
-        self.work = Work(plan.facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._warned)
+        self.work = Work(facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._warned)
         self._scope = trio.CancelScope()
 
     def cancel(self) -> None:
@@ -75,13 +92,16 @@ class Operation:
             self._settled.set()
 
     async def take_up(self) -> None:
-        """Undo or resume what another xend began, as `run` does; `step` and `state` say how far it came."""
+        """Undo or resume what another xend began, as `run` does; `step` and `state` say how far it came.
+
+        A step of this xend's plan that the other xend's plan had not is done before those that follow it.
+        """
         try:
-            if self.plan.on_crash == "undo" or self.state == "undoing":
+            if self.kind.on_crash == "undo" or self.state == "undoing":
                 await self._fail(None)
                 return
-            last, first = self.step, max(self.step, 0)
-            while first > 0 and self.plan.steps[first].undo is not None:
+            last, first = self.step, min(max(self.step, 0), self.first_new_step)
+            while first > 0 and self.steps[first].undo is not None:
                 first -= 1
             await self._undo_all(last, first)
         finally:
@@ -105,13 +125,13 @@ class Operation:
         """The operation map of docs/bus.md."""
         return {
             "operation": self.id,
-            "kind": self.plan.kind,
+            "kind": self.kind.name,
             "key": self.key,
-            "domain": self.plan.domain,
-            "domid": self.work.facts.get("domid"),
+            "domain": self.domain,
+            "domid": self.work.facts.domid,
             "started": self.started,
             "ended": self.ended_at,
-            "steps": [step.name for step in self.plan.steps],
+            "steps": [step.name for step in self.steps],
             "step": self.step,
             "state": self.state,
             "waiting": self.work.waiting_map(),
@@ -133,7 +153,7 @@ class Operation:
 
     def result(self) -> dict[str, Any]:
         """What its call is answered with."""
-        about = {"operation": self.id, "domid": self.work.facts.get("domid"), "warnings": self.warnings()}
+        about = {"operation": self.id, "domid": self.work.facts.domid, "warnings": self.warnings()}
         return {**about, **self.work.result}
 
     def warnings(self) -> list[dict[str, Any]]:
@@ -148,14 +168,14 @@ class Operation:
         with self._scope:
             failure = await self._do_all(first)
         if self._scope.cancelled_caught:
-            what = f"{called(self.plan.kind)} of {self.plan.domain}"
-            failure = XendError("cancelled", f"{what} was cancelled", domain=self.plan.domain)
+            what = f"{self.kind.title} of {self.domain}"
+            failure = XendError("cancelled", f"{what} was cancelled", domain=self.domain)
         return failure
 
     async def _do_all(self, first: int) -> XendError | None:
-        for index in range(first, len(self.plan.steps)):
+        for index in range(first, len(self.steps)):
             self.step = index
-            step = self.plan.steps[index]
+            step = self.steps[index]
             try:
                 self.on_change(self, "step")
                 await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
@@ -173,19 +193,19 @@ class Operation:
     async def _fail(self, error: XendError | None) -> None:
         """Undo what was done; None: xend died meanwhile."""
         self.state, self.error = "undoing", error
-        died_at = self.plan.steps[max(self.step, 0)].name
+        died_at = self.doing
         is_undone = await self._undo_all(self.step)
         if error is None:
             how = "undone" if is_undone else "not all of it could be undone"
             message = f"xend died at '{died_at}'; {how}"
-            self.error = XendError("cancelled", message, domain=self.plan.domain, step=died_at)
+            self.error = XendError("cancelled", message, domain=self.domain, step=died_at)
         self._end("cancelled" if self._scope.cancelled_caught else "failed")
 
     async def _undo_all(self, last: int, down_to: int = 0) -> bool:
         """Undo the steps from `last` down to `down_to`; what cannot be is a warning. Whether all could be."""
         is_undone = True
         for index in range(last, down_to - 1, -1):
-            step = self.plan.steps[index]
+            step = self.steps[index]
             if step.undo is not None:
                 self.step = index
                 self._tell("undoing")
@@ -199,7 +219,7 @@ class Operation:
                 await step.undo(self.work)
         except trio.TooSlowError:
             message = f"undoing '{step.name}' took longer than {UNDO_SECONDS:g} s"
-            self.work.warn(XendError("no_answer", message, domain=self.plan.domain, waited_s=UNDO_SECONDS))
+            self.work.warn(XendError("no_answer", message, domain=self.domain, waited_s=UNDO_SECONDS))
             return False
         except BaseException as error:
             self.work.warn(self._failure(error, step).because(f"could not undo '{step.name}'"))
@@ -215,7 +235,7 @@ class Operation:
         failure, passing = parted(error)
         if passing is not None and trio.current_effective_deadline() > -math.inf:
             failure, passing = error, None  # nobody cancelled this: it was left over from somewhere
-        where = f"{self.plan.kind} {self.plan.domain}: {step.name}"
+        where = f"{self.kind.name} {self.domain}: {step.name}"
         if failure is None:
             assert passing is not None
             raise passing
@@ -223,7 +243,7 @@ class Operation:
         if passing is not None:
             self.log(f"{where}: {known}; it is ended meanwhile")
             raise passing
-        return known.annotated(step=step.name, domain=self.plan.domain)
+        return known.annotated(step=step.name, domain=self.domain)
 
     def _end(self, state: State) -> None:
         self.state = state
@@ -232,7 +252,7 @@ class Operation:
         try:
             self.on_end()
         except Exception as error:
-            as_xend_error(error, f"after {self.plan.kind} {self.plan.domain}", self.log)
+            as_xend_error(error, f"after {self.kind.name} {self.domain}", self.log)
         self._close()
 
     def _tell(self, what: str) -> None:
@@ -240,29 +260,33 @@ class Operation:
         try:
             self.on_change(self, what)
         except Exception as error:
-            as_xend_error(error, f"{self.plan.kind} {self.plan.domain}: {what}", self.log)
+            as_xend_error(error, f"{self.kind.name} {self.domain}: {what}", self.log)
 
     def _warned(self, warning: XendError) -> XendError:
         """A warning, logged; with the domain, and the step where it has none."""
         last_words = str(warning.fields.get("script_output", "")).splitlines()[-1:]
-        told = [] if last_words == [warning.fields.get("cause")] else last_words
-        self.log(": ".join([self.plan.domain, str(warning), *told]))
-        return warning.annotated(domain=self.plan.domain, step=self.plan.steps[max(self.step, 0)].name)
+        details = [] if last_words == [warning.fields.get("cause")] else last_words
+        self.log(": ".join([self.domain, str(warning), *details]))
+        return warning.annotated(domain=self.domain, step=self.doing)
+
+    @property
+    def doing(self) -> str:
+        """The name of the step that runs or ran last, for people; of the first one, if none ran yet."""
+        return self.steps[max(self.step, 0)].name
 
     def _close(self) -> None:
-        """Keep no more than is told of an operation that has ended: thousands are remembered."""
-        facts = {"domid": self.work.facts.get("domid")}
-        self.plan = attrs.evolve(self.plan, facts=facts, steps=[told(step.name) for step in self.plan.steps])
-        self.work.close(facts)
+        """Drop everything that `as_map` does not report: thousands of ended operations are remembered."""
+        self.steps = [step_of_the_past(step.key, step.name) for step in self.steps]
+        self.work.close()
         self.on_end = lambda: None
         if self.error is not None:
             self.error = XendError.from_map(self.error.as_map())  # without the frames it passed
 
 
 @functools.lru_cache(maxsize=256)
-def told(name: str) -> Step:
-    """A step of which nothing but the name matters any more."""
-    return Step(name, _nothing)
+def step_of_the_past(key: str, name: str) -> Step:
+    """A step of an operation that has ended, of which only the key and the name matter any more."""
+    return Step(key, name, _nothing)
 
 
 async def _nothing(work: Work) -> None:

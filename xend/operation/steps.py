@@ -1,6 +1,6 @@
-"""Steps, and the plans made of them."""
+"""Steps, and what the steps of one operation share."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from xend.errors import XendError
+from xend.operation.facts import Facts
 
 #: How long undoing one step may take, in seconds.
 UNDO_SECONDS = 60.0
@@ -19,14 +20,14 @@ class Work:
     """What the steps of one operation share.
 
     Attributes:
-        facts: what they found and chose; on disk before each step begins, so only what MessagePack holds.
+        facts: what they found and chose; on disk before each step begins.
         result: what the operation's call answers with.
         warnings: what went wrong and did not stop the operation; who called it is told in the end.
     """
 
     def __init__(
         self,
-        facts: dict[str, Any],
+        facts: Facts,
         on_waiting: Callable[[], object] = lambda: None,
         on_warning: Callable[[XendError], XendError] = lambda warning: warning,
     ) -> None:
@@ -43,9 +44,9 @@ class Work:
             warning = self._on_warning(warning)
             self.warnings += [warning] if len(self.warnings) < WARNINGS_MAX else []
 
-    def close(self, facts: dict[str, Any]) -> None:
-        """The operation has ended: keep these facts alone, and of warnings not the frames they passed."""
-        self.facts = facts
+    def close(self) -> None:
+        """The operation has ended: of its facts only those of every kind are kept, of warnings no frames."""
+        self.facts = Facts(name=self.facts.name, uuid=self.facts.uuid, domid=self.facts.domid)
         self.warnings = [XendError.from_map(warning.as_map()) for warning in self.warnings]
 
     @contextmanager
@@ -81,34 +82,17 @@ class Step:
     """One step.
 
     Attributes:
-        name: what is done, in the imperative, for people: "build the image".
+        key: what records and programs know it by, other than any other step's of the same operation.  It
+            stays when the name is worded anew: a newer xend finds the step by it.
+        name: what is done, in the imperative, for people: "load its kernel".
         do: does it; done again where a crash may have come between.
         undo: leaves nothing of it, whether it was done wholly, in part or not at all; None: there is
             nothing to undo, or no way back.
         on_failure: "undo" what was done so far, or "go on" (its failure is a warning).
     """
 
+    key: str
     name: str
     do: Action
     undo: Action | None = None
     on_failure: Literal["undo", "go on"] = "undo"
-
-
-@attrs.frozen(kw_only=True)
-class Plan:
-    """What an operation is going to do.
-
-    Attributes:
-        kind: the call it belongs to, "domain.create".
-        domain: name of the domain, for people.
-        facts: what the plan can be made from again.
-        steps: in their order.
-        on_crash: what another xend does with it: "undo" it all, or "resume" it: undo back to the nearest
-            step without an undo, and go on from there.
-    """
-
-    kind: str
-    domain: str
-    facts: dict[str, Any]
-    steps: Sequence[Step]
-    on_crash: Literal["undo", "resume"]

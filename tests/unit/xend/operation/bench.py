@@ -3,17 +3,37 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import trio
 
 from xend.errors import XendError
-from xend.operation.registry import Operations
+from xend.operation.facts import Facts
+from xend.operation.kind import Effect, Kind
+from xend.operation.locks import Lock
+from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
-from xend.operation.steps import Plan, Step, Work
+from xend.operation.steps import Step, Work
 
 OnCrash = Literal["undo", "resume"]
+
+
+@attrs.define(kw_only=True)
+class BenchFacts(Facts):
+    """Names of the steps, apart by blanks; those without an undo; and the locks."""
+
+    KIND = "test"
+
+    names: str
+    one_way: str
+    held: list[str]
+    what: object = None
+
+
+@attrs.define(kw_only=True)
+class ResumedFacts(BenchFacts):
+    KIND = "test.resumed"
 
 
 @attrs.define(eq=False)
@@ -26,6 +46,7 @@ class Bench:
         raising: what else a step raises, by its name: made anew each time.
         deaf: of what kind of change being told raises.
         slow: steps that wait for `may_go_on`.
+        newer: the steps of every plan that is made, worded anew; None: those of the facts.
     """
 
     directory: Path
@@ -36,23 +57,47 @@ class Bench:
     raising: dict[str, Callable[[], BaseException]] = attrs.field(factory=dict)
     deaf: set[str] = attrs.field(factory=set)
     slow: set[str] = attrs.field(factory=set)
+    newer: str | None = None
     may_go_on: trio.Event = attrs.field(factory=trio.Event)
     now: float = 1000.0
-    operations: Operations = attrs.field(init=False)
+    operations: OperationRegistry = attrs.field(init=False)
 
-    def plan(self, names: str = "a b c", on_crash: OnCrash = "undo", one_way: str = "") -> Plan:
-        """A plan of steps with these names; `one_way` have no undo, those with ? go on on failure."""
-        steps = [
+    def facts(
+        self, names: str = "a b c", on_crash: OnCrash = "undo", one_way: str = "", held: str = ""
+    ) -> Facts:
+        """Of an operation whose steps have these names; `one_way` have no undo, with ? they go on.
+
+        held: the lock that it holds, if any.
+        """
+        made = BenchFacts if on_crash == "undo" else ResumedFacts
+        return made(name="d", uuid="u", names=names, one_way=one_way, held=[held] if held else [])
+
+    def steps(self, facts: BenchFacts) -> list[Step]:
+        """The steps of such an operation; each one's key is its name."""
+        return [
             Step(
                 name,
+                name if self.newer is None else f"do {name}",
                 self._action(name),
-                None if name in one_way.split() else self._action(f"-{name}"),
+                None if name in facts.one_way.split() else self._action(f"-{name}"),
                 "go on" if name.endswith("?") else "undo",
             )
-            for name in names.split()
+            for name in (self.newer or facts.names).split()
         ]
-        facts = {"names": names, "on_crash": on_crash, "one_way": one_way}
-        return Plan(kind="test", domain="d", facts=facts, steps=steps, on_crash=on_crash)
+
+    def kinds(self) -> list[Kind[Any, Any]]:
+        """The table: what is undone after a crash, and what is resumed."""
+        facts: list[tuple[type[BenchFacts], OnCrash]] = [(BenchFacts, "undo"), (ResumedFacts, "resume")]
+        return [
+            Kind(
+                facts=each,
+                plan=lambda bench, facts: bench.steps(facts),
+                effect=Effect.CHANGES,
+                on_crash=on_crash,
+                locks=lambda facts: [Lock.parse(text) for text in facts.held],
+            )
+            for each, on_crash in facts
+        ]
 
     def _action(self, name: str) -> Callable[[Work], Awaitable[None]]:
         async def act(work: Work) -> None:
@@ -71,14 +116,20 @@ class Bench:
     def heard(self, what: str, operation: Operation) -> None:
         if what in self.deaf:
             raise KeyError(what)
-        step = operation.plan.steps[operation.step].name if operation.step >= 0 else ""
+        step = operation.steps[operation.step].name if operation.step >= 0 else ""
         self.events.append(f"{what} {step}".strip())
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Operations]:
+    async def running(self) -> AsyncIterator[OperationRegistry]:
         """Operations that run; killed at the end of the block."""
-        made = Operations(self.directory, self.heard, self.logged.append, lambda: self.now)
-        made.planners["test"] = lambda facts: self.plan(facts["names"], facts["on_crash"], facts["one_way"])
+        made = OperationRegistry(
+            self.directory,
+            self.kinds(),
+            lambda: self,
+            self.heard,
+            self.logged.append,
+            lambda: self.now,
+        )
         self.operations = made
         async with trio.open_nursery() as nursery:
             made.serve_in(nursery)

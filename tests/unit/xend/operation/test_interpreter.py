@@ -9,8 +9,9 @@ import pytest
 import trio
 import trio.testing
 
-from tests.unit.xend.operation.bench import Bench
+from tests.unit.xend.operation.bench import Bench, BenchFacts
 from xend.errors import XendError
+from xend.operation.locks import Lock
 from xend.operation.running import Operation
 
 pytestmark = pytest.mark.trio
@@ -35,12 +36,12 @@ async def test_what_a_step_or_an_undo_raises_is_its_operation_s_failure(
     bench.failing = {"d"} if at == "-b" else set()
     names = "a b c? d" if at == "c?" else "a b c d"
     async with bench.running() as operations:
-        operation = operations.start(bench.plan(names), ["name d"])
-        other = operations.start(bench.plan("x y"), ["name e"])
+        operation = operations.start(bench.facts(names, held="name d"))
+        other = operations.start(bench.facts("x y", held="name e"))
         await operation.ended.wait()
         await other.ended.wait()
         assert other.state == "done"
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
         map_ = operation.as_map()
         told = [*([map_["error"]] if map_["error"] else []), *map_["warnings"]]
         assert all(each["domain"] == "d" for each in told)
@@ -56,7 +57,7 @@ async def test_an_error_alone_in_a_nursery_s_group_is_the_error(bench: Bench) ->
     bench.raising = {"b": lambda: ExceptionGroup("", [XendError("busy", "just that")])}
     async with bench.running() as operations:
         with pytest.raises(XendError, match="just that") as caught:
-            await operations.start(bench.plan()).outcome()
+            await operations.start(bench.facts()).outcome()
     assert (caught.value.code, caught.value.fields["step"]) == ("busy", "b")
 
 
@@ -67,9 +68,9 @@ async def test_listeners_that_fail_do_not_matter(bench: Bench, what: str) -> Non
     bench.failing = set() if what == "done" else {"c"}
     bench.may_go_on.set()
     async with bench.running() as operations:
-        operation = operations.start(bench.plan(), ["name d"])
+        operation = operations.start(bench.facts(held="name d"))
         await operation.ended.wait()
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
     assert operation.state == ("done" if what == "done" else "failed")
     assert any("telling of test d: Traceback" in line for line in bench.logged)
 
@@ -79,7 +80,7 @@ async def test_what_follows_an_operation_may_fail(bench: Bench) -> None:
         raise RuntimeError("afterwards")
 
     async with bench.running() as operations:
-        operation = operations.start(bench.plan())
+        operation = operations.start(bench.facts())
         operation.on_end = fail
         await operation.outcome()
         await operation.settled()
@@ -98,7 +99,7 @@ async def test_a_cancellation_that_nobody_meant_is_a_fault(bench: Bench) -> None
             raise
     bench.raising = {"b": kept.pop}
     async with bench.running() as operations:
-        operation = operations.start(bench.plan())
+        operation = operations.start(bench.facts())
         await operation.ended.wait()
         assert operation.error is not None
         assert operation.error.code == "internal"
@@ -113,9 +114,8 @@ async def test_what_else_fails_while_it_is_cancelled_is_logged(bench: Bench) -> 
 
     cancelled: list[BaseException] = []
     bench.slow, bench.raising = {"b"}, {"b": both}
-    plan = bench.plan()
     async with bench.running() as operations:
-        operation = operations.start(plan)
+        operation = operations.start(bench.facts())
         await trio.testing.wait_all_tasks_blocked()
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -141,23 +141,24 @@ async def test_what_cannot_be_recorded_at_the_start_is_not_begun(bench: Bench) -
     async with bench.running() as operations:
         os.rename(bench.directory, away(bench))
         with pytest.raises(XendError, match="cannot record the operation: No such file") as caught:
-            operations.start(bench.plan(), ["name d"], key="k")
+            operations.start(bench.facts(held="name d"), key="k")
         assert caught.value.fields["domain"] == "d"
         assert operations.all() == []
         assert operations.with_key("k") is None
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
         os.rename(away(bench), bench.directory)
-        await operations.start(bench.plan(), ["name d"], key="k").outcome()
+        await operations.start(bench.facts(held="name d"), key="k").outcome()
     assert bench.events[0] == "started"
 
 
 async def test_facts_that_no_record_can_hold_are_a_refusal(bench: Bench) -> None:
-    plan = bench.plan()
-    plan.facts["what"] = object()
+    facts = bench.facts(held="name d")
+    assert isinstance(facts, BenchFacts)
+    facts.what = object()
     async with bench.running() as operations:
         with pytest.raises(XendError, match="cannot record the operation"):
-            operations.start(plan, ["name d"])
-        operations.check_free(["name d"])
+            operations.start(facts)
+        operations.check_free([Lock.parse("name d")])
     assert os.listdir(bench.directory) == []
 
 
@@ -165,8 +166,8 @@ async def test_nothing_is_begun_once_xend_has_ended(bench: Bench) -> None:
     async with bench.running() as operations:
         pass
     with pytest.raises(XendError, match="test of d was not begun: xend is ending"):
-        operations.start(bench.plan(), ["name d"])
-    operations.check_free(["name d"])
+        operations.start(bench.facts(held="name d"))
+    operations.check_free([Lock.parse("name d")])
     assert operations.all() == []
     assert os.listdir(bench.directory) == []
 
@@ -174,24 +175,24 @@ async def test_nothing_is_begun_once_xend_has_ended(bench: Bench) -> None:
 async def test_a_step_that_cannot_be_recorded_is_not_done(bench: Bench) -> None:
     bench.slow = {"b"}
     async with bench.running() as operations:
-        operation = operations.start(bench.plan("a b c? d"), ["name d"])
+        operation = operations.start(bench.facts("a b c? d", held="name d"))
         await trio.testing.wait_all_tasks_blocked()
         os.rename(bench.directory, away(bench))
         bench.may_go_on.set()
         await operation.ended.wait()
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
         assert bench.done == ["a", "b", "-c?", "-b", "-a"]
         assert operation.error is not None
         assert "cannot record the operation" in operation.error.message
         os.rename(away(bench), bench.directory)
-        await operations.start(bench.plan("x"), ["name d"]).outcome()
+        await operations.start(bench.facts("x", held="name d")).outcome()
 
 
 async def test_an_end_that_cannot_be_recorded_is_recorded_later(bench: Bench) -> None:
     """What is on disk meanwhile says that it runs: another xend would undo it."""
     bench.slow = {"c"}
     async with bench.running() as operations:
-        operation = operations.start(bench.plan("a b c"), key="k")
+        operation = operations.start(bench.facts("a b c"), key="k")
         await trio.testing.wait_all_tasks_blocked()
         os.rename(bench.directory, away(bench))
         bench.may_go_on.set()
@@ -209,7 +210,7 @@ async def test_an_end_that_cannot_be_recorded_is_recorded_later(bench: Bench) ->
 
 async def test_records_that_cannot_be_removed_do_not_matter(bench: Bench) -> None:
     async with bench.running() as operations:
-        operation = operations.start(bench.plan())
+        operation = operations.start(bench.facts())
         await operation.outcome()
         path = bench.directory / operation.id
         path.unlink()
@@ -219,7 +220,7 @@ async def test_records_that_cannot_be_removed_do_not_matter(bench: Bench) -> Non
     async with bench.running() as operations:
         operations.recover()
         assert operations.all() == []
-        await operations.start(bench.plan()).outcome()
+        await operations.start(bench.facts()).outcome()
 
 
 # --- after a crash ------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ async def crash(bench: Bench, step: str = "c") -> Operation:
     """An operation that was cut off at this step."""
     bench.slow = {step}
     async with bench.running() as operations:
-        operation = operations.start(bench.plan("a b c d", "resume", "a"), ["name d"], key="k")
+        operation = operations.start(bench.facts("a b c d", "resume", "a", held="name d"), key="k")
         await trio.testing.wait_all_tasks_blocked()
     bench.slow, bench.done = set(), []
     return operation
@@ -245,7 +246,7 @@ async def test_a_fault_after_a_crash_ends_the_operation_not_xend(bench: Bench, a
         await operation.ended.wait()
         assert operation.state == ("done" if at.startswith("-") and "d" not in at else "failed")
         assert operation.warnings() or operation.error
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
     bench.done = []
     async with bench.running() as operations:
         operations.recover()
@@ -257,12 +258,19 @@ async def test_a_fault_after_a_crash_ends_the_operation_not_xend(bench: Bench, a
 SPOILED: dict[str, Callable[[dict[str, object]], object]] = {
     "facts that its plan cannot be made of": lambda fields: fields.update(facts={"domid": 7}),
     "a kind that this version has not": lambda fields: fields.update(kind="domain.migrate"),
-    "a step that the plan has not": lambda fields: fields.update(step=99),
+    "a step that the plan has not": lambda fields: fields.update(step="z"),
     "locks of another form": lambda fields: fields.update(locks=None),
     "locks that are no texts": lambda fields: fields.update(locks=[b"name d", "name d"]),
     "a key of another form": lambda fields: fields.update(key=["k"]),
     "a time of another form": lambda fields: fields.update(started=float("nan")),
-    "a step of another form": lambda fields: fields.update(step="c"),
+    "a step of another form": lambda fields: fields.update(step=2),
+    "facts of a later version": lambda fields: fields.update(facts_version=2),
+    "facts of another type": lambda fields: fields["facts"].update(domid="7"),  # type: ignore[attr-defined]
+    "the form of a later version": lambda fields: fields.update(version=2),
+    "the form of before there were versions": lambda fields: fields.pop("version"),
+    "a step, once begun, that the plan has no more": lambda fields: fields.update(
+        steps=[["a", "a"], ["old", "a step of old"], ["c", "c"]]
+    ),
     "a state of another form": lambda fields: fields.update(state={}),
     "an end of another form": lambda fields: fields.update(state="done", ended=1e300),
     "steps of another form": lambda fields: fields.update(state="done", ended=1.0, steps=[{}]),
@@ -281,7 +289,7 @@ async def test_a_record_of_which_no_plan_can_be_made_is_told_once(bench: Bench, 
     async with bench.running() as operations:
         operations.recover()
         await trio.testing.wait_all_tasks_blocked()
-        operations.check_free(["name d"])
+        operations.check_free([Lock.parse("name d")])
         assert bench.done == []
         if not how.startswith(UNTOLD):
             operation = operations.with_key("k")
@@ -301,7 +309,7 @@ async def test_a_planner_that_fails_is_not_the_end_of_the_others(bench: Bench) -
     first = await crash(bench)
     bench.slow, bench.now = {"b"}, bench.now + 1
     async with bench.running() as operations:
-        second = operations.start(bench.plan("x b"), ["name e"])
+        second = operations.start(bench.facts("x b", held="name e"))
         await trio.testing.wait_all_tasks_blocked()
     bench.slow = set()
     fields = msgpack.unpackb((bench.directory / first.id).read_bytes())
@@ -316,7 +324,7 @@ async def test_a_planner_that_fails_is_not_the_end_of_the_others(bench: Bench) -
 async def test_warnings_outlive_xend(bench: Bench) -> None:
     bench.failing = {"b?"}
     async with bench.running() as operations:
-        before = operations.start(bench.plan("a b? c"))
+        before = operations.start(bench.facts("a b? c"))
         await before.outcome()
     async with bench.running() as operations:
         operations.recover()
@@ -328,7 +336,7 @@ async def test_warnings_outlive_xend(bench: Bench) -> None:
 async def test_warnings_of_before_a_crash_are_kept(bench: Bench) -> None:
     bench.failing, bench.slow = {"b?"}, {"c"}
     async with bench.running() as operations:
-        old = operations.start(bench.plan("a b? c", "resume", "a b? c"))
+        old = operations.start(bench.facts("a b? c", "resume", "a b? c"))
         await trio.testing.wait_all_tasks_blocked()
     bench.failing, bench.slow = set(), set()
     async with bench.running() as operations:
@@ -341,6 +349,6 @@ async def test_warnings_of_what_failed_come_with_the_error(bench: Bench) -> None
     bench.failing = {"b?", "c", "-b?"}
     async with bench.running() as operations:
         with pytest.raises(XendError, match="c failed") as caught:
-            await operations.start(bench.plan("a b? c")).outcome()
+            await operations.start(bench.facts("a b? c")).outcome()
     messages = [warning["message"] for warning in caught.value.fields["warnings"]]
     assert messages == ["b? failed", "could not undo 'b?': -b? failed"]

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.trio
 
 async def test_they_are_forgotten_after_a_while(bench: Bench) -> None:
     async with bench.running() as operations:
-        first = operations.start(bench.plan(), key="k")
+        first = operations.start(bench.facts(), key="k")
         await first.ended.wait()
         bench.now += REMEMBERED_SECONDS + 1
-        second = operations.start(bench.plan())
+        second = operations.start(bench.facts())
         await second.ended.wait()
         with pytest.raises(XendError, match=f"operation {first.id} does not exist"):
             operations.find(first.id)
@@ -30,13 +30,13 @@ async def test_what_counts_is_the_end(bench: Bench) -> None:
     """A shutdown may take longer than that; its key, sent again, must not start another."""
     bench.slow = {"b"}
     async with bench.running() as operations:
-        long = operations.start(bench.plan(), ["name d"], key="k")
+        long = operations.start(bench.facts(held="name d"), key="k")
         await trio.testing.wait_all_tasks_blocked()
         bench.now += REMEMBERED_SECONDS * 3
         bench.may_go_on.set()
         await long.ended.wait()
         bench.now += REMEMBERED_SECONDS - 1
-        await operations.start(bench.plan("x")).ended.wait()
+        await operations.start(bench.facts("x")).ended.wait()
         assert operations.with_key("k") is long
     async with bench.running() as operations:
         operations.recover()
@@ -49,7 +49,7 @@ async def test_what_counts_is_the_end(bench: Bench) -> None:
 
 async def test_nobody_else_has_to_end_for_it(bench: Bench) -> None:
     async with bench.running() as operations:
-        await operations.start(bench.plan(), key="k").ended.wait()
+        await operations.start(bench.facts(), key="k").ended.wait()
         bench.now += REMEMBERED_SECONDS + 1
         assert operations.with_key("k") is None
         assert operations.all() == []
@@ -58,7 +58,7 @@ async def test_nobody_else_has_to_end_for_it(bench: Bench) -> None:
 
 async def test_records_of_those_are_removed_at_the_start(bench: Bench) -> None:
     async with bench.running() as operations:
-        await operations.start(bench.plan()).ended.wait()
+        await operations.start(bench.facts()).ended.wait()
     bench.now += REMEMBERED_SECONDS + 1
     async with bench.running() as operations:
         operations.recover()
@@ -72,10 +72,10 @@ async def test_the_oldest_ends_of_too_many_are_forgotten(
     monkeypatch.setattr(known, "REMEMBERED_MAX", 3)
     bench.slow = {"b"}
     async with bench.running() as operations:
-        slow = operations.start(bench.plan())
+        slow = operations.start(bench.facts())
         others = []
         for _ in range(5):
-            others.append(operations.start(bench.plan("a")))
+            others.append(operations.start(bench.facts("a")))
             await others[-1].ended.wait()
         assert operations.all() == [slow, *others[2:]]
         assert sorted(os.listdir(bench.directory)) == [slow.id, *(each.id for each in others[2:])]
@@ -89,9 +89,9 @@ async def test_the_oldest_ends_of_too_many_are_forgotten(
 
 async def test_a_key_stays_with_the_newer_one(bench: Bench) -> None:
     async with bench.running() as operations:
-        await operations.start(bench.plan("a"), key="k").ended.wait()
+        await operations.start(bench.facts("a"), key="k").ended.wait()
         bench.now += REMEMBERED_SECONDS / 2
-        newer = operations.start(bench.plan("b"), key="k")
+        newer = operations.start(bench.facts("b"), key="k")
         await newer.ended.wait()
         bench.now += REMEMBERED_SECONDS / 2 + 1
         assert operations.with_key("k") is newer
@@ -100,9 +100,9 @@ async def test_a_key_stays_with_the_newer_one(bench: Bench) -> None:
 
 async def test_a_clock_that_was_set_back_gives_no_id_twice(bench: Bench) -> None:
     async with bench.running() as operations:
-        first = operations.start(bench.plan("a"))
+        first = operations.start(bench.facts("a"))
         await first.ended.wait()
     bench.now -= 500
     async with bench.running() as operations:
         operations.recover()
-        assert operations.start(bench.plan("a")).id > first.id
+        assert operations.start(bench.facts("a")).id > first.id

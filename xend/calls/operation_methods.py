@@ -5,10 +5,10 @@ from typing import Any
 from xend.bus.kinds import TEXT
 from xend.bus.methods import Call, Method, required
 from xend.errors import XendError
-from xend.operation.registry import Operations
+from xend.operation.registry import OperationRegistry
 
 
-def operation_methods(operations: Operations) -> list[Method]:
+def operation_methods(operations: OperationRegistry) -> list[Method]:
     """The methods, over all operations."""
 
     async def list_(call: Call) -> list[dict[str, Any]]:

@@ -1,122 +1,22 @@
-"""Which domain a call means, and what is known of it."""
-
-import time
-
-import attrs
+"""Which domain a call means: by name, domid or UUID."""
 
 from xend.domain.registry import Domain
-from xend.domain.restart import BETWEEN
+from xend.domain.target import DOM0, Between, Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
-from xend.operation.registry import Operations
+from xend.operation.kind import Effect
+from xend.operation.locks import uuid_lock
+from xend.operation.registry import OperationRegistry
 from xend.refusals import explained
 from xenstore.daemon.text import one_line
 from xenstore.errors import ENOENT
 
-DOM0 = 0
-
-
-@attrs.frozen
-class Target:
-    """A domain of the host that lives.
-
-    Attributes:
-        managed: what this xend knows of it; None: it was made by others.
-    """
-
-    info: DomainInfo
-    name: str
-    managed: Domain | None
-
-    @property
-    def domid(self) -> int:
-        return self.info.domid
-
-    @property
-    def uuid(self) -> str:
-        return self.info.uuid
-
-    @property
-    def locks(self) -> list[str]:
-        return [f"uuid {self.info.uuid}", f"name {self.name}"]
-
-    def own(self, doing: str) -> Domain:
-        """What this xend knows of it.
-
-        Raises:
-            XendError: wrong_state: nothing, as it is another toolstack's.
-        """
-        if self.managed is None:
-            raise XendError(
-                "wrong_state",
-                f"{self.name} was not created by this xend, which cannot {doing} it",
-                domain=self.name,
-            )
-        return self.managed
-
-    def guest(self, doing: str) -> "Target":
-        """The same; a call that would hit the host itself is refused.
-
-        Raises:
-            XendError: wrong_state.
-        """
-        if self.domid == DOM0:
-            raise XendError("wrong_state", f"cannot {doing} Domain-0: it is this host", domain=self.name)
-        return self
-
-
-@attrs.frozen
-class Between:
-    """A domain between two lives: it has ended, and waits to be started again."""
-
-    managed: Domain
-    info: None = None
-    domid: None = None
-
-    @property
-    def name(self) -> str:
-        return self.managed.name
-
-    @property
-    def uuid(self) -> str:
-        return self.managed.uuid
-
-    @property
-    def locks(self) -> list[str]:
-        return self.managed.locks
-
-    @property
-    def last_domid(self) -> int | None:
-        """The domid of its last life, or of the last try to begin one."""
-        waiting = self.managed.waiting
-        return self.managed.domid if waiting is None else waiting.domid
-
-    def own(self, doing: str) -> Domain:
-        """As of one that lives."""
-        return self.managed
-
-    def guest(self, doing: str) -> "Between":
-        """As of one that lives."""
-        return self
-
-    def said(self, now: float) -> str:
-        """What it waits for, for people; now: seconds since 1970."""
-        waiting = self.managed.waiting
-        if waiting is None:
-            return "is being started again"
-        how = f"{waiting.reason}, failed {_times(self.managed.restarts)}"
-        left_s = waiting.left_s(now)
-        if not left_s:
-            return f"is being started again ({how})"
-        at = time.strftime("%H:%M:%S", time.localtime(now + left_s))
-        return f"waits for its next life ({how}): it is started again at {at}, in {left_s:.0f} s"
-
 
 class Targets:
-    """Finds domains."""
+    """Finds domains of this host, those of other toolstacks too."""
 
-    def __init__(self, host: Host, operations: Operations) -> None:
+    def __init__(self, host: Host, operations: OperationRegistry) -> None:
         self._host = host
         self._operations = operations
 
@@ -130,7 +30,7 @@ class Targets:
         if isinstance(target, Between):
             raise XendError(
                 "wrong_state",
-                f"{target.name} {target.said(self._host.wall_clock())}",
+                f"{target.name} {target.described(self._host.wall_clock())}",
                 domain=target.name,
                 hint=f"xl reboot {target.name} starts it now, xl destroy {target.name} ends it",
             )
@@ -142,7 +42,11 @@ class Targets:
         Raises:
             XendError: no_such_domain.
         """
-        target = await self._managed(domain) or await self._numbered(domain) or await self._stranger(domain)
+        target = (
+            await self._find_managed(domain)
+            or await self._find_numbered(domain)
+            or await self._find_unmanaged(domain)
+        )
         if target is None:
             raise XendError(
                 "no_such_domain", f"domain {domain} does not exist", hint="xl list shows those that do"
@@ -155,11 +59,11 @@ class Targets:
         Raises:
             XendError: name_in_use, uuid_in_use.
         """
-        target = await self._managed(name) or await self._named_by_others(name)
+        target = await self._find_managed(name) or await self._find_named_by_others(name)
         if isinstance(target, Between):
             raise XendError(
                 "name_in_use",
-                f"domain {name} exists already: it {target.said(self._host.wall_clock())}",
+                f"domain {name} exists already: it {target.described(self._host.wall_clock())}",
                 domain=name,
                 hint=f"xl destroy {name} ends it; xl create of the file it was made of replaces it",
             )
@@ -182,11 +86,11 @@ class Targets:
                 found.append(await self._target(info))
         shown = {each.uuid for each in found if each.managed is not None}
         for domain in self._host.domains.all():
-            if domain.uuid not in shown and (missed := await self._managed(domain.uuid)) is not None:
+            if domain.uuid not in shown and (missed := await self._find_managed(domain.uuid)) is not None:
                 found.append(missed)
         return sorted(found, key=lambda each: (each.domid is None, each.domid or 0, each.name))
 
-    async def _managed(self, domain: str | int) -> Target | Between | None:
+    async def _find_managed(self, domain: str | int) -> Target | Between | None:
         """One that this xend knows."""
         if isinstance(domain, int):
             return None
@@ -203,23 +107,23 @@ class Targets:
 
     def _is_restarted(self, domain: Domain) -> bool:
         """Whether one whose life is over is on the way to its next, or was until it was told to end."""
-        holder = self._operations.on_domain(f"uuid {domain.uuid}")
-        return domain.final is not None or (holder is not None and holder.plan.kind in BETWEEN)
+        holder = self._operations.holder([uuid_lock(domain.uuid)])
+        return domain.final is not None or (holder is not None and holder.kind.effect is Effect.RESTARTS)
 
-    async def _numbered(self, domain: str | int) -> Target | None:
+    async def _find_numbered(self, domain: str | int) -> Target | None:
         if isinstance(domain, str) and not (domain.isascii() and domain.isdigit() and len(domain) < 6):
             return None
         info = await self._info(int(domain))
         return None if info is None else await self._target(info)
 
-    async def _stranger(self, domain: str | int) -> Target | None:
+    async def _find_unmanaged(self, domain: str | int) -> Target | None:
         for info in (await self._infos()).values():
             is_ours = self._host.domains.get(info.domid) is not None
             if info.uuid == domain or (not is_ours and await self._name(info.domid) == domain):
                 return await self._target(info)
         return None
 
-    async def _named_by_others(self, name: str) -> Target | None:
+    async def _find_named_by_others(self, name: str) -> Target | None:
         """The domain that another toolstack gave this name in the store.
 
         Not of a list of all domains, which is long where there are many: this is asked for each that is made.
@@ -228,7 +132,7 @@ class Targets:
             names = await self._host.store.directory("/local/domain")
         for domid in map(int, filter(str.isdecimal, names)):
             if self._host.domains.get(domid) is None and await self._name(domid) == name:
-                return await self._numbered(domid)
+                return await self._find_numbered(domid)
         return None
 
     async def _info(self, domid: int) -> DomainInfo | None:
@@ -255,7 +159,3 @@ class Targets:
                 return "Domain-0" if domid == DOM0 else "(null)"
             raise
         return one_line(name.decode("utf-8", "replace"))
-
-
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -1,0 +1,122 @@
+"""The tables of what xend can do to a domain: every kind of operation, and every method about one domain.
+
+A new kind of operation is a class of facts and a function that makes its steps, in a file of its own, and a
+row here.  Whatever is asked of kinds elsewhere (what may run beside what, what is cancelled by what, what
+`xl list` shows) is asked of these rows, never of names.
+"""
+
+from typing import Any
+
+from xend.autostart.ending import StopFacts, stop_steps
+from xend.bus.kinds import NUMBER, TEXT
+from xend.bus.methods import required
+from xend.calls.domain_method import DomainOperation, DomainReading
+from xend.domain.attach import AttachFacts, DetachFacts, attach_steps, detach_steps
+from xend.domain.change import (
+    PauseFacts,
+    RenameFacts,
+    SysrqFacts,
+    UnpauseFacts,
+    pause_steps,
+    prepare_pause,
+    prepare_sysrq,
+    prepare_unpause,
+    rename_locks,
+    rename_steps,
+    sysrq_steps,
+    unpause_steps,
+)
+from xend.domain.create import CreateFacts, create_steps
+from xend.domain.destroy import DestroyFacts, ReapFacts, destroy_steps
+from xend.domain.medium import EjectFacts, InsertFacts, medium_steps
+from xend.domain.memory import MemoryFacts, memory_steps, prepare_memory
+from xend.domain.restart import (
+    DumpFacts,
+    NextLifeFacts,
+    RestartFacts,
+    SoftResetFacts,
+    dump_steps,
+    next_life_steps,
+    restart_locks,
+    restart_steps,
+    soft_reset_steps,
+)
+from xend.domain.shutdown import RebootFacts, ShutdownFacts, shutdown_steps
+from xend.host import Host
+from xend.operation.kind import Effect, Kind
+
+#: Every kind of operation.
+KINDS: tuple[Kind[Host, Any], ...] = (
+    # What begins a life of a domain, or ends one and begins the next.
+    Kind(
+        facts=CreateFacts, plan=create_steps, effect=Effect.MAKES, on_crash="undo", state="creating",
+    ),
+    Kind(
+        facts=RestartFacts, plan=restart_steps, effect=Effect.RESTARTS, on_crash="resume",
+        locks=restart_locks, state="restarting",
+    ),
+    Kind(
+        facts=NextLifeFacts, plan=next_life_steps, effect=Effect.RESTARTS, on_crash="resume",
+        title="next life", state="restarting",
+    ),
+    # What ends it.
+    Kind(
+        facts=DestroyFacts, plan=destroy_steps, effect=Effect.DESTROYS, on_crash="resume",
+        state="destroying",
+    ),
+    Kind(
+        facts=ReapFacts, plan=destroy_steps, effect=Effect.DESTROYS, on_crash="resume", title="clean-up",
+        state="destroying",
+    ),
+    Kind(
+        facts=DumpFacts, plan=dump_steps, effect=Effect.ENDS, on_crash="resume", title="core dump",
+        state="destroying",
+    ),
+    Kind(facts=StopFacts, plan=stop_steps, effect=Effect.ENDS, on_crash="resume"),
+    # What asks its guest for something.
+    Kind(facts=ShutdownFacts, plan=shutdown_steps, effect=Effect.ASKS, on_crash="undo"),
+    Kind(facts=RebootFacts, plan=shutdown_steps, effect=Effect.ASKS, on_crash="undo"),
+    # What changes something of it.
+    Kind(
+        facts=SoftResetFacts, plan=soft_reset_steps, effect=Effect.CHANGES, on_crash="resume",
+        title="soft reset", state="restarting",
+    ),
+    Kind(facts=PauseFacts, plan=pause_steps, effect=Effect.CHANGES, on_crash="undo"),
+    Kind(facts=UnpauseFacts, plan=unpause_steps, effect=Effect.CHANGES, on_crash="undo"),
+    Kind(
+        facts=RenameFacts, plan=rename_steps, effect=Effect.CHANGES, on_crash="undo", locks=rename_locks,
+    ),
+    Kind(facts=MemoryFacts, plan=memory_steps, effect=Effect.CHANGES, on_crash="undo", title="mem-set"),
+    Kind(facts=SysrqFacts, plan=sysrq_steps, effect=Effect.CHANGES, on_crash="undo"),
+    # What changes its devices.
+    Kind(
+        facts=AttachFacts, plan=attach_steps, effect=Effect.CHANGES, on_crash="undo", title="device attach",
+        is_queued=True,
+    ),
+    Kind(
+        facts=DetachFacts, plan=detach_steps, effect=Effect.CHANGES, on_crash="resume",
+        title="device detach", is_queued=True,
+    ),
+    Kind(
+        facts=InsertFacts, plan=medium_steps, effect=Effect.CHANGES, on_crash="undo", title="cd-insert",
+        is_queued=True,
+    ),
+    Kind(
+        facts=EjectFacts, plan=medium_steps, effect=Effect.CHANGES, on_crash="undo", title="cd-eject",
+        is_queued=True,
+    ),
+)  # fmt: skip
+
+#: The methods that need nothing but a domain and their parameters; others stand in `xend.calls`.
+DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
+    DomainOperation(facts=PauseFacts, doing="pause", prepare=prepare_pause),
+    DomainOperation(facts=UnpauseFacts, doing="unpause", prepare=prepare_unpause),
+    DomainOperation(
+        facts=MemoryFacts, doing="set the memory of", prepare=prepare_memory,
+        parameters={"target_kib": required(NUMBER)},
+    ),
+    DomainOperation(
+        facts=SysrqFacts, doing="send a sysrq to", prepare=prepare_sysrq,
+        parameters={"letter": required(TEXT)},
+    ),
+)  # fmt: skip
