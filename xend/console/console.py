@@ -35,7 +35,7 @@ class Console:
         title: str,
         ring: ConsoleRing,
         terminal: Terminal | None,
-        say: Callable[[str], object],
+        log_line: Callable[[str], object],
         *,
         keep_overflow: bool = False,
     ) -> None:
@@ -46,7 +46,7 @@ class Console:
         self.ended = trio.Event()
         self._ring = ring
         self._page = ConsolePage(ring.page)
-        self._say = say
+        self._log_line = log_line
         self._keep_overflow = keep_overflow
         self._fault: str | None = None
         self._recent = Backlog(RECENT_BYTES)
@@ -136,7 +136,7 @@ class Console:
             return
         await self.terminal.run(self._typed, self._shown)
         why = self.terminal.lost.strerror if self.terminal.lost else "no reason given"
-        self._say(f"console of {self.title}: its pty {self.terminal.pty.name} is lost: {why}")
+        self._log_line(f"console of {self.title}: its pty {self.terminal.pty.name} is lost: {why}")
 
     async def _typed(self, data: bytes) -> None:
         with suppress(XendError):  # nobody is there who could be told
@@ -177,7 +177,7 @@ class Console:
         self._fault = fault
         self._input.clear()
         self._typists.unpark_all()
-        self._say(f"console of {self.title}: {fault}; this console is served no more")
+        self._log_line(f"console of {self.title}: {fault}; this console is served no more")
         self._show(b"\r\n[xend: %s; this console is served no more]\r\n" % fault.encode())
 
     def _leave(self, viewer: Viewer) -> None:

@@ -20,10 +20,10 @@ class Speaker(Protocol):
     async def message_buffer(self, clear: bool = False) -> bytes: ...
 
 
-async def follow(hypervisor: Speaker, log: ConsoleLog, say: Callable[[str], object]) -> None:
+async def follow(hypervisor: Speaker, log: ConsoleLog, log_line: Callable[[str], object]) -> None:
     """Copy what is in the hypervisor's message buffer, and what comes into it, until cancelled.
 
-    The hypervisor tells nobody, so it is asked; `say` hears it once when it does not answer.
+    The hypervisor tells nobody, so it is asked; `log_line` gets it once when it does not answer.
     """
     seen = b""
     failing = False
@@ -32,7 +32,7 @@ async def follow(hypervisor: Speaker, log: ConsoleLog, say: Callable[[str], obje
             buffer = await hypervisor.message_buffer()
         except HypervisorError as error:
             if not failing:
-                say(f"cannot read the hypervisor's messages: {error.text}")
+                log_line(f"cannot read the hypervisor's messages: {error.text}")
             failing = True
         else:
             failing = False

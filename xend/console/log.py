@@ -48,7 +48,7 @@ class ConsoleLog:
     def __init__(
         self,
         path: str,
-        say: Callable[[str], object],
+        log_line: Callable[[str], object],
         *,
         filters: Sequence[Callable[[bytes], bytes]] = (),
         size_limit: int = SIZE_LIMIT_BYTES,
@@ -57,11 +57,11 @@ class ConsoleLog:
         """Opens the file at the first write.
 
         Args:
-            say: gets one line when something changes for whoever relies on this log.
+            log_line: gets one line when something changes for whoever relies on this log.
             filters: what is done to the bytes, in order (see `stamp`).
         """
         self.path = path
-        self._say = say
+        self._log_line = log_line
         self._filters = filters
         self._size_limit = size_limit
         self._kept = kept
@@ -126,9 +126,9 @@ class ConsoleLog:
         self._lost += count
         if not self._failing:
             self._failing = True
-            self._say(f"console log {self.path}: {error.strerror}; the console goes on without it")
+            self._log_line(f"console log {self.path}: {error.strerror}; the console goes on without it")
 
     def _recovered(self) -> None:
-        self._say(f"console log {self.path}: written again, {self._lost} bytes are missing in it")
+        self._log_line(f"console log {self.path}: written again, {self._lost} bytes are missing in it")
         self._failing = False
         self._lost = 0

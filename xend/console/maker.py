@@ -40,7 +40,7 @@ class ConsoleMaker:
     nodes: Nodes
     log_directory: str | None
     open_pty: Callable[[], Pty]
-    say: Callable[[str], object]
+    log_line: Callable[[str], object]
     log_prefix: str
     filters: Callable[[], Sequence[Filter]]
     keep_overflow: bool
@@ -58,7 +58,9 @@ class ConsoleMaker:
                 undo.callback(pty.close)
             limit = await self.nodes.publish(domid, pty.name if pty else "")
             terminal = Terminal(pty, limit) if pty else None
-            console = Console(title(domid, name), ring, terminal, self.say, keep_overflow=self.keep_overflow)
+            console = Console(
+                title(domid, name), ring, terminal, self.log_line, keep_overflow=self.keep_overflow
+            )
             console.log = self.open_log(domid, name)
             undo.pop_all()
         return console
@@ -70,9 +72,9 @@ class ConsoleMaker:
         try:
             path = log_path(self.log_directory, self.log_prefix + name)
         except XendError as error:
-            self.say(f"console of {title(domid, name)}: not recorded: {error}")
+            self.log_line(f"console of {title(domid, name)}: not recorded: {error}")
             return None
-        return ConsoleLog(path, self.say, filters=self.filters())
+        return ConsoleLog(path, self.log_line, filters=self.filters())
 
     async def _open_ring(self, domid: int, name: str, gfn: int, port: int) -> ConsoleRing:
         try:
@@ -85,5 +87,5 @@ class ConsoleMaker:
         try:
             return self.open_pty()
         except OSError as error:
-            self.say(f"console of {title(domid, name)}: no pty for it: {error.strerror}")
+            self.log_line(f"console of {title(domid, name)}: no pty for it: {error.strerror}")
             return None

@@ -51,13 +51,13 @@ class Consoles:
             keep_overflow: a guest waits for its pty's reader, and loses nothing.
         """
         self._nodes = Nodes(store)
-        self._say = log
+        self._log_line = log
         self._maker = ConsoleMaker(
             hypervisor=hypervisor,
             nodes=self._nodes,
             log_directory=log_directory,
             open_pty=open_pty,
-            say=log,
+            log_line=log,
             log_prefix=log_prefix,
             filters=filters,
             keep_overflow=keep_overflow,
@@ -141,8 +141,8 @@ class Consoles:
         try:
             await console.run()
         except Exception as error:
-            self._say(f"console of {console.title}: internal error, it is served no more: {error!r}")
-            log_fault(self._say, f"console of {console.title}", error)
+            self._log_line(f"console of {console.title}: internal error, it is served no more: {error!r}")
+            log_fault(self._log_line, f"console of {console.title}", error)
         finally:
             if self._consoles.get(domid) is console:
                 del self._consoles[domid]
@@ -182,4 +182,4 @@ class Consoles:
         try:
             await self._nodes.withdraw(domid, tty)
         except (ClientError, XenstoreError) as error:
-            self._say(f"cannot take the name of a closed pty out of {home(domid)}/tty: {error}")
+            self._log_line(f"cannot take the name of a closed pty out of {home(domid)}/tty: {error}")

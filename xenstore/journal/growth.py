@@ -24,11 +24,11 @@ class Growth:
     """
 
     def __init__(
-        self, directory: Path, store: Store, rooms: Rooms, log: Log, say: Callable[[str], object]
+        self, directory: Path, store: Store, rooms: Rooms, log: Log, log_line: Callable[[str], object]
     ) -> None:
         self._directory = directory
         self._store = store
-        self._say = say
+        self._log_line = log_line
         self.rooms = rooms
         self.log = log
         self.extra = 0
@@ -110,7 +110,7 @@ class Growth:
     def _lacks_room(self, error: OSError) -> None:
         if self.has_room:
             self.has_room = False
-            self._say(
+            self._log_line(
                 f"the journal has no room to grow: {self._directory}: {error.strerror or error}; what is "
                 "recorded stays so, and guests get ENOSPC for what grows: make room there, it is tried again"
             )
@@ -118,4 +118,4 @@ class Growth:
     def _found_room(self) -> None:
         if not self.has_room:
             self.has_room = True
-            self._say("the journal has room to grow again")
+            self._log_line("the journal has room to grow again")

@@ -31,7 +31,7 @@ class Journal:
     def __init__(self, files: Files, store: Store, log: Callable[[str], object], boot: str) -> None:
         self._files = files
         self._store = store
-        self._say = log
+        self._log_line = log
         self._rooms = Rooms(files)
         self._log = Log(files, boot, lambda: self._growth.most())
         self._growth = Growth(files.directory, store, self._rooms, self._log, log)
@@ -140,7 +140,7 @@ class Journal:
 
     def _break_off(self, error: OSError) -> None:
         why = f"{self._files.log(self._log.number + 1)}: {error.strerror or error}"
-        self._say(
+        self._log_line(
             f"the journal cannot be continued: {why}; the store goes on, but nothing that changes from "
             "now on survives its end: make room there, it is tried again"
         )
@@ -184,7 +184,7 @@ class Journal:
             for _ in steps:
                 return steps
         except OSError as error:
-            self._say(f"what an image has replaced cannot be removed: {error}; the next one tries again")
+            self._log_line(f"what an image has replaced cannot be removed: {error}; the next one tries again")
         return None
 
     def _pace(self, room: int | None = None) -> None:
@@ -257,7 +257,7 @@ class Journal:
         self._release = self._replaced_by(image)
         if self._is_troubled:
             self._is_troubled = False
-            self._say("the journal is complete again")
+            self._log_line("the journal is complete again")
 
     def _replaced_by(self, image: ImageWriter) -> Iterator[None]:
         """What an image makes superfluous becomes room for the next one; older images first."""
@@ -275,7 +275,7 @@ class Journal:
         self._image_failed = True
         if not self._is_troubled:
             self._is_troubled = True
-            self._say(f"no image of the journal can be written: {error}; {what}")
+            self._log_line(f"no image of the journal can be written: {error}; {what}")
         self._image_wanted = False
         self._abandon_image()
         if not self._has_base:
