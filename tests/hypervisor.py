@@ -169,6 +169,7 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.shutdown(domid, 0),
         lambda: hypervisor.set_max_memory(domid, 4),
         lambda: hypervisor.soft_reset(domid),
+        lambda: hypervisor.vcpus(domid),
         lambda: hypervisor.dump_core(domid, str(bench.place / "none")),
         lambda: hypervisor.open_console(domid, 0, 1),
     ]
@@ -243,6 +244,24 @@ async def images(bench: Bench) -> None:
     assert [info.vcpus, info.is_paused] == [2, True]
     with refused(errno.EINVAL):
         await hypervisor.build(domid, image("kernel"))
+
+
+async def virtual_cpus(bench: Bench) -> None:
+    cpus = (await bench.hypervisor.host_info()).nr_cpus
+    domid, _ = await bench.built()
+    first, second = await bench.hypervisor.vcpus(domid)
+    assert [first.number, first.is_online, second.number, second.is_online] == [0, True, 1, False]
+    assert not (first.is_running or first.is_blocked)
+    await bench.hypervisor.unpause(domid)
+    for vcpu in (*await bench.hypervisor.vcpus(domid), *await bench.hypervisor.vcpus(0)):
+        assert 0 <= vcpu.cpu < cpus
+        assert set(vcpu.hard_affinity) | set(vcpu.soft_affinity) <= set(range(cpus))
+        assert not (vcpu.is_running and vcpu.is_blocked)
+    online = [vcpu for vcpu in await bench.hypervisor.vcpus(domid) if vcpu.is_online]
+    assert len(online) == (await bench.info(domid)).vcpus == 1
+    await bench.hypervisor.pause(domid)
+    vcpus, info = await bench.hypervisor.vcpus(domid), await bench.info(domid)
+    assert sum(vcpu.cpu_time_ns for vcpu in vcpus) <= info.cpu_time_ns
 
 
 async def pausing(bench: Bench) -> None:
@@ -423,6 +442,7 @@ CHECKS = (
     memory,
     max_memory,
     images,
+    virtual_cpus,
     pausing,
     shutting_down,
     dying,

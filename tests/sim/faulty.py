@@ -11,6 +11,7 @@ from xend.hypervisor import (
     HypervisorError,
     Image,
     Rings,
+    VcpuInfo,
 )
 
 
@@ -43,6 +44,9 @@ class RefusingHypervisor(Hypervisor):
 
     async def domain(self, domid: int) -> DomainInfo | None:
         return await self._inner.domain(domid)
+
+    async def vcpus(self, domid: int) -> list[VcpuInfo]:
+        return await self._inner.vcpus(domid)
 
     async def create(self, blueprint: Blueprint) -> int:
         self._count()

@@ -25,6 +25,7 @@ __all__ = [
     "HypervisorError",
     "Image",
     "Rings",
+    "VcpuInfo",
     "rings_of",
 ]
 
@@ -98,6 +99,20 @@ class DomainInfo:
     cpu_time_ns: int  # of all its vCPUs since it was created
     vcpus: int  # online
     max_vcpus: int
+
+
+@attrs.frozen(kw_only=True)
+class VcpuInfo:
+    """A virtual CPU of a domain (xen/include/public/domctl.h, getvcpuinfo and vcpuaffinity)."""
+
+    number: int
+    is_online: bool
+    is_running: bool  # on a CPU just now
+    is_blocked: bool
+    cpu: int  # the host's CPU on which it ran last
+    cpu_time_ns: int  # since the domain was created
+    hard_affinity: Sequence[int]  # the host's CPUs on which it may run
+    soft_affinity: Sequence[int]  # those on which it should run
 
 
 @attrs.frozen(kw_only=True)
@@ -197,6 +212,10 @@ class Hypervisor(ABC):
     async def domain(self, domid: int) -> DomainInfo | None:
         """One domain, dying or not; None: there is none."""
         return next((each for each in await self.domains() if each.domid == domid), None)
+
+    @abstractmethod
+    async def vcpus(self, domid: int) -> list[VcpuInfo]:
+        """The virtual CPUs of a domain, those that are offline included, by rising number."""
 
     @abstractmethod
     async def create(self, blueprint: Blueprint) -> int:

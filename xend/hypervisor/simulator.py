@@ -23,6 +23,7 @@ from xend.hypervisor import (
     HypervisorError,
     Image,
     Rings,
+    VcpuInfo,
 )
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.wire import ANSWER_MAX, SOCKET_NAME, domain_info, pack, unpacker
@@ -85,6 +86,9 @@ class Simulator(Hypervisor):
     async def domain(self, domid: int) -> DomainInfo | None:
         row = await self._call("domain", domid=domid)
         return None if row is None else domain_info(row)
+
+    async def vcpus(self, domid: int) -> list[VcpuInfo]:
+        return [VcpuInfo(**fields) for fields in await self._call("vcpus", domid=domid)]
 
     async def create(self, blueprint: Blueprint) -> int:
         return int(await self._call("create", **attrs.asdict(blueprint)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from xend.hypervisor import Blueprint, DomainInfo, Image, Rings
+from xend.hypervisor import Blueprint, DomainInfo, Image, Rings, VcpuInfo
 from xend.simulator.channel import Channel
 from xend.simulator.gate import Gate
 from xend.simulator.place import STORE_PORT, DomainFiles
@@ -153,3 +153,20 @@ class Domain:
             vcpus=self.vcpus,
             max_vcpus=self.max_vcpus,
         )
+
+    def vcpu_infos(self, cpus: int) -> list[VcpuInfo]:
+        """Its vCPUs on a host of so many CPUs; those that are online have the same share of its time."""
+        info = self.info()
+        return [
+            VcpuInfo(
+                number=number,
+                is_online=number < self.vcpus,
+                is_running=number < self.vcpus and info.is_running,
+                is_blocked=number < self.vcpus and info.is_blocked,
+                cpu=(self.domid + number) % cpus,
+                cpu_time_ns=info.cpu_time_ns // self.vcpus if number < self.vcpus else 0,
+                hard_affinity=tuple(range(cpus)),
+                soft_affinity=tuple(range(cpus)),
+            )
+            for number in range(self.max_vcpus)
+        ]

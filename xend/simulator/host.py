@@ -18,6 +18,7 @@ from xend.hypervisor import (
     HypervisorError,
     Image,
     Rings,
+    VcpuInfo,
 )
 from xend.simulator import core_file, description
 from xend.simulator.console_ring import MappedConsole
@@ -136,6 +137,10 @@ class SimulatedHost(Hypervisor):
         await trio.lowlevel.checkpoint()
         domain = self._domains.get(domid)
         return None if domain is None else domain.info()
+
+    async def vcpus(self, domid: int) -> list[VcpuInfo]:
+        await trio.lowlevel.checkpoint()
+        return self._alive(domid).vcpu_infos(self.hardware.cpus)
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         await trio.lowlevel.checkpoint()

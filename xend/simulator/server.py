@@ -69,6 +69,9 @@ class Connection:
         info = await self._host.domain(domid)
         return None if info is None else domain_row(info)
 
+    async def vcpus(self, domid: int) -> object:
+        return [attrs.asdict(vcpu) for vcpu in await self._host.vcpus(domid)]
+
     async def create(self, **blueprint: Any) -> object:
         return await self._host.create(Blueprint(**blueprint))
 
