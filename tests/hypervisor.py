@@ -251,7 +251,7 @@ async def virtual_cpus(bench: Bench) -> None:
     domid, _ = await bench.built()
     first, second = await bench.hypervisor.vcpus(domid)
     assert [first.number, first.is_online, second.number, second.is_online] == [0, True, 1, False]
-    assert not (first.is_running or first.is_blocked)
+    assert {first.is_running, first.is_blocked} == {False}
     await bench.hypervisor.unpause(domid)
     for vcpu in (*await bench.hypervisor.vcpus(domid), *await bench.hypervisor.vcpus(0)):
         assert 0 <= vcpu.cpu < cpus
