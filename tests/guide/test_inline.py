@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from xenclient.cli.xl import commands, settings
-from xenclient.cli.xl.call import Call, HelpWanted
+from xenclient.cli.xl.parsing import HelpWanted, parse
+from xenclient.cli.xl.settings import take_settings
+from xenclient.cli.xl.table import find
 
 TOP = Path(__file__).parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -25,6 +26,7 @@ def spans() -> list[str]:
 
 @pytest.mark.parametrize("span", spans())
 def test_a_command_named_in_passing(span: str) -> None:
-    chosen, words = settings.take([word.encode() for word in shlex.split(span)])
+    settings, words = take_settings([word.encode() for word in shlex.split(span)])
+    row = find(words[0].decode())
     with suppress(HelpWanted):
-        Call(commands.find(words[0].decode()), words[1:], chosen)
+        parse(row.name, row.command(), words[1:], settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.manager.place import DOMAIN, Place
-from xenclient.cli.xl.commands import COMMANDS
+from xenclient.cli.xl.table import COMMANDS
 from xend.domain.registry import Domains
 from xend.domain.source import Source
 from xend.domain.waiting import Waiting
@@ -62,7 +62,7 @@ NAMELESS = {"info", "dmesg", "events", "help"}
 
 def test_every_command_is_tried() -> None:
     tried = {words[0] for words, _ in TELLING} | {words[0] for words in (*REFUSING, *ENDING, *BEGINNING)}
-    assert {command.name for command in COMMANDS} == tried | OTHERS | NAMELESS
+    assert {row.name for row in COMMANDS} == tried | OTHERS | NAMELESS
 
 
 def put_to_wait(place: Place, *names: str) -> None:

@@ -164,7 +164,7 @@ class _LiveUpdate:
             if wanted:
                 self._client.control(b"live-update", b"-a")
         except REFUSED:
-            return  # the first error is the one to tell
+            return  # the first error is the one to log
 
 
 def _value(rest: Iterator[bytes], name: bytes) -> bytes:

@@ -39,7 +39,7 @@ def _main(argv: list[bytes], out: Output) -> int:
         raise Failure(b"cannot open xenstore connection: " + strerror(error)) from error
     with client:
         if _exists(client, DOMID) and _exists(client, NAME):
-            output.tell(b"Dom0 is already set up")
+            output.log(b"Dom0 is already set up")
             return 0
         if len(argv) == 2:
             _look_at_uuid(argv)
@@ -71,7 +71,7 @@ def _cpupools(argv: list[bytes]) -> list[int]:
     try:
         return cpupools.of_this_host()
     except Unavailable as error:
-        output.complain(argv[0], b"of the cpupools only Pool-0 is named: " + os.fsencode(str(error)))
+        output.log(b"of the cpupools only Pool-0 is named: " + os.fsencode(str(error)), argv[0])
         return [0]
 
 
@@ -88,4 +88,4 @@ def _exists(client: Client, path: bytes) -> bool:
 def _look_at_uuid(argv: list[bytes]) -> None:
     if not UUID.fullmatch(argv[1]):
         raise Failure(b"failed to parse UUID " + argv[1])
-    output.complain(argv[0], b"dom0's UUID stays as it is: only the hypervisor could change it")
+    output.log(b"dom0's UUID stays as it is: only the hypervisor could change it", argv[0])

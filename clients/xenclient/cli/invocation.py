@@ -58,7 +58,7 @@ class Invocation:
         self.flags: set[str] = set()
         self.count = -1
         self.path: str | None = None
-        options = Options(argv, PLAIN, VALUED, NAMES, output.tell)
+        options = Options(argv, PLAIN, VALUED, NAMES, output.log)
         for letter, value in options:
             self._option(letter, value)
         self.arguments = options.arguments

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from xenclient.cli.output import Failure, Output, as_json, complain, strerror
+from xenclient.cli.output import Failure, Output, log, strerror
+from xenclient.cli.streams import as_json
 from xenclient.cli.values import escape
 from xenclient.store.errors import ClientError
 from xenclient.store.strings import encode
@@ -101,7 +102,7 @@ class Listing:
             perms = [str(perm) for perm in self._client.get_perms(path)]
         except (XenstoreError, ClientError) as error:
             name = path.rpartition(b"/")[2]
-            complain(self._program, b"\ncould not access permissions for " + name + b": " + strerror(error))
+            log(b"\ncould not access permissions for " + name + b": " + strerror(error), self._program)
             return b""
         item["perms"] = perms
         return b"  (" + ",".join(perms).encode() + b")"

@@ -17,7 +17,7 @@ UNKNOWN = ""
 
 
 class Options:
-    """Iterating yields (letter, value) for each option, ("", b"") for one that was complained about.
+    """Iterating yields (letter, value) for each option, ("", b"") for one that is wrong.
 
     Attributes:
         arguments: after iterating, what is no option.
@@ -29,10 +29,10 @@ class Options:
         plain: str,
         valued: str,
         names: Mapping[str, str],
-        complain: Callable[[bytes], object],
+        on_error: Callable[[bytes], object],
     ) -> None:
         """Letters without a value, letters with one; `names` maps long options to their letter;
-        `complain` is given a line without its end.
+        `on_error` is called with a line without its end for each option that is wrong.
         """
         self.arguments: list[bytes] = []
         self._program = argv[0]
@@ -40,7 +40,7 @@ class Options:
         self._letters = plain + valued
         self._valued = valued
         self._names = names
-        self._complain = complain
+        self._on_error = on_error
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         while self._rest:
@@ -89,7 +89,7 @@ class Options:
         return letter, b""
 
     def _unknown(self, text: bytes) -> tuple[str, bytes]:
-        self._complain(self._program + b": " + text)
+        self._on_error(self._program + b": " + text)
         return UNKNOWN, b""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from xenclient.cli import streams
+from xenclient.cli.streams import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, ReaderGone, write
 from xenclient.store.errors import ClientError, ConnectError
 from xenclient.store.strings import decode
 from xenstore.errors import XenstoreError
@@ -13,20 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What a shell reports of a program ended by SIGINT or SIGPIPE, as Xen's are.
-INTERRUPTED_STATUS = 130
-BROKEN_PIPE_STATUS = 141
-
 #: A program gives up when the server does not answer for so long, or does not come back.
 TIMEOUT_SECONDS = 120.0
 RECONNECT_SECONDS = 5.0
 
 #: What a request may end with instead of an answer.
 REFUSED = (XenstoreError, ClientError)
-
-
-class ReaderGone(Exception):
-    """Nobody reads standard output any more; no OSError, for which a connection would be taken to be lost."""
 
 
 class Failure(Exception):
@@ -64,13 +58,13 @@ class Output:
 
     def flush(self) -> None:
         """Print the text."""
-        _write(1, b"".join(self._text))
+        write(b"".join(self._text))
         self._text.clear()
 
     def flush_item(self) -> None:
         """Print each item on a line of its own, or the text."""
         for item in self._items:
-            _write(1, _dump(item))
+            write(_dump(item))
         self._items.clear()
         self.flush()
 
@@ -78,12 +72,12 @@ class Output:
         """Print the rest: the text, or all items as one array, or the error as an object."""
         if self.json:
             error = failure and {"error": _described(failure)}
-            _write(1, _dump(error or self._items))
+            write(_dump(error or self._items))
         self.flush()
 
 
 def run(program: Callable[[list[bytes], Output], int]) -> int:
-    """The exit status of `program(argv, output)`, its output printed and its errors told."""
+    """The exit status of `program(argv, output)`, its output printed and its errors logged."""
     argv = [os.fsencode(argument) for argument in sys.argv]
     output = Output()
     try:
@@ -96,28 +90,21 @@ def run(program: Callable[[list[bytes], Output], int]) -> int:
             status = error.status
         output.finish(failure)
         if failure is not None:
-            _tell(failure)
+            _log_failure(failure)
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
     except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
     except OSError as error:
-        complain(argv[0], b"standard output: " + strerror(error))
+        log(b"standard output: " + strerror(error), argv[0])
         return 1
     return status
 
 
-def complain(program: bytes, text: bytes) -> None:
-    """A line on standard error, after the program's name."""
-    tell(os.path.basename(program) + b": " + text)
-
-
-def tell(text: bytes) -> None:
-    """A line on standard error; where that cannot be, nobody wants to know."""
-    try:
-        _write(2, text + b"\n")
-    except OSError:
-        return
+def log(text: bytes, program: bytes = b"") -> None:
+    """A line on standard error, after the program's name if that is given by its path."""
+    name = os.path.basename(program) + b": " if program else b""
+    streams.log(name + text + b"\n")
 
 
 def strerror(error: BaseException | None) -> bytes:
@@ -127,22 +114,13 @@ def strerror(error: BaseException | None) -> bytes:
     return os.fsencode(str(error))
 
 
-def as_json(value: bytes) -> object:
-    """A value as JSON can hold it: a string if it is UTF-8, else {"base64": ...}."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        import binascii
-
-        return {"base64": binascii.b2a_base64(value, newline=False).decode()}
-
-
-def _tell(failure: Failure) -> None:
-    tell(failure.text)
+def _log_failure(failure: Failure) -> None:
+    log(failure.text)
     cause = failure.__cause__
-    xens_words_do = isinstance(cause, ConnectError) and len(cause.tried) < 2
-    if isinstance(cause, ClientError) and not xens_words_do:
-        complain(os.fsencode(sys.argv[0]), os.fsencode(str(cause)))
+    # Where only one place was tried, Xen's words say enough.
+    is_told = isinstance(cause, ConnectError) and len(cause.tried) < 2
+    if isinstance(cause, ClientError) and not is_told:
+        log(os.fsencode(str(cause)), os.fsencode(sys.argv[0]))
 
 
 def _described(failure: Failure) -> dict[str, object]:
@@ -159,8 +137,3 @@ def _dump(item: object) -> bytes:
     import json  # slow to import and rarely wanted
 
     return json.dumps(item).encode() + b"\n"
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -6,7 +6,7 @@ import os
 import select
 import stat
 
-from xenclient.cli.output import ReaderGone
+from xenclient.cli.streams import ReaderGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import os
 from xenclient.cli import output
 from xenclient.cli.invocation import Invocation
 from xenclient.cli.options import atoi
-from xenclient.cli.output import RECONNECT_SECONDS, REFUSED, TIMEOUT_SECONDS, Output, as_json
+from xenclient.cli.output import RECONNECT_SECONDS, REFUSED, TIMEOUT_SECONDS, Output
+from xenclient.cli.streams import as_json
 from xenclient.cli.values import escape, unescape
 from xenclient.store.blocking import Client
 from xenclient.store.errors import ClientError, ConnectError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from xenclient.cli.output import ReaderGone
 from xenclient.cli.reader import Reader
+from xenclient.cli.streams import ReaderGone
 
 
 @pytest.fixture

@@ -1,52 +1,37 @@
-"""The columns that the options of xl list add. What the bus does not tell of a domain is "-".
+"""Tables for scripts, --columns and --no-header: a line an item, its cells apart by tabulators.
 
-Source: toolstack.md section 8.
+No cell is empty or holds a tabulator, whatever others wrote into the store; what is not known is "-".
 """
 
 from __future__ import annotations
 
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import Option
+from xenclient.cli.xl.printing import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from xenclient.cli.xl.call import Call
-    from xenclient.cli.xl.listing import Columns, Domain
+    from collections.abc import Iterable, Mapping, Sequence
 
-VERBOSE = "   UUID                            Reason-Code\tSecurity Label"
-LABEL = "   Security Label"
-CPUPOOL = "         Cpupool"
-NODES = " NODE Affinity"
+COLUMNS = Option("", "columns", "only these, apart by tabulators, for scripts: name,domid,...", "NAMES")
+NO_HEADER = Option("", "no-header", "without the line of titles")
 
 
-def chosen(call: Call) -> list[Columns]:
-    """In the order in which xl prints them."""
-    found: list[Columns] = []
-    if call.given("verbose"):
-        found.append((VERBOSE, verbose))
-    elif call.given("context"):
-        found.append((LABEL, label))
-    if call.given("cpupool"):
-        found.append((CPUPOOL, cpupool))
-    if call.given("numa"):
-        found.append((NODES, nodes))
-    return found
+def chosen_columns(call: Call, names: Sequence[str]) -> list[str]:
+    """What --columns was given, names with commas. Raises: Failure: one of them is not among `names`."""
+    chosen = (call.value("columns") or "").split(",")
+    for name in chosen:
+        if name not in names:
+            raise call.usage_error(f"--columns {name!r} is none of {', '.join(names)}")
+    return chosen
 
 
-def verbose(domain: Domain) -> str:
-    """UUID, the number of the shutdown reason, label."""
-    reason = domain["shutdown_reason"] if domain["shutdown"] else None
-    number = "-" if reason is None else f"{reason:x}"
-    return f" {domain['uuid']} {number:>8}{label(domain)}"
+def table(items: Iterable[Mapping[str, object]], columns: Sequence[str], with_header: bool) -> str:
+    """The lines."""
+    lines = [columns] if with_header else []
+    lines += [[_cell(item[column]) for column in columns] for item in items]
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
-def label(domain: Domain) -> str:
-    """The security label."""
-    return f" {domain.get('security_label', '-'):>16}"
-
-
-def cpupool(domain: Domain) -> str:
-    """The cpupool's name."""
-    return f"{domain.get('cpupool', '-'):>16}"
-
-
-def nodes(domain: Domain) -> str:
-    """The NUMA nodes it keeps to."""
-    return f" {domain.get('node_affinity', '-')}"
+def _cell(value: object) -> str:
+    return "-" if value is None or value == "" else printable(str(value))

@@ -1,12 +1,12 @@
-"""One sub-command as the table describes it: name, arguments, options, and where it is written."""
+"""How a sub-command declares itself: its arguments, its options, and what runs."""
 
 from __future__ import annotations
+
+from xenclient.cli.xl.call import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from xenclient.cli.xl.call import Call
 
 #: No limit to the number of arguments.
 ANY = 1_000_000
@@ -17,6 +17,7 @@ class Option:
 
     Attributes:
         key: what `Call` knows it by: the long name if it has one, else the letter.
+        text: what the help says of it.
         value: how the help names its value; "" where it takes none.
     """
 
@@ -35,40 +36,36 @@ class Option:
         return ", ".join(names) + (f" {self.value}" if self.value else "")
 
 
-JSON = Option("", "json", "print JSON")
+# Options that many sub-commands have.
+ALL = Option("a", "all", "all domains but Domain-0")
 DRY_RUN = Option("N", "dry-run", "print the steps, do nothing")
 HELP = Option("h", "help", "print this")
+JSON = Option("", "json", "print JSON")
 
 
 class Command:
-    """A sub-command that exists.
+    """A sub-command; its name and its line of help are its row's in the table.
 
     Attributes:
-        where: "module:function" below this package; the function takes a Call, returns the exit status.
-        least, most: how many arguments it takes.
+        arguments: as the usage shows them. They are also what is accepted: each word must be given, but those
+            that begin with "[" or "-"; "..." stands for any number.
+        run: runs it; returns the program's exit status.
+        options: HELP is always one.
+        least, most: how many arguments it takes, where `arguments` does not say it.
     """
 
     def __init__(
         self,
-        name: str,
-        where: str,
         arguments: str,
-        text: str,
+        run: Callable[[Call], int],
         *options: Option,
-        least: int = 0,
+        least: int | None = None,
         most: int | None = None,
     ) -> None:
-        self.name = name
-        self.where = where
+        words = [word for word in arguments.split() if word.strip("[]") != "..."]
+        needed = sum(not word.startswith(("[", "-")) for word in words)
         self.arguments = arguments
-        self.text = text
+        self.run = run
         self.options = (*options, HELP)
-        self.least = least
-        self.most = least if most is None else most
-
-    def function(self) -> Callable[[Call], int]:
-        """What runs it; its module is imported only now."""
-        module, _, name = self.where.partition(":")
-        full = f"xenclient.cli.xl.{module}"
-        found: Callable[[Call], int] = getattr(__import__(full, fromlist=[name]), name)
-        return found
+        self.least = needed if least is None else least
+        self.most = (ANY if "..." in arguments else len(words)) if most is None else most

@@ -23,3 +23,8 @@ class Failure(Exception):
         if not self.hint:
             return {"message": self.message}
         return {"message": self.message, "hint": self.hint.replace("PROGRAM", program)}
+
+
+def usage_error(name: str, arguments: str, text: str) -> Failure:
+    """The error of a sub-command that was called with wrong options or arguments; its usage is the hint."""
+    return Failure(f"{name}: {text}", hint=f"usage: PROGRAM {name} {arguments}".rstrip())

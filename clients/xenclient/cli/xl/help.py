@@ -1,14 +1,8 @@
-"""xl help: all sub-commands, or one."""
+"""The texts of xl help."""
 
 from __future__ import annotations
 
-from xenclient.cli.xl.commands import COMMANDS, LATER, find
-from xenclient.cli.xl.printing import write
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from xenclient.cli.xl.call import Call
-    from xenclient.cli.xl.command import Command
+from xenclient.cli.xl.table import COMMANDS, LATER, Row
 
 WIDTH_COLUMNS = 78
 GLOBAL = (
@@ -20,23 +14,11 @@ GLOBAL = (
 )
 
 
-def help_(call: Call) -> int:
-    """xl help."""
-    program = call.settings.program
-    if call.arguments:
-        write(of(find(call.arguments[0]), program))
-    elif call.given("long"):
-        write("\n".join(of(command, program) for command in COMMANDS))
-    else:
-        write(general(program))
-    return 0
-
-
-def general(program: str) -> str:
+def help_of_all(program: str) -> str:
     """Every sub-command in a line."""
     lines = [f"Usage: {program} [-vfNtT] COMMAND [OPTION ...] [ARGUMENT ...]", ""]
-    width = max(len(command.name) for command in COMMANDS)
-    lines += [f" {command.name:<{width}} {command.text}" for command in COMMANDS]
+    width = max(len(row.name) for row in COMMANDS)
+    lines += [f" {row.name:<{width}} {row.text}" for row in COMMANDS]
     lines += ["", "Any beginning of a name does that no other has. Global options:", ""]
     lines += [f" {option:<{width}} {text}" for option, text in GLOBAL]
     lines += ["", "Not there yet:", "", *_wrapped(LATER), ""]
@@ -44,10 +26,11 @@ def general(program: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def of(command: Command, program: str) -> str:
-    """One sub-command with its options."""
+def help_of(row: Row, program: str) -> str:
+    """One sub-command with its options; imports its module."""
+    command = row.command()
     arguments = f" {command.arguments}" if command.arguments else ""
-    lines = [f"Usage: {program} {command.name} [OPTION ...]{arguments}", "", f"{command.text}.", ""]
+    lines = [f"Usage: {program} {row.name} [OPTION ...]{arguments}", "", f"{row.text}.", ""]
     width = max(len(option.spelled()) for option in command.options)
     lines += [f" {option.spelled():<{width}}  {option.text}" for option in command.options]
     return "\n".join(lines) + "\n"

@@ -1,44 +1,36 @@
-"""Standard output: text, or JSON."""
+"""What xl prints: text or JSON on standard output, errors and progress on standard error."""
 
 from __future__ import annotations
 
 import os
 
+from xenclient.cli import streams
 from xenclient.cli.xl.failure import Failure
 
 
 def write(text: str | bytes) -> None:
-    """All of it, at once; names that are no UTF-8 as they came.
+    """Write all of it to standard output, at once; names that are no UTF-8 as they came.
 
     Raises:
         BrokenPipeError: nobody reads it.
         Failure: it cannot be written.
     """
     try:
-        _write(1, text)
+        streams.write(text if isinstance(text, bytes) else _encoded(text))
     except BrokenPipeError:
         raise
     except OSError as error:
         raise Failure(f"standard output: {os.strerror(error.errno or 0)}") from error
 
 
-def complain(text: str) -> None:
-    """All of it on standard error; where that cannot be, nobody wants to know."""
-    try:
-        _write(2, text)
-    except OSError:
-        return
+def log(text: str) -> None:
+    """Write all of it to standard error; an error in doing so is ignored."""
+    streams.log(_encoded(text))
 
 
 def write_json(value: object) -> None:
-    """The value for programs, and for people: indented."""
+    """Print the value for programs, and for people: indented."""
     write(as_text(value, indent=2) + "\n")
-
-
-def _write(descriptor: int, text: str | bytes) -> None:
-    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def printable(line: str) -> str:
@@ -47,8 +39,19 @@ def printable(line: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Lines of a table or of events, likewise; their ends and tabs are ours."""
+    """Lines of a table or of events without control characters but line ends and tabs, which are ours."""
     return _without_controls(text, "\n\t")
+
+
+def as_text(value: object, indent: int | None = None) -> str:
+    """JSON; bytes are a string if they are UTF-8, else {"base64": ...}."""
+    import json  # slow to import and rarely wanted
+
+    return json.dumps(value, indent=indent, default=streams.as_json)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _without_controls(text: str, kept: str) -> str:
@@ -56,12 +59,3 @@ def _without_controls(text: str, kept: str) -> str:
     return "".join(
         each if each.isprintable() or "\udc80" <= each <= "\udcff" or each in kept else "?" for each in text
     )
-
-
-def as_text(value: object, indent: int | None = None) -> str:
-    """JSON; bytes are a string if they are UTF-8, else {"base64": ...}."""
-    import json  # slow to import and rarely wanted
-
-    from xenclient.cli.output import as_json
-
-    return json.dumps(value, indent=indent, default=as_json)

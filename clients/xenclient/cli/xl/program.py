@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from xenclient.cli.output import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, ReaderGone
-from xenclient.cli.xl import commands, settings
-from xenclient.cli.xl.call import Call, HelpWanted
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from xenclient.cli.xl.settings import Settings
+from xenclient.cli.streams import BROKEN_PIPE_STATUS, INTERRUPTED_STATUS, ReaderGone
+from xenclient.cli.xl.parsing import HelpWanted, parse
+from xenclient.cli.xl.settings import Settings, take_settings
+from xenclient.cli.xl.table import find
 
 
 def main() -> int:
@@ -21,25 +18,25 @@ def main() -> int:
 
 
 def run(argv: list[bytes]) -> int:
-    """The exit status of this command line; errors are told on standard error."""
-    chosen = settings.Settings(os.fsdecode(os.path.basename(argv[0])))
+    """The exit status of this command line; errors are logged on standard error."""
+    settings = Settings(os.fsdecode(os.path.basename(argv[0])))
     try:
-        chosen, words = settings.take(argv)
-        return _run(chosen, words)
+        settings, words = take_settings(argv)
+        return _run(settings, words)
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
     except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
     except Exception as error:
-        from xenclient.cli.xl.report import report
+        from xenclient.cli.xl.errors import log_last_error
 
-        return report(error, chosen)
+        return log_last_error(error, settings)
 
 
 def _open_standard_files() -> None:
-    """Where one of the three is closed, the next file would be taken for it: a socket for standard output.
+    """Open those of the three that are closed: otherwise the next file, a socket, would be taken for one.
 
-    It is opened for reading alone: what cannot be written is a failure, as it is of a full disk.
+    They are opened for reading alone: that nothing can be written is a failure, as it is on a full disk.
     """
     for descriptor in range(3):
         try:
@@ -48,20 +45,21 @@ def _open_standard_files() -> None:
             os.open(os.devnull, os.O_RDONLY)
 
 
-def _run(chosen: Settings, words: list[bytes]) -> int:
+def _run(settings: Settings, words: list[bytes]) -> int:
     if not words:
-        from xenclient.cli.xl.help import general
-        from xenclient.cli.xl.printing import complain
+        from xenclient.cli.xl.help import help_of_all
+        from xenclient.cli.xl.printing import log
 
-        complain(general(chosen.program))
+        log(help_of_all(settings.program))
         return 1
-    command = commands.find(os.fsdecode(words[0]))
+    row = find(os.fsdecode(words[0]))
+    command = row.command()
     try:
-        call = Call(command, words[1:], chosen)
+        call = parse(row.name, command, words[1:], settings)
     except HelpWanted:
-        from xenclient.cli.xl.help import of
+        from xenclient.cli.xl.help import help_of
         from xenclient.cli.xl.printing import write
 
-        write(of(command, chosen.program))
+        write(help_of(row, settings.program))
         return 0
-    return command.function()(call)
+    return command.run(call)

@@ -1,4 +1,4 @@
-"""What an operation is doing, on standard error: one line that changes, on a terminal; or, with -v, a line
+"""The progress of an operation, on standard error: one line that changes, on a terminal; or, with -v, a line
 for each step. On a pipe nothing, unless -t asks for it.
 """
 
@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import time
 
-from xenclient.cli.xl.printing import complain
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.printing import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,20 +16,18 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from xenclient.cli.xl.call import Call
-
     Operation = Mapping[str, Any]
 
 #: How wide the line may be where the terminal does not tell.
 COLUMNS = 80
-#: How often a wait's seconds are counted on.
+#: How often the seconds of a wait are updated.
 TICK_S = 1.0
 ERASE_LINE = "\r\x1b[K"
 
 
-def watched(call: Call, method: str, parameters: dict[str, Any]) -> Mapping[str, Any]:
-    """The call's result, its progress shown meanwhile where it is wanted."""
-    settings, doing = call.settings, call.command.name
+def call_with_progress(call: Call, method: str, parameters: dict[str, Any]) -> Mapping[str, Any]:
+    """Call the method and return its result; its progress is shown meanwhile where that is wanted."""
+    settings, doing = call.settings, call.name
     result: Mapping[str, Any]
     if settings.verbose:
         result = call.client.call(method, progress=Steps(settings.timestamps, doing=doing), **parameters)
@@ -41,9 +40,11 @@ def watched(call: Call, method: str, parameters: dict[str, Any]) -> Mapping[str,
 
 
 def describe(operation: Operation, later_s: float = 0.0, doing: str | None = None) -> str:
-    """The operation in a line, `later_s` seconds after it was so; doing: what it is called, else its kind.
+    """The operation in a line: "create d1, 3 of 7: attach vif 0, waiting for its backend, 4 of 10 s".
 
-    For example "create d1, 3 of 7: attach vif 0, waiting for its backend, 4 of 10 s".
+    Args:
+        later_s: how long ago xend described it so; added to what it has waited.
+        doing: what it is called, instead of its kind.
     """
     steps, step, state = operation["steps"], operation["step"], operation["state"]
     text = doing or str(operation["kind"])
@@ -59,7 +60,7 @@ def describe(operation: Operation, later_s: float = 0.0, doing: str | None = Non
 
 
 def waited(waiting: Mapping[str, Any], later_s: float) -> str:
-    """How long, and of how long where that is known: "4 of 10 s"."""
+    """How long it has waited, and for how long it will where that is known: "4 of 10 s"."""
     seconds = int(waiting["since_s"] + later_s)
     most = waiting.get("deadline_s")
     return f"{seconds} s" if most is None else f"{seconds} of {most:g} s"
@@ -74,9 +75,9 @@ def columns() -> int:
 
 
 class Line:
-    """One line on a terminal, written over as the operation goes on, erased at the end.
+    """One line on a terminal, overwritten as the operation goes on and erased at the end.
 
-    Calling it with an operation shows that; a timer counts its seconds on. Only the main thread may use it.
+    Calling it with an operation shows that one; a timer updates its seconds. Only the main thread may use it.
     """
 
     def __init__(
@@ -95,12 +96,12 @@ class Line:
         self.draw()
 
     def draw(self) -> None:
-        """Show what is now, if that is something else than stands there."""
+        """Write the line as it is now, if that differs from what the terminal shows."""
         if self._operation is None:
             return
         text = describe(self._operation, self._clock() - self._seen, self._doing)[: self._width - 1]
         if text != self._shown:
-            complain(ERASE_LINE + text)
+            log(ERASE_LINE + text)
             self._shown = text
 
     def __enter__(self) -> Line:
@@ -116,14 +117,14 @@ class Line:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
         if self._shown:
-            complain(ERASE_LINE)
+            log(ERASE_LINE)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         self.draw()
 
 
 class Steps:
-    """A line for each step and each wait, as -v wants it."""
+    """A line for each step and each wait, for -v."""
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class Steps:
         if now != self._last:
             self._last = now
             begin = f"{self._now()} " if self._timestamps else ""
-            complain(f"{begin}{_with_state(operation, self._doing)}\n")
+            log(f"{begin}{_with_state(operation, self._doing)}\n")
 
 
 def _with_state(operation: Operation, doing: str | None) -> str:

@@ -16,8 +16,8 @@ class Settings:
         dry_run: -N.
         show_progress: -t: on a pipe too.
         timestamps: -T: the lines of -v with date and time.
-        json: errors are printed as JSON too (set by the sub-command).
-        command: the sub-command's name, as errors have it in place of a method's (set by the sub-command).
+        json: errors are printed as JSON too (set once the sub-command's options are known).
+        command: the sub-command's name, which errors have in place of a method's (set likewise).
     """
 
     def __init__(self, program: str) -> None:
@@ -30,7 +30,7 @@ class Settings:
         self.command = ""
 
 
-def take(argv: list[bytes]) -> tuple[Settings, list[bytes]]:
+def take_settings(argv: list[bytes]) -> tuple[Settings, list[bytes]]:
     """The settings, and what follows the global options; "help" stands for -h and --help.
 
     Raises:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
-from xenclient.cli.xl.commands import COMMANDS, LATER, find
 from xenclient.cli.xl.failure import Failure
+from xenclient.cli.xl.table import COMMANDS, LATER, Row, find
 from xenclient.xend.errors import BusError
 
 
@@ -65,20 +65,20 @@ def test_one_that_is_ambiguous_beyond_measure_names_some() -> None:
         find("v")
 
 
-def test_each_sub_command_is_written() -> None:
-    for command in COMMANDS:
-        assert callable(command.function()), command.name
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_each_sub_command_is_declared(row: Row) -> None:
+    assert callable(row.command().run)
 
 
 def test_no_name_stands_twice() -> None:
-    names = [command.name for command in COMMANDS] + list(LATER)
+    names = [row.name for row in COMMANDS] + list(LATER)
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_options_of_a_sub_command_differ(command: object) -> None:
-    options = command.options  # type: ignore[attr-defined]
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_the_options_of_a_sub_command_differ(row: Row) -> None:
     for spelling in ("letter", "name"):
+        options = row.command().options
         given = [getattr(option, spelling) for option in options if getattr(option, spelling)]
         assert len(given) == len(set(given))
 
@@ -87,8 +87,8 @@ def test_the_options_of_a_sub_command_differ(command: object) -> None:
 def test_help_names_all(xl: Xl, words: list[str]) -> None:
     status, text, errors = xl(*words)
     assert (status, errors) == (0, "")
-    for command in COMMANDS:
-        assert f"\n {command.name} " in text
+    for row in COMMANDS:
+        assert f"\n {row.name} " in text
     assert set(LATER) <= set(text.split("Not there yet:")[1].split())
     assert max(len(line) for line in text.splitlines()) < 80
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl, standard_input
 from tests.unit.xenclient.xl.fake_xend import FakeConsole, FakeXend
-from xenclient.cli.xl.console import before_escape
+from xenclient.cli.xl.terminal import before_escape
 
 EVERY_BYTE = bytes(range(256))
 

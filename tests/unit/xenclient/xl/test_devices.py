@@ -9,7 +9,9 @@ import pytest
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, vbd, vif
 from tests.unit.xenclient.xl.test_explain import story
-from xenclient.cli.xl.device_list import block_row, mac, network_row, number
+from xenclient.cli.xl.commands import block, network
+from xenclient.cli.xl.commands.network import mac
+from xenclient.cli.xl.device_type import number
 from xenclient.xend.errors import BusError
 
 #: %-30s after seven characters.
@@ -201,7 +203,7 @@ def test_numbers_that_a_guest_wrote(text: str, value: int) -> None:
 def test_what_is_missing_is_minus_one() -> None:
     device = vif(1, 0)
     device["frontend"] = {}
-    assert network_row(device).split()[2:6] == ["00:00:00:00:00:00", "0", "-1", "-1"]
+    assert network.row(device).split()[2:6] == ["00:00:00:00:00:00", "0", "-1", "-1"]
     assert number({}, "state") == -1
 
 
@@ -214,12 +216,12 @@ def test_an_address_that_is_none(text: str) -> None:
 
 
 def test_one_event_channel_for_both_directions_goes_first() -> None:
-    assert network_row(vif(1, 0, **{"event-channel": "77"})).split()[5] == "77"
+    assert network.row(vif(1, 0, **{"event-channel": "77"})).split()[5] == "77"
 
 
 def test_columns_of_large_numbers() -> None:
     device = vbd(12345, 268435455, "xvdzz", state="6")
-    assert block_row(device).split()[:4] == ["268435455", "0", "12345", "6"]
+    assert block.row(device).split()[:4] == ["268435455", "0", "12345", "6"]
 
 
 # --- errors --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
-from xenclient.cli.xl.events import line
+from xenclient.cli.xl.commands.events import line
 from xenclient.xend.errors import BusError
 
 OPERATION = {

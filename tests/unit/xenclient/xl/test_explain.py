@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, Map, vbd, vif
-from xenclient.cli.xl.explain import awaits, state
+from xenclient.cli.xl.commands.device_explain import awaits, state
 from xenclient.xend.errors import BusError
 
 BEGAN = 1_790_000_000.25

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, domain
 from tests.unit.xenclient.xl.test_listing import D1, D2, DOM0
-from xenclient.cli.xl.fields import NAMES
+from xenclient.cli.xl.commands.list import NAMES
 
 
 def test_names_and_domids(xl: Xl) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, dom0, domain
-from xenclient.cli.xl.uptime import DAY, lasted, short
+from xenclient.cli.xl.commands.uptime import DAY, lasted, short
 
 INFO = """\
 host                   : dom0.example.org

@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, domain
-from xenclient.cli.xl.listing import flags, row, xm_flags
+from xenclient.cli.xl.commands.list import row, xm_flags
+from xenclient.cli.xl.domains import flags
 from xenclient.xend.errors import BusError
 
 HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)"

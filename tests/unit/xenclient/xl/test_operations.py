@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, domain
-from xenclient.cli.xl.memory import kib
+from xenclient.cli.xl.sizes import kib
 from xenclient.xend.errors import BusError
 
 Progress = Callable[[dict[str, Any]], object] | None

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
 from tests.unit.xenclient.xl.process import SCRIPT
-from xenclient.cli.xl.commands import COMMANDS, LATER
+from xenclient.cli.xl.table import COMMANDS, LATER
 
 STATE = re.compile("[r-][b-][p-][s-][-rscwS?][d-]")
 
@@ -128,7 +128,7 @@ def test_verbs(xl: Xl, xend: FakeXend, words: list[str], method: str, parameters
 
 
 def test_all_that_they_call_is_there_or_awaited() -> None:
-    assert {command.name for command in COMMANDS} >= CALLED
+    assert {row.name for row in COMMANDS} >= CALLED
     assert set(LATER) >= AWAITED
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.unit.xenclient.test_start_up import HEAVY, NEEDED, imported
-from xenclient.cli.xl.commands import COMMANDS
+from xenclient.cli.xl.table import COMMANDS
 
-MODULES = sorted({command.where.partition(":")[0] for command in COMMANDS})
+MODULES = sorted({f"commands.{row.module}" for row in COMMANDS})
 
 
 def test_the_program_imports_no_sub_command() -> None:

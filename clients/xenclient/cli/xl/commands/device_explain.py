@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import JSON, Command
 from xenclient.cli.xl.printing import printable
 from xenclient.cli.xl.progress import waited
-from xenclient.xend.errors import BusError, ClientError
+from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
-
-    from xenclient.cli.xl.call import Call
 
     Story = Mapping[str, Any]
 
@@ -23,12 +23,9 @@ STATES = (
     "Reconfigured",
 )  # fmt: skip
 CONNECTED = 4
-#: Errors of what was being done to a device, so that its story has more to say than they do.
-TOLD = ("script_failed", "device_failed", "no_answer")
 
 
-def device_explain(call: Call) -> int:
-    """xl device-explain."""
+def run(call: Call) -> int:
     domain, *words = call.arguments
     story = _story(call, domain, " ".join(words))
     awaited = awaits(story, _operations(call, story), time.time())
@@ -36,18 +33,8 @@ def device_explain(call: Call) -> int:
     return 0
 
 
-def point(call: Call, error: BusError) -> None:
-    """Add to an operation's error where more is told, if its device has a story and its domain is there."""
-    domain, device = error.fields.get("domain"), error.fields.get("device")
-    if not (domain and device and error.code in TOLD):
-        return
-    try:
-        story = call.client.call("device.explain", domain=domain, device=device)
-    except ClientError:
-        return  # the first error is the one to tell
-    told = story["error"]
-    if told is None or told["message"] == error.message:
-        error.fields["more"] = f"{call.settings.program} device-explain {domain} {device} tells more"
+# "vif 0" may be one argument or two.
+DEVICE_EXPLAIN = Command("DOM DEVICE", run, JSON, most=3)
 
 
 def text(story: Story, awaited: str | None) -> str:
@@ -56,10 +43,10 @@ def text(story: Story, awaited: str | None) -> str:
 
 
 def awaits(story: Story, operations: Sequence[Mapping[str, Any]], now: float) -> str | None:
-    """What it waits for and for how long, or what was waited for in vain; None: nothing.
+    """What the device waits for and how long it has; or how long it waited in vain; None: nothing.
 
     Args:
-        operations: those that run on its domain.
+        operations: those that run on the device's domain.
         now: seconds since 1970.
     """
     for operation in operations:
@@ -79,7 +66,7 @@ def awaits(story: Story, operations: Sequence[Mapping[str, Any]], now: float) ->
 
 
 def state(number: int) -> str:
-    """As people know it: "InitWait (2)"."""
+    """A state for people: "InitWait (2)"."""
     return f"{STATES[number]} ({number})" if 0 <= number < len(STATES) else f"{number}"
 
 
@@ -117,7 +104,7 @@ def _history(story: Story) -> Iterator[str]:
 
 
 def _story(call: Call, domain: str, device: str) -> Story:
-    """The device's, by its whole name, or the part of it that tells which.
+    """What xend knows of the device, by its whole name, or without the type.
 
     Raises:
         BusError: there is no such domain, or no device of this name was there.
@@ -137,14 +124,14 @@ def _story(call: Call, domain: str, device: str) -> Story:
 
 
 def _names(device: str) -> tuple[str, ...]:
-    """What it may be called; a device that is gone is known by its whole name only.  The last is as given."""
+    """The names to ask xend for: with the type, the only name of a device that is gone; then as given."""
     if " " in device:
         return (device,)
     return (f"{'vif' if device.isdigit() else 'vbd'} {device}", device)
 
 
 def _operations(call: Call, story: Story) -> list[Mapping[str, Any]]:
-    """Those that run on its domain."""
+    """Those that run on the domain of the device."""
     return [
         operation
         for operation in call.client.call("operation.list")

@@ -5,24 +5,22 @@ Source: toolstack.md section 8. All times are xend's: Xen's xl reads dom0's from
 
 from __future__ import annotations
 
-from xenclient.cli.xl.listing import domains, domid, name
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import JSON, Command, Option
+from xenclient.cli.xl.domains import domid, name, named_domains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
-    from xenclient.cli.xl.call import Call
-
-    Domain = Mapping[str, Any]
+    from xenclient.cli.xl.domains import Domain
 
 HEADER = f"{'Name':<33} {'ID':>4} Uptime"
 DAY = 86400
 
 
-def uptime(call: Call) -> int:
-    """xl uptime."""
-    found, status = domains(call)
+def run(call: Call) -> int:
+    found, status = named_domains(call)
     found = [_with_dom0s(call, each) for each in found]
     if found or call.json:
         keys = ("name", "domid", "uptime_s")
@@ -31,8 +29,11 @@ def uptime(call: Call) -> int:
     return status
 
 
+UPTIME = Command("[DOM ...]", run, Option("s", "short", "without seconds and header"), JSON)
+
+
 def _with_dom0s(call: Call, domain: Domain) -> Domain:
-    """Dom0, which xend did not start, has been running as long as the host."""
+    """The domain; of dom0, which xend did not start, with the host's uptime."""
     if domain["domid"] != 0 or domain["uptime_s"] is not None:
         return domain
     return {**domain, "uptime_s": call.client.call("host.info")["uptime_s"]}

@@ -5,21 +5,24 @@ Source: toolstack.md section 8.
 
 from __future__ import annotations
 
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import JSON, Command, Option
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from xenclient.cli.xl.call import Call
-
     Host = Mapping[str, Any]
 
 
-def info(call: Call) -> int:
-    """xl info."""
+def run(call: Call) -> int:
     host = call.client.call("host.info")
     call.show(host, values(host, call.arguments[0]) if call.arguments else lines(host))
     return 0
+
+
+INFO = Command("[KEY]", run, Option("n", "numa", "accepted: tables of nodes are not there yet"), JSON)
 
 
 def lines(host: Host) -> str:

@@ -4,43 +4,55 @@ from __future__ import annotations
 
 import os
 
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import ALL, DRY_RUN, Command, Option
 from xenclient.cli.xl.each import for_each
+from xenclient.cli.xl.operation import perform
 from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
-    from xenclient.cli.xl.call import Call
+    from xenclient.cli.xl.domains import Domain
 
-    Domain = Mapping[str, Any]
-    #: One that was asked: by which name, and with which key.
+    #: A domain that was asked: the name it was asked by, and the key of the call.
     Asked = tuple[Domain, int | str, str]
 
 #: States of a domain that does not run any more, and stays so: its end was preserved, or is under way.
 DOWN = ("shutdown", "crashed", "dying", "destroying")
 
+OPTIONS = (
+    ALL,
+    Option("w", "wait", "return when the domain has stopped"),
+    Option("F", "", "stop a domain that does not answer, as a power button would"),
+    DRY_RUN,
+)
+
 
 def shutdown(call: Call) -> int:
-    """xl shutdown."""
     return _stop(call, "domain.shutdown")
 
 
 def reboot(call: Call) -> int:
-    """xl reboot."""
     return _stop(call, "domain.reboot")
+
+
+SHUTDOWN = Command("-a|DOM", shutdown, *OPTIONS)
+REBOOT = Command("-a|DOM", reboot, *OPTIONS)
 
 
 def _stop(call: Call, method: str) -> int:
     if call.given("all") == bool(call.arguments):
-        raise call.usage("a domain or -a, not both" if call.arguments else "needs a domain, or -a for all")
+        wrong = "a domain or -a, not both" if call.arguments else "needs a domain, or -a for all"
+        raise call.usage_error(wrong)
     parameters: dict[str, Any] = {
         key: True for key, option in (("wait", "wait"), ("force", "F")) if call.given(option)
     }
     if call.given("all"):
         return _stop_all(call, method, parameters)
-    call.operate(method, domain=call.arguments[0], **parameters)
+    perform(call, method, domain=call.arguments[0], **parameters)
     return 0
 
 
@@ -48,54 +60,59 @@ def _stop_all(call: Call, method: str, parameters: dict[str, Any]) -> int:
     """Ask all domains but dom0 first, then wait for each."""
     domains = [domain for domain in call.client.call("domain.list") if domain["domid"] != 0]
     if call.dry_run:
-        plan = _unless_down(call, lambda domain: call.preview(method, domain=_words(domain)[0], **parameters))
-        return for_each(call, domains, plan)
+        print_steps = _unless_down(
+            call, lambda domain: perform(call, method, domain=_identities(domain)[0], **parameters)
+        )
+        return for_each(call, domains, print_steps)
     accepted: list[Asked] = []
 
     def ask(domain: Domain) -> None:
         key = os.urandom(16).hex()
-        for word in _words(domain):
+        for identity in _identities(domain):
             try:
-                call.client.call(method, domain=word, key=key, wait_for="accepted", **parameters)
+                call.client.call(method, domain=identity, key=key, wait_for="accepted", **parameters)
             except BusError as error:
                 if error.code != "no_such_domain":
                     raise
             else:
-                accepted.append((domain, word, key))
+                accepted.append((domain, identity, key))
                 return
 
     def wait(asked: Asked) -> None:
         # The same key: it is the same operation, whose end is waited for.
-        domain, word, key = asked
-        act = _unless_down(call, lambda _: call.operate(method, domain=word, key=key, **parameters))
+        domain, identity, key = asked
+        act = _unless_down(call, lambda _: perform(call, method, domain=identity, key=key, **parameters))
         act(domain)
 
     return for_each(call, domains, _unless_down(call, ask)) | for_each(call, accepted, wait)
 
 
 def _unless_down(call: Call, action: Callable[[Domain], object]) -> Callable[[Domain], None]:
-    """The action for one of all domains; that it is refused, or fails, is fine where the domain is down."""
+    """The action, but no error of it is raised if the domain is down then."""
 
     def act(domain: Domain) -> None:
         try:
             action(domain)
         except BusError:
-            if not all(_is_down(call, word) for word in _words(domain)):
+            if not all(_is_down(call, identity) for identity in _identities(domain)):
                 raise
 
     return act
 
 
-def _is_down(call: Call, word: int | str) -> bool:
+def _is_down(call: Call, identity: int | str) -> bool:
     try:
-        (domain,) = call.client.call("domain.list", domain=word)
+        (domain,) = call.client.call("domain.list", domain=identity)
     except BusError as error:
         return error.code == "no_such_domain"
     return domain["state"] in DOWN
 
 
-def _words(domain: Domain) -> list[int | str]:
-    """What it may be called: since it was listed it may have ended, and live anew, or not yet."""
+def _identities(domain: Domain) -> list[int | str]:
+    """Its domid and its UUID, as far as it has them.
+
+    Once it was listed it may end, and begin its next life with another domid: then only its UUID finds it.
+    """
     uuid: str = domain["uuid"]
-    words: list[int | str] = [uuid] if uuid.strip("0-") else []
-    return words if domain["domid"] is None else [domain["domid"], *words]
+    uuids: list[int | str] = [uuid] if uuid.strip("0-") else []
+    return uuids if domain["domid"] is None else [domain["domid"], *uuids]

@@ -1,10 +1,8 @@
-"""xl mem-set, and sizes as it takes them."""
+"""Sizes as xl takes them: a number and the letter of a unit."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.call import Call
 
 #: How many bits a unit is above the byte.
 SHIFTS = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -13,14 +11,16 @@ KIB_BITS = 10
 MOST_KIB = 1 << 54
 
 
-def mem_set(call: Call) -> int:
-    """xl mem-set."""
-    domain, size = call.arguments
-    target = kib(size)
-    if target is None:
-        raise call.usage(f"invalid memory size {size!r}: a number with b, k, m, g or t")
-    call.operate("domain.set_memory", domain=domain, target_kib=target)
-    return 0
+def size_kib(call: Call, word: str) -> int:
+    """The size of an argument SIZE[bkmgt], in KiB.
+
+    Raises:
+        Failure: it is none.
+    """
+    found = kib(word)
+    if found is None:
+        raise call.usage_error(f"invalid memory size {word!r}: a number with b, k, m, g or t")
+    return found
 
 
 def kib(size: str) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.command import Command, Option
 from xenclient.cli.xl.failure import Failure
 from xenclient.cli.xl.printing import as_text, clean, write
 from xenclient.xend.errors import BusError
@@ -11,15 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from xenclient.cli.xl.call import Call
-
     Event = Mapping[str, Any]
 
 KINDS = ("domain", "device", "operation", "autostart", "store")
 
 
-def events(call: Call) -> int:
-    """xl events."""
+def run(call: Call) -> int:
     from xenclient.cli.reader import Reader
 
     seq = _since(call)
@@ -41,6 +40,16 @@ def events(call: Call) -> int:
     raise Failure("xend ended the stream")
 
 
+EVENTS = Command(
+    "",
+    run,
+    Option("", "since", "resume after the event of this number", "SEQ"),
+    Option("", "kind", "only these: domain, device, operation, autostart (comma or again)", "KIND"),
+    Option("", "watch", "changes of the store at PATH too", "PATH"),
+    Option("", "json", "one object a line"),
+)
+
+
 def line(event: Event) -> str:
     """An event for people."""
     kind, what = event["kind"], event["what"]
@@ -60,7 +69,7 @@ def _since(call: Call) -> int | None:
     if word is None:
         return None
     if not (word.isascii() and word.isdigit()):
-        raise call.usage(f"--since {word!r} is no number of an event")
+        raise call.usage_error(f"--since {word!r} is no number of an event")
     return int(word)
 
 
@@ -68,7 +77,7 @@ def _kinds(call: Call) -> list[str] | None:
     kinds = [kind for value in call.values("kind") for kind in value.split(",")]
     for kind in kinds:
         if kind not in KINDS:
-            raise call.usage(f"--kind {kind!r} is none of {', '.join(KINDS)}")
+            raise call.usage_error(f"--kind {kind!r} is none of {', '.join(KINDS)}")
     if kinds and call.given("watch") and "store" not in kinds:
         kinds.append("store")
     return kinds or None

@@ -1,0 +1,106 @@
+"""The table of sub-commands: a row each, and how a word finds its row.
+
+A row is what the help and the search for a name need; all else stands in the row's module, which is imported
+only if its sub-command is called.
+"""
+
+from __future__ import annotations
+
+from xenclient.cli.xl.command import Command
+from xenclient.cli.xl.failure import Failure
+
+
+class Row:
+    """One sub-command.
+
+    Attributes:
+        text: the help's line of it.
+        module: in `commands`; named as the sub-command is, unless it declares several.
+    """
+
+    def __init__(self, name: str, text: str, module: str = "") -> None:
+        self.name = name
+        self.text = text
+        self.module = module or name.replace("-", "_")
+
+    def command(self) -> Command:
+        """Its declaration: MEM_SET in the module of mem-set. Imports the module."""
+        constant = self.name.replace("-", "_").upper()
+        module = __import__(f"xenclient.cli.xl.commands.{self.module}", fromlist=[constant])
+        declared: Command = getattr(module, constant)
+        return declared
+
+
+#: In the order of the help.
+COMMANDS = (
+    Row("create", "create a domain"),
+    Row("list", "list domains"),
+    Row("destroy", "end a domain at once"),
+    Row("shutdown", "ask a domain to shut down"),
+    Row("reboot", "ask a domain to reboot", "shutdown"),
+    Row("autostart", "start the host's domains, in their order"),
+    Row("autostop", "stop the host's domains, in reverse order", "autostart"),
+    Row("pause", "stop a domain from running"),
+    Row("unpause", "let a paused domain run", "pause"),
+    Row("console", "attach to a domain's console; ^] ends"),
+    Row("rename", "give a domain another name"),
+    Row("mem-set", "set a domain's memory (MiB without suffix)"),
+    Row("info", "facts about the host"),
+    Row("dmesg", "print the hypervisor's messages"),
+    Row("domid", "the domid of a name"),
+    Row("domname", "the name of a domid"),
+    Row("uptime", "how long domains have been running"),
+    Row("vm-list", "list UUID, domid and name"),
+    Row("network-attach", "put an interface into a domain", "network"),
+    Row("network-detach", "take an interface out of a domain", "network"),
+    Row("network-list", "list domains' interfaces", "network"),
+    Row("block-attach", "put a disk into a domain", "block"),
+    Row("block-detach", "take a disk out of a domain", "block"),
+    Row("block-list", "list domains' disks", "block"),
+    Row("cd-insert", "put a disc into a CD drive", "cd"),
+    Row("cd-eject", "empty a CD drive", "cd"),
+    Row("device-explain", "why a device does not work"),
+    Row("sysrq", "send a system request to a domain"),
+    Row("events", "print what happens, as it does"),
+    Row("help", "this, or a command's options"),
+)
+
+#: What Xen's xl has besides, and this one has not yet.
+LATER = (
+    "config-update", "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
+    "dump-core", "mem-max", "button-press", "trigger", "debug-keys",
+    "set-parameters", "vcpu-list", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
+    "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
+    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",
+    "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list",
+    "vtpm-attach", "vtpm-list", "vtpm-detach", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach",
+    "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach",
+    "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "devd", "getenforce",
+    "setenforce", "loadpolicy", "remus", "psr-cmt-attach", "psr-cmt-detach", "psr-cmt-show", "psr-cat-set",
+    "psr-cat-show", "psr-mba-set", "psr-mba-show", "psr-hwinfo", "qemu-monitor-command", "dt-overlay",
+    "xenstore-quota-get", "xenstore-quota-set",
+)  # fmt: skip
+
+#: How many names an error lists.
+SHOWN = 12
+
+
+def find(word: str) -> Row:
+    """The sub-command of this name, or of the only one that begins so.
+
+    Raises:
+        Failure: there is none, there are several, or Xen's xl has it and this one not yet.
+    """
+    rows = {row.name: row for row in COMMANDS}
+    if word in rows:
+        return rows[word]
+    names = [*rows, *LATER]
+    found = [word] if word in LATER else [name for name in names if word and name.startswith(word)]
+    if not found:
+        raise Failure(f"no sub-command {word!r}", hint="PROGRAM help lists them")
+    if len(found) > 1:
+        more = ", ..." if len(found) > SHOWN else ""
+        raise Failure(f"{word!r} is ambiguous: {', '.join(found[:SHOWN])}{more}")
+    if found[0] in LATER:
+        raise Failure(f"{found[0]} is not there yet", hint="PROGRAM help lists what is")
+    return rows[found[0]]
