@@ -1,4 +1,4 @@
-"""Whoever reads standard output: that he has gone is noticed though nothing is written."""
+"""Notices that nobody reads standard output any more, while a program waits and writes nothing."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Reader:
 
     def __init__(self, descriptor: int = 1) -> None:
         self._descriptor = descriptor
-        # NetBSD wakes nobody who waits for the end of a pipe alone.  From a pipe nothing comes back, as it
-        # does from a terminal or a socket.
+        # NetBSD's poll does not report the end of a pipe to a caller that asks for nothing else. A pipe can be
+        # asked for input too, as none ever comes from where we write; from a terminal or a socket it does.
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._events = select.POLLIN if is_pipe else 0
 
     def wait(self, descriptors: Iterable[int], seconds: float | None = None) -> set[int]:
-        """Those of the descriptors that have something to be read, or are at their end; waits for one.
+        """Wait until one of the descriptors can be read or is at its end; returns those that are so.
 
         Raises:
-            ReaderGone: nobody reads any more.
+            ReaderGone: nobody reads standard output any more.
         """
         poll = select.poll()
         for each in descriptors:

@@ -30,39 +30,9 @@ if TYPE_CHECKING:
     Tree = Client | Transaction
 
 
-def ls() -> int:
-    return _main("ls", _ls)
+def _main(mode: str, body: Callable[[Client, Invocation], int]) -> Callable[[], int]:
+    """The program xenstore-MODE; what it returns is the exit status."""
 
-
-def read() -> int:
-    return _main("read", _in_transaction(_read))
-
-
-def write() -> int:
-    return _main("write", _in_transaction(_write))
-
-
-def rm() -> int:
-    return _main("rm", _in_transaction(_rm))
-
-
-def list_() -> int:
-    return _main("list", _in_transaction(_list))
-
-
-def exists() -> int:
-    return _main("exists", _in_transaction(_exists))
-
-
-def chmod() -> int:
-    return _main("chmod", _in_transaction(_chmod))
-
-
-def watch() -> int:
-    return _main("watch", _watch)
-
-
-def _main(mode: str, program: Callable[[Client, Invocation], int]) -> int:
     def run(argv: list[bytes], out: Output) -> int:
         call = Invocation(mode, argv, out)
         try:
@@ -71,9 +41,9 @@ def _main(mode: str, program: Callable[[Client, Invocation], int]) -> int:
         except ConnectError as error:
             raise call.failure(b"xs_open: " + output.strerror(error)) from error
         with client:
-            return program(client, call)
+            return body(client, call)
 
-    return output.run(run)
+    return lambda: output.run(run)
 
 
 def _beside_reader(path: str | None) -> Callable[[], UnixSocket]:
@@ -273,3 +243,13 @@ def _watch(client: Client, call: Invocation) -> int:
     except ClientError as error:
         raise call.failure(os.fsencode(str(error))) from error
     return 0
+
+
+ls = _main("ls", _ls)
+read = _main("read", _in_transaction(_read))
+write = _main("write", _in_transaction(_write))
+rm = _main("rm", _in_transaction(_rm))
+list_ = _main("list", _in_transaction(_list))
+exists = _main("exists", _in_transaction(_exists))
+chmod = _main("chmod", _in_transaction(_chmod))
+watch = _main("watch", _watch)

@@ -36,7 +36,7 @@ class Call:
         self._usage = usage
         self._options = options
         self._client: Client | None = None
-        self.json = settings.json = self.given("json")
+        self.json = self.given("json")
         self.dry_run = self.given("dry-run") or settings.dry_run
 
     def given(self, key: str) -> bool:

@@ -41,6 +41,7 @@ def parse(name: str, command: Command, words: list[bytes], settings: Settings) -
         given.setdefault(letters[letter].key, []).append(os.fsdecode(value))
     if "help" in given:
         raise HelpWanted
+    settings.json = "json" in given
     arguments = [os.fsdecode(argument) for argument in options.arguments]
     call = Call(name, command.arguments, given, arguments, settings)
     _check_number(call, command)

@@ -1,4 +1,4 @@
-"""The configuration file of xl create: where it is looked for, and its text."""
+"""The configuration file of xl create: where it is searched, and its text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from xenclient.cli.xl.failure import Failure
 
-#: Of a file that is sent over the bus, whose messages have 1 MiB.
+#: The longest file that is sent: a message of the bus has at most 1 MiB.
 MOST_BYTES = 1_000_000
 #: Where configurations are kept: NetBSD's place, Linux's.
 DIRECTORIES = ("/usr/pkg/etc/xen", "/etc/xen")
@@ -18,7 +18,7 @@ class Source:
 
     Attributes:
         path: as it was given or found.
-        text: of the file, bytes that are no UTF-8 as os.fsdecode has them.
+        text: of the file; bytes that are no UTF-8 as os.fsdecode has them.
     """
 
     def __init__(self, path: str, text: str, is_file: bool) -> None:
@@ -27,7 +27,7 @@ class Source:
         self._is_file = is_file
 
     def parameters(self) -> dict[str, str]:
-        """As domain.create wants it: a device or pipe has no name that a domain might get."""
+        """The parameters of domain.create; a device or pipe gives no name, which a domain might get."""
         given = {"text": self.text}
         if self._is_file:
             given["name"] = os.path.basename(self.path)
@@ -39,7 +39,7 @@ class Source:
 
 
 def read_source(file: str) -> Source:
-    """The file's text; a plain name that is not here is looked for where configurations are kept, as xm did.
+    """Read the file; a plain name that is not here is searched where configurations are kept, as xm did.
 
     Raises:
         Failure: it cannot be read, or is too long.
@@ -56,7 +56,7 @@ def read_source(file: str) -> Source:
 
 
 def working_directory() -> str | None:
-    """Where relative names of files are looked for, as the caller's shell names it; None: it is gone."""
+    """The directory that relative file names start from, as the caller's shell names it; None: it is gone."""
     called = os.environ.get("PWD", "")
     try:
         if os.path.isabs(called) and os.path.samefile(called, "."):

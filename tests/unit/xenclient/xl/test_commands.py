@@ -1,11 +1,14 @@
 """Names, prefixes, global options, help, and how errors are told."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
+from xenclient.cli.xl import commands
+from xenclient.cli.xl.command import ANY, Command
 from xenclient.cli.xl.failure import Failure
 from xenclient.cli.xl.table import COMMANDS, LATER, Row, find
 from xenclient.xend.errors import BusError
@@ -68,6 +71,40 @@ def test_one_that_is_ambiguous_beyond_measure_names_some() -> None:
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
 def test_each_sub_command_is_declared(row: Row) -> None:
     assert callable(row.command().run)
+
+
+@pytest.mark.parametrize("name", sorted({row.module for row in COMMANDS}))
+def test_each_declaration_has_a_row(name: str) -> None:
+    module = __import__(f"xenclient.cli.xl.commands.{name}", fromlist=["x"])
+    declared = {each for each in vars(module).values() if isinstance(each, Command)}
+    assert declared == {row.command() for row in COMMANDS if row.module == name}
+
+
+def test_each_module_has_a_row() -> None:
+    modules = {path.stem for path in Path(commands.__path__[0]).glob("*.py")} - {"__init__"}
+    assert modules == {row.module for row in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "least", "most"),
+    [
+        ("", 0, 0),
+        ("DOM", 1, 1),
+        ("DOM SIZE[bkmgt]", 2, 2),
+        ("DOM DEVID|MAC", 2, 2),
+        ("[KEY]", 0, 1),
+        ("-a|DOM", 0, 1),
+        ("[DOM ...]", 0, ANY),
+        ("[-a|NAME ...]", 0, ANY),
+        ("DOM ...", 1, ANY),
+        ("DOM DISK ...", 2, ANY),
+        ("DOM [KEY=VALUE ...]", 1, ANY),
+        ("DOM [VCPUS [CPUS]]", 1, 3),
+    ],
+)
+def test_the_usage_says_how_many_arguments_there_may_be(arguments: str, least: int, most: int) -> None:
+    command = Command(arguments, lambda call: 0)
+    assert (command.least, command.most) == (least, most)
 
 
 def test_no_name_stands_twice() -> None:
