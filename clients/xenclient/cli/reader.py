@@ -20,7 +20,7 @@ class Reader:
 
     def __init__(self, descriptor: int = 1) -> None:
         self._descriptor = descriptor
-        # NetBSD's poll does not report the end of a pipe to a caller that asks for nothing else. A pipe can be
+        # NetBSD's poll does not report the end of a pipe to who asks for nothing else. A pipe can be
         # asked for input too, as none ever comes from where we write; from a terminal or a socket it does.
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._events = select.POLLIN if is_pipe else 0
