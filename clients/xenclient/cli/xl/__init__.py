@@ -1,6 +1,6 @@
 """xl, the command line of xend; called as xm it lists domains as xm did.
 
-`commands` is the table of what it can do, one module each does it; a sub-command imports only its own.
+`table` has a row for each sub-command; its module, in `commands`, is imported only if it is called.
 """
 
 from __future__ import annotations

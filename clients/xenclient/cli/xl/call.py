@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xenclient.xend.blocking import Client
 
     #: Of each option that was given its values, by the option's key.
-    Options = Mapping[str, list[str]]
+    Given = Mapping[str, list[str]]
 
 
 class Call:
@@ -28,7 +28,7 @@ class Call:
     """
 
     def __init__(
-        self, name: str, usage: str, options: Options, arguments: list[str], settings: Settings
+        self, name: str, usage: str, options: Given, arguments: list[str], settings: Settings
     ) -> None:
         self.name = name
         self.arguments = arguments

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xenclient.cli.xl.settings import Settings
 
 
-def log_last_error(error: Exception, settings: Settings) -> int:
+def log_final_error(error: Exception, settings: Settings) -> int:
     """Log the error that ends the program, and print it as JSON with --json; returns the exit status."""
     if settings.json:
         # One line, as among events.

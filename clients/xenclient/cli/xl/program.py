@@ -28,9 +28,9 @@ def run(argv: list[bytes]) -> int:
     except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
     except Exception as error:
-        from xenclient.cli.xl.errors import log_last_error
+        from xenclient.cli.xl.errors import log_final_error
 
-        return log_last_error(error, settings)
+        return log_final_error(error, settings)
 
 
 def _open_standard_files() -> None:
@@ -47,7 +47,7 @@ def _open_standard_files() -> None:
 
 def _run(settings: Settings, words: list[bytes]) -> int:
     if not words:
-        from xenclient.cli.xl.help import help_of_all
+        from xenclient.cli.xl.help_text import help_of_all
         from xenclient.cli.xl.printing import log
 
         log(help_of_all(settings.program))
@@ -57,7 +57,7 @@ def _run(settings: Settings, words: list[bytes]) -> int:
     try:
         call = parse(row.name, command, words[1:], settings)
     except HelpWanted:
-        from xenclient.cli.xl.help import help_of
+        from xenclient.cli.xl.help_text import help_of
         from xenclient.cli.xl.printing import write
 
         write(help_of(row, settings.program))

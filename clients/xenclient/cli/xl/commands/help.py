@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import Command, Option
-from xenclient.cli.xl.help import help_of, help_of_all
+from xenclient.cli.xl.help_text import help_of, help_of_all
 from xenclient.cli.xl.printing import write
 from xenclient.cli.xl.table import COMMANDS, find
 
