@@ -101,10 +101,10 @@ def run(program: Callable[[list[bytes], Output], int]) -> int:
     return status
 
 
-def log(text: bytes, program: bytes = b"") -> None:
+def log(text: bytes, program: bytes | None = None) -> None:
     """A line on standard error, after the program's name if that is given by its path."""
-    name = os.path.basename(program) + b": " if program else b""
-    streams.log(name + text + b"\n")
+    begin = b"" if program is None else os.path.basename(program) + b": "
+    streams.log(begin + text + b"\n")
 
 
 def strerror(error: BaseException | None) -> bytes:

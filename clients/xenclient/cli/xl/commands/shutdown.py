@@ -65,18 +65,7 @@ def _stop_all(call: Call, method: str, parameters: dict[str, Any]) -> int:
         )
         return for_each(call, domains, print_steps)
     accepted: list[Asked] = []
-
-    def ask(domain: Domain) -> None:
-        key = os.urandom(16).hex()
-        for identity in _identities(domain):
-            try:
-                call.client.call(method, domain=identity, key=key, wait_for="accepted", **parameters)
-            except BusError as error:
-                if error.code != "no_such_domain":
-                    raise
-            else:
-                accepted.append((domain, identity, key))
-                return
+    ask = _unless_down(call, lambda domain: accepted.extend(_ask(call, method, domain, parameters)))
 
     def wait(asked: Asked) -> None:
         # The same key: it is the same operation, whose end is waited for.
@@ -84,7 +73,21 @@ def _stop_all(call: Call, method: str, parameters: dict[str, Any]) -> int:
         act = _unless_down(call, lambda _: perform(call, method, domain=identity, key=key, **parameters))
         act(domain)
 
-    return for_each(call, domains, _unless_down(call, ask)) | for_each(call, accepted, wait)
+    return for_each(call, domains, ask) | for_each(call, accepted, wait)
+
+
+def _ask(call: Call, method: str, domain: Domain, parameters: dict[str, Any]) -> list[Asked]:
+    """Start the operation and do not wait for its end; [] if there is no such domain any more."""
+    key = os.urandom(16).hex()
+    for identity in _identities(domain):
+        try:
+            call.client.call(method, domain=identity, key=key, wait_for="accepted", **parameters)
+        except BusError as error:
+            if error.code != "no_such_domain":
+                raise
+        else:
+            return [(domain, identity, key)]
+    return []
 
 
 def _unless_down(call: Call, action: Callable[[Domain], object]) -> Callable[[Domain], None]:
