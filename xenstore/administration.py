@@ -6,14 +6,12 @@ Source: docs/misc/xenstore.txt; xenstored 4.22 for argument checks and their err
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from xenstore import errors
+from xenstore._session import Session
+from xenstore.domains import DomainStore
 from xenstore.limits import QUOTAS
 from xenstore.wire import Feature, MessageType
-
-if TYPE_CHECKING:
-    from xenstore.store import Session, Store
 
 #: What this store offers a guest or client, and all that SET_FEATURE may grant.  Xen's C xenstored does not
 #: offer RECONNECTION, oxenstored nothing else.
@@ -26,7 +24,7 @@ RESERVED_DOMIDS = range(0x7FF0, 0x8000)
 OK = b"OK\0"
 
 
-def answer(store: "Store", session: "Session", type: int, payload: bytes) -> bytes | None:
+def answer(store: DomainStore, session: Session, type: int, payload: bytes) -> bytes | None:
     """The reply's payload to one administrative request; None: it comes later, by `Session.answer`.
 
     Raises:
@@ -66,7 +64,7 @@ def _one_domid(strings: list[bytes]) -> int:
     return _domid(strings[0])
 
 
-def _introduced_guest(store: "Store", strings: list[bytes]) -> int:
+def _introduced_guest(store: DomainStore, strings: list[bytes]) -> int:
     domid = _one_domid(strings)
     if domid == 0:
         raise errors.EINVAL("domain 0 is not a guest")
@@ -78,7 +76,7 @@ def _introduced_guest(store: "Store", strings: list[bytes]) -> int:
 # --- domains ------------------------------------------------------------------------------------------
 
 
-def introduce(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def introduce(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if len(strings) < 3:
         raise errors.EINVAL("INTRODUCE takes a domid, a frame number and an event channel port")
     domid = _domid(strings[0])
@@ -89,17 +87,17 @@ def introduce(store: "Store", session: "Session", strings: list[bytes]) -> bytes
     return OK
 
 
-def release(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def release(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     store.release(_introduced_guest(store, strings))
     return OK
 
 
-def resume(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def resume(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     store.resume(_introduced_guest(store, strings))
     return OK
 
 
-def set_target(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def set_target(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if len(strings) < 2:
         raise errors.EINVAL("SET_TARGET takes a domid and its target's")
     domid, target = _domid(strings[0]), _domid(strings[1])
@@ -110,20 +108,20 @@ def set_target(store: "Store", session: "Session", strings: list[bytes]) -> byte
     return OK
 
 
-def is_domain_introduced(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def is_domain_introduced(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     domid = _one_domid(strings)
     known = domid == 0 or domid in store.introduced or domid in RESERVED_DOMIDS
     return b"T\0" if known else b"F\0"
 
 
-def get_domain_path(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def get_domain_path(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     return b"/local/domain/%d\0" % _one_domid(strings)
 
 
 # --- features and quotas --------------------------------------------------------------------------------
 
 
-def get_feature(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def get_feature(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if not strings:
         return b"%d\0" % session.features
     domid = _one_domid(strings)
@@ -138,7 +136,7 @@ def get_feature(store: "Store", session: "Session", strings: list[bytes]) -> byt
     raise errors.ENOENT(f"domain {domid} does not exist")
 
 
-def set_feature(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def set_feature(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if len(strings) != 2:
         raise errors.EINVAL("SET_FEATURE takes a domid and a mask")
     domid = _domid(strings[0])
@@ -153,7 +151,7 @@ def set_feature(store: "Store", session: "Session", strings: list[bytes]) -> byt
     return OK
 
 
-def get_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def get_quota(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if len(strings) > 2:
         raise errors.EINVAL("GET_QUOTA takes at most a domid and a name")
     if not strings:
@@ -165,7 +163,7 @@ def get_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes
     return b"%d\0" % quotas[name]
 
 
-def set_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes:
+def set_quota(store: DomainStore, session: Session, strings: list[bytes]) -> bytes:
     if len(strings) not in (2, 3) or not strings[-1]:
         raise errors.EINVAL("SET_QUOTA takes a name and a value, or a domid, a name and a value")
     domid = _domid(strings[0]) if len(strings) == 3 else None
@@ -178,14 +176,14 @@ def set_quota(store: "Store", session: "Session", strings: list[bytes]) -> bytes
 # --- the daemon -----------------------------------------------------------------------------------------
 
 
-def control(store: "Store", session: "Session", strings: list[bytes]) -> bytes | None:
+def control(store: DomainStore, session: Session, strings: list[bytes]) -> bytes | None:
     if store.control is None:
         raise errors.EINVAL("this store takes no commands")
     answer: bytes | None = store.control(session, strings)
     return answer
 
 
-_REQUESTS: dict[int, Callable[["Store", "Session", list[bytes]], bytes | None]] = {
+_REQUESTS: dict[int, Callable[[DomainStore, Session, list[bytes]], bytes | None]] = {
     MessageType.CONTROL: control,
     MessageType.INTRODUCE: introduce,
     MessageType.RELEASE: release,

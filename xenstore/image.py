@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xenstore import _stream
 
 if TYPE_CHECKING:
-    from xenstore.store import Ring, Session, Store
+    from xenstore.hypervisor import Ring
+    from xenstore.store import Session, Store
 
 __all__ = ["Client", "Domain", "Image", "capture", "restore"]
 

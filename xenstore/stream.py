@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from xenstore import records
 from xenstore._stream import NodeWriter, StreamError
 from xenstore.administration import FEATURES
+from xenstore.hypervisor import Ring
 from xenstore.image import Client, Domain, Image
 from xenstore.records import VERSIONS, record
-from xenstore.store import Ring, Store
+from xenstore.store import Store
 from xenstore.stream_reader import read
 
 __all__ = ["VERSIONS", "NodeWriter", "StreamError", "head", "read", "tail", "write"]

@@ -6,9 +6,10 @@ from typing import Any
 from xenstore import records
 from xenstore._stream import NodeReader, StreamError, check_path
 from xenstore.administration import FEATURES
+from xenstore.hypervisor import Ring
 from xenstore.image import Client, Domain, Image
 from xenstore.records import Reader
-from xenstore.store import Ring, Store
+from xenstore.store import Store
 from xenstore.wire import HEADER, PAYLOAD_MAX, MessageType
 
 #: Bytes that can be looked at without a copy.

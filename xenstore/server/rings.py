@@ -11,9 +11,10 @@ import trio
 from xenstore import errors
 from xenstore._link import Link, serve_fired
 from xenstore._pump import Pump
+from xenstore.hypervisor import Ring, are_two
 from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
-from xenstore.store import Ring, Session, Store, are_two
+from xenstore.store import Session, Store
 
 #: How often all rings are looked at without having been notified, in seconds: lost notifications happen.
 SCAN_SECONDS = 20.0

@@ -9,9 +9,9 @@ from tests.unit.store.client import Client, World
 from tests.unit.store.random_store import Populated, nodes_of
 from tests.unit.store.streams import END, PREAMBLE, load, node
 from xenstore import errors, records, stream
+from xenstore.hypervisor import Ring
 from xenstore.image import Client as SocketClient
 from xenstore.image import Domain, Image, capture, restore
-from xenstore.store import Ring
 from xenstore.wire import MessageType, pack
 
 
