@@ -3,16 +3,14 @@
 import difflib
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from xend.bus.connection import Connection
 from xend.bus.kinds import SECONDS, TEXT, Kind, choice, no_text, quoted, what_is
 from xend.bus.peer import Peer
 from xend.errors import XendError
-
-if TYPE_CHECKING:
-    from xend.bus.connection import Connection
 
 __all__ = ["OPERATION", "Call", "Method", "Methods", "Parameter", "optional", "required"]
 
@@ -36,7 +34,7 @@ class Call:
     method: str
     access: str
     peer: Peer | None
-    connection: "Connection"
+    connection: Connection
     methods: "Methods"
     afterwards: list[Callable[[], object]] = attrs.field(factory=list, init=False)
 

@@ -6,11 +6,12 @@ from contextlib import suppress
 
 import trio
 
-from xend.bus.connection import LAST_WORD_SECONDS, Connection
+from xend.bus.connection import Connection
 from xend.bus.listeners import Listener
 from xend.bus.messages import NO_CALL, refusal
 from xend.bus.methods import Method, Methods
 from xend.bus.peer import Peer
+from xend.bus.request_loop import LAST_WORD_SECONDS, RequestLoop
 from xend.errors import XendError
 from xend.faults import as_xend_error
 
@@ -50,9 +51,9 @@ class Server:
         self, stream: trio.abc.Stream, access: str = "operate", peer: Peer | None = None
     ) -> None:
         """Serve one client on any stream, until it goes; raises nothing."""
-        connection = Connection(stream, access, peer, self._methods, self._log, self._operations)
+        connection = Connection(access, peer, self._log)
         try:
-            await connection.run()
+            await RequestLoop(stream, connection, self._methods, self._log, self._operations).run()
         except Exception as error:
             as_xend_error(error, f"connection of {peer or 'a client'}", self._log)
 

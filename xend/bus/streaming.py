@@ -36,9 +36,9 @@ class _Stream:
     """
 
     connection: Connection
-    log: EventLog
+    events: EventLog
     subscription: Subscription
-    complain: Callable[[str], object]
+    log: Callable[[str], object]
     begin: trio.Event = attrs.field(factory=trio.Event)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
@@ -57,7 +57,7 @@ class _Stream:
         self.connection.before_answer = lambda: None
 
     def store_changed(self, path: str, token: str) -> None:
-        self.log.publish_to(self.subscription, "store", "changed", path=path, token=token)
+        self.events.publish_to(self.subscription, "store", "changed", path=path, token=token)
 
     def end(self, code: str, message: str) -> None:
         last = {"kind": "end", "code": code, "message": message, "seq": self.connection.seq}
@@ -76,7 +76,7 @@ class _Stream:
         except Exception as error:
             if not self.begin.is_set():
                 raise
-            failure = as_xend_error(error, "store watches of a client", self.complain)
+            failure = as_xend_error(error, "store watches of a client", self.log)
             self.end(failure.code, failure.message)
         finally:
             self.subscription.close()
@@ -100,8 +100,8 @@ class _Stream:
             self.subscription.take()
 
 
-def event_methods(log: EventLog, watch_paths: WatchPaths, complain: Callable[[str], object]) -> list[Method]:
-    """The two methods; `complain` gets faults of ours, with their traceback."""
+def event_methods(events: EventLog, watch_paths: WatchPaths, log: Callable[[str], object]) -> list[Method]:
+    """The two methods; `log` gets faults of ours, with their traceback."""
     #: Of every connection that ever subscribed, and is open.
     streams: dict[Connection, _Stream | None] = {}
 
@@ -122,7 +122,7 @@ def event_methods(log: EventLog, watch_paths: WatchPaths, complain: Callable[[st
             message = f"{len(watch)} paths to watch, at most {_PATHS_MAX}"
             raise XendError("bad_request", message, method=call.method)
         connection = call.connection
-        stream = _Stream(connection, log, log.subscribe(since, kinds), complain)
+        stream = _Stream(connection, events, events.subscribe(since, kinds), log)
         if connection not in streams:
             streams[connection] = None
             connection.on_close(lambda: forget(connection))

@@ -13,7 +13,7 @@ from trio.testing import lockstep_stream_pair, wait_all_tasks_blocked
 from tests.unit.xend.bus.test_frames import BAD, GOOD
 from tests.unit.xend.bus.toy import Toy, Wire, bus
 from xend.bus import serve
-from xend.bus.connection import CALLS_MAX
+from xend.bus.request_loop import CALLS_MAX
 
 MESSAGES = 100_000
 #: Those whose calls are refused, and that leave the connection as it is.

@@ -6,8 +6,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.unit.xend.bus.toy import Toy, bus
-from xend.bus.connection import CALLS_MAX
 from xend.bus.output import NOTIFICATIONS_MAX
+from xend.bus.request_loop import CALLS_MAX
 
 
 @pytest.mark.trio
