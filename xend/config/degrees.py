@@ -28,14 +28,14 @@ def judge(option: Option, value: Value, guest_type: str, findings: Findings) -> 
     if not option.is_of_kind(value):
         text = f"{read}: expected {option.accepted}"
         if option.words or option.has_effect(guest_type):
-            findings.problems.append(value.place.problem(text, **more))
+            findings.problems.append(Problem.at(value.place, text, **more))
         else:
             text += f"; it has no effect on a {guest_type} domain"
-            findings.warnings.append(value.place.problem(text, **more))
+            findings.warnings.append(Problem.at(value.place, text, **more))
     elif option.has_effect(guest_type):
         text = f"{read}: {option.lacks}; expected {option.accepted_here}"
         hint = _PROTECTING if option.protects else None
-        findings.problems.append(value.place.problem(text, code="unsupported", hint=hint, **more))
+        findings.problems.append(Problem.at(value.place, text, code="unsupported", hint=hint, **more))
 
 
 def unread(assignment: Assignment) -> Problem:
@@ -47,4 +47,4 @@ def unread(assignment: Assignment) -> Problem:
     else:
         text = f"{shown(name)} has no effect: there is no such option"
         hint = closest(name, _HERE) or closest(name, OPTIONS)
-    return assignment.place.problem(text, hint=hint, option=name[:MAX_NAME_CHARS], value=value)
+    return Problem.at(assignment.place, text, hint=hint, option=name[:MAX_NAME_CHARS], value=value)

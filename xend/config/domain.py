@@ -11,7 +11,7 @@ from xend.config.disk import parse_disk
 from xend.config.grammar import Assignment, parse_assignments, parse_words
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
-from xend.config.problem import MAX_PROBLEMS, Findings
+from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.settings import Settings
 from xend.config.vif import parse_vif
 
@@ -98,7 +98,7 @@ class _Reader:
         value = self._settings.value("kernel")
         if guest_type != "hvm" and (value is None or (value.items is None and not value.text)):
             text = "there is no kernel, expected kernel = ... (a file of dom0)"
-            self._findings.problems.append(self._settings.whole.problem(text))
+            self._findings.problems.append(Problem.at(self._settings.whole, text))
         return self._path("kernel")
 
     def _path(self, option: str) -> str | None:
@@ -133,7 +133,7 @@ class _Reader:
                 text = (
                     f"{option} {said}: {described(device)} is that of an earlier {option}, expected each once"
                 )
-                raise place.error(text, option=option, value=said[1:-1])
+                raise ConfigError.at(place, text, option=option, value=said[1:-1])
             devices[devid] = device
 
         items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(option), [])

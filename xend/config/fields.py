@@ -37,7 +37,8 @@ class Fields:
     def problem(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> Problem:
         """The problem "PLACE: disk "...": complaint"."""
         specification = shown(self._specification)
-        return self._place.problem(
+        return Problem.at(
+            self._place,
             f"{self._device} {specification}: {complaint}",
             hint=hint,
             code=code,

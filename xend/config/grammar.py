@@ -237,5 +237,5 @@ def _atom(token: Token) -> Value:
         return Value(token.place, unquoted(token))
     number = number_of(token.text)
     if number is None:
-        raise token.place.error(f"found {shown(token.text)}, expected {NUMBER_FORMS}")
+        raise ConfigError.at(token.place, f"found {shown(token.text)}, expected {NUMBER_FORMS}")
     return Value(token.place, token.text, number)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from xend.config.name import name_complaint
 from xend.config.option import ACTIONS
 from xend.config.place import bytes_of, shown
-from xend.config.problem import Findings, Problem
+from xend.config.problem import ConfigError, Findings, Problem
 from xend.config.settings import Settings
 
 __all__ = [
@@ -40,9 +40,10 @@ def domain_name(settings: Settings, fallback: str | None) -> str:
     name = settings.text("name")
     if name is None:
         if fallback is None:
-            raise settings.whole.error("there is no name, expected name = ...")
+            raise ConfigError.at(settings.whole, "there is no name, expected name = ...")
         if complaint := name_complaint(fallback):
-            raise settings.whole.error(
+            raise ConfigError.at(
+                settings.whole,
                 f"the file's name {shown(fallback)} cannot be the domain's: {complaint}",
                 hint="add name = ... to the file",
             )
@@ -166,7 +167,9 @@ def autostart_after_of(settings: Settings) -> Sequence[str]:
             complaint = "it is there already, expected each once"
         if complaint:
             text = f"autostart_after holds {shown(name)}: {complaint}"
-            findings.problems.append(place.problem(text, option="autostart_after", value=shown(name)[1:-1]))
+            findings.problems.append(
+                Problem.at(place, text, option="autostart_after", value=shown(name)[1:-1])
+            )
         names.append(name)
     findings.check()
     return tuple(names)

@@ -2,7 +2,6 @@
 
 import attrs
 
-from xend.config.problem import ConfigError, Problem
 from xenstore.daemon.text import one_line
 
 __all__ = ["MAX_VALUE_BYTES", "Place", "bytes_of", "listed", "shown"]
@@ -45,14 +44,6 @@ class Place:
         if isinstance(self.line, int):
             return 0, self.line
         return (2, 0) if self.line is None else (1, 0)
-
-    def problem(self, text: str, **more: str | None) -> Problem:
-        """A problem here; more: see Problem."""
-        return Problem(self, text, **{name: value for name, value in more.items() if value is not None})
-
-    def error(self, complaint: str, **more: str | None) -> ConfigError:
-        """The error "SOURCE:LINE: complaint"; more: see Problem."""
-        return ConfigError([self.problem(complaint, **more)])
 
 
 def shown(text: str) -> str:

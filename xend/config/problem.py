@@ -1,14 +1,12 @@
 """What is wrong with a configuration, as values: where, which option, what was read, what is accepted."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import attrs
 
+from xend.config.place import Place
 from xend.errors import XendError
-
-if TYPE_CHECKING:
-    from xend.config.place import Place
 
 __all__ = ["MAX_PROBLEMS", "ConfigError", "Findings", "Problem"]
 
@@ -30,12 +28,17 @@ class Problem:
         value: what was read, as text.
     """
 
-    place: "Place"
+    place: Place
     text: str
     code: str = "bad_config"
     hint: str | None = None
     option: str | None = None
     value: str | None = None
+
+    @classmethod
+    def at(cls, place: Place, text: str, **more: str | None) -> Self:
+        """A problem at a place; more: the other attributes, None where one is not known."""
+        return cls(place, text, **{name: value for name, value in more.items() if value is not None})
 
     @property
     def message(self) -> str:
@@ -71,6 +74,11 @@ class ConfigError(XendError):
             more = [warning.as_map() for warning in warnings] or None
             super().__init__(first.code, first.message, hint=first.hint, problems=maps, warnings=more)
         self.problems = tuple(problems)
+
+    @classmethod
+    def at(cls, place: Place, text: str, **more: str | None) -> Self:
+        """The error "SOURCE:LINE: text"; more: see Problem.at."""
+        return cls([Problem.at(place, text, **more)])
 
     def __str__(self) -> str:
         """One line: the first problem, and how many there are besides."""

@@ -11,7 +11,7 @@ from xend.config.number import NUMBER_FORMS, number_of
 from xend.config.option import accepted
 from xend.config.options import OPTIONS
 from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed
-from xend.config.problem import ConfigError, Findings
+from xend.config.problem import ConfigError, Findings, Problem
 
 __all__ = ["Settings"]
 
@@ -48,7 +48,7 @@ class Settings:
         """The error "PLACE: NAME = VALUE: complaint", of an option that is given."""
         value = self._values[name]
         text = f"{name} = {value}: {complaint}"
-        return value.place.error(text, code=code, option=name, value=str(value))
+        return ConfigError.at(value.place, text, code=code, option=name, value=str(value))
 
     def value(self, name: str) -> Value | None:
         """What an option was given, as kind and place stand."""
@@ -114,7 +114,7 @@ class Settings:
             raise _wrong_kind(name, value)
         for item in value.items:
             if item.kind != "a text":
-                raise item.place.error(f"{name} holds {item}, expected texts in quotes")
+                raise ConfigError.at(item.place, f"{name} holds {item}, expected texts in quotes")
         return [(_printable(name, item), item.place) for item in value.items]
 
 
@@ -134,7 +134,7 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
                 f"{name} += {value}, but it is {before[0].kind}; "
                 "expected a text after a text, or a list after a list"
             )
-            findings.problems.append(assignment.place.problem(text, option=name, value=str(value)))
+            findings.problems.append(Problem.at(assignment.place, text, option=name, value=str(value)))
     return {name: _joined(values) for name, values in parts.items()}
 
 
@@ -149,13 +149,13 @@ def _joined(values: list[Value]) -> Value:
 
 def _wrong_kind(name: str, value: Value) -> ConfigError:
     text = f"{name} is {value.kind}, expected {accepted(OPTIONS[name].kind)}"
-    return value.place.error(text, option=name, value=str(value))
+    return ConfigError.at(value.place, text, option=name, value=str(value))
 
 
 def _printable(name: str, value: Value) -> str:
     """A value's text, which goes into the store, to scripts and into logs: bounded, no control characters."""
     if _CONTROL.search(value.text):
-        raise value.place.error(f"{name} holds {value}, expected no control characters")
+        raise ConfigError.at(value.place, f"{name} holds {value}, expected no control characters")
     if len(bytes_of(value.text)) > MAX_VALUE_BYTES:
-        raise value.place.error(f"{name} holds {value}, expected at most {MAX_VALUE_BYTES} bytes")
+        raise ConfigError.at(value.place, f"{name} holds {value}, expected at most {MAX_VALUE_BYTES} bytes")
     return value.text

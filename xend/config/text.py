@@ -5,6 +5,7 @@ as surrogates (os.fsencode gives them back), so that names of files reach the sy
 """
 
 from xend.config.place import Place, bytes_of
+from xend.config.problem import ConfigError
 
 __all__ = ["MAX_TEXT_BYTES", "check_text", "text_of"]
 
@@ -29,16 +30,19 @@ def check_text(text: str, source: str, word: str | None = None) -> str:
     Raises:
         ConfigError: it is too long, in an encoding that xl cannot read either, or holds a NUL.
     """
+    whole = Place(source, word)
     if text.startswith(_WIDE_BOMS):
-        raise Place(source, word).error("found UTF-16 or UTF-32, expected UTF-8", hint="save it as UTF-8")
+        raise ConfigError.at(whole, "found UTF-16 or UTF-32, expected UTF-8", hint="save it as UTF-8")
     try:
         is_long = len(text) > MAX_TEXT_BYTES or len(bytes_of(text)) > MAX_TEXT_BYTES
     except UnicodeEncodeError:  # half of a pair, which no bytes stand for
-        raise Place(source, word).error("found what is no UTF-8, expected a configuration") from None
+        raise ConfigError.at(whole, "found what is no UTF-8, expected a configuration") from None
     if is_long:
-        raise Place(source, word).error(f"found more than {MAX_TEXT_BYTES} bytes, expected a configuration")
+        raise ConfigError.at(whole, f"found more than {MAX_TEXT_BYTES} bytes, expected a configuration")
     nul = text.find("\0")
     if nul >= 0:
         line = word or text.count("\n", 0, nul) + 1
-        raise Place(source, line).error("found a NUL, expected a text file", hint="save it as UTF-8")
+        raise ConfigError.at(
+            Place(source, line), "found a NUL, expected a text file", hint="save it as UTF-8"
+        )
     return text.removeprefix(_BOM)

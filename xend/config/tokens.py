@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 from xend.config.place import Place, bytes_of, shown
-from xend.config.problem import ConfigError
+from xend.config.problem import ConfigError, Problem
 from xend.config.text import text_of
 
 __all__ = [
@@ -103,11 +103,13 @@ class Tokens:
         """Raise the error that `now` is not what was expected."""
         token = self.now
         if token.kind == OTHER and token.text in "'\"":
-            raise token.place.error("found a text without its closing quote, expected that on the same line")
+            raise ConfigError.at(
+                token.place, "found a text without its closing quote, expected that on the same line"
+            )
         text = f"found {_described(token)}, expected {expected}"
         if self._looks_like_python():
-            raise PythonError([token.place.problem(text, hint=_PYTHON_HINT)])
-        raise token.place.error(text, hint=hint)
+            raise PythonError([Problem.at(token.place, text, hint=_PYTHON_HINT)])
+        raise ConfigError.at(token.place, text, hint=hint)
 
     def refuse_python(self) -> None:
         """Raise an error if `now` is a word of Python's."""
@@ -137,7 +139,9 @@ class Tokens:
                 continue
             self._words += 1
             if self._words > MAX_WORDS:
-                raise self._place.error(f"found more than {MAX_WORDS} words, expected a configuration")
+                raise ConfigError.at(
+                    self._place, f"found more than {MAX_WORDS} words, expected a configuration"
+                )
             token = Token(kind, match[0], self._place, position)
             if kind == NEWLINE:
                 self._line += 1
@@ -157,7 +161,7 @@ def unquoted(token: Token) -> str:
         # Escaped bytes above 127 are surrogates so far: they may be parts of UTF-8 characters.
         body = text_of(bytes_of(body))
     if "\0" in body:
-        raise token.place.error(f"found a NUL in {shown(token.text)}, expected a text without")
+        raise ConfigError.at(token.place, f"found a NUL in {shown(token.text)}, expected a text without")
     return body
 
 
@@ -171,10 +175,11 @@ def _unescaped(escape: str, token: Token) -> str:
             return _ESCAPED[escape]
         code = 256
     if code > 255:
-        raise token.place.error(
+        raise ConfigError.at(
+            token.place,
             f"found \\{escape if escape.isprintable() else '?'} in a text, "
             "expected one of \\a \\b \\f \\n \\r \\t \\v \\\\ \\' \\\", "
-            "\\ and up to three octal digits to \\377, or \\x and two hexadecimal digits"
+            "\\ and up to three octal digits to \\377, or \\x and two hexadecimal digits",
         )
     return chr(code) if code < 0x80 else chr(0xDC00 + code)
 

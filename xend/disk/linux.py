@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from xend.disk import Disks, Extent, Identity, Use, file_extent
+from xend.disk.identity import Disks, Extent, Identity, Use, file_extent
 
 SECTOR_BYTES = 512
 LOOP_GET_STATUS64 = 0x4C05

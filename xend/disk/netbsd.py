@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from xend.disk import Disks, Extent, Identity, Use, file_extent
+from xend.disk.identity import Disks, Extent, Identity, Use, file_extent
 from xend.disk.netbsd_kernel import Kernel, NetBSDKernel
 
 DIOCGDINFO = 0x41986465
