@@ -1,4 +1,4 @@
-from xenstore.platform.hypercalls import Mapping
+from xenstore.platform.mapping import Mapping
 
 class System:
     def exists(self, path: str) -> bool: ...

@@ -105,14 +105,6 @@ class DomainStore(_store.Store):
             self.trace("CREATE", session, 0, b"")
         return session
 
-    def restore(self, state: Mapping[str, Any]) -> Session:
-        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
-        if not state["privileged"]:
-            return self.restore_domain(state, Ring())
-        session = self.open_session(state["domid"], True)
-        session.take_over(state)
-        return session
-
     # --- domains ----------------------------------------------------------------------------------
 
     def session_of(self, domid: int) -> Session | None:
@@ -276,8 +268,6 @@ class DomainStore(_store.Store):
                     self.give_to(path, 0)
                 else:
                     self.remove_node(path)
-
-    # --- quotas -----------------------------------------------------------------------------------
 
     @property
     def quotas(self) -> dict[str, int]:

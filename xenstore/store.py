@@ -4,6 +4,9 @@
 (`xenstore.administration`), its figures, what the journal tells of domains, and the check of the accounts.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from xenstore import administration
 from xenstore._recorder import EntryKind
 from xenstore._session import Session
@@ -24,6 +27,14 @@ class Store(DomainStore):
 
     def administer(self, session: Session, type: int, payload: bytes) -> bytes | None:
         return administration.answer(self, session, type, payload)
+
+    def restore(self, state: Mapping[str, Any]) -> Session:
+        """The session that `Session.export` told the state of; a guest's becomes its domain's session."""
+        if not state["privileged"]:
+            return self.restore_domain(state, Ring())
+        session = self.open_session(state["domid"], True)
+        session.take_over(state)
+        return session
 
     # --- figures ----------------------------------------------------------------------------------
 

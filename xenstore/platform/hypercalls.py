@@ -5,23 +5,12 @@ Source: xen/include/public/xen.h; the kernels' headers, see `xenstore.platform.l
 
 import os
 from abc import ABC, abstractmethod
-from typing import Protocol
 
 from xenstore._system import System
 from xenstore.platform import Unavailable
+from xenstore.platform.mapping import Mapping
 
 PAGE_SIZE = 4096
-
-
-class Mapping(Protocol):
-    """Mapped memory, a writable buffer (see `xenstore._memory.Memory`)."""
-
-    @property
-    def address(self) -> int: ...
-
-    def close(self) -> None: ...
-
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
 class Hypercalls(ABC):

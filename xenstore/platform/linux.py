@@ -11,7 +11,8 @@ from contextlib import ExitStack
 
 from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls, Mapping
+from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.mapping import Mapping
 from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
 
 EVTCHN = "/dev/xen/evtchn"

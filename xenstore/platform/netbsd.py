@@ -14,7 +14,8 @@ import struct
 
 from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls, Mapping
+from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.mapping import Mapping
 from xenstore.platform.xen import PAGE_SIZE, STORE_GRANT, XenPlatform
 
 XENEVT = "/dev/xenevt"

@@ -19,7 +19,8 @@ from xenstore._system import System
 from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.platform.domain_list import DomainList
-from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, Mapping, open_device
+from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, open_device
+from xenstore.platform.mapping import Mapping
 from xenstore.platform.store_ports import StorePorts
 
 __all__ = ["PAGE_SIZE", "PORT", "STORE_GRANT", "XenPlatform"]
