@@ -25,8 +25,8 @@ from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.start import Program, StartError
+from xenstore.daemon.trusted import check_logs
 from xenstore.errors import XenstoreError
-from xenstore.ground import check_logs
 from xenstore.server.embedded import embedded
 from xenstore.server.options import parse as parse_store_options
 

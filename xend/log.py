@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-from xenstore import ground
+from xenstore.daemon import trusted
 from xenstore.daemon.text import Lines, clean_lines, lines_of, one_line
 
 
@@ -33,7 +33,7 @@ class Log:
         """
         if self._path is None:
             return
-        fd = ground.open_log(self._path, 0o640)
+        fd = trusted.open_log(self._path, 0o640)
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd

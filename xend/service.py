@@ -14,8 +14,8 @@ from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import pid_file
 from xenstore.daemon.start import Program, StartError
+from xenstore.daemon.trusted import Untrusted
 from xenstore.errors import XenstoreError
-from xenstore.ground import Untrusted
 
 Say = Callable[[str], object]
 #: Gets None once the daemon serves, or why it never did.

@@ -10,7 +10,7 @@ import pytest
 from tests.manager.place import Place
 from tests.snapshot import snapshot
 from tests.unit.server.program import NOBODY, as_root
-from xenstore import ground
+from xenstore.daemon import trusted
 
 pytestmark = as_root
 STRANGER = 4321
@@ -163,5 +163,5 @@ def test_nobody_is_somebody_else(place: Place) -> None:
     rundir = place.top / "r"
     rundir.mkdir()
     os.chown(rundir, NOBODY, NOBODY)
-    with pytest.raises(ground.Untrusted, match="belongs to nobody"):
-        ground.make_directory(rundir)
+    with pytest.raises(trusted.Untrusted, match="belongs to nobody"):
+        trusted.make_directory(rundir)

@@ -9,8 +9,8 @@ import trio
 
 from xend.bus.peer import HasOptions, Peer, groups_of, peer_of
 from xend.errors import XendError
-from xenstore.daemon.files import listening
 from xenstore.daemon.locks import Held
+from xenstore.daemon.sockets import listening
 
 #: The name of the socket that operates; xend's lock is called by it.
 SOCKET = "socket"

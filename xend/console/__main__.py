@@ -24,8 +24,7 @@ from xend.console.service import Consoles
 from xend.console.stamp import LineStamp, replace_escape
 from xend.hypervisor.choose import open_hypervisor
 from xend.service import Report, Say, Service, run_service
-from xenstore import ground
-from xenstore.daemon import start
+from xenstore.daemon import start, trusted
 from xenstore.daemon.start import Program
 
 PROGRAM = Program("xenconsoled")
@@ -57,7 +56,7 @@ def _pid_path(options: Options) -> str | None:
     if options.pid_file is not None or options.foreground:
         return options.pid_file
     with suppress(OSError):  # the file's own error will say more
-        ground.make_directory(os.path.dirname(DEFAULT_PID_FILE))
+        trusted.make_directory(os.path.dirname(DEFAULT_PID_FILE))
     return DEFAULT_PID_FILE
 
 
@@ -69,7 +68,7 @@ class _Daemon(Service):
     async def run(self) -> None:
         start.raise_descriptor_limit()
         if self.options.log_guests or self.options.log_hypervisor:
-            ground.check_logs(self.options.log_directory)
+            trusted.check_logs(self.options.log_directory)
         async with AsyncExitStack() as stack:
             signals = stack.enter_context(
                 trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from xend.errors import XendError
-from xenstore import ground
+from xenstore.daemon import trusted
 
 __all__ = ["FILES_KEPT", "SIZE_LIMIT_BYTES", "ConsoleLog", "log_path"]
 
@@ -102,7 +102,7 @@ class ConsoleLog:
         return written
 
     def _open(self) -> None:
-        fd = ground.open_log(self.path)
+        fd = trusted.open_log(self.path)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)

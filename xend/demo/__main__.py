@@ -21,7 +21,7 @@ from xend.simulator.image import write_kernel
 from xenstore.daemon import child
 from xenstore.daemon.locks import Held, holding
 from xenstore.daemon.start import Program, StartError
-from xenstore.ground import make_directory
+from xenstore.daemon.trusted import make_directory
 
 PROGRAM = Program("xend.demo")
 

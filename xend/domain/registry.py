@@ -18,12 +18,12 @@ from xend.domain.claims import Claim, Claims
 from xend.domain.source import Source
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
-from xend.files import replace
 from xend.operation.locks import Lock, domain_locks
 from xend.packing import pack, unpack
 from xend.stored import stored_fields
 from xend.validators import count, domid_or_none, number, number_or_none, pair_or_none, text_or_none, typed
-from xenstore import ground
+from xenstore.daemon import trusted
+from xenstore.daemon.files import replace
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -91,8 +91,8 @@ class Domains:
         self.ending: set[str] = set()
         #: Of those that are known no longer, and whose files could not be removed.
         self._left: set[str] = set()
-        ground.make_directory(directory, 0o700)
-        ground.check_files(directory, but_directories=True)
+        trusted.make_directory(directory, 0o700)
+        trusted.check_files(directory, but_directories=True)
 
     def __iter__(self) -> Iterator[Domain]:
         """Those that live."""

@@ -26,7 +26,7 @@ from xend.operation.locks import Lock, domain_locks
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
 from xend.validators import text_or_none, typed
-from xenstore import ground
+from xenstore.daemon import trusted
 
 #: What is done instead of a restart with a domain whose last life it was.
 WITHOUT_RESTART = {
@@ -256,7 +256,7 @@ def dump_step(host: Host, domid: int, path: str) -> Step:
         if os.path.exists(path):
             return
         try:
-            ground.make_directory(os.path.dirname(path), 0o700)
+            trusted.make_directory(os.path.dirname(path), 0o700)
         except OSError as error:
             raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
         with explained("write its memory", str(domid)):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xend.errors import XendError
-from xend.files import replace
 from xend.operation.running import ENDED, Operation
 from xend.packing import pack, unpack
-from xenstore import ground
+from xenstore.daemon import trusted
+from xenstore.daemon.files import replace
 
 #: Larger ones are not read: nothing of ours is.
 RECORD_MAX_BYTES = 4 << 20
@@ -28,8 +28,8 @@ class Records:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        ground.make_directory(directory, 0o700)
-        ground.check_files(directory, but_directories=True)
+        trusted.make_directory(directory, 0o700)
+        trusted.check_files(directory, but_directories=True)
 
     def write(self, operation: Operation) -> None:
         """Put an operation's record in place of the one before, at once.

@@ -16,9 +16,9 @@ from xend.simulator.host import SimulatedHost
 from xend.simulator.place import Place, check_length
 from xend.simulator.server import Server
 from xend.simulator.wire import SOCKET_NAME
-from xenstore.daemon.files import listening
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import holding, pid_file
+from xenstore.daemon.sockets import listening
 from xenstore.daemon.start import (
     Program,
     StartError,

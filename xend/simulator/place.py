@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from xenstore import ground
+from xenstore.daemon import trusted
 
 #: As xenstore.platform.sim has them; xend imports nothing of the store's platforms.
 DOMAIN_CHANGES = 1
@@ -88,7 +88,7 @@ class Place:
             OSError: it cannot be made; its path is too long for sockets below it (ENAMETOOLONG).
         """
         check_length(self.directory)
-        ground.make_directory(self.directory, 0o700)
+        trusted.make_directory(self.directory, 0o700)
         self.directory.chmod(0o700)
 
     def prepare(self) -> int:

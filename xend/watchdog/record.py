@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from xenstore import ground
+from xenstore.daemon import trusted
 
 _SIZE = 16
 
@@ -18,7 +18,7 @@ class Record:
     def read(self) -> int | None:
         """The number; None: no timer was left armed."""
         try:
-            with open(ground.open_file(self._path, os.O_RDONLY), "rb") as file:
+            with open(trusted.open_file(self._path, os.O_RDONLY), "rb") as file:
                 return int(file.read(_SIZE))
         except (OSError, ValueError):
             return None
@@ -29,7 +29,7 @@ class Record:
         Raises:
             OSError: it cannot be written.
         """
-        fd = ground.open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        fd = trusted.open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         with open(fd, "wb") as file:
             file.write(b"%d\n" % timer)
 

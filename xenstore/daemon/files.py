@@ -1,95 +1,51 @@
-"""The socket that a daemon has in the file system while it runs."""
+"""Files that a daemon writes: for their owner alone, never through a link, not inherited by children."""
 
 import os
-import socket
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from pathlib import Path
 
-from xenstore.daemon.locks import Held, check_length
-from xenstore.daemon.start import StartError
-
-_BACKLOG = 1024
+from xenstore.daemon import trusted
 
 
-@contextmanager
-def listening(held: Held, path: str, inherited_fd: int = -1, gid: int = -1) -> Iterator[socket.socket]:
-    """A listening socket at `path`, whose service's lock is held.
-
-    A socket nobody listens on any more is replaced.  Removed at the end, unless it is no longer ours.
-    inherited_fd: the one that another one left to this process, if not negative.
-    gid: the group that may connect (mode 0660), if not negative; else the mode is 0600.
+def create(path: str | os.PathLike[str]) -> int:
+    """A descriptor to read and write a file by, which is empty, of mode 0600 where it is new.
 
     Raises:
-        StartError: the path is too long, the directory not writable, another daemon serves the socket.
+        OSError: it cannot be made; one that is there is somebody else's.
     """
-    check_length(path)
-    if inherited_fd < 0:
-        _remove_stale(path)
-    with _bound(path, gid) if inherited_fd < 0 else _inherited(path, inherited_fd) as listener:
-        yield listener
+    return trusted.open_file(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 
 
-def _remove_stale(path: str) -> None:
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write all of it, in as many steps as the system wants.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put a file in place of the one before, at once: it is wholly there or not at all.
+
+    Raises:
+        OSError: it could not be written; the old one is still there.
+    """
+    final = os.fspath(path)
+    directory, name = os.path.split(final)
+    draft = os.path.join(directory, f".{name}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise StartError(f"{path} exists and is not a socket: remove it, or choose another --rundir")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
         try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-            return
-        except BlockingIOError:
-            pass  # somebody listens, with a full backlog
-        except OSError as error:
-            raise StartError(f"{path}: {error.strerror}") from error
-    raise StartError(f"{path} is served by another daemon: stop that one first")
-
-
-@contextmanager
-def _bound(path: str, gid: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        # Never visible with another mode, so there is no moment for a stranger to connect in.
-        mask = os.umask(0o177)
-        try:
-            listener.bind(path)
-            if gid >= 0:
-                os.chown(path, -1, gid)
-                os.chmod(path, 0o660)
-        except OSError as error:
-            raise StartError(f"{path}: {error.strerror}") from error
+            write_all(fd, data)
         finally:
-            os.umask(mask)
-        with _removed_at_the_end(path):
-            listener.listen(_BACKLOG)
-            yield listener
-
-
-@contextmanager
-def _inherited(path: str, fd: int) -> Iterator[socket.socket]:
-    try:
-        os.set_inheritable(fd, False)
-        listener = socket.socket(fileno=fd)
-    except OSError as error:
-        raise StartError(f"descriptor {fd}, the listening socket's: {error.strerror}") from error
-    with listener, _removed_at_the_end(path):
-        yield listener
-
-
-@contextmanager
-def _removed_at_the_end(path: str) -> Iterator[None]:
-    try:
-        ours = os.lstat(path)
-    except OSError as error:
-        raise StartError(f"{path}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            if os.path.samestat(os.lstat(path), ours):
-                os.unlink(path)
+            os.close(fd)
+        os.rename(draft, final)
+    except BaseException as error:
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = final
+        raise

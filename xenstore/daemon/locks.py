@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from xenstore import ground
+from xenstore.daemon import trusted
 from xenstore.daemon.start import StartError
 
 #: What a Unix socket's address holds, without the final NUL (sockaddr_un.sun_path).
@@ -65,8 +65,8 @@ def holding(path: str, program: str) -> Iterator[Held]:
     check_length(path)
     directory = os.path.dirname(path)
     try:
-        ground.make_directory(directory)
-    except ground.Untrusted as error:
+        trusted.make_directory(directory)
+    except trusted.Untrusted as error:
         raise StartError(f"run directory {error}") from error
     except OSError as error:
         raise StartError(f"run directory {directory}: {error.strerror}") from error
@@ -112,7 +112,7 @@ def _lock(path: str, refusal: str, lock: Callable[[int, int], object], fd: int |
     """
     while True:
         if fd is None:
-            fd = ground.open_file(path, os.O_RDWR | os.O_CREAT)
+            fd = trusted.open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _same_file(fd, path):

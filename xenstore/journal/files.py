@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from xenstore import ground
+from xenstore.daemon import trusted
 from xenstore.journal.segment import HEADER_BYTES
 
 #: How much of a file is removed in a step.
@@ -29,8 +29,8 @@ class Files:
         Raises:
             Untrusted: somebody else could have made or changed it, or what is in it.
         """
-        ground.make_directory(self.directory, 0o700)
-        ground.check_files(self.directory)
+        trusted.make_directory(self.directory, 0o700)
+        trusted.check_files(self.directory)
         for path in self.directory.glob("*.new"):
             path.unlink()
 

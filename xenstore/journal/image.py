@@ -10,8 +10,9 @@ import struct
 import zlib
 from pathlib import Path
 
-from xenstore import private_file, stream
+from xenstore import stream
 from xenstore._failpoint import reach
+from xenstore.daemon import files
 from xenstore.image import capture, restore
 from xenstore.journal.files import Files
 from xenstore.journal.segment import Place
@@ -67,7 +68,7 @@ class ImageWriter:
             self._write(stream.tail(self._image, private=True))
         header = _HEADER.pack(_MAGIC, *self._of, self.size - HEADER_BYTES, self._crc)
         os.lseek(self._fd, 0, os.SEEK_SET)
-        private_file.write_all(self._fd, header + _CHECKSUM.pack(zlib.crc32(header)))
+        files.write_all(self._fd, header + _CHECKSUM.pack(zlib.crc32(header)))
         self.close()
         reach("image.written")
         os.rename(self._room, self._files.image(self.number))
@@ -82,7 +83,7 @@ class ImageWriter:
 
     def _write(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)
-        private_file.write_all(self._fd, data)
+        files.write_all(self._fd, data)
         self.size += len(data)
 
 

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from xenstore import private_file
 from xenstore._failpoint import reach
+from xenstore.daemon import files
 from xenstore.journal import segment
 from xenstore.journal.files import SLICE_BYTES, Files, remove
 
@@ -258,10 +258,10 @@ class Rooms:
 
 def _extend(path: Path, size: int, have: int) -> None:
     """Have a file with bytes up to `size`, of which it has `have` already."""
-    fd = private_file.create(path) if have == 0 else os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = files.create(path) if have == 0 else os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.lseek(fd, have, os.SEEK_SET)
-        private_file.write_all(fd, _ZEROS[: size - have])
+        files.write_all(fd, _ZEROS[: size - have])
     finally:
         os.close(fd)
 

@@ -19,8 +19,8 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from xenstore import ground
 from xenstore._channels import Channels
+from xenstore.daemon import trusted
 from xenstore.daemon.locks import Held
 from xenstore.platform import DomainState, Page, Platform, PlatformError, Unavailable
 
@@ -92,7 +92,7 @@ class SimulatedPlatform(Platform):
         super().__init__(held)
         self.name = f"sim:{directory}"
         try:
-            ground.check_directory(directory)
+            trusted.check_directory(directory)
         except OSError as error:
             raise Unavailable(f"simulated host: {error.filename or directory}: {error.strerror}") from error
         held.also(

@@ -8,8 +8,9 @@ sent or consumed before.
 import os
 from collections.abc import Callable
 
-from xenstore import ground, stream
+from xenstore import stream
 from xenstore._pump import Pump
+from xenstore.daemon import trusted
 from xenstore.daemon.start import StartError
 from xenstore.image import Image, restore
 from xenstore.server import guardian
@@ -74,7 +75,7 @@ def check(path: str) -> int:
 
 def _load(path: str, store: Store, log: Callable[[str], object]) -> tuple[Image, dict[int, Session]]:
     try:
-        with open(ground.open_file(path, os.O_RDONLY), "rb") as file:
+        with open(trusted.open_file(path, os.O_RDONLY), "rb") as file:
             data = file.read()
         image = stream.read(data, store, lambda line: log(f"{path}: {line}"))
         return image, restore(image, store)

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 
 import trio
 
-from xenstore import private_file, stream
+from xenstore import stream
 from xenstore._pump import Pump
-from xenstore.daemon import child
+from xenstore.daemon import child, files
 from xenstore.daemon.locks import Held
 from xenstore.image import Image, State, capture
 from xenstore.journal.writer import Journal
@@ -239,10 +239,10 @@ class Handover:
         """Writes the state of the moment of the first step, a piece a step."""
         private = is_ours and version > 1
         try:
-            fd = private_file.create(path)
+            fd = files.create(path)
             try:
                 for piece in stream.write(image, self._store, version, private=private):
-                    private_file.write_all(fd, piece)
+                    files.write_all(fd, piece)
                     yield
             finally:
                 os.close(fd)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import trio
 
-from xenstore import ground
 from xenstore._pump import Pump
+from xenstore.daemon import trusted
 from xenstore.daemon.start import StartError
 from xenstore.journal import boot
 from xenstore.journal.files import Files
@@ -78,7 +78,7 @@ def _files(options: Options) -> Iterator[Files]:
     files = Files(Path(options.rundir, "journal"))
     try:
         yield files
-    except ground.Untrusted as error:
+    except trusted.Untrusted as error:
         raise StartError(f"journal {error}") from error
     except OSError as error:
         raise StartError(f"journal {files.directory}: {error.strerror or error}") from error

@@ -12,8 +12,8 @@ import trio
 from xenstore._pump import Pump, peer_uid
 from xenstore._system import System
 from xenstore.control import Control
-from xenstore.daemon.files import listening
 from xenstore.daemon.locks import holding, pid_file
+from xenstore.daemon.sockets import listening
 from xenstore.daemon.start import StartError
 from xenstore.journal.writer import Journal
 from xenstore.live_update import LiveUpdate

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
-from xenstore import ground
+from xenstore.daemon import trusted
 from xenstore.store import Session, Store
 from xenstore.wire import TYPE_NAMES
 
@@ -95,8 +95,8 @@ class Trace:
     def _open(self, name: str) -> int:
         path = os.path.join(self._directory, name)
         if path != name:
-            ground.make_directory(self._directory)
-        return ground.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            trusted.make_directory(self._directory)
+        return trusted.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _install(self) -> None:
         wanted = self._fd is not None and (self._switches["io"] or self._switches["obj"])

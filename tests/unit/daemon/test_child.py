@@ -14,7 +14,7 @@ from tests.manager.place import clean_environment
 from xend.hypervisor import host_process
 from xenstore.daemon import child
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: What our programs import; somebody else's of the same name tells of itself, and ends the program.
 PLANTED = ("xenstore", "xend", "xenclient", "msgpack", "trio", "attrs", "sortedcontainers", "argparse")
 DYING = """#!/bin/sh

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from xenstore.ground import Untrusted, check_directory, check_files, make_directory, open_file, open_log
+from xenstore.daemon.trusted import (
+    Untrusted,
+    check_directory,
+    check_files,
+    make_directory,
+    open_file,
+    open_log,
+)
 
 #: An ordinary user, and somebody else.
 USER, STRANGER = 1234, 4321

@@ -1,4 +1,4 @@
-"""Who may have prepared the ground: directories and files that only root and this program's user can change.
+"""Directories and files that only root and this program's user can change: how they are made and opened.
 
 A run directory that somebody else made holds the journal, the locks and the sockets that he likes, and
 what is written through his link goes where he points.  So nothing is used that belongs to somebody else,
