@@ -1,17 +1,19 @@
 """xend's command line."""
 
-import argparse
 import grp
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 import attrs
 
 import xend
 from xend.host import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS, VIF_SCRIPT
-from xend.hypervisor.choose import SIMULATED, valid_name
+from xend.hypervisor.choose import SIMULATED, absolute_name
+from xenstore.daemon.argparse_table import ArgparseTable
+from xenstore.daemon.options import Option, UsageError, path
+
+__all__ = ["Options", "UsageError", "config_directory", "parse"]
 
 RUNDIR = "/var/run/xend"
 LOG_DIRECTORY = "/var/log/xen"
@@ -19,10 +21,6 @@ STORE = "/var/run/xenstored/socket"
 EMBEDDED = "embedded"
 #: By system, the first whose name sys.platform begins with.
 CONFIG_DIRECTORIES = {"netbsd": "/usr/pkg/etc/xen", "": "/etc/xen"}
-
-
-class UsageError(Exception):
-    """An option or value that does not exist, in one line."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,110 +67,36 @@ class Options:
         return self.store or os.path.join(self.store_rundir, "socket")
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would end the program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
 def parse(words: Sequence[str], environment: Mapping[str, str]) -> Options:
     """The options; exits after --help and --version.
 
     Raises:
         UsageError: there is no such option or value.
     """
-    parser = _parser()
-    chosen = parser.parse_args(words)
-    rundir = os.path.abspath(chosen.rundir or RUNDIR)
-    hypervisor = chosen.hypervisor
-    if hypervisor == "sim":
-        hypervisor = SIMULATED + os.path.join(rundir, "sim")
-    if not valid_name(hypervisor):
-        raise UsageError(f"--hypervisor {hypervisor}: sim, sim:DIR, xen or auto was expected")
-    if hypervisor.startswith(SIMULATED):
-        hypervisor = SIMULATED + os.path.abspath(hypervisor.removeprefix(SIMULATED))
-    store = chosen.store or (EMBEDDED if hypervisor.startswith(SIMULATED) else store_path(environment))
-    return Options(
-        hypervisor=hypervisor,
-        store=None if store == EMBEDDED else os.path.abspath(store),
-        rundir=rundir,
-        config_directory=os.path.abspath(chosen.config_dir or config_directory()),
-        log_directory=os.path.abspath(chosen.log_dir),
-        root=os.path.abspath(chosen.root) if chosen.root else "",
-        pid_file=os.path.abspath(chosen.pid_file) if chosen.pid_file else None,
-        foreground=chosen.no_fork,
-        operate_gid=_gid(chosen.operate_group),
-        read_gid=_gid(chosen.read_group),
-        platform=chosen.platform,
-        failpoint=environment.get("XEND_FAILPOINT"),
-        vif_script=chosen.vif_script,
-        bridge=chosen.bridge,
-        init_seconds=chosen.init_seconds,
-        hotplug_seconds=chosen.hotplug_seconds,
-        destroy_seconds=chosen.destroy_seconds,
-    )
+    values = _TABLE.parse(words, environment)
+    rundir = values["rundir"] or RUNDIR
+    hypervisor = _hypervisor(values["hypervisor"], rundir)
+    is_simulated = hypervisor.startswith(SIMULATED)
+    store = values["store"] or (EMBEDDED if is_simulated else store_path(environment))
+    values |= {
+        "hypervisor": hypervisor,
+        "store": None if store == EMBEDDED else os.path.abspath(store),
+        "rundir": rundir,
+        "config_directory": values["config_directory"] or config_directory(),
+        "pid_file": values["pid_file"] or None,
+        "operate_gid": _gid(values.pop("operate_group")),
+        "read_gid": _gid(values.pop("read_group")),
+    }
+    return Options(**values)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="xend", description="Manages the domains of a Xen host.")
-    add = parser.add_argument
-    add(
-        "--hypervisor",
-        metavar="KIND",
-        default="auto",
-        help="xen, auto (xen where it is found), or sim: a simulated host, in RUNDIR/sim or sim:DIR",
-    )
-    add(
-        "--store",
-        metavar="PATH",
-        help=f"xenstored's socket, or embedded: one of its own in RUNDIR/xenstored "
-        f"(default: embedded with sim, else $XENSTORED_PATH or {STORE})",
-    )
-    add("--rundir", metavar="DIR", help=f"sockets and state ({RUNDIR})")
-    add("--config-dir", metavar="DIR", help=f"scripts/ and domains' files ({config_directory()})")
-    add("--log-dir", metavar="DIR", default=LOG_DIRECTORY, help="xend.log and console/ (%(default)s)")
-    add("--root", metavar="DIR", help="put before the paths of guests' kernels and disks")
-    add("--pid-file", metavar="FILE", help="holds the process id while it runs")
-    add("--no-fork", action="store_true", help="stay in the foreground; the log goes to standard error too")
-    add("--operate-group", metavar="GROUP", help="its members may do everything: they are root")
-    add("--read-group", metavar="GROUP", help="its members may look")
-    add(
-        "--platform",
-        choices=("linux", "netbsd"),
-        help="whose conventions scripts follow (default: this system's)",
-    )
-    add(
-        "--vif-script",
-        metavar="NAME",
-        default=VIF_SCRIPT,
-        help="the hotplug script of interfaces that name none: vif-nat, vif-route ... (%(default)s)",
-    )
-    add("--bridge", metavar="NAME", help="of interfaces that name none (bridge0 on NetBSD, xenbr0 on Linux)")
-    add("--version", action="version", version=f"xend {xend.VERSION}")
-    for name, default, what in (
-        ("init", INIT_SECONDS, "a device's backend may take to appear"),
-        ("hotplug", HOTPLUG_SECONDS, "a hotplug script may take"),
-        ("destroy", DESTROY_SECONDS, "a device's backend may take to close"),
-    ):
-        add(
-            f"--{name}-seconds",
-            metavar="S",
-            type=_seconds,
-            default=default,
-            help=f"how long {what} (%(default)g)",
-        )
-    return parser
-
-
-def _seconds(text: str) -> float:
+def _hypervisor(name: str, rundir: str) -> str:
+    if name == "sim":
+        return SIMULATED + os.path.join(rundir, "sim")
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: seconds above 0 were expected")
-    return seconds
+        return absolute_name(name, "sim, sim:DIR, xen or auto was expected")
+    except ValueError as error:
+        raise UsageError(f"--hypervisor {name}: {error}") from error
 
 
 def store_path(environment: Mapping[str, str]) -> str:
@@ -196,3 +120,79 @@ def _gid(group: str | None) -> int | None:
         return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
     except KeyError:
         raise UsageError(f"there is no group {group}") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise ValueError(f"{text!r}: seconds above 0 were expected")
+    return seconds
+
+
+def _seconds_option(name: str, default: float, what: str) -> Option:
+    return Option(f"--{name}-seconds", "S", f"how long {what} (%(default)g)", _seconds, default=default)
+
+
+_TABLE = ArgparseTable(
+    "xend",
+    (
+        Option(
+            "--hypervisor",
+            "KIND",
+            "xen, auto (xen where it is found), or sim: a simulated host, in RUNDIR/sim or sim:DIR",
+            default="auto",
+        ),
+        Option(
+            "--store",
+            "PATH",
+            "xenstored's socket, or embedded: one of its own in RUNDIR/xenstored "
+            f"(default: embedded with sim, else $XENSTORED_PATH or {STORE})",
+        ),
+        Option("--rundir", "DIR", "sockets and state (%(default)s)", path, default=RUNDIR),
+        Option(
+            "--config-dir",
+            "DIR",
+            "scripts/ and domains' files (%(default)s)",
+            path,
+            sets="config_directory",
+            default=config_directory(),
+        ),
+        Option(
+            "--log-dir",
+            "DIR",
+            "xend.log and console/ (%(default)s)",
+            os.path.abspath,
+            sets="log_directory",
+            default=LOG_DIRECTORY,
+        ),
+        Option("--root", "DIR", "put before the paths of guests' kernels and disks", path, default=""),
+        Option("--pid-file", "FILE", "holds the process id while it runs", path),
+        Option(
+            "--no-fork", "", "stay in the foreground; the log goes to standard error too", sets="foreground"
+        ),
+        Option("--operate-group", "GROUP", "its members may do everything: they are root"),
+        Option("--read-group", "GROUP", "its members may look"),
+        Option(
+            "--platform",
+            "",
+            "whose conventions scripts follow (default: this system's)",
+            choices=("linux", "netbsd"),
+        ),
+        Option(
+            "--vif-script",
+            "NAME",
+            "the hotplug script of interfaces that name none: vif-nat, vif-route ... (%(default)s)",
+            default=VIF_SCRIPT,
+        ),
+        Option("--bridge", "NAME", "of interfaces that name none (bridge0 on NetBSD, xenbr0 on Linux)"),
+        Option("--version", prints=f"xend {xend.VERSION}"),
+        _seconds_option("init", INIT_SECONDS, "a device's backend may take to appear"),
+        _seconds_option("hotplug", HOTPLUG_SECONDS, "a hotplug script may take"),
+        _seconds_option("destroy", DESTROY_SECONDS, "a device's backend may take to close"),
+        Option("", sets="failpoint", variable="XEND_FAILPOINT"),
+    ),
+    description="Manages the domains of a Xen host.",
+)

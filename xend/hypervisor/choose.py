@@ -19,6 +19,19 @@ def valid_name(name: str) -> bool:
     return name in ("xen", "auto") or (name.startswith(SIMULATED) and len(name) > len(SIMULATED))
 
 
+def absolute_name(name: str, expected: str) -> str:
+    """A name as it means the same in every directory.
+
+    Raises:
+        ValueError: with the text `expected`: `open_hypervisor` knows no such name.
+    """
+    if not valid_name(name):
+        raise ValueError(expected)
+    if name.startswith(SIMULATED):
+        return SIMULATED + os.path.abspath(name.removeprefix(SIMULATED))
+    return name
+
+
 @asynccontextmanager
 async def open_hypervisor(name: str) -> AsyncIterator[Hypervisor]:
     """The hypervisor "xen", "sim:DIR" (a simulated host that runs), or "auto": Xen, where it is found.

@@ -1,6 +1,5 @@
 """`python -m xend.simulator DIR`: the process that keeps a simulated host alive."""
 
-import argparse
 import os
 import random
 import signal
@@ -11,8 +10,8 @@ from socket import socket
 
 import trio
 
-from xend.simulator.description import DEFAULT_CPUS, DEFAULT_MEMORY_KIB, FLAVOURS, KIB, Hardware
 from xend.simulator.host import SimulatedHost
+from xend.simulator.options import Options, UsageError, parse
 from xend.simulator.place import Place, check_length
 from xend.simulator.server import Server
 from xend.simulator.wire import SOCKET_NAME
@@ -36,41 +35,20 @@ FIRST_CLIENT_SECONDS = 60.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program; returns its exit status."""
     open_standard_descriptors()
-    options = _parse(arguments)
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+    except UsageError as error:
+        PROGRAM.say(f"{error}; python -m xend.simulator --help lists the options")
+        return 2
     raise_descriptor_limit()
-    report = (lambda failure: None) if options.no_fork else PROGRAM.detach()
+    report = (lambda failure: None) if options.foreground else PROGRAM.detach()
     try:
         return _run(options, report)
     except Exception as error:
         return _fail(_line(first_error(error)), options, report)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="xend-simulator", description="Keep a simulated host in a directory alive."
-    )
-    parser.add_argument("directory", type=os.path.abspath, help="where its pages, sockets and files are")
-    parser.add_argument("--cpus", type=int, default=DEFAULT_CPUS)
-    parser.add_argument("--memory-mib", type=int, default=DEFAULT_MEMORY_KIB // KIB)
-    parser.add_argument("--flavour", choices=FLAVOURS, default=FLAVOURS[0], help="of dom0's kernel")
-    parser.add_argument("--backend-faults", default="", help="words, see xend.simulator.backend")
-    parser.add_argument("--seed", type=int, default=None, help="of all that is left to chance")
-    parser.add_argument("--no-fork", action="store_true", help="stay in the foreground")
-    parser.add_argument("--exit-when-idle", action="store_true", help="end with the last client and domain")
-    options = parser.parse_args(arguments)
-    try:
-        options.hardware = Hardware(
-            cpus=options.cpus,
-            memory_kib=options.memory_mib * KIB,
-            flavour=options.flavour,
-            backend_faults=options.backend_faults,
-        )
-    except ValueError:
-        parser.error("a host has 1 to 4095 CPUs, and 128 MiB of memory at least")
-    return options
-
-
-def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> int:
+def _run(options: Options, report: Callable[[str | None], None]) -> int:
     directory = options.directory
     check_length(directory)
     with ExitStack() as stack:
@@ -83,7 +61,7 @@ def _run(options: argparse.Namespace, report: Callable[[str | None], None]) -> i
         return trio.run(_serve, options, listener, report)
 
 
-async def _serve(options: argparse.Namespace, listener: socket, report: Callable[[str | None], None]) -> int:
+async def _serve(options: Options, listener: socket, report: Callable[[str | None], None]) -> int:
     """Until it is ended (0), or the host was reset (1)."""
     host = SimulatedHost(options.directory, random=random.Random(options.seed), hardware=options.hardware)
     server = Server(host)
@@ -100,7 +78,7 @@ async def _serve(options: argparse.Namespace, listener: socket, report: Callable
             await trio.serve_listeners(server, [socket_listener])
     finally:
         host.power_off()
-        say = PROGRAM.say if options.no_fork else PROGRAM.to_syslog
+        say = PROGRAM.say if options.foreground else PROGRAM.to_syslog
         for line in [*host.faults, *filter(None, [host.reset])]:
             say(line)
     return 1 if host.reset else 0
@@ -141,8 +119,8 @@ def _line(error: BaseException) -> str:
     return str(error) if isinstance(error, StartError) else internal_error(error)
 
 
-def _fail(line: str, options: argparse.Namespace, report: Callable[[str | None], None]) -> int:
-    if options.no_fork:
+def _fail(line: str, options: Options, report: Callable[[str | None], None]) -> int:
+    if options.foreground:
         PROGRAM.say(line)
     report(line)
     return 1

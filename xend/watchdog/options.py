@@ -1,14 +1,14 @@
 """The command line of xenwatchdogd: Xen's, and ours."""
 
-import argparse
 import os
 from collections.abc import Sequence
 
 import attrs
 
 import xend
-from xend.hypervisor.choose import SIMULATED, valid_name
-from xend.options import Parser, UsageError
+from xend.hypervisor.choose import absolute_name
+from xenstore.daemon.argparse_table import ArgparseTable
+from xenstore.daemon.options import Option, UsageError
 
 __all__ = ["Options", "UsageError", "parse"]
 
@@ -45,9 +45,10 @@ def parse(words: Sequence[str]) -> Options:
     Raises:
         UsageError: there is no such option or value, or the values make no sense together.
     """
-    chosen = _parser().parse_args(words)
-    timeout_s = chosen.timeout
-    sleep_s = timeout_s // 2 if chosen.sleep is None else chosen.sleep
+    values = _TABLE.parse(words, {})
+    timeout_s, sleep_s = values["timeout_s"], values["sleep_s"]
+    if sleep_s is None:
+        sleep_s = timeout_s // 2
     if not LEAST_TIMEOUT_S <= timeout_s <= LONGEST_TIMEOUT_S:
         raise UsageError(
             f"TIMEOUT {timeout_s}: {LEAST_TIMEOUT_S} to {LONGEST_TIMEOUT_S} seconds were expected"
@@ -57,40 +58,39 @@ def parse(words: Sequence[str]) -> Options:
             f"SLEEP {sleep_s}: 1 to {timeout_s - 1} seconds were expected, as the timer expires after "
             f"{timeout_s}; half of that is the usual choice"
         )
-    return Options(
-        timeout_s=timeout_s,
-        sleep_s=sleep_s,
-        safe_exit=chosen.safe_exit,
-        foreground=chosen.foreground,
-        pid_file=os.path.abspath(chosen.pid_file),
-        hypervisor=_hypervisor(chosen.hypervisor),
-    )
+    return Options(**values | {"sleep_s": sleep_s, "hypervisor": _hypervisor(values["hypervisor"])})
 
 
 def _hypervisor(name: str) -> str:
-    if not valid_name(name):
-        raise UsageError(f"--hypervisor {name}: xen, auto or {SIMULATED}DIR was expected")
-    if name.startswith(SIMULATED):
-        return SIMULATED + os.path.abspath(name.removeprefix(SIMULATED))
-    return name
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="xenwatchdogd", description="Resets the host unless this program sets a timer again and again."
-    )
-    add = parser.add_argument
-    add("timeout", metavar="TIMEOUT", type=_seconds, help="seconds after which the hypervisor acts")
-    add("sleep", metavar="SLEEP", type=_seconds, nargs="?", help="seconds between settings (TIMEOUT/2)")
-    add("-F", "--foreground", action="store_true", help="stay in the foreground; the log is standard error")
-    add("-x", "--safe-exit", action="store_true", help="disarm the timer at SIGTERM and SIGINT, too")
-    add("-p", "--pid-file", metavar="FILE", default=PID_FILE, help="(%(default)s)")
-    add("--hypervisor", metavar="KIND", default="auto", help="xen, auto, or sim:DIR: a simulated host")
-    add("-V", "--version", action="version", version=f"xenwatchdogd {xend.VERSION}")
-    return parser
+    try:
+        return absolute_name(name, "xen, auto or sim:DIR was expected")
+    except ValueError as error:
+        raise UsageError(f"--hypervisor {name}: {error}") from error
 
 
 def _seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r}: whole seconds were expected")
+        raise ValueError(f"{text!r}: whole seconds were expected")
     return int(text)
+
+
+_TABLE = ArgparseTable(
+    "xenwatchdogd",
+    (
+        Option("timeout", "TIMEOUT", "seconds after which the hypervisor acts", _seconds, sets="timeout_s"),
+        Option(
+            "sleep",
+            "SLEEP",
+            "seconds between settings (TIMEOUT/2)",
+            _seconds,
+            sets="sleep_s",
+            is_optional=True,
+        ),
+        Option("-F --foreground", "", "stay in the foreground; the log is standard error"),
+        Option("-x --safe-exit", "", "disarm the timer at SIGTERM and SIGINT, too"),
+        Option("-p --pid-file", "FILE", "(%(default)s)", os.path.abspath, default=PID_FILE),
+        Option("--hypervisor", "KIND", "xen, auto, or sim:DIR: a simulated host", default="auto"),
+        Option("-V --version", prints=f"xenwatchdogd {xend.VERSION}"),
+    ),
+    description="Resets the host unless this program sets a timer again and again.",
+)

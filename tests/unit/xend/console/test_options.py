@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from xend.console.options import Options, UsageError, parse, usage
+from xend.console.options import UsageError, parse, usage
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from xend.console.options import Options, UsageError, parse, usage
 )
 def test_options(line: str, expected: dict[str, Any]) -> None:
     options = parse(line.split())
-    defaults = Options()
+    defaults = parse([])
     for name in ("log_guests", "log_hypervisor", *expected):
         assert getattr(options, name) == expected.get(name, getattr(defaults, name)), name
 
