@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
     except UsageError as error:
-        PROGRAM.say(f"{error}; xend --help lists the options")
+        PROGRAM.to_stderr(f"{error}; xend --help lists the options")
         return 2
-    report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.tell
+    report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.report
     log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
     try:
         with holding(os.path.join(options.rundir, SOCKET), PROGRAM.name) as held:

@@ -17,7 +17,8 @@ from xenstore.daemon.start import Program, StartError
 from xenstore.daemon.trusted import Untrusted
 from xenstore.errors import XenstoreError
 
-Say = Callable[[str], object]
+#: Gets a line for the log.
+Logger = Callable[[str], object]
 #: Gets None once the daemon serves, or why it never did.
 Report = Callable[[str | None], object]
 
@@ -43,7 +44,7 @@ class Service(ABC):
 
     known = KNOWN
 
-    def __init__(self, log: Say, report: Report) -> None:
+    def __init__(self, log: Logger, report: Report) -> None:
         self.log = log
         self._report = report
         self.is_up = False
@@ -52,15 +53,15 @@ class Service(ABC):
     async def run(self) -> None:
         """Serve, until a signal says stop."""
 
-    def say_ready(self) -> None:
-        """Whoever started it need not wait any longer."""
+    def report_ready(self) -> None:
+        """Report to whoever started it, and to a supervisor, that it serves."""
         self.is_up = True
         self._report(None)
         start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
 
 
 def run_service(
-    program: Program, make: Callable[[Say, Report], Service], foreground: bool, pid_path: str | None
+    program: Program, make: Callable[[Logger, Report], Service], foreground: bool, pid_path: str | None
 ) -> int:
     """Runs what `make(log, report)` makes, in the background unless `foreground`; returns its exit status.
 
@@ -68,7 +69,7 @@ def run_service(
 
     0: it ended as told; 1: it could not start, or failed, which is reported or logged; 130: interrupted.
     """
-    log, report = (program.say, program.tell) if foreground else (program.to_syslog, program.detach())
+    log, report = (program.to_stderr, program.report) if foreground else (program.to_syslog, program.detach())
     try:
         with nullcontext() if pid_path is None else pid_file(pid_path):
             return _run(make(log, report), report)

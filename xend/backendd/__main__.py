@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as error:
-        PROGRAM.say(f"{error}; xenbackendd --help lists the options")
+        PROGRAM.to_stderr(f"{error}; xenbackendd --help lists the options")
         return 2
     return run_service(
         PROGRAM, lambda log, report: _Backendd(options, report), options.foreground, options.pid_file
@@ -63,7 +63,7 @@ class _Backendd(Service):
             nursery = await stack.enter_async_context(trio.open_nursery())
             await nursery.start(coordinator.run)
             self.log(f"serving the backends of {options.store}")
-            self.say_ready()
+            self.report_ready()
             async for number in signals:
                 if number != signal.SIGHUP:
                     break

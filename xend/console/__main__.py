@@ -23,7 +23,7 @@ from xend.console.pty import open_pty
 from xend.console.service import Consoles
 from xend.console.stamp import LineStamp, replace_escape
 from xend.hypervisor.choose import open_hypervisor
-from xend.service import Report, Say, Service, run_service
+from xend.service import Logger, Report, Service, run_service
 from xenstore.daemon import start, trusted
 from xenstore.daemon.start import Program
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as error:
-        PROGRAM.say(str(error))
+        PROGRAM.to_stderr(str(error))
         return 2
     if options.help or options.version:
         print(usage() if options.help else f"xenconsoled {version('xend')}")
@@ -61,7 +61,7 @@ def _pid_path(options: Options) -> str | None:
 
 
 class _Daemon(Service):
-    def __init__(self, options: Options, log: Say, report: Report) -> None:
+    def __init__(self, options: Options, log: Logger, report: Report) -> None:
         super().__init__(log, report)
         self.options = options
 
@@ -100,7 +100,7 @@ class _Daemon(Service):
                 logs.append(log.reopen)
                 nursery.start_soon(follow, hypervisor, log, self.log)
             self.log(f"serving the consoles of the domains of {hypervisor.name}")
-            self.say_ready()
+            self.report_ready()
             await self.obey(signals, logs)
             nursery.cancel_scope.cancel()
 

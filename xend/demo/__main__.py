@@ -47,10 +47,10 @@ def main(arguments: list[str]) -> int:
             furnish(top, Path(sys.executable).parent)
             return run(top, held)
     except StartError as error:
-        PROGRAM.say(str(error))
+        PROGRAM.to_stderr(str(error))
         return 1
     except OSError as error:
-        PROGRAM.say(f"{error.filename}: {error.strerror}")
+        PROGRAM.to_stderr(f"{error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
         return 0

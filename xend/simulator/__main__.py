@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as error:
-        PROGRAM.say(f"{error}; python -m xend.simulator --help lists the options")
+        PROGRAM.to_stderr(f"{error}; python -m xend.simulator --help lists the options")
         return 2
     raise_descriptor_limit()
     report = (lambda failure: None) if options.foreground else PROGRAM.detach()
@@ -78,9 +78,9 @@ async def _serve(options: Options, listener: socket, report: Callable[[str | Non
             await trio.serve_listeners(server, [socket_listener])
     finally:
         host.power_off()
-        say = PROGRAM.say if options.foreground else PROGRAM.to_syslog
+        log = PROGRAM.to_stderr if options.foreground else PROGRAM.to_syslog
         for line in [*host.faults, *filter(None, [host.reset])]:
-            say(line)
+            log(line)
     return 1 if host.reset else 0
 
 
@@ -121,7 +121,7 @@ def _line(error: BaseException) -> str:
 
 def _fail(line: str, options: Options, report: Callable[[str | None], None]) -> int:
     if options.foreground:
-        PROGRAM.say(line)
+        PROGRAM.to_stderr(line)
     report(line)
     return 1
 

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 import trio
 
 from xend.hypervisor.choose import open_hypervisor
-from xend.service import KNOWN, Report, Say, Service, run_service
+from xend.service import KNOWN, Logger, Report, Service, run_service
 from xend.watchdog.keeper import Keeper, WatchdogLost
 from xend.watchdog.options import Options, UsageError, parse
 from xend.watchdog.record import Record
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as error:
-        PROGRAM.say(f"{error}; xenwatchdogd --help lists the options")
+        PROGRAM.to_stderr(f"{error}; xenwatchdogd --help lists the options")
         return 2
     return run_service(
         PROGRAM, lambda log, report: _Watchdog(options, log, report), options.foreground, options.pid_file
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class _Watchdog(Service):
     known = (*KNOWN, WatchdogLost)
 
-    def __init__(self, options: Options, log: Say, report: Report) -> None:
+    def __init__(self, options: Options, log: Logger, report: Report) -> None:
         super().__init__(log, report)
         self.options = options
 
@@ -53,7 +53,7 @@ class _Watchdog(Service):
             hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))
             keeper = Keeper(hypervisor, options.timeout_s, options.sleep_s, Record(options.record), self.log)
             await keeper.arm()
-            self.say_ready()
+            self.report_ready()
             safely = await self.keep(keeper, signals)
             start.notify_supervisor("STOPPING=1")
             await keeper.leave(safely)
@@ -67,7 +67,7 @@ class _Watchdog(Service):
                     self.log(f"{signal.Signals(number).name}: stopping")
                     nursery.cancel_scope.cancel()
                     return self.options.safe_exit or number == signal.SIGUSR1
-                keeper.tell()
+                keeper.log_timer()
         raise AssertionError("signals do not end")
 
 

@@ -148,8 +148,8 @@ class Keeper:
             f"then or xenwatchdogd runs again (SIGUSR1 or --safe-exit disarms it)"
         )
 
-    def tell(self) -> None:
-        """Say in the log how the timer stands."""
+    def log_timer(self) -> None:
+        """Log how the timer stands."""
         since = trio.current_time() - self._set_at
         self._log(
             f"watchdog timer {self._timer} was set {since:.1f} s ago and expires in "

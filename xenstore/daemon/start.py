@@ -1,4 +1,4 @@
-"""Being a daemon: descriptors, detaching from whoever started it, and telling it when the service is up.
+"""Being a daemon: descriptors, detaching from whoever started it, and reporting when the service is up.
 
 The same for every daemon of this distribution; `Program` is what differs.
 """
@@ -27,22 +27,22 @@ class Program:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def say(self, line: str) -> None:
+    def to_stderr(self, line: str) -> None:
         """One line on standard error, which may be closed."""
         with suppress(OSError):
             os.write(2, "".join(f"{self.name}: {each}\n" for each in lines_of(line)).encode())
 
-    def tell(self, failure: str | None) -> None:
-        """What `detach` returns, for one that stays in the foreground: why it never served, if so."""
+    def report(self, failure: str | None) -> None:
+        """What `detach` returns, for one that stays in the foreground: why it never served, or None."""
         if failure is not None:
-            self.say(failure)
+            self.to_stderr(failure)
 
     def to_syslog(self, line: str) -> None:
         """One line into the system log."""
         for each in lines_of(line):
             syslog.syslog(syslog.LOG_NOTICE, each)
 
-    def keep_log(self) -> None:
+    def open_syslog(self) -> None:
         """Sign the system log's lines with this daemon's name."""
         syslog.openlog(self.name, syslog.LOG_PID, syslog.LOG_DAEMON)
 
@@ -68,7 +68,7 @@ class Program:
         for fd in (0, 1, 2):
             os.dup2(null, fd)
         os.close(null)
-        self.keep_log()
+        self.open_syslog()
         return _report
 
     def _await(self, reader: int, print_pid: bool) -> int:
@@ -76,7 +76,7 @@ class Program:
         while chunk := os.read(reader, 4096):
             answer += chunk
         if not answer.startswith(_READY):
-            self.say(os.fsdecode(answer) or _DIED)
+            self.to_stderr(os.fsdecode(answer) or _DIED)
             return 1
         if print_pid:
             print(answer.removeprefix(_READY).decode())

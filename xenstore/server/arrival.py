@@ -66,9 +66,9 @@ def state_file(options: Options) -> str:
 def check(path: str) -> int:
     """The program's exit status for --check-state: whether a store could be made of a file."""
     try:
-        _load(path, Store(), PROGRAM.say)
+        _load(path, Store(), PROGRAM.to_stderr)
     except StartError as error:
-        PROGRAM.say(str(error))
+        PROGRAM.to_stderr(str(error))
         return 1
     return 0
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
     except UsageError as error:
-        PROGRAM.say(str(error))
+        PROGRAM.to_stderr(str(error))
         return 2
     if options.help:
         print(usage())
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check_state is not None:
         return arrival.check(options.check_state)
     for note in options.notes:
-        PROGRAM.say(note)
+        PROGRAM.to_stderr(note)
     if options.failpoint is not None:
         _failpoint.arm(*options.failpoint)
     if options.live_update and not options.foreground:
-        PROGRAM.keep_log()
+        PROGRAM.open_syslog()
         return _run(
             options, PROGRAM.to_syslog, lambda failure: PROGRAM.to_syslog(failure) if failure else None
         )
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options, PROGRAM.to_syslog, PROGRAM.detach(print_pid=options.print_pid))
     if options.print_pid:
         print(os.getpid(), flush=True)
-    return _run(options, PROGRAM.say, PROGRAM.tell)
+    return _run(options, PROGRAM.to_stderr, PROGRAM.report)
 
 
 def _run(options: Options, log: Callable[[str], object], report: Callable[[str | None], object]) -> int:
@@ -84,7 +84,7 @@ class _Program:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             self.server.bring_up(stack)
             give_back_unused()
-            self.say_ready()
+            self.report_ready()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a live update had them wait
             async with trio.open_nursery() as nursery:
                 self.server.background(nursery)
@@ -94,7 +94,7 @@ class _Program:
                 nursery.cancel_scope.cancel()
             start.notify_supervisor("STOPPING=1")
 
-    def say_ready(self) -> None:
+    def report_ready(self) -> None:
         if self.server.options.banner:
             with suppress(OSError):
                 print(_banner(self.server.options.socket), flush=True)

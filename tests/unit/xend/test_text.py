@@ -116,7 +116,7 @@ def test_a_fault_is_so_many_lines(lines_of: Callable[[Callable[[Log], object]], 
 def test_what_a_daemon_says_on_standard_error_is_one_line(
     text: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    Program("xenstored").say(f"control: {text}")
+    Program("xenstored").to_stderr(f"control: {text}")
     assert capfd.readouterr().err == f"xenstored: control: {one_line(text)}\n"
 
 

@@ -233,7 +233,7 @@ async def test_being_woken_late_is_said(autojump_clock: MockClock, bench: Bench)
 
 async def test_how_it_stands(autojump_clock: MockClock, bench: Bench) -> None:
     keeper = await bench.kept(20.0)
-    keeper.tell()
+    keeper.log_timer()
     assert bench.log[-1] == (
         "watchdog timer 1 was set 5.0 s ago and expires in 25.0 s unless it is set again"
     )
