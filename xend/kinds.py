@@ -28,6 +28,7 @@ from xend.domain.change import (
 )
 from xend.domain.create import CreateFacts, create_steps
 from xend.domain.destroy import DestroyFacts, ReapFacts, destroy_steps
+from xend.domain.max_memory import MaxMemoryFacts, max_memory_steps, prepare_max_memory
 from xend.domain.medium import EjectFacts, InsertFacts, medium_steps
 from xend.domain.memory import MemoryFacts, memory_steps, prepare_memory
 from xend.domain.restart import (
@@ -87,6 +88,9 @@ KINDS: tuple[Kind[Host, Any], ...] = (
         facts=RenameFacts, plan=rename_steps, effect=Effect.CHANGES, on_crash="undo", locks=rename_locks,
     ),
     Kind(facts=MemoryFacts, plan=memory_steps, effect=Effect.CHANGES, on_crash="undo", title="mem-set"),
+    Kind(
+        facts=MaxMemoryFacts, plan=max_memory_steps, effect=Effect.CHANGES, on_crash="undo", title="mem-max",
+    ),
     Kind(facts=SysrqFacts, plan=sysrq_steps, effect=Effect.CHANGES, on_crash="undo"),
     # What changes its devices.
     Kind(
@@ -114,6 +118,10 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
     DomainOperation(
         facts=MemoryFacts, doing="set the memory of", prepare=prepare_memory,
         parameters={"target_kib": required(NUMBER)},
+    ),
+    DomainOperation(
+        facts=MaxMemoryFacts, doing="limit the memory of", prepare=prepare_max_memory,
+        parameters={"max_memory_kib": required(NUMBER)},
     ),
     DomainOperation(
         facts=SysrqFacts, doing="send a sysrq to", prepare=prepare_sysrq,

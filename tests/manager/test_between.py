@@ -41,6 +41,7 @@ REFUSING = [
     ["unpause", "w"],
     ["console", "w"],
     ["mem-set", "w", "32"],
+    ["mem-max", "w", "256"],
     ["sysrq", "w", "s"],
     ["network-attach", "w"],
     ["network-detach", "w", "0"],

@@ -15,6 +15,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "domain.unpause": {},
     "domain.rename": {"name": "other"},
     "domain.set_memory": {"target_kib": 32 << 10},
+    "domain.set_max_memory": {"max_memory_kib": 256 << 10},
     "domain.sysrq": {"letter": "s"},
     "domain.shutdown": {"wait": True},
     "domain.reboot": {"wait": True},

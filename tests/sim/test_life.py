@@ -167,17 +167,41 @@ def test_a_guest_follows_its_memory_target() -> None:
         domid = await world.create(extra=["maxmem=96"])
         await world.connected(domid)
 
-        async def has(kib: int) -> bool:
-            info = await world.host.domain(domid)
-            return info is not None and info.memory_kib == kib
-
         for mib in (32, 96, 64):
             await world.call("domain.set_memory", domain="example", target_kib=mib << 10)
-            await world.until(partial(has, mib << 10))
+            await world.until(partial(has_kib, world, domid, mib << 10))
         with pytest.raises(XendError, match=r"memory of 97 MiB; from 1 to 96 \(maxmem\) is possible"):
             await world.call("domain.set_memory", domain="example", target_kib=97 << 10)
 
     play(body)
+
+
+def test_a_limit_of_memory_holds_for_further_lives() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(extra=["maxmem=96"])
+        await world.connected(domid)
+        node = f"/local/domain/{domid}/memory/static-max"
+        await world.call("domain.set_max_memory", domain="example", max_memory_kib=(128 << 10) - 1)
+        info = await world.host.domain(domid)
+        assert info is not None
+        assert (info.max_memory_kib, info.memory_kib) == ((128 << 10) - 1, 64 << 10)
+        assert await world.client.read(node) == b"131071"
+        with pytest.raises(XendError, match="example has 65536 KiB, more than a limit of 65535 KiB"):
+            await world.call("domain.set_max_memory", domain="example", max_memory_kib=(64 << 10) - 1)
+        await world.call("domain.set_memory", domain="example", target_kib=32 << 10)
+        await world.until(partial(has_kib, world, domid, 32 << 10))
+        await world.call("domain.set_max_memory", domain="example", max_memory_kib=48 << 10)
+        await world.call("domain.reboot", domain="example", wait=True)
+        (_, again) = await world.call("domain.list")
+        assert again["domid"] > domid
+        assert (again["memory_kib"], again["max_memory_kib"]) == (48 << 10, 48 << 10)
+
+    play(body)
+
+
+async def has_kib(world: World, domid: int, kib: int) -> bool:
+    info = await world.host.domain(domid)
+    return info is not None and info.memory_kib == kib
 
 
 #: Event, action, and what domains there are once it has been acted on: (domid, name, state).

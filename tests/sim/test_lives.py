@@ -301,6 +301,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.pause": ({}, WAITS),
     "domain.unpause": ({}, WAITS),
     "domain.set_memory": ({"target_kib": 32 << 10}, WAITS),
+    "domain.set_max_memory": ({"max_memory_kib": 256 << 10}, WAITS),
     "domain.sysrq": ({"letter": "s"}, WAITS),
     "device.list": ({}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),

@@ -45,6 +45,7 @@ COMMANDS = (
     Row("console", "attach to a domain's console; ^] ends"),
     Row("rename", "give a domain another name"),
     Row("mem-set", "set a domain's memory (MiB without suffix)"),
+    Row("mem-max", "limit a domain's memory"),
     Row("info", "facts about the host"),
     Row("dmesg", "print the hypervisor's messages"),
     Row("domid", "the domid of a name"),
@@ -68,7 +69,7 @@ COMMANDS = (
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
     "config-update", "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
-    "dump-core", "mem-max", "button-press", "trigger", "debug-keys",
+    "dump-core", "button-press", "trigger", "debug-keys",
     "set-parameters", "vcpu-list", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
     "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
     "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",

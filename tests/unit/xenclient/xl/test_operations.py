@@ -23,6 +23,7 @@ DONE = (0, "", "")
         (["unpause", "d1"], ("domain.unpause", {"domain": "d1"})),
         (["rename", "d1", "d3"], ("domain.rename", {"domain": "d1", "name": "d3"})),
         (["mem-set", "d1", "64"], ("domain.set_memory", {"domain": "d1", "target_kib": 65_536})),
+        (["mem-max", "d1", "64"], ("domain.set_max_memory", {"domain": "d1", "max_memory_kib": 65_536})),
         (["sysrq", "d1", "h"], ("domain.sysrq", {"domain": "d1", "letter": "h"})),
         (["shutdown", "d1"], ("domain.shutdown", {"domain": "d1"})),
         (["shutdown", "-w", "d1"], ("domain.shutdown", {"domain": "d1", "wait": True})),

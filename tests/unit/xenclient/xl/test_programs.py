@@ -118,6 +118,7 @@ def test_each_word_is_one_more_line(xl: Xl, xend: FakeXend, words: list[str]) ->
         (["reboot", "d1"], "domain.reboot", {}),
         (["rename", "d1", "new"], "domain.rename", {"name": "new"}),
         (["mem-set", "d1", "64"], "domain.set_memory", {"target_kib": 65_536}),
+        (["mem-max", "d1", "64"], "domain.set_max_memory", {"max_memory_kib": 65_536}),
         (["pause", "d1"], "domain.pause", {}),
         (["unpause", "d1"], "domain.unpause", {}),
     ],
