@@ -43,6 +43,7 @@ from xend.domain.restart import (
     soft_reset_steps,
 )
 from xend.domain.shutdown import RebootFacts, ShutdownFacts, shutdown_steps
+from xend.domain.vcpus import read_vcpus
 from xend.host import Host
 from xend.operation.kind import Effect, Kind
 
@@ -127,4 +128,5 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
         facts=SysrqFacts, doing="send a sysrq to", prepare=prepare_sysrq,
         parameters={"letter": required(TEXT)},
     ),
+    DomainReading(name="domain.vcpus", read=read_vcpus),
 )  # fmt: skip

@@ -42,6 +42,7 @@ REFUSING = [
     ["console", "w"],
     ["mem-set", "w", "32"],
     ["mem-max", "w", "256"],
+    ["vcpu-list", "w"],
     ["sysrq", "w", "s"],
     ["network-attach", "w"],
     ["network-detach", "w", "0"],

@@ -303,6 +303,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.set_memory": ({"target_kib": 32 << 10}, WAITS),
     "domain.set_max_memory": ({"max_memory_kib": 256 << 10}, WAITS),
     "domain.sysrq": ({"letter": "s"}, WAITS),
+    "domain.vcpus": ({}, WAITS),
     "device.list": ({}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),
     "device.attach": ({"kind": "vif", "spec": "bridge=bridge0"}, WAITS),

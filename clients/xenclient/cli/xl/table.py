@@ -46,6 +46,7 @@ COMMANDS = (
     Row("rename", "give a domain another name"),
     Row("mem-set", "set a domain's memory (MiB without suffix)"),
     Row("mem-max", "limit a domain's memory"),
+    Row("vcpu-list", "list domains' virtual CPUs"),
     Row("info", "facts about the host"),
     Row("dmesg", "print the hypervisor's messages"),
     Row("domid", "the domid of a name"),
@@ -70,7 +71,7 @@ COMMANDS = (
 LATER = (
     "config-update", "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
     "dump-core", "button-press", "trigger", "debug-keys",
-    "set-parameters", "vcpu-list", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
+    "set-parameters", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
     "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
     "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",
     "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list",

@@ -185,6 +185,7 @@ class FakeXend:
         self.devices: list[Map] = []
         self.stories: dict[tuple[int, str], Map] = {}
         self.operations: list[Map] = []
+        self.vcpus: dict[int, list[Map]] = {}
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
 
     def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
@@ -195,6 +196,7 @@ class FakeXend:
             "host.dmesg": self._dmesg,
             "domain.list": self._list,
             "domain.config": self._config,
+            "domain.vcpus": self._vcpus,
             "device.list": self._devices,
             "device.explain": self._explain,
             "operation.list": lambda _: self.operations,
@@ -234,6 +236,11 @@ class FakeXend:
     def _config(self, parameters: Map) -> Map:
         found = self.find(parameters["domain"])
         return {"domid": found["domid"], "config": {"c_info": {"name": found["name"]}}}
+
+    def _vcpus(self, parameters: Map) -> Map:
+        found = self.find(parameters["domain"])
+        here = {"domid": found["domid"], "name": found["name"], "cpus": self.host["nr_cpus"]}
+        return {**here, "vcpus": self.vcpus.get(found["domid"], [])}
 
     def _devices(self, parameters: Map) -> list[Map]:
         wanted = self.find(parameters["domain"])["domid"], parameters["kind"]
