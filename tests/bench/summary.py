@@ -1,4 +1,4 @@
-"""The table as the README shows it: rows that differ in one number stand in one line, ratios only."""
+"""The table of docs/performance.md: rows that differ in one number stand in one line, ratios only."""
 
 import re
 from collections.abc import Iterable, Sequence
