@@ -2,7 +2,7 @@
 
 Each takes the payload's strings and returns the reply's payload, or raises the error to answer with.
 Who may send them is checked before (`_session`), except where the right depends on the arguments.
-Source: docs/misc/xenstore.txt; xenstored 4.22 for argument checks and their errors.
+Source: xenstore-protocol.md 3 and 10; xenstored 4.22 for argument checks and their errors.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Every bound of the store, with its unit, default and source.
 
 A quota of N allows N.  Quotas bind unprivileged ring connections only; dom0 and sockets are exempt.
-Names and defaults: xenstored of Xen 4.22 (`xenstore-control quota`), see XSA-326 for most of them.
+Names and defaults: xenstored of Xen 4.22 (xenstore-protocol.md 8), see XSA-326 for most of them.
 """
 
 from typing import NamedTuple

@@ -5,7 +5,7 @@ program (-f) and perhaps its arguments (-c), then asks to start (-s), which is a
 session may abort (-a).  Errors are replies, too.  Nothing here starts a program: `on_start` is called when
 somebody should, and looks at `verdict` until it is time.
 
-Source: xenstored 4.22, docs/misc/xenstore.txt.
+Source: live-update.md 3 (xenstored 4.22).
 """
 
 import os

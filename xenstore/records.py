@@ -1,6 +1,6 @@
 """Layouts of the records in Xen's migration stream, and of ours in it.
 
-Source: docs/designs/xenstore-migration.md; tools/xenstored/xenstore_state.h.  A record is its type and the
+Source: live-update.md 2 (tools/xenstored/xenstore_state.h in Xen).  A record is its type and the
 number of bytes that follow, then those, padded to a multiple of 8.  Fields are in this machine's byte
 order: a stream never leaves its host.
 """

@@ -4,7 +4,7 @@ Written in three parts: `head` (connections and their watches), a `NodeWriter`'s
 and 2 of the format; version 2 has quotas, features and watch depths.  What it has no place for either (see
 `xenstore.records`) is written for readers of ours only, on request: `private`.
 
-Source: docs/designs/xenstore-migration.md.
+Source: live-update.md 1.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 A message is a 16-byte header of four unsigned 32-bit integers in host byte order (type, request id,
 transaction id, payload length) and a payload of at most 4096 bytes.
-Source: xen/include/public/io/xs_wire.h; docs/misc/xenstore.txt.
+Source: xenstore-protocol.md 1 and 2; xen/include/public/io/xs_wire.h.
 """
 
 import struct

@@ -3,7 +3,7 @@
 
 A domain that breaks the protocol is *ignored*: its session is closed, nothing of the page is read any more,
 and the reason stands in the page.  It stays introduced, so that its death is still announced (XSA-325).
-Source: xen/include/public/io/xs_wire.h, struct xenstore_domain_interface; docs/misc/xenstore-ring.txt.
+Source: xen/include/public/io/xs_wire.h, struct xenstore_domain_interface; ring-and-boot.md 1.
 """
 
 cimport cython

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Which paths are well formed.  Source: docs/misc/xenstore.txt, "Paths"; XSA-323 and XSA-481 for the traps."""
+"""Which paths are well formed.  Source: xenstore-protocol.md 4; XSA-323 and XSA-481 for the traps."""
 
 from libc.string cimport memcmp, memset
 

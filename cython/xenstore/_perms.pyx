@@ -2,7 +2,7 @@
 """A node's permission list: immutable, shared between nodes.
 
 Entry 0 names the owner and everybody else's right; each further entry the right of one domain.
-Source: docs/misc/xenstore.txt, "Permissions"; xs_wire.h for DOMID_ANY.
+Source: xenstore-protocol.md 6; xen/include/public/io/xs_wire.h for DOMID_ANY.
 """
 
 cimport cython

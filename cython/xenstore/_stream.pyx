@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The nodes of a store as records of Xen's migration stream, written in slices and read in one go.
 
-Format: docs/designs/xenstore-migration.md (NODE_DATA).  `NUMBERED_NODE` is ours: NODE_DATA after the node's
+Format: live-update.md 2 (NODE_DATA).  `NUMBERED_NODE` is ours: NODE_DATA after the node's
 creation number, so that a directory's children may come in any order and none has to be sorted to be
 written.  Everything read is checked: the stream may be torn or flipped.
 """

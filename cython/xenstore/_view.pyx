@@ -5,7 +5,7 @@ The live store, a transaction's private version and the replay of a transaction 
 does the same in each of them.  `perform` returns the reply's payload, or None with the reason in `fault`;
 what it changed is left in `change`, `old_perms` and `removed` for whoever fires the watches.
 
-Source: docs/misc/xenstore.txt; permissions and the rule that hides missing nodes as in xenstored 4.22.
+Source: xenstore-protocol.md 3, 5 and 6; permissions and the rule that hides missing nodes as in xenstored 4.22.
 """
 
 cimport cython

@@ -5,6 +5,7 @@ Finding the watches that a change concerns costs the depth of its path plus the 
 many others there are.  Watches are told in the order in which they were registered.
 
 Who may hear of a change (XSA-115): who may read the node, or its parent, or could read the node before.
+Source: xenstore-protocol.md 7.
 """
 
 cimport cython

@@ -1,5 +1,5 @@
 /*
- * Preloaded into Debian's xenstored and oxenstored so that they run on a machine without Xen.
+ * Preloaded into Debian's xenstored and oxenstored so that they run on a machine without Xen (peers.md 1).
  *
  * It answers only what the hypervisor would; the daemons' sockets, and all that happens between a
  * request and its reply, are untouched.  Beside domain 0 there are the domains that the tests make

@@ -1,6 +1,6 @@
 """Rings as guests may fill them, well or badly: this project's daemon, and Debian's where they agree.
 
-Source: xen/include/public/io/xs_wire.h; docs/misc/xenstore-ring.txt; XSA-38, XSA-325, XSA-326.
+Source: xen/include/public/io/xs_wire.h; ring-and-boot.md 1; XSA-38, XSA-325, XSA-326.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""That the stand-in for rc.subr has the rules for which the scripts are written (reference/netbsd.md, 2)."""
+"""That the stand-in for rc.subr has the rules for which the scripts are written (netbsd.md 2)."""
 
 import sys
 from collections.abc import Iterator

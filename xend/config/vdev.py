@@ -1,4 +1,4 @@
-"""Virtual disks' names and numbers (docs/man/xen-vbd-interface.7 in Xen; xen/include/public/io/blkif.h).
+"""Virtual disks' names and numbers (toolstack.md 2.3; xen/include/public/io/blkif.h).
 
 xvda1, d0p1   major 202, 16 disks of 16 partitions; beyond that bit 28, and 256 partitions each
 sda1          SCSI disks: majors 8, 65-71, 128-135, of 16 disks of 16 partitions each

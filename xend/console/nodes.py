@@ -1,4 +1,7 @@
-"""A console's nodes in the store, /local/domain/N/console: toolstacks write them, guests read (XSA-57)."""
+"""A console's nodes in the store, /local/domain/N/console: toolstacks write them, guests read (XSA-57).
+
+Source: toolstack.md 5.
+"""
 
 import attrs
 

@@ -1,6 +1,6 @@
 """A guest's console page: two rings of bytes, with indices that a hostile guest may set as it likes.
 
-Source: xen/include/public/io/console.h (struct xencons_interface).
+Source: toolstack.md 5; xen/include/public/io/console.h (struct xencons_interface).
 """
 
 from typing import cast

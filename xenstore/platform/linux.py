@@ -1,6 +1,7 @@
 """Linux as dom0: /dev/xen/{evtchn,gntdev,privcmd}, /proc/xen.
 
-Numbers and layouts: include/uapi/xen/{evtchn,gntdev,privcmd}.h, drivers/xen/xenbus/xenbus_dev_backend.c.
+Numbers and layouts: ring-and-boot.md 3 (include/uapi/xen/{evtchn,gntdev,privcmd}.h,
+drivers/xen/xenbus/xenbus_dev_backend.c).
 Why ioctls and no library: see `xenstore.platform.xen`.
 """
 

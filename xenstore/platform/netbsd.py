@@ -4,8 +4,8 @@ Unlike Linux: results of an ioctl are in its structure; privcmd maps grants too;
 place of an anonymous one that the caller made, and munmap(2) alone ends it; /dev/xenevt has no kqueue.
 Nothing of dom0's backends attaches before dom0's own port was notified once: `Rings` does when it connects
 the ring.  MMAPBATCH_V2 and the grant ioctls need NetBSD 9.1.
-Numbers and layouts: sys/arch/xen/include/xenio.h, xenio3.h (LP64).  Why ioctls and no library: see
-`xenstore.platform.xen`.
+Numbers and layouts: ring-and-boot.md 3 (sys/arch/xen/include/xenio.h, xenio3.h, LP64); the rest: netbsd.md 1.
+Why ioctls and no library: see `xenstore.platform.xen`.
 """
 
 import errno

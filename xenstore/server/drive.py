@@ -3,7 +3,7 @@
 As guest, trio runs inside the pump's loop: a request costs no trio at all, but each time trio itself must
 wake (a timer, a socket of its own) its wait goes through a helper thread.  Right for `xenstored`, where trio
 is the control plane.  As a task, the pump is one of trio's descriptors: right inside a program where trio
-has work of its own, and in tests.
+has work of its own, and in tests.  Figures of both: peers.md 5.
 """
 
 from __future__ import annotations

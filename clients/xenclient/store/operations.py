@@ -4,7 +4,7 @@ The methods of `blocking.Client` and `aio.Client` are these functions; their doc
 Paths and values are bytes or str (UTF-8); names come back as str, values as bytes.  A relative path is
 below /local/domain/<domid of the connection>.  Every operation raises a class of xenstore.errors when the
 server refuses, and one of xenclient.store.errors when it does not answer.
-Source: docs/misc/xenstore.txt; xen/include/public/io/xs_wire.h.
+Source: xenstore-protocol.md 2; xen/include/public/io/xs_wire.h.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One entry of a node's permission list, `<access><domid>` on the wire (docs/misc/xenstore.txt)."""
+"""One entry of a node's permission list, `<access><domid>` on the wire (xenstore-protocol.md 6)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ CLOSE_SECONDS = 5.0
 #: A guest does not give back what lies below this, in KiB.
 LEAST_MEMORY_KIB = 8 * 1024
 
-#: What control/shutdown asks for (docs/misc/xenstore-paths).
+#: What control/shutdown asks for (toolstack.md 4).
 SHUTDOWNS = {"poweroff": POWEROFF, "halt": POWEROFF, "reboot": REBOOT, "suspend": SUSPEND}
 #: Letters of control/sysrq that end the domain, and what is said to the others.
 SYSRQ = {"c": CRASH, "b": REBOOT, "o": POWEROFF}

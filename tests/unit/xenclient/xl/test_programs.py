@@ -1,4 +1,4 @@
-"""What the programs that drive xl rely on (netbsd.md section 6), a row a sentence.
+"""What the programs that drive xl rely on (netbsd.md 6), a row a sentence.
 
 Nothing here has a terminal: that every command line works so is tested by each row.
 """

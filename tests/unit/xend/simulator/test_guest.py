@@ -13,7 +13,7 @@ from xend.simulator.guest.control import CLOSE_SECONDS, LEAST_MEMORY_KIB
 
 pytestmark = pytest.mark.trio
 
-#: What stands in a frontend's directory once it is connected (dumps/xenstored-ls-2-domu.txt).
+#: What stands in a frontend's directory once it is connected (tests/xen/recorded/running.txt).
 VIF_NODES = [
     "backend", "backend-id", "state", "tx-ring-ref", "rx-ring-ref", "event-channel-tx", "event-channel-rx",
     "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6",
