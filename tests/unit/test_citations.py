@@ -33,6 +33,7 @@ _DOCUMENT = re.compile(
 _PATH_IN_DOCS = re.compile(r"(?<![\w./-])docs/[\w./-]*\w")
 _HEADER = re.compile(r"(?<![\w./-])xen/include/(?:[\w./-]|\{[\w,/]+\})*")
 _ADVISORY = re.compile(r"\bXSA-(\d+)")
+_LINK = re.compile(r"\]\((?!\w+:)(?P<path>[^()#\s]+)[^()]*\)")
 
 _HEADING = re.compile(rf"^#+ (?:(?P<number>{_NUMBER})\.? )?(?P<title>.*)$", re.MULTILINE)
 #: Paragraphs of longer sections begin with their subject.
@@ -82,6 +83,9 @@ def faults(text: str, citing: Path) -> Iterator[tuple[int, str]]:
     for match in _ADVISORY.finditer(text):
         if match[1] not in advisories():
             yield match.start(), f"docs/reference/xsa.md has no row for {match[0]}"
+    for match in _LINK.finditer(text) if citing.suffix == ".md" else ():
+        if not (citing.parent / match["path"]).exists():
+            yield match.start(), f"the link to {match['path']} leads nowhere"
 
 
 def _document_faults(match: re.Match[str], citing: Path) -> Iterator[str]:
@@ -154,3 +158,9 @@ def test_what_is_there(text: str) -> None:
 def test_what_is_missing(text: str, said: str) -> None:
     ((_, fault),) = faults(text, TOP / "xend/host.py")
     assert fault.startswith(said)
+
+
+def test_links_of_documents() -> None:
+    text = "[one](docs/man), [two](https://example.org/x), [three](#speed), [four](contrib/nothing.svg#top)"
+    ((position, fault),) = faults(text, TOP / "README.md")
+    assert (text[position:][:9], fault) == ("](contrib", "the link to contrib/nothing.svg leads nowhere")
