@@ -13,11 +13,7 @@ FOLDERS = {"xenstore": "xenstore", "xend": "xend", "xenclient": "clients/xenclie
 COMPILED = re.compile(r"^from (xenstore\.\w+|xend\.\w+) c?import |^from (xenstore|xend) c?import (.*)", re.M)
 
 #: Circles that may stay, each with the reason; nothing else may.
-KNOWN: set[frozenset[str]] = {
-    # issue 17: being rebuilt as a row for each sub-command; these two go with that.
-    frozenset(f"xenclient.cli.xl.{name}" for name in ("call", "command", "explain", "progress")),
-    frozenset(f"xenclient.cli.xl.{name}" for name in ("columns", "configs", "fields", "listing")),
-}
+KNOWN: set[frozenset[str]] = set()
 
 Graph = dict[str, set[str]]
 
