@@ -1,44 +1,47 @@
-"""Driving operations over a trio stream that many tasks share; what `aio` is built on."""
+"""What a trio client waits for, over a stream that tasks share; see `link` for how operations are done."""
 
 from __future__ import annotations
 
 import math
+import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
 from xenclient.store.core import Pause, Request
-from xenclient.store.errors import ClientError, ConnectionLost, DeadlineError
-from xenclient.store.link import RECEIVE_BYTES, SERVER_CLOSED, Link
-from xenclient.store.transactions import conflict_pauses
-from xenstore.errors import EAGAIN, XenstoreError
+from xenclient.store.errors import ConnectionLost, DeadlineError
+from xenclient.store.link import RECEIVE_BYTES, SERVER_CLOSED, Link, Wait, results_of
+from xenclient.store.watches import Queue
+from xenstore.errors import XenstoreError
 
 if TYPE_CHECKING:
+    from xenclient.store.address import Address
     from xenclient.store.core import Call, Connection, Steps
-    from xenclient.store.watches import Event, Queue
 
 T = TypeVar("T")
 
 
-class Progress:
-    """What an operation waits for just now; for the error of the deadline."""
+def open_stream(address: Address) -> trio.SocketStream:
+    """A stream to the store; errors as `Address.open`."""
+    sock = socket.socket(fileno=address.open().detach())
+    return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+
+
+class TrioQueue(Queue):
+    """Wakes the tasks that wait for its next event."""
 
     def __init__(self) -> None:
-        self.awaited: Callable[[], str] = str
-
-
-class _Sent(NamedTuple):
-    """A request under way."""
-
-    connection: Connection
-    call: Call
-    answered: trio.Event
+        super().__init__()
+        self.readers = trio.lowlevel.ParkingLot()
+        self.wake = self.readers.unpark_all
 
 
 class TrioLink(Link):
-    """Drives the operations of any number of tasks; `keep` reads, writes and reconnects meanwhile."""
+    """Waits for any number of tasks; `keep` reads, writes and reconnects meanwhile."""
+
+    _stream: trio.abc.Stream | None
 
     def __init__(
         self,
@@ -47,19 +50,12 @@ class TrioLink(Link):
         random: Callable[[], float],
         connect: Callable[[], trio.abc.Stream],
     ) -> None:
-        super().__init__(where, reconnect, random)
-        self._connect = connect
-        self._stream: trio.abc.Stream | None = None
-        self._closed = False
+        super().__init__(where, reconnect, random, connect)
         self._failures = 0
         self._failure = ""
         self._to_send = trio.Event()
         self._wanted = trio.Event()
         self._unconnected = trio.lowlevel.ParkingLot()
-
-    async def open(self, seconds: float) -> None:
-        """Make the first connection."""
-        await self._within(seconds, lambda progress: self._open(progress, patient=False))
 
     async def keep(self) -> None:
         """Serve the connection; whenever it is lost, make it again."""
@@ -76,157 +72,77 @@ class TrioLink(Link):
         self.watches.fail(self._closed_error())
         self._unconnected.unpark_all()
 
-    async def run(self, steps: Steps[T], seconds: float) -> T:
-        """The operation's result, within `seconds`."""
-        return await self._within(seconds, lambda progress: self._drive(steps, progress))
+    def new_queue(self) -> TrioQueue:
+        return TrioQueue()
 
-    async def run_together(self, operations: Sequence[Steps[Any]], seconds: float) -> list[Any]:
-        """The operations' results, in their order; see aio.Client.together."""
-        return await self._within(seconds, lambda progress: self._drive_together(operations, progress))
+    def run_together(
+        self, operations: Sequence[Steps[Any]], seconds: float
+    ) -> Coroutine[Any, Any, list[Any]]:
+        return self._within(seconds, lambda wait: self._drive_together(operations, wait))
 
-    def post(self, request: Request | None) -> None:
-        """Send a request whose answer does not matter, if there is a connection to send it on."""
-        if request is not None and not self.connection.lost:
-            self.connection.abandon(self.connection.call(request))
-            self._to_send.set()
+    async def _within(self, seconds: float | None, work: Callable[[Wait], Awaitable[T]]) -> T:
+        wait = Wait()
+        limit = math.inf if seconds is None else seconds
+        with trio.move_on_after(limit):
+            return await work(wait)
+        raise DeadlineError(wait.awaited(), limit, self.where)
 
-    async def next_event(
-        self, queue: Queue, readers: trio.lowlevel.ParkingLot, seconds: float | None
-    ) -> Event | None:
-        """The queue's next event; None when it is closed.  `readers` is woken when there is something."""
+    async def _let_others_run(self) -> None:
+        await trio.lowlevel.checkpoint()
 
-        async def wait(progress: Progress) -> Event | None:
-            progress.awaited = lambda: "a watch event"
-            await trio.lowlevel.checkpoint()
-            while not queue.ready():
-                if self._closed:
-                    raise self._closed_error()
-                self._wanted.set()
-                await readers.park()
-            return queue.take()
+    async def _pause(self, pause: Pause, wait: Wait) -> None:
+        wait.awaited = lambda: pause.awaited
+        await trio.sleep(pause.seconds)
 
-        return await self._within(math.inf if seconds is None else seconds, wait)
+    async def _wait_for_answer(self, call: Call, wait: Wait) -> None:
+        answered = trio.Event()
+        call.wake = answered.set
+        self._to_send.set()
+        await answered.wait()
 
-    async def retrying(self, attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
-        """The attempt's result, tried again after each EAGAIN, within `seconds`."""
+    async def _wait_for_event(self, queue: Queue, wait: Wait) -> None:
+        assert isinstance(queue, TrioQueue)
+        if self._closed:
+            raise self._closed_error()
+        self._wanted.set()
+        await queue.readers.park()
 
-        async def attempts(progress: Progress) -> T:
-            progress.awaited = lambda: "a transaction to commit"
-            pauses = conflict_pauses(self.random)
-            while True:
-                try:
-                    return await attempt()
-                except EAGAIN:
-                    await self._perform(next(pauses), None, progress)
+    async def _connect_again(self, wait: Wait) -> None:
+        """Does nothing itself: `keep` does."""
+        failures = self._failures
+        self._wanted.set()
+        await self._unconnected.park()
+        if self._failures != failures:
+            raise ConnectionLost(self._failure)
 
-        return await self._within(seconds, attempts)
+    def _send_posted(self, request: Request) -> None:
+        self._to_send.set()
 
-    async def _within(self, seconds: float, work: Callable[[Progress], Awaitable[T]]) -> T:
-        progress = Progress()
-        with trio.move_on_after(seconds):
-            return await work(progress)
-        raise DeadlineError(progress.awaited(), seconds, self.where)
+    def _abandon(self, call: Call) -> None:
+        super()._abandon(call)
+        self._to_send.set()
 
-    async def _drive(
-        self,
-        steps: Generator[Request | Pause, bytes, T],
-        progress: Progress,
-        begun: tuple[Request | Pause, _Sent | XenstoreError | None] | None = None,
-    ) -> T:
-        """The operation's result; `begun`: its first request, and what became of sending that."""
-        try:
-            item, sent = (next(steps), None) if begun is None else begun
-            while True:
-                try:
-                    answer = await self._perform(item, sent, progress)
-                except BaseException as error:
-                    item = steps.throw(error)
-                else:
-                    item = steps.send(answer)
-                sent = None
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-    async def _drive_together(self, operations: Sequence[Steps[Any]], progress: Progress) -> list[Any]:
-        progress.awaited = lambda: f"xenstored to come back ({self.connection.lost})"
-        connection = await self._connected()
+    async def _drive_together(self, operations: Sequence[Steps[Any]], wait: Wait) -> list[Any]:
+        connection = await self._connected(wait)
         first = [next(steps) for steps in operations]
         begun = deque((item, self._try_to_send(connection, item)) for item in first)
-        results: list[Any] = []
-        refusal: XenstoreError | None = None
-        for steps in operations:
-            try:
-                results.append(await self._drive(steps, progress, begun.popleft()))
-            except XenstoreError as error:
-                refusal = refusal or error
-            except BaseException:
-                for _, sent in begun:
-                    self._abandon(sent)
-                raise
-        if refusal is not None:
-            raise refusal
-        return results
-
-    async def _perform(
-        self, item: Request | Pause, sent: _Sent | XenstoreError | None, progress: Progress
-    ) -> bytes:
-        if isinstance(item, Pause):
-            progress.awaited = lambda: item.awaited
-            await trio.sleep(item.seconds)
-            return b""
-        if isinstance(sent, XenstoreError):
-            raise sent
-        while True:
-            if sent is None:
-                progress.awaited = lambda: f"xenstored to come back ({self.connection.lost}), for {item}"
-                sent = self._send(await self._connected(), item)
-            call = sent.call
-            progress.awaited = call.awaited
-            try:
-                if not call.done:
-                    await sent.answered.wait()
-            except BaseException:
-                self._abandon(sent)
-                raise
-            if not call.lost:
-                return call.result()
-            call.check_repeatable(f"{sent.connection.lost} ({self.where})")
-            sent = None
-
-    def _send(self, connection: Connection, request: Request) -> _Sent:
-        answered = trio.Event()
-        call = connection.call(request, answered.set)
         self._to_send.set()
-        return _Sent(connection, call, answered)
+        try:
+            return await results_of(self._drive(each, wait, begun.popleft()) for each in operations)
+        finally:
+            for _, sent in begun:
+                if not isinstance(sent, XenstoreError):
+                    self._abandon(sent)
 
-    def _try_to_send(self, connection: Connection, item: Request | Pause) -> _Sent | XenstoreError:
+    def _try_to_send(self, connection: Connection, item: Request | Pause) -> Call | XenstoreError:
         assert isinstance(item, Request)
         try:
-            return self._send(connection, item)
+            return connection.call(item)
         except XenstoreError as error:
             return error
 
-    def _abandon(self, sent: _Sent | XenstoreError) -> None:
-        if isinstance(sent, _Sent):
-            sent.connection.abandon(sent.call)
-            self._to_send.set()
-
-    async def _connected(self) -> Connection:
-        """The connection, once there is one again."""
-        while self.connection.lost or self._closed:
-            if self._closed:
-                raise self._closed_error()
-            failures = self._failures
-            self._wanted.set()
-            await self._unconnected.park()
-            if self._failures != failures:
-                raise ConnectionLost(self._failure)
-        return self.connection
-
-    async def _open(self, progress: Progress, patient: bool) -> None:
-        self._stream = await self._drive(self.connecting(self._connect, patient), progress)
-        self.connected()
+    async def _open(self, wait: Wait, patient: bool) -> None:
+        await super()._open(wait, patient)
         self._to_send.set()
         self._unconnected.unpark_all()
 
@@ -234,7 +150,7 @@ class TrioLink(Link):
         """Whether the server came back in time; if not, everybody who waits is told."""
         reason = self.connection.lost
         try:
-            await self._within(self.reconnect, lambda progress: self._open(progress, patient=True))
+            await self._within(self.reconnect, lambda wait: self._open(wait, patient=True))
         except DeadlineError as error:
             self._failures += 1
             self._failure = f"{reason}; {error}"
@@ -282,6 +198,3 @@ class TrioLink(Link):
 
     def _lose(self, error: BaseException) -> None:
         self.connection.lose(f"the connection failed ({error.__cause__ or error})")
-
-    def _closed_error(self) -> ClientError:
-        return ClientError(f"this client of {self.where} is closed")

@@ -4,87 +4,28 @@ from __future__ import annotations
 
 import time
 
-from xenclient.store import operations
+from xenclient.shells import Blocking
 from xenclient.store.address import Address
 from xenclient.store.blocking_link import BlockingLink, UnixSocket
-from xenclient.store.errors import ClientError
+from xenclient.store.client import ClientMethods, TransactionMethods, WatchMethods
+from xenclient.store.errors import WatchClosed
 from xenclient.store.link import TIMEOUT_SECONDS
-from xenclient.store.transactions import Recording, randomness
-from xenclient.store.watches import Queue
-from xenstore.errors import XenstoreError
+from xenclient.store.pauses import randomness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+    from typing import Self, TypeVar
 
     from xenclient.store.blocking_link import Transport
-    from xenclient.store.core import Steps
     from xenclient.store.strings import Text
     from xenclient.store.watches import Event
 
-    P = ParamSpec("P")
     T = TypeVar("T")
 
 
-def _method(operation: Callable[P, Steps[T]]) -> Callable[Concatenate[_Tree, P], T]:
-    """The operation as a method that waits for its result."""
-
-    def method(self: _Tree, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(operation(*args, **kwargs))
-
-    method.__name__ = method.__qualname__ = operation.__name__
-    method.__doc__ = operation.__doc__
-    method.__wrapped__ = operation  # type: ignore[attr-defined]  # so that help() shows the arguments
-    return method
-
-
-class _Tree:
-    """What works on nodes, inside a transaction and outside."""
-
-    def __init__(self, link: BlockingLink, seconds: float) -> None:
-        self._link = link
-        self._seconds = seconds
-
-    def within(self, seconds: float) -> Self:
-        """The same client or transaction with another deadline for each of its calls."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _seconds=seconds)
-        return other
-
-    def _run(self, steps: Steps[T]) -> T:
-        return self._link.run(steps, self._seconds)
-
-    def together(self, *steps: Steps[Any]) -> list[Any]:
-        """The results of several `operations`, done in this order: `c.together(operations.read("/a"), ...)`.
-
-        One that is refused holds up none after it; the first refusal is raised in the end.  The trio client
-        sends all before the first is answered.
-        """
-        results: list[Any] = []
-        refusal: XenstoreError | None = None
-        for each in steps:
-            try:
-                results.append(self._run(each))
-            except XenstoreError as error:
-                refusal = refusal or error
-        if refusal is not None:
-            raise refusal
-        return results
-
-    directory = _method(operations.directory)
-    directory_part = _method(operations.directory_part)
-    read = _method(operations.read)
-    write = _method(operations.write)
-    mkdir = _method(operations.mkdir)
-    rm = _method(operations.rm)
-    exists = _method(operations.exists)
-    get_perms = _method(operations.get_perms)
-    set_perms = _method(operations.set_perms)
-
-
-class Client(_Tree):
+class Client(Blocking, ClientMethods):
     """A connection to the store, made again when it is lost.
 
     A lost server is tried, with growing pauses, until the deadline of the call or of `reconnect`.  Then:
@@ -123,8 +64,9 @@ class Client(_Tree):
         """
         address = Address(path)
         opener = connect or (lambda: UnixSocket(address.open()))
+        self._link: BlockingLink
         super().__init__(BlockingLink(address.where, reconnect, random, opener, clock, sleep), timeout)
-        self._link.open(timeout)
+        self._finish(self._link.open(timeout))
 
     def __enter__(self) -> Self:
         return self
@@ -148,11 +90,11 @@ class Client(_Tree):
             ConnectionLost: the server went away before it answered the commit, which may have happened.
         """
 
-        def attempt() -> T:
+        async def attempt() -> T:
             with self.transaction() as transaction:
                 return body(transaction)
 
-        return self._link.retrying(attempt, self._seconds)
+        return self._finish(self._link.retrying(attempt, self._seconds))
 
     def watch(self, path: Text, token: Text | None = None, depth: int | None = None) -> Watch:
         """For a with block, and to iterate over: the events of `path` and all below it; see Watch.
@@ -163,25 +105,8 @@ class Client(_Tree):
         """
         return Watch(self._link, self._seconds, (path, token, depth))
 
-    def reset_watches(self) -> None:
-        """Remove all watches of this client (iterating them ends), and all its open transactions."""
-        self._run(self._link.watches.reset())
 
-    introduce = _method(operations.introduce)
-    release = _method(operations.release)
-    resume = _method(operations.resume)
-    set_target = _method(operations.set_target)
-    is_domain_introduced = _method(operations.is_domain_introduced)
-    get_domain_path = _method(operations.get_domain_path)
-    get_feature = _method(operations.get_feature)
-    set_feature = _method(operations.set_feature)
-    quota_names = _method(operations.quota_names)
-    get_quota = _method(operations.get_quota)
-    set_quota = _method(operations.set_quota)
-    control = _method(operations.control)
-
-
-class Transaction(_Tree):
+class Transaction(Blocking, TransactionMethods):
     """A transaction, as a with block.
 
     The block's end commits.  When the server answers EAGAIN, what the block did is done again, with
@@ -190,41 +115,22 @@ class Transaction(_Tree):
     block rolls back.
     """
 
-    def __init__(self, link: BlockingLink, seconds: float) -> None:
-        super().__init__(link, seconds)
-        self._recording = Recording(link.random)
-
     def __enter__(self) -> Self:
-        self._link.run(self._recording.begin(), self._seconds)
+        self._finish(self._begin())
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        try:
-            if exc is None:
-                self._link.run(self._recording.commit(), self._seconds)
-        finally:
-            self._link.post(self._recording.abort())
-
-    def _run(self, steps: Steps[T]) -> T:
-        return self._link.run(self._recording.inside(steps), self._seconds)
+        self._finish(self._end(exc))
 
 
-class Watch:
+class Watch(Blocking, WatchMethods):
     """A stream of events, as a with block that sets and removes the watch.
 
     Iterating waits for ever; `next` takes a deadline.  A reader that does not keep up (1,024 events)
     gets one event for the watched path in place of those it has not taken.
     """
-
-    def __init__(
-        self, link: BlockingLink, seconds: float, first: tuple[Text, Text | None, int | None]
-    ) -> None:
-        self._link = link
-        self._seconds = seconds
-        self._first = first
-        self._queue = Queue()
 
     def __enter__(self) -> Self:
         self.add(*self._first)
@@ -233,36 +139,11 @@ class Watch:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def add(self, path: Text, token: Text | None = None, depth: int | None = None) -> None:
-        """Watch another path too; its events come in the same stream."""
-        self._link.run(self._link.watches.add(self._queue, path, token, depth), self._seconds)
-
-    def remove(self, path: Text, token: Text | None = None) -> None:
-        """Watch a path no longer."""
-        self._link.run(self._link.watches.remove(self._queue, path, token), self._seconds)
-
-    def next(self, seconds: float | None = None) -> Event:
-        """The next event; without `seconds` waits for ever.
-
-        Raises:
-            DeadlineError: none came.
-            ClientError: the watch was closed.
-        """
-        event = self._link.next_event(self._queue, seconds)
-        if event is None:
-            raise ClientError("this watch is closed")
-        return event
-
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
-        event = self._link.next_event(self._queue, None)
-        if event is None:
-            raise StopIteration
-        return event
-
-    def close(self) -> None:
-        """Remove all its watches; iterating ends."""
-        for request in self._link.watches.close(self._queue):
-            self._link.post(request)
+        try:
+            return self.next()
+        except WatchClosed:
+            raise StopIteration from None

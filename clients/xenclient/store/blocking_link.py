@@ -1,21 +1,18 @@
-"""Driving operations over a transport that waits; what `blocking` is built on."""
+"""What a blocking client waits for, over a transport that waits; see `link` for how operations are done."""
 
 from __future__ import annotations
 
-from xenclient.store.core import Pause
-from xenclient.store.errors import ClientError, ConnectionLost, DeadlineError
-from xenclient.store.link import RECEIVE_BYTES, SERVER_CLOSED, TIMEOUT_SECONDS, Link
-from xenclient.store.transactions import conflict_pauses
-from xenstore.errors import EAGAIN
+from xenclient.store.errors import ConnectionLost, DeadlineError
+from xenclient.store.link import RECEIVE_BYTES, SERVER_CLOSED, TIMEOUT_SECONDS, Link, Wait, results_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable, Generator
-    from typing import Protocol, TypeVar
+    from collections.abc import Callable, Coroutine, Sequence
+    from typing import Any, Protocol, TypeVar
 
-    from xenclient.store.core import Connection, Request, Steps
-    from xenclient.store.watches import Event, Queue
+    from xenclient.store.core import Call, Pause, Request, Steps
+    from xenclient.store.watches import Queue
 
     T = TypeVar("T")
 
@@ -61,15 +58,16 @@ class UnixSocket:
         self._sock.settimeout(None if timeout is None else min(timeout, LONGEST_WAIT_SECONDS))
 
 
-class Deadline:
+class Deadline(Wait):
     """So many seconds from now on; None is for ever."""
 
     def __init__(self, link: BlockingLink, seconds: float | None) -> None:
+        self.awaited = str
         self._link = link
         self._start = link.clock()
         self._seconds = seconds
 
-    def left(self, awaited: str) -> float | None:
+    def left(self) -> float | None:
         """The seconds left.
 
         Raises:
@@ -79,15 +77,17 @@ class Deadline:
             return None
         left = self._start + self._seconds - self._link.clock()
         if left <= 0:
-            raise self.error(awaited)
+            raise self.error()
         return left
 
-    def error(self, awaited: str) -> DeadlineError:
-        return DeadlineError(awaited, self._link.clock() - self._start, self._link.where)
+    def error(self) -> DeadlineError:
+        return DeadlineError(self.awaited(), self._link.clock() - self._start, self._link.where)
 
 
 class BlockingLink(Link):
-    """Drives operations over one transport at a time."""
+    """Waits on one transport at a time."""
+
+    _stream: Transport | None
 
     def __init__(
         self,
@@ -98,119 +98,69 @@ class BlockingLink(Link):
         clock: Callable[[], float],
         sleep: Callable[[float], object],
     ) -> None:
-        super().__init__(where, reconnect, random)
+        super().__init__(where, reconnect, random, connect)
         self.clock = clock
         self._sleep = sleep
-        self._connect = connect
-        self._transport: Transport | None = None
-        self._closed = False
-
-    def open(self, seconds: float) -> None:
-        """Make the first connection."""
-        self._open(Deadline(self, seconds), patient=False)
 
     def close(self) -> None:
+        """Disconnect; nothing works any more."""
         self._closed = True
         self._lose("the client was closed")
 
-    def run(self, steps: Steps[T], seconds: float) -> T:
-        """The operation's result, within `seconds`."""
-        return self._drive(steps, Deadline(self, seconds))
+    async def run_together(self, operations: Sequence[Steps[Any]], seconds: float) -> list[Any]:
+        return await results_of(self.run(each, seconds) for each in operations)
 
-    def post(self, request: Request | None) -> None:
-        """Send a request whose answer does not matter, if there is a connection to send it on."""
-        if request is None or self.connection.lost:
-            return
-        self.connection.abandon(self.connection.call(request))
+    def _within(
+        self, seconds: float | None, work: Callable[[Deadline], Coroutine[Any, Any, T]]
+    ) -> Coroutine[Any, Any, T]:
+        return work(Deadline(self, seconds))
+
+    async def _let_others_run(self) -> None:
+        pass
+
+    async def _pause(self, pause: Pause, wait: Deadline) -> None:
+        wait.awaited = lambda: pause.awaited
+        left = wait.left()
+        if left is not None and left < pause.seconds:
+            self._sleep(left)
+            raise wait.error()
+        self._sleep(pause.seconds)
+
+    async def _wait_for_answer(self, call: Call, wait: Deadline) -> None:
+        while not call.done:
+            self._pump(wait)
+
+    async def _wait_for_event(self, queue: Queue, wait: Deadline) -> None:
+        await self._connected(wait)
+        wait.awaited = lambda: "a watch event"
+        self._pump(wait)
+
+    async def _connect_again(self, wait: Deadline) -> None:
+        reason = self.connection.lost
+        left = wait.left()
+        limit = wait if left is not None and left < self.reconnect else Deadline(self, self.reconnect)
         try:
-            self._flush(Deadline(self, TIMEOUT_SECONDS), str(request))
+            await self._open(limit, patient=True)
+        except DeadlineError as error:
+            if limit is wait:
+                raise
+            raise ConnectionLost(f"{reason}; {error}") from error
+
+    def _send_posted(self, request: Request) -> None:
+        deadline = Deadline(self, TIMEOUT_SECONDS)
+        deadline.awaited = request.__str__
+        try:
+            self._flush(deadline)
         except DeadlineError:
             return  # it goes out before the next request
 
-    def next_event(self, queue: Queue, seconds: float | None) -> Event | None:
-        """The queue's next event; None when it is closed."""
-        deadline = Deadline(self, seconds)
-        while not queue.ready():
-            self._connected(deadline)
-            self._pump(deadline, "a watch event")
-        return queue.take()
-
-    def retrying(self, attempt: Callable[[], T], seconds: float) -> T:
-        """The attempt's result, tried again after each EAGAIN, within `seconds`."""
-        deadline = Deadline(self, seconds)
-        pauses = conflict_pauses(self.random)
-        while True:
-            try:
-                return attempt()
-            except EAGAIN:
-                self._pause(next(pauses), deadline)
-
-    def _drive(self, steps: Generator[Request | Pause, bytes, T], deadline: Deadline) -> T:
-        try:
-            item = next(steps)
-            while True:
-                try:
-                    answer = self._perform(item, deadline)
-                except BaseException as error:
-                    item = steps.throw(error)
-                else:
-                    item = steps.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-    def _perform(self, item: Request | Pause, deadline: Deadline) -> bytes:
-        if isinstance(item, Pause):
-            self._pause(item, deadline)
-            return b""
-        while True:
-            connection = self._connected(deadline)
-            call = connection.call(item)
-            try:
-                while not call.done:
-                    self._pump(deadline, call.awaited())
-            except BaseException:
-                connection.abandon(call)
-                raise
-            if not call.lost:
-                return call.result()
-            call.check_repeatable(f"{connection.lost} ({self.where})")
-
-    def _pause(self, pause: Pause, deadline: Deadline) -> None:
-        left = deadline.left(pause.awaited)
-        if left is not None and left < pause.seconds:
-            self._sleep(left)
-            raise deadline.error(pause.awaited)
-        self._sleep(pause.seconds)
-
-    def _connected(self, deadline: Deadline) -> Connection:
-        """The connection, made again if it is lost."""
-        if self._closed:
-            raise ClientError(f"this client of {self.where} is closed")
-        if not self.connection.lost:
-            return self.connection
-        reason = self.connection.lost
-        left = deadline.left(f"xenstored to come back ({reason})")
-        limit = deadline if left is not None and left < self.reconnect else Deadline(self, self.reconnect)
-        try:
-            self._open(limit, patient=True)
-        except DeadlineError as error:
-            if limit is deadline:
-                raise
-            raise ConnectionLost(f"{reason}; {error}") from error
-        return self.connection
-
-    def _open(self, deadline: Deadline, patient: bool) -> None:
-        self._transport = self._drive(self.connecting(self._connect, patient), deadline)
-        self.connected()
-
-    def _pump(self, deadline: Deadline, awaited: str) -> None:
+    def _pump(self, deadline: Deadline) -> None:
         """Send what waits to be sent, then wait for bytes and take them."""
-        self._flush(deadline, awaited)
-        if self._transport is None:
+        self._flush(deadline)
+        if self._stream is None:
             return
         try:
-            data = self._transport.receive(RECEIVE_BYTES, deadline.left(awaited))
+            data = self._stream.receive(RECEIVE_BYTES, deadline.left())
         except TimeoutError:
             return  # the deadline speaks when the caller waits on
         except OSError as error:
@@ -223,11 +173,11 @@ class BlockingLink(Link):
         if self.connection.lost:
             self._lose(self.connection.lost)
 
-    def _flush(self, deadline: Deadline, awaited: str) -> None:
-        while self._transport is not None and self.connection.outgoing:
-            left = deadline.left(awaited)
+    def _flush(self, deadline: Deadline) -> None:
+        while self._stream is not None and self.connection.outgoing:
+            left = deadline.left()
             try:
-                self.connection.sent(self._transport.send(self.connection.outgoing, left))
+                self.connection.sent(self._stream.send(self.connection.outgoing, left))
             except TimeoutError:
                 continue
             except OSError as error:
@@ -239,6 +189,6 @@ class BlockingLink(Link):
 
     def _lose(self, reason: str) -> None:
         self.connection.lose(reason)
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

@@ -4,8 +4,8 @@ A `Connection` frames requests, matches answers to them by request id and knows,
 lost, what the server may have executed.  It owns no socket, no thread and no clock.
 
 An operation is a generator (`Steps`): it yields each `Request` it wants sent and each `Pause` it wants
-made, is sent the answer's payload or thrown the XenstoreError, and returns its result.  `blocking` and
-`aio` drive the same generators.
+made, is sent the answer's payload or thrown the XenstoreError, and returns its result.  `link` drives them,
+for both clients.
 """
 
 from __future__ import annotations
@@ -100,13 +100,20 @@ class Call:
     """A request under way.
 
     Attributes:
+        connection: on which it was sent.
         done: answered, or its connection was lost.
         lost: its connection was lost before the answer came.
     """
 
-    __slots__ = ("_answer", "_end", "_error", "_executed", "abandoned", "done", "lost", "request", "wake")
+    __slots__ = (
+        "_answer", "_end", "_error", "_executed",
+        "abandoned", "connection", "done", "lost", "request", "wake",
+    )  # fmt: skip
 
-    def __init__(self, request: Request, end: int, wake: Callable[[], object] | None) -> None:
+    def __init__(
+        self, connection: Connection, request: Request, end: int, wake: Callable[[], object] | None
+    ) -> None:
+        self.connection = connection
         self.request = request
         self.wake = wake
         self.done = False
@@ -189,7 +196,7 @@ class Connection:
         request.connection = self
         req_id = self._next_req_id()
         self.outgoing += pack(request.type, request.payload, req_id=req_id, tx_id=request.tx_id)
-        call = self._calls[req_id] = Call(request, self._sent + len(self.outgoing), wake)
+        call = self._calls[req_id] = Call(self, request, self._sent + len(self.outgoing), wake)
         return call
 
     def sent(self, size: int) -> None:

@@ -25,6 +25,10 @@ class ConnectionLost(ClientError):
     """The server went away; the text says whether the request may have been executed."""
 
 
+class WatchClosed(ClientError):
+    """Nothing comes of this watch any more: it, or its client, was closed, or reset_watches was called."""
+
+
 class ProtocolError(ClientError):
     """The server answered something that is no answer to this request."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from xenclient.store.core import Request
 from xenclient.store.errors import ProtocolError
-from xenclient.store.perms import Perm
 from xenclient.store.strings import decode, encode, shown, terminated
 from xenstore.errors import E2BIG, ENOENT
 from xenstore.wire import MessageType
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xenclient.store.core import Steps
+    from xenclient.store.perms import Perm
     from xenclient.store.strings import Text
 
 
@@ -122,6 +122,8 @@ def exists(path: Text) -> Steps[bool]:
 
 def get_perms(path: Text) -> Steps[tuple[Perm, ...]]:
     """The node's permission list; the first entry is its owner's (see Perm)."""
+    from xenclient.store.perms import Perm  # most programs need none
+
     answer = yield Request(MessageType.GET_PERMS, terminated(path))
     try:
         return tuple(Perm.parse(text) for text in _names(answer))
@@ -135,6 +137,8 @@ def set_perms(path: Text, perms: Iterable[Perm | str]) -> Steps[None]:
     Raises:
         ValueError: a string that is no permission.
     """
+    from xenclient.store.perms import Perm
+
     entries = [str(perm if isinstance(perm, Perm) else Perm.parse(perm)) for perm in perms]
     yield Request(MessageType.SET_PERMS, terminated(path, *entries))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenclient.store.core import Request
-from xenclient.store.errors import ClientError
+from xenclient.store.errors import ClientError, WatchClosed
 from xenclient.store.strings import decode, encode, terminated
 from xenstore.errors import EEXIST, ENOENT, ENOSYS, XenstoreError
 from xenstore.wire import MessageType
@@ -177,7 +177,7 @@ class Watches:
     def add(self, queue: Queue, path: Text, token: Text | None, depth: int | None) -> Steps[None]:
         """Set a watch whose events go to `queue`; without a token one of its own is chosen."""
         if queue.closed:
-            raise ClientError(f"WATCH {path!r}: this watch is closed")
+            raise WatchClosed(f"WATCH {path!r}: this watch is closed")
         if token is None:
             self._next_token += 1
             token = f"xenclient-{self._next_token}"

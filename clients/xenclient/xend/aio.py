@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
-import trio
-
-from xenclient.xend import requests
+from xenclient.shells import Awaited
 from xenclient.xend.aio_link import TrioLink, connect_socket
+from xenclient.xend.client import ClientMethods, ConsoleMethods, EventsMethods
 from xenclient.xend.core import Request
-from xenclient.xend.errors import ClientError, ConnectionLost, DeadlineError
-from xenclient.xend.followers import HISTORY_BYTES, ConsoleOutput, EventStream, Progress
-from xenclient.xend.link import TIMEOUT_SECONDS, Follower
+from xenclient.xend.followers import ConsoleOutput, EventStream
+from xenclient.xend.link import HISTORY_BYTES, TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from xenclient.xend.aio_link import Connect
 
-P = ParamSpec("P")
 
-
-def _method(function: Callable[P, Request]) -> Callable[Concatenate[Client, P], Coroutine[Any, Any, Any]]:
-    """The request as a method that waits for its answer."""
-
-    async def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        return await self._ask(function(*args, **kwargs))
-
-    method.__name__ = method.__qualname__ = function.__name__
-    method.__doc__ = function.__doc__
-    method.__wrapped__ = function  # type: ignore[attr-defined]  # so that help() shows the arguments
-    return method
-
-
-class Client:
+class Client(Awaited, ClientMethods):
     """A connection to xend, made again when it is lost; connects as `async with Client() as client`.
 
     A call that was not answered then is sent again, once, if it only asks, or is an operation: xend knows it
@@ -52,10 +33,7 @@ class Client:
             timeout: seconds a call may take that is no operation, and for which a lost xend is tried.
             connect: opens a stream to a path, in place of the socket.
         """
-        self._path = path
-        self._timeout = timeout
-        self._connect = connect
-        self._link = self._new_link()
+        super().__init__(lambda follower: TrioLink(path, timeout, connect, follower))
 
     async def __aenter__(self) -> Self:
         """Connects.
@@ -68,49 +46,6 @@ class Client:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
-
-    async def close(self) -> None:
-        """Disconnect; operations go on."""
-        await self._link.close()
-
-    async def call(
-        self, method: str, progress: Callable[[dict[str, Any]], object] | None = None, **params: Any
-    ) -> Any:
-        """The result of any method of docs/bus.md; parameters that are None are left out.
-
-        progress: gets the operation's map at each of its events meanwhile.
-
-        Raises:
-            BusError: xend refused.
-        """
-        return await self._ask(Request(method, params, progress))
-
-    hello = _method(requests.hello)
-    host_info = _method(requests.host_info)
-    dmesg = _method(requests.dmesg)
-    domains = _method(requests.domains)
-    domain_config = _method(requests.domain_config)
-    create = _method(requests.create)
-    unpause = _method(requests.unpause)
-    pause = _method(requests.pause)
-    destroy = _method(requests.destroy)
-    shutdown = _method(requests.shutdown)
-    reboot = _method(requests.reboot)
-    rename = _method(requests.rename)
-    set_memory = _method(requests.set_memory)
-    sysrq = _method(requests.sysrq)
-    devices = _method(requests.devices)
-    device_explain = _method(requests.device_explain)
-    device_attach = _method(requests.device_attach)
-    device_detach = _method(requests.device_detach)
-    device_insert = _method(requests.device_insert)
-    device_eject = _method(requests.device_eject)
-    autostart = _method(requests.autostart)
-    autostop = _method(requests.autostop)
-    operations = _method(requests.operations)
-    operation = _method(requests.operation)
-    operation_wait = _method(requests.operation_wait)
-    operation_cancel = _method(requests.operation_cancel)
 
     def events(
         self,
@@ -132,21 +67,8 @@ class Client:
         output = ConsoleOutput()
         return Console(self._new_link(output), output, domain, history)
 
-    def _new_link(self, follower: Follower | None = None) -> TrioLink:
-        return TrioLink(self._path, self._timeout, self._connect, follower)
 
-    async def _ask(self, request: Request) -> Any:
-        if request.progress is None:
-            return await self._link.ask(request)
-        link = self._new_link(Progress(request.params["key"], request.progress))
-        try:
-            await link.open()
-            return await link.ask(request)
-        finally:
-            await link.close()
-
-
-class Events:
+class Events(Awaited, EventsMethods):
     """The event stream, on a connection of its own that is made again when it is lost; nothing is missed.
 
     Subscribes as `async with client.events() as events`, which raises BusError (too_slow) where events after
@@ -156,17 +78,8 @@ class Events:
         seq: of the last event that was given; `client.events(since=...)` goes on after it.
     """
 
-    def __init__(self, link: TrioLink, stream: EventStream) -> None:
-        self._link = link
-        self._stream = stream
-
     async def __aenter__(self) -> Self:
-        try:
-            await self._link.open()
-            await self._wait(self._stream.is_subscribed, self._link.timeout)
-        except BaseException:
-            await self.close()
-            raise
+        await self._subscribe()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -178,81 +91,25 @@ class Events:
     async def __anext__(self) -> dict[str, Any]:
         return await self.next()
 
-    @property
-    def seq(self) -> int | None:
-        return self._stream.seq
 
-    async def next(self, seconds: float | None = None) -> dict[str, Any]:
-        """The next event; without `seconds` waits for ever.
-
-        Raises:
-            DeadlineError: none came.
-            BusError: the stream ended; too_slow: it was not read fast enough.
-        """
-        await self._wait(self._stream.is_ready, seconds)
-        return self._stream.next()
-
-    async def close(self) -> None:
-        """End it."""
-        await self._link.close()
-
-    async def _wait(self, is_done: Callable[[], bool], seconds: float | None) -> None:
-        link = self._link
-        with trio.move_on_after(math.inf if seconds is None else seconds):
-            await trio.lowlevel.checkpoint()
-            while not is_done():
-                link.check_refusal(link.connection)
-                await link.connect_again()
-                await link.flush()
-                await link.until(is_done)
-            return
-        assert seconds is not None
-        raise DeadlineError("an event", seconds, link.where)
-
-
-class Console:
+class Console(Awaited, ConsoleMethods):
     """A domain's console, on a connection of its own: `async with client.console(domain) as console`.
 
     Attributes:
         domid: the domain that was found.
     """
 
-    def __init__(self, link: TrioLink, output: ConsoleOutput, domain: str | int, history: int) -> None:
-        self._link = link
-        self._output = output
-        self._request = Request("console.attach", {"domain": domain, "history": history})
-        self._number = -1
-        self.domid = -1
-
     async def __aenter__(self) -> Self:
-        try:
-            await self._link.open()
-            answer = await self._link.ask(self._request)
-        except BaseException:
-            await self.close()
-            raise
-        self.domid, self._number = answer["domid"], answer["console"]
+        """Attaches.
+
+        Raises:
+            BusError: there is no such domain, or it has no console.
+        """
+        await self._attach()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
-
-    async def read(self, seconds: float | None = None) -> bytes | None:
-        """What the console brings, as soon as there is any; b"" once the domain is gone.
-
-        None: nothing came within `seconds`.  Without `seconds` waits for ever.
-
-        Raises:
-            ConnectionLost: xend is gone.
-            BusError: xend ended it.
-        """
-        with trio.move_on_after(math.inf if seconds is None else seconds):
-            await self._link.until(self._output.is_ready)
-        if self._output.is_ready():
-            return self._output.read()
-        if self._link.connection.lost:
-            raise self._lost()
-        return None
 
     async def write(self, data: bytes) -> None:
         """Type this.
@@ -262,13 +119,5 @@ class Console:
             BusError: it refused.
         """
         if self._link.connection.lost:
-            raise self._lost()
+            raise self._link.lost_error()
         await self._link.ask(Request("console.write", {"console": self._number, "data": data}))
-
-    async def close(self) -> None:
-        """Leave the console."""
-        await self._link.close()
-
-    def _lost(self) -> ClientError:
-        connection = self._link.connection
-        return connection.refusal or ConnectionLost(f"{connection.lost} ({self._link.where})")

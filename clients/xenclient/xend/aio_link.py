@@ -1,4 +1,4 @@
-"""Driving a link over a trio stream that many tasks share; what `aio` is built on.
+"""What a trio client waits for, over a stream that many tasks share; see `link` for how calls are made.
 
 There is no task in the background: of those that wait, one receives for all.
 """
@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
 from xenclient.xend.address import open_socket
 from xenclient.xend.core import CALLS_MAX
-from xenclient.xend.errors import CALL, ClientError, DeadlineError
-from xenclient.xend.link import RECEIVE_BYTES, Follower, Link
+from xenclient.xend.errors import DeadlineError
+from xenclient.xend.link import RECEIVE_BYTES, Follower, Link, Wait
 
 if TYPE_CHECKING:
-    from xenclient.xend.core import Call, Connection, Request
+    from xenclient.xend.core import Connection, Request
 
     #: Opens a path; errors as address.open_socket.
     Connect = Callable[[str], trio.abc.Stream]
+
+T = TypeVar("T")
 
 #: Sending is not interrupted halfway through a message; a server that takes nothing for so long is lost.
 _SEND_SECONDS = 5.0
@@ -34,59 +36,47 @@ def connect_socket(path: str) -> trio.abc.Stream:
 
 
 class TrioLink(Link):
-    """One stream at a time, for any number of tasks."""
+    """Waits on one stream at a time, for any number of tasks."""
+
+    _stream: trio.abc.Stream | None
 
     def __init__(
         self, path: str | None, timeout: float, connect: Connect, follower: Follower | None = None
     ) -> None:
-        super().__init__(path, timeout, follower)
-        self._connect = connect
-        self._stream: trio.abc.Stream | None = None
-        self._closed = False
+        super().__init__(path, timeout, connect, follower)
         self._slots = trio.Semaphore(CALLS_MAX)
         self._connecting = trio.Lock()
         self._sending = trio.Lock()
         self._is_receiving = False
         self._moved = trio.lowlevel.ParkingLot()
 
-    async def open(self) -> None:
-        """Make the first connection.
-
-        Raises:
-            ConnectError: xend is not there, or may not be asked.
-        """
-        await self._open_stream(patient=False)
-
     async def close(self) -> None:
         self._closed = True
         await self._lose(self.connection, "the client was closed")
 
-    async def ask(self, request: Request) -> Any:
-        """The answer to a request."""
-        seconds = self.limit(request)
-        with trio.move_on_after(math.inf if seconds is None else seconds):
-            async with self._slots:
-                return await self._ask(request)
-        assert seconds is not None
-        raise DeadlineError(f"the answer to {CALL}", seconds, self.where, request)
+    async def within(self, seconds: float | None, wait: Wait, work: Callable[[Wait], Awaitable[T]]) -> T:
+        limit = math.inf if seconds is None else seconds
+        with trio.move_on_after(limit):
+            return await work(wait)
+        raise DeadlineError(wait.awaited, limit, self.where, wait.request)
 
-    async def _ask(self, request: Request) -> Any:
-        steps = self.asking(request)
-        try:
-            while True:
-                call = next(steps)
-                if call is None:
-                    await self.connect_again()
-                else:
-                    await self._finish(call)
-        except StopIteration as stop:
-            return stop.value
+    async def connect_again(self, wait: Wait) -> None:
+        async with self._connecting:
+            if self._closed:
+                raise self._closed_error()
+            if self.connection.lost:
+                await self.within(self.timeout, Wait(""), lambda wait: self._open(wait, patient=True))
 
-    async def _finish(self, call: Call) -> None:
-        await self.flush()
-        await self.until(lambda: call.done)
+    async def flush(self, wait: Wait) -> None:
+        async with self._sending:
+            connection, stream = self.connection, self._stream
+            while stream is not None and (data := connection.to_send()):
+                with trio.CancelScope(deadline=trio.current_time() + _SEND_SECONDS, shield=True) as scope:
+                    await self._send(connection, stream, data)
+                if scope.cancelled_caught:
+                    await self._lose(connection, f"xend takes nothing for {_SEND_SECONDS:g} s")
 
-    async def until(self, is_done: Callable[[], bool]) -> None:
+    async def until(self, is_done: Callable[[], bool], wait: Wait) -> None:
         """Receive, or let another task receive, until it is done or the connection is lost."""
         await trio.lowlevel.checkpoint()
         while not is_done() and not self.connection.lost:
@@ -100,28 +90,19 @@ class TrioLink(Link):
                 self._is_receiving = False
                 self._moved.unpark_all()
 
-    async def connect_again(self) -> None:
-        """Have a connection.
+    async def _pause(self, seconds: float, wait: Wait) -> None:
+        await trio.sleep(seconds)
 
-        Raises:
-            ClientError: the client is closed.
-            DeadlineError: xend did not come back.
-        """
-        async with self._connecting:
-            if self._closed:
-                raise ClientError(f"this client of {self.path} is closed")
-            if self.connection.lost:
-                await self._open_stream(patient=True)
+    async def _let_others_run(self) -> None:
+        await trio.lowlevel.checkpoint()
 
-    async def flush(self) -> None:
-        """Send what waits to be sent."""
-        async with self._sending:
-            connection, stream = self.connection, self._stream
-            while stream is not None and (data := connection.to_send()):
-                with trio.CancelScope(deadline=trio.current_time() + _SEND_SECONDS, shield=True) as scope:
-                    await self._send(connection, stream, data)
-                if scope.cancelled_caught:
-                    await self._lose(connection, f"xend takes nothing for {_SEND_SECONDS:g} s")
+    async def _ask(self, request: Request, wait: Wait) -> Any:
+        async with self._slots:
+            return await super()._ask(request, wait)
+
+    async def _open(self, wait: Wait, patient: bool) -> None:
+        await super()._open(wait, patient)
+        await trio.lowlevel.checkpoint()
 
     async def _send(self, connection: Connection, stream: trio.abc.Stream, data: bytes) -> None:
         try:
@@ -141,25 +122,10 @@ class TrioLink(Link):
             await self._lose(connection, f"the connection failed ({error.__cause__ or error})")
             return
         try:
-            self.received(connection, bytes(data))
+            self._received(connection, bytes(data))
         finally:
             if connection.lost:
                 await self._lose(connection, connection.lost)
-
-    async def _open_stream(self, patient: bool) -> None:
-        steps = self.connecting(self._connect, patient)
-        awaited = ""
-        with trio.move_on_after(self.timeout):
-            try:
-                while True:
-                    seconds, awaited = next(steps)
-                    await trio.sleep(seconds)
-            except StopIteration as stop:
-                self._stream = stop.value
-                self.connected()
-                await trio.lowlevel.checkpoint()
-                return
-        raise DeadlineError(awaited, self.timeout, self.where)
 
     async def _lose(self, connection: Connection, reason: str) -> None:
         connection.lose(reason)

@@ -1,132 +1,150 @@
-"""Driving a link over a socket that waits; what `blocking` is built on."""
+"""What a blocking client waits for, over a socket that waits; see `link` for how calls are made."""
 
 from __future__ import annotations
 
 import time
 
 from xenclient.xend.address import open_socket
-from xenclient.xend.errors import CALL, ClientError, DeadlineError
-from xenclient.xend.link import RECEIVE_BYTES, Follower, Link
+from xenclient.xend.errors import DeadlineError
+from xenclient.xend.link import RECEIVE_BYTES, Follower, Link, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Generator
-    from typing import Any
+    from collections.abc import Awaitable, Callable
+    from typing import TypeVar
 
-    from xenclient.xend.core import Call, Request
+    T = TypeVar("T")
 
 #: Longer waits are made of several; the operating system's own limit is some weeks.
 LONGEST_WAIT_SECONDS = 3600.0
 
 
-class Deadline:
+class Deadline(Wait):
     """So many seconds from now on; None is for ever."""
 
-    def __init__(self, seconds: float | None, path: str) -> None:
-        self.seconds = seconds
+    def __init__(self, link: BlockingLink, seconds: float | None, wait: Wait) -> None:
+        super().__init__(wait.awaited)
+        self.request = wait.request
+        self._link = link
+        self._seconds = seconds
         self._start = time.monotonic()
-        self._path = path
 
-    def left(self, awaited: str, call: object = "") -> float | None:
-        """The seconds left; CALL in `awaited` stands for the call.
+    def left(self) -> float | None:
+        """The seconds left, not below 0."""
+        if self._seconds is None:
+            return None
+        return max(0.0, self._start + self._seconds - time.monotonic())
+
+    def check(self) -> None:
+        """Return if there are any left.
 
         Raises:
             DeadlineError: none.
         """
-        if self.seconds is None:
-            return None
-        left = self._start + self.seconds - time.monotonic()
-        if left <= 0:
-            raise DeadlineError(awaited, self.seconds, self._path, call)
-        return left
+        if self._seconds is not None and not self.left():
+            raise DeadlineError(self.awaited, self._seconds, self._link.where, self.request)
 
     def at_most(self, seconds: float) -> Deadline:
-        """This one, or so many seconds from now, whichever comes first."""
-        if self.seconds is not None and self._start + self.seconds <= time.monotonic() + seconds:
-            return self
-        return Deadline(seconds, self._path)
+        """For something else to wait for: until this one, or so many seconds from now, if that is sooner."""
+        other = Deadline(self._link, seconds, self)
+        left = self.left()
+        if left is not None and left <= seconds:
+            other._seconds, other._start = self._seconds, self._start
+        return other
 
 
 class BlockingLink(Link):
-    """One socket at a time, for one thread."""
+    """Waits on one socket at a time, for one thread."""
 
-    def __init__(self, path: str | None, timeout: float, follower: Follower | None = None) -> None:
-        """Connects.
+    _stream: socket | None
+
+    def __init__(
+        self,
+        path: str | None,
+        timeout: float,
+        follower: Follower | None = None,
+        idle: Callable[[int], object] | None = None,
+    ) -> None:
+        """idle: called before each wait for xend with the socket's descriptor; see Client.events."""
+        super().__init__(path, timeout, open_socket, follower)
+        self._idle = idle
+
+    def fileno(self) -> int:
+        """The descriptor of the socket.
 
         Raises:
-            ConnectError: xend is not there, or may not be asked.
+            ConnectionLost: there is no connection.
         """
-        super().__init__(path, timeout, follower)
-        self.socket: socket | None = None
-        self._closed = False
-        self._open_socket(self.deadline(timeout), patient=False)
+        if self._stream is None:
+            raise self.lost_error()
+        return self._stream.fileno()
 
-    def deadline(self, seconds: float | None) -> Deadline:
-        """For `wait`."""
-        return Deadline(seconds, self.where)
+    def deadline(self, seconds: float | None, awaited: str) -> Deadline:
+        """For `flush` and `until`."""
+        return Deadline(self, seconds, Wait(awaited))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._closed = True
         self._lose("the client was closed")
 
-    def ask(self, request: Request) -> Any:
-        """The answer to a request."""
-        deadline = self.deadline(self.limit(request))
-        steps = self.asking(request)
-        try:
-            while True:
-                call = next(steps)
-                if call is None:
-                    self.connect_again(deadline)
-                else:
-                    self._finish(call, deadline)
-        except StopIteration as stop:
-            return stop.value
+    async def within(self, seconds: float | None, wait: Wait, work: Callable[[Deadline], Awaitable[T]]) -> T:
+        return await work(Deadline(self, seconds, wait))
 
-    def _finish(self, call: Call, deadline: Deadline) -> None:
-        awaited = f"the answer to {CALL}"
-        while not call.done:
-            self.pump(deadline.left(awaited, call.request))
-
-    def connect_again(self, deadline: Deadline) -> None:
-        """Have a connection.
-
-        Raises:
-            ClientError: the client is closed.
-            DeadlineError: xend did not come back.
-        """
+    async def connect_again(self, wait: Deadline) -> None:
         if self._closed:
-            raise ClientError(f"this client of {self.path} is closed")
+            raise self._closed_error()
         if self.connection.lost:
-            self._open_socket(deadline.at_most(self.timeout), patient=True)
+            await self._open(wait.at_most(self.timeout), patient=True)
 
-    def pump(self, seconds: float | None) -> None:
-        """Send what waits to be sent, then wait for bytes and take them; may return early."""
-        self.flush(seconds)
-        if self.socket is None:
+    async def flush(self, wait: Deadline) -> None:
+        """Send what waits to be sent, as far as it goes out in this time."""
+        wait.check()
+        self._flush(wait.left())
+
+    async def until(self, is_done: Callable[[], bool], wait: Deadline) -> None:
+        while not is_done() and not self.connection.lost:
+            # Not all may have gone out at once, and `idle` may have queued more.
+            self._flush(wait.left())
+            if self._idle is not None and self._stream is not None:
+                self._idle(self._stream.fileno())
+            self._receive(wait.left())
+            if not is_done():
+                wait.check()
+
+    async def _let_others_run(self) -> None:
+        pass
+
+    async def _pause(self, seconds: float, wait: Deadline) -> None:
+        wait.check()
+        left = wait.left()
+        time.sleep(seconds if left is None else min(seconds, left))
+        wait.check()
+
+    def _receive(self, seconds: float | None) -> None:
+        """Wait for bytes and take them; may return early."""
+        if self._stream is None:
             return
         connection = self.connection
         try:
-            self._limit(self.socket, seconds)
-            data = self.socket.recv(RECEIVE_BYTES)
+            self._limit(self._stream, seconds)
+            data = self._stream.recv(RECEIVE_BYTES)
         except (TimeoutError, BlockingIOError):
             return
         except OSError as error:
             self._lose(f"the connection failed ({error.strerror or error})")
             return
         try:
-            self.received(connection, data)
+            self._received(connection, data)
         finally:
             if connection.lost:
                 self._lose(connection.lost)
 
-    def flush(self, seconds: float | None) -> None:
-        """Send what waits to be sent, as far as it goes out in this time."""
-        while self.socket is not None and (data := self.connection.to_send()):
+    def _flush(self, seconds: float | None) -> None:
+        while self._stream is not None and (data := self.connection.to_send()):
             try:
-                self._limit(self.socket, seconds)
-                self.connection.sent(self.socket.send(data))
+                self._limit(self._stream, seconds)
+                self.connection.sent(self._stream.send(data))
             except (TimeoutError, BlockingIOError):
                 return
             except OSError as error:
@@ -136,26 +154,11 @@ class BlockingLink(Link):
                 self._lose("interrupted while sending")
                 raise
 
-    def _open_socket(self, deadline: Deadline, patient: bool) -> None:
-        self.socket = self._drive(self.connecting(open_socket, patient), deadline)
-        self.connected()
-
-    def _drive(self, steps: Generator[tuple[float, str], None, socket], deadline: Deadline) -> socket:
-        try:
-            while True:
-                seconds, awaited = next(steps)
-                left = deadline.left(awaited)
-                time.sleep(seconds if left is None else min(seconds, left))
-                deadline.left(awaited)
-        except StopIteration as stop:
-            sock: socket = stop.value
-            return sock
-
     def _limit(self, sock: socket, seconds: float | None) -> None:
-        sock.settimeout(None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT_SECONDS))
+        sock.settimeout(None if seconds is None else min(seconds, LONGEST_WAIT_SECONDS))
 
     def _lose(self, reason: str) -> None:
         self.connection.lose(reason)
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     Map = dict[str, Any]
 
-#: Bytes of a console's recent output that a viewer is shown first.
-HISTORY_BYTES = 4096
-
 
 class Progress(Follower):
     """Tells a callback of the events of one operation, known by its key."""

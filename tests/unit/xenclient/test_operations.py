@@ -223,7 +223,7 @@ def test_both_clients_offer_the_same(name: str) -> None:
     """Names, arguments and documentation of the operations; what only waits differs."""
 
     def face(cls: type) -> dict[str, tuple[str, str | None]]:
-        methods = {method: getattr(cls, method) for method in vars(cls) | vars(cls.__mro__[1])}
+        methods = {method: getattr(cls, method) for base in cls.__mro__ for method in vars(base)}
         return {
             method: (str(inspect.signature(function)).split(" -> ")[0], function.__doc__)
             for method, function in methods.items()

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.xenclient.conftest import Scenario
 from tests.unit.xenclient.fake_store import Asked, FakeStore, HangUp
 from xenclient.store.errors import ConnectionLost, DeadlineError
-from xenclient.store.transactions import pauses
+from xenclient.store.pauses import pauses
 from xenstore.errors import EAGAIN, EINVAL, ENOENT, ENOSPC
 
 Play = Callable[[Scenario], None]

@@ -9,10 +9,9 @@ import trio
 
 from tests.unit.xenclient.xend.conftest import Xend
 from xenclient.xend import aio
-from xenclient.xend.aio_link import connect_socket
+from xenclient.xend.aio_link import TrioLink, connect_socket
 from xenclient.xend.core import Connection, Request
 from xenclient.xend.errors import BusError, ConnectError, ConnectionLost
-from xenclient.xend.link import Link
 
 
 def all_to_send(connection: Connection) -> list[Any]:
@@ -132,11 +131,11 @@ async def test_who_may_only_read_reads(xend: Xend) -> None:
 
 
 def test_who_may_not_even_read_hears_of_the_first_socket() -> None:
-    def connect(path: str) -> object:
+    def connect(path: str) -> trio.abc.Stream:
         tried.append(path)
         raise forbidden(path)
 
     tried: list[str] = []
     with pytest.raises(ConnectError, match=r"no permission to connect to /run/x/socket$"):
-        next(Link("/run/x/socket", 1.0).connecting(connect, patient=False))
+        trio.run(TrioLink("/run/x/socket", 1.0, connect).open)
     assert tried == ["/run/x/socket", "/run/x/socket_ro"]
