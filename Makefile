@@ -4,7 +4,7 @@
 PYTHON = python3
 VENV = .venv
 PY = $(VENV)/bin/python
-BUILD_EXT = $(PY) -W ignore -c "import setuptools; setuptools.setup()" -q build_ext --inplace
+BUILD_EXT = $(PY) -W ignore setup.py -q build_ext --inplace
 
 .PHONY: all build install run test long test-xen sanitize lint bench bench-full stress chaos sdist clean
 
@@ -53,7 +53,7 @@ SANITIZED = build/sanitized
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: build
 	mkdir -p $(SANITIZED)
-	tar -cf - pyproject.toml README.md LICENSE MANIFEST.in cython xenstore xend clients tests | tar -xf - -C $(SANITIZED)
+	tar -cf - pyproject.toml setup.py README.md LICENSE MANIFEST.in cython xenstore xend clients tests | tar -xf - -C $(SANITIZED)
 	find $(SANITIZED) -name '*.so' -exec rm -f {} +
 	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" ../../$(BUILD_EXT)
 	cd $(SANITIZED) && PYTHONPATH="$$PWD:$$PWD/clients" PYTHONMALLOC=malloc \

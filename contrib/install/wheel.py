@@ -7,16 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Iterator
 from email import message_from_string
 from pathlib import Path
-from typing import Any
 
 from contrib.install import InstallError
 
-_SETUP = [sys.executable, "-W", "ignore", "-c", "import setuptools; setuptools.setup()", "-q"]
+_SETUP = [sys.executable, "-W", "ignore", "setup.py", "-q"]
 
 
 def make(tree: Path, scratch: Path, suffix: str) -> Path:
@@ -25,7 +23,7 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
     suffix: of compiled modules, as the interpreter wants them that will run it.
 
     Raises:
-        InstallError: one was not built, or before its source was changed; no setuptools.
+        InstallError: one was not built, or before its source was changed; no setuptools or Cython.
     """
     modules = list(_modules(tree, suffix))
     library = scratch / "lib"
@@ -42,18 +40,33 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
 
 def _modules(tree: Path, suffix: str) -> Iterator[tuple[str, Path]]:
     """Names of compiled modules, and where they lie."""
-    project: dict[str, Any] = tomllib.loads((tree / "pyproject.toml").read_text())
-    for module in project["tool"]["setuptools"]["ext-modules"]:
-        path = tree.joinpath(*module["name"].split("."))
-        built = path.with_name(path.name + suffix)
+    for source in sorted((tree / "cython").glob("*/*.pyx")):
+        built = tree / source.parent.name / f"{source.stem}{suffix}"
         if not built.exists():
             raise InstallError(
                 f"{built} is missing: `make` builds it (for another interpreter: make PYTHON=...)"
             )
-        for source in (*module["sources"], *module.get("depends", ())):
-            if (tree / source).stat().st_mtime > built.stat().st_mtime:
-                raise InstallError(f"{built} is older than {source}: `make` builds it anew")
-        yield module["name"], built
+        for part in sorted(compiled_from(source)):
+            if part.stat().st_mtime > built.stat().st_mtime:
+                raise InstallError(f"{built} is older than {part.relative_to(tree)}: `make` builds it anew")
+        yield f"{source.parent.name}.{source.stem}", built
+
+
+def compiled_from(source: Path) -> set[Path]:
+    """A module's source, and the .pxd and .h files of ours that it depends on, as Cython finds them.
+
+    Raises:
+        InstallError: there is no Cython.
+    """
+    try:
+        from Cython.Build.Dependencies import create_dependency_tree
+    except ImportError as error:
+        raise InstallError(f"{sys.executable} has no Cython, which tells whether `make` is needed") from error
+    finder = create_dependency_tree(quiet=True)  # type: ignore[no-untyped-call]
+    headers = finder.distutils_info(str(source)).values.get("depends", [])
+    folder = source.parent.parent
+    found = {Path(os.path.abspath(name)) for name in (*finder.all_dependencies(str(source)), *headers)}
+    return {path for path in found if path.is_relative_to(folder) and path.exists()}
 
 
 def setup(tree: Path, *words: str) -> None:

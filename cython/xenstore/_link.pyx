@@ -9,7 +9,7 @@ Source: xen/include/public/io/xs_wire.h, struct xenstore_domain_interface; ring-
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
-from xenstore cimport _failpoint as failpoint
+cimport xenstore._failpoint as failpoint
 from xenstore._ring cimport BAD_INDEX
 
 cdef enum:

@@ -75,10 +75,10 @@ def tree(tmp_path: Path) -> Path:
     """What the compiled modules are looked for in."""
     copy = tmp_path / "tree"
     shutil.copytree(TREE / "cython", copy / "cython")
-    (copy / "xenstore").mkdir()
-    shutil.copy(TREE / "pyproject.toml", copy)
-    for module in (TREE / "xenstore").glob("*.so"):
-        shutil.copy2(module, copy / "xenstore")
+    for package in ("xenstore", "xend"):
+        (copy / package).mkdir()
+        for module in (TREE / package).glob("*.so"):
+            shutil.copy2(module, copy / package)
     return copy
 
 
@@ -90,7 +90,7 @@ def test_a_module_that_was_not_built(tree: Path, tmp_path: Path) -> None:
 
 
 def test_modules_for_another_interpreter(tree: Path, tmp_path: Path) -> None:
-    with pytest.raises(InstallError, match=r"_names\.cpython-399\.so is missing: .*make PYTHON="):
+    with pytest.raises(InstallError, match=r"_spawn\.cpython-399\.so is missing: .*make PYTHON="):
         make(tree, tmp_path, ".cpython-399.so")
 
 
