@@ -35,14 +35,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def c_xenstored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Debian's C xenstored 4.17."""
+    """Debian's C xenstored."""
     with start_c(tmp_path_factory.mktemp("c")) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
 def o_xenstored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Debian's oxenstored 4.17."""
+    """Debian's oxenstored."""
     with start_o(tmp_path_factory.mktemp("o")) as daemon:
         yield daemon
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench.programs import program
 from tests.bench.workloads import Workload
 from tests.peers.daemons import C_XENSTORED, O_XENSTORED, Daemon, start_c, start_o, start_ours
+from tests.peers.debian import SYSTEM_PACKAGE, VERSION
 
 OURS, NULL, BARE = "ours", "null", "no-journal"
 #: Not a server of its own: ours with the workload that a row is compared with.
@@ -18,9 +19,9 @@ BASE = "base"
 PEERS = ("c", "o", "o-nolog")
 NAMES = {
     "ours": "xenstored of this project",
-    "c": "C xenstored 4.17",
-    "o": "oxenstored 4.17, access log on",
-    "o-nolog": "oxenstored 4.17, access log off",
+    "c": f"C xenstored {VERSION}",
+    "o": f"oxenstored {VERSION}, access log on",
+    "o-nolog": f"oxenstored {VERSION}, access log off",
     "null": "null server",
     "no-journal": "xenstored of this project, --no-journal",
 }
@@ -36,9 +37,9 @@ def missing() -> dict[str, str]:
     """Peers that cannot run here, each with what to install."""
     absent: dict[str, str] = {}
     if not C_XENSTORED.exists():
-        absent["c"] = f"{C_XENSTORED} is not there: install Debian's xen-utils-4.17"
+        absent["c"] = f"{C_XENSTORED} is not there: install Debian's {SYSTEM_PACKAGE}"
     if not O_XENSTORED.exists() or not shutil.which("unshare"):
-        reason = f"{O_XENSTORED} or unshare is not there: install Debian's xen-utils-4.17 and util-linux"
+        reason = f"{O_XENSTORED} or unshare is not there: install Debian's {SYSTEM_PACKAGE} and util-linux"
         absent["o"] = absent["o-nolog"] = reason
     return absent
 

@@ -1,4 +1,4 @@
-"""Start and stop xenstored: this project's, Debian's C xenstored 4.17, Debian's oxenstored 4.17.
+"""Start and stop xenstored: this project's, Debian's C xenstored, Debian's oxenstored.
 
 Debian's two run without a hypervisor, thanks to `preload.c`; their request path is their own.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.debian import SYSTEM_PACKAGE, XEN_BIN
 from tests.peers.process import Watchdog, cpu_seconds, rss_bytes
 from tests.peers.wire import Closed, Wire
 
 ROOT = Path(__file__).parents[2]
-XEN_BIN = Path("/usr/lib/xen-4.17/bin")
 C_XENSTORED = XEN_BIN / "xenstored"
 O_XENSTORED = XEN_BIN / "oxenstored"
 
@@ -31,7 +31,9 @@ def need(*programs: Path) -> None:
     missing = [str(program) for program in programs if not shutil.which(program)]
     if not missing:
         return
-    reason = f"not installed: {', '.join(missing)} (Debian: xen-utils-4.17, xenstore-utils, gcc, util-linux)"
+    reason = (
+        f"not installed: {', '.join(missing)} (Debian: {SYSTEM_PACKAGE}, xenstore-utils, gcc, util-linux)"
+    )
     if os.environ.get("XEND_REQUIRE_PEERS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -133,7 +135,7 @@ def start_ours(rundir: Path, *options: str) -> Daemon:
 
 
 def start_c(rundir: Path, *options: str) -> Daemon:
-    """Debian's C xenstored 4.17 on `rundir`, created if need be."""
+    """Debian's C xenstored on `rundir`, created if need be."""
     need(C_XENSTORED, Path("cc"))
     (rundir / "lib").mkdir(parents=True, exist_ok=True)
     rundir = rundir.absolute()
@@ -153,7 +155,7 @@ export LD_PRELOAD="$2" && shift 2 && exec "$@"
 
 
 def start_o(rundir: Path, access_log: bool = False, settings: Mapping[str, object] | None = None) -> Daemon:
-    """Debian's oxenstored 4.17 on `rundir`; `settings` overrule those of oxenstored.conf.
+    """Debian's oxenstored on `rundir`; `settings` overrule those of oxenstored.conf.
 
     It is clearly faster without its access log, which Debian's start script leaves on.
     """

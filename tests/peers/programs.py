@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.peers.daemons import C_XENSTORED, XEN_BIN, need
+from tests.peers.daemons import C_XENSTORED, need
+from tests.peers.debian import XEN_BIN
 
 PROGRAM_SECONDS = 60
 THEIRS = Path("/usr/bin")

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.peers.daemons import C_XENSTORED, XEN_BIN, Daemon, need, start_c, start_ours
+from tests.peers.daemons import C_XENSTORED, Daemon, need, start_c, start_ours
+from tests.peers.debian import XEN_BIN
 
 pytestmark = pytest.mark.peer
 

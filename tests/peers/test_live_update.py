@@ -15,13 +15,13 @@ import pytest
 from tests.peers.daemons import (
     C_XENSTORED,
     O_XENSTORED,
-    XEN_BIN,
     Daemon,
     need,
     preloaded,
     start_c,
     start_ours,
 )
+from tests.peers.debian import XEN_BIN
 from tests.peers.programs import THEIRS, Run, run
 from tests.peers.ring import Guest
 from tests.peers.wire import Message, Wire

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.daemons import XEN_BIN, need, preloaded
+from tests.peers.daemons import need, preloaded
+from tests.peers.debian import XEN_BIN
 from xend.config.domain import parse
 from xend.config.option import Option
 from xend.config.options import OPTIONS, XM

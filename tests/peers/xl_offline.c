@@ -1,7 +1,7 @@
 /* Lets Debian's own xl judge configurations without a hypervisor: what it asks of one is answered with
  * nothing, and what it reads and prints of a file is its own.
  *
- *   LD_PRELOAD=xl_offline.so /usr/lib/xen-4.17/bin/xl -N create -q FILE
+ *   LD_PRELOAD=xl_offline.so /usr/lib/xen-VERSION/bin/xl -N create -q FILE
  */
 #include <errno.h>
 #include <stdint.h>

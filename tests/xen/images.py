@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.peers.debian import HYPERVISOR
 from tests.xen.cpio import Archive
 from tests.xen.packages import INSTALLED, Kernel, cache, kernel, require_installed
 
 HERE = Path(__file__).parent
 BUSYBOX = Path("/usr/bin/busybox")
-XEN = Path("/boot/xen-4.17-amd64.gz")
 #: Loaded in this order, each after those it depends on.
 DOM0_MODULES = [
     "virtio_pci",
@@ -73,7 +73,7 @@ def _compile_modules() -> None:
 
 
 def _build_in(folder: Path, linux: Kernel) -> None:
-    (folder / "xen").write_bytes(gzip.decompress(XEN.read_bytes()))
+    (folder / "xen").write_bytes(gzip.decompress(HYPERVISOR.read_bytes()))
     (folder / "vmlinux").write_bytes(_decompressed(linux.image))
     dom0 = _base(linux, DOM0_MODULES, HERE / "dom0/init")
     dom0.write(folder / "dom0.img")

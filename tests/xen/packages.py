@@ -1,15 +1,17 @@
-"""What is needed from Debian 12: programs that must be installed, and a kernel that is only unpacked."""
+"""What is needed from Debian: programs that must be installed, and a kernel that is only unpacked."""
 
 import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.peers.debian import HYPERVISOR, SYSTEM_PACKAGE, XEN_BIN
+
 #: A file and the package that brings it.
 INSTALLED = {
     "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
-    "/boot/xen-4.17-amd64.gz": "xen-hypervisor-4.17-amd64",
-    "/usr/lib/xen-4.17/bin/xl": "xen-utils-4.17",
+    str(HYPERVISOR): SYSTEM_PACKAGE,
+    str(XEN_BIN / "xl"): SYSTEM_PACKAGE,
     "/usr/bin/xenstore": "xenstore-utils",
     "/usr/bin/busybox": "busybox-static",
     "/usr/sbin/brctl": "bridge-utils",
@@ -75,7 +77,7 @@ def _fetch_kernel(folder: Path) -> None:
     depends = _run("apt-cache", "depends", "--important", KERNEL)
     package = next((line.split()[1] for line in depends.splitlines() if "Depends: linux-image" in line), None)
     if package is None:
-        raise Missing(f"apt knows no {KERNEL}; run: apt-get update (Debian 12 is needed)")
+        raise Missing(f"apt knows no {KERNEL}; run: apt-get update (Debian is needed)")
     unpacked = folder.with_name("kernel.new")
     _run("apt-get", "download", package)
     (archive,) = cache().glob(f"{package}_*.deb")

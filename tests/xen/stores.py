@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.peers.debian import XEN_BIN
 from tests.xen.dom0 import Dom0
 
 #: The start of the store to a host that can create guests.
@@ -22,7 +23,7 @@ class Store(NamedTuple):
     command: str
 
 
-DEBIAN = Store("debian", "/usr/lib/xen-4.17/bin/xenstored --pid-file /run/xenstored.pid")
+DEBIAN = Store("debian", f"{XEN_BIN / 'xenstored'} --pid-file /run/xenstored.pid")
 #: The environment this test runs in: dom0 sees it at the same place.
 OURS = Store("ours", f"{Path(sys.prefix) / 'bin/xenstored'} --pid-file /run/xenstored.pid")
 

@@ -5,6 +5,7 @@ It is the one that scenarios share: these are its last, as their file's name see
 
 import pytest
 
+from tests.peers.debian import XEN_BIN
 from tests.xen import stores
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import UNTIL, Guest
@@ -70,7 +71,7 @@ def test_ten_kills_and_restarts(dom0: Dom0, store: Store, survivor: Guest) -> No
 def test_a_live_update(dom0: Dom0, store: Store, survivor: Guest) -> None:
     pid = dom0.must("cat /run/xenstored.pid")
     program = store.command.split()[0]
-    dom0.must(f"/usr/lib/xen-4.17/bin/xenstore-control live-update {program}", 150)
+    dom0.must(f"{XEN_BIN / 'xenstore-control'} live-update {program}", 150)
     await_beats(dom0, survivor)
     assert dom0.must("cat /run/xenstored.pid") == pid
     assert errors_of(survivor) == ""

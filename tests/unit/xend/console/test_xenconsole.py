@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.peers.daemons import XEN_BIN, Daemon, need, preloaded
+from tests.peers.daemons import Daemon, need, preloaded
+from tests.peers.debian import XEN_BIN
 from tests.unit.xend.console.world import Host, write_nodes
 from xenclient.store.aio import Client
 from xend.console.pty import open_pty
