@@ -69,6 +69,7 @@ SANITIZE_TESTS = tests/unit/journal tests/unit/platform tests/unit/server tests/
 lint: build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint cython/*/*.p[yx][xd]
 	$(VENV)/bin/mypy
 	$(PY) -m contrib.nurseries
 

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _run(options, held, log, report)
     except KeyboardInterrupt:
         return 130
-    except (Exception, BaseExceptionGroup) as error:
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the daemon ends: one line, no traceback
         line = _line(first_error(error))
         if isinstance(error, BaseExceptionGroup):  # tasks ran by then, and a log was kept
             log(line)

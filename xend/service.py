@@ -83,7 +83,7 @@ def _run(service: Service, report: Report) -> int:
         trio.run(service.run)
     except KeyboardInterrupt:  # before signals were received in order
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the daemon ends: one line, no traceback
         line = _line(error, service.known)
         service.log(line) if service.is_up else report(line)
         return 1

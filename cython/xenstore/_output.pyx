@@ -6,7 +6,6 @@ watch event is queued once, however often the same thing happens before it is se
 what it does not read, and events it does not read for long are dropped (XSA-326).
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 

@@ -25,7 +25,7 @@ cdef class Perms:
     """A permission list."""
 
 
-cdef inline Entry *entries(Perms perms) noexcept:
+cdef inline Entry *entries(Perms perms) noexcept:  # no-cython-lint: inline in this module only
     return <Entry *>PyBytes_AS_STRING(perms.packed)
 
 

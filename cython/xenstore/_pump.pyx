@@ -434,8 +434,8 @@ cdef class Pump:
         return self.watch(connection, connection.interest & ~POLLER_WRITE)
 
     cdef int accept(self, Listener listener) except -1:
-        cdef int fd, i
-        for i in range(TURN_ACCEPTS):
+        cdef int fd, _accepted
+        for _accepted in range(TURN_ACCEPTS):
             fd = socket_accept(listener.fd)
             if fd < 0:
                 if errno == EAGAIN:

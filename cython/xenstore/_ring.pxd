@@ -11,7 +11,7 @@ cdef class Consumer:
     cdef char *data
     cdef char *produced             # the other side's index
     cdef char *consumed             # ours, for the other side to see
-    cdef readonly uint32_t position # our own copy of it: the one in the page may be overwritten
+    cdef readonly uint32_t position  # our own copy of it: the one in the page may be overwritten
     cdef uint32_t size
 
     cdef Py_ssize_t available(self) noexcept

@@ -11,7 +11,7 @@ The same for the rings of the store (xs_wire.h) and of consoles (console.h).
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 cdef extern from "_shared.h":
     uint32_t shared_load(const char *at) noexcept

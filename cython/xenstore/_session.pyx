@@ -101,9 +101,9 @@ cdef inline bint one_string(const char *payload, Py_ssize_t size) noexcept:
     return size > 0 and memchr(payload, 0, size) == payload + size - 1
 
 
-cdef inline Py_ssize_t string_end(const char *payload, Py_ssize_t start, Py_ssize_t size) noexcept:
-    """Where the string that begins at start ends (its NUL), or -1."""
-    cdef const char *nul = <const char *>memchr(payload + start, 0, size - start) if start < size else NULL
+cdef inline Py_ssize_t string_end(const char *payload, Py_ssize_t begin, Py_ssize_t size) noexcept:
+    """Where the string from begin on ends (its NUL), or -1."""
+    cdef const char *nul = <const char *>memchr(payload + begin, 0, size - begin) if begin < size else NULL
     return -1 if nul == NULL else nul - payload
 
 

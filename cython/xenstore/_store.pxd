@@ -60,7 +60,7 @@ cdef class Store:
     cdef double look_at                # when guests are looked at next; INFINITY: it is not decided
     cdef readonly long open_transactions
     cdef readonly bint transactions_paused  # clients without open ones wait with their start
-    cdef public Py_ssize_t output_held # bytes of the buffers of output of all clients of the socket
+    cdef public Py_ssize_t output_held  # bytes of the buffers of output of all clients of the socket
     cdef dict guest_transactions       # those whose snapshots are bounded, and their sessions
     cdef unsigned long long replaced_before  # replaced bytes when the oldest of them began, or earlier
     cdef unsigned long long bound_again  # how many replaced bytes make `bound_snapshots` worth its cost

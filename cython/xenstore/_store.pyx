@@ -4,7 +4,6 @@
 It knows of its sessions only what `Client` says.
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY
@@ -13,7 +12,7 @@ from libc.string cimport memset
 from xenstore._accounts cimport Q_NODES
 from xenstore._ledger cimport Ledger
 from xenstore._names cimport dismantle, in_order
-from xenstore._perms cimport NO_DOMAIN, Entry, Perms, entries, with_owner
+from xenstore._perms cimport NO_DOMAIN, Perms, entries, with_owner
 from xenstore._recorder cimport Frame, GONE, REMOVE_NODE, SET_PERMS as SET_NODE_PERMS, WRITE_NODE
 from xenstore._transactions cimport Record, record_size
 from xenstore._tree cimport Place, fresh_tree

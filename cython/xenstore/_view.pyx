@@ -8,7 +8,6 @@ what it changed is left in `change`, `old_perms` and `removed` for whoever fires
 Source: xenstore-protocol.md 3, 5 and 6; permissions and the rule that hides missing nodes as in xenstored 4.22.
 """
 
-cimport cython
 from libc.string cimport memchr
 
 from xenstore._names cimport listing_of

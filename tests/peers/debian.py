@@ -1,4 +1,4 @@
-"""Which Xen this Debian has installed: its programs and its hypervisor lie under the number of their version."""
+"""Which Xen this Debian has installed: its programs and its hypervisor lie under their version's number."""
 
 import re
 from collections.abc import Iterable

@@ -87,7 +87,7 @@ class Runs:
         try:
             with run.scope:
                 run.rows = [row.as_map() for row in await body(tell)]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the run ends with it as its error
             run.error = as_xend_error(error, "autostart", self._log)
         finally:
             self._publish("autostart", "ended", key=run.key)

@@ -89,7 +89,7 @@ class Coordinator:
                     await self._act(key)
                 except (XendError, XenstoreError, ClientError) as error:
                     self.log(f"{_path(key)}: {error}")
-                except Exception as error:  # one device's trouble is not the others'
+                except Exception as error:  # noqa: BLE001 - one device's trouble is not the others'
                     self.log(f"{_path(key)}: {as_xend_error(error, _path(key), self.log)}")
         finally:
             del self._busy[key]

@@ -140,7 +140,7 @@ class Consoles:
     async def _run(self, domid: int, console: Console) -> None:
         try:
             await console.run()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one console's fault is not the others'
             self._log_line(f"console of {console.title}: internal error, it is served no more: {error!r}")
             log_fault(self._log_line, f"console of {console.title}", error)
         finally:

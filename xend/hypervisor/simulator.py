@@ -64,7 +64,7 @@ class Simulator(Hypervisor):
                 nursery.start_soon(simulator._release_consoles)
                 try:
                     yield simulator
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - raised again below
                     failure = error  # raised below as it is, not in the nursery's group
                 nursery.cancel_scope.cancel()
         finally:

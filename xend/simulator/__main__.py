@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = (lambda failure: None) if options.foreground else PROGRAM.detach()
     try:
         return _run(options, report)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the daemon ends: one line, no traceback
         return _fail(_line(first_error(error)), options, report)
 
 
@@ -103,7 +103,7 @@ async def _end_when_idle(host: SimulatedHost, server: Server, scope: trio.Cancel
             idle.set()
 
     server.on_idle = host.on_gone = look
-    await trio.sleep(0)
+    await trio.lowlevel.checkpoint()
     with trio.move_on_after(FIRST_CLIENT_SECONDS):
         await idle.wait()
     look()

@@ -113,7 +113,7 @@ class Kernels:
         """One kernel's trouble is not the others'."""
         try:
             await run()
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - one kernel's fault is not the others'
             line = f"{whose}: error of the simulator's own: {_described(errors)}"
             self.errors.append(line)
             self._say(line)

@@ -64,7 +64,7 @@ async def _beside(pump: Pump, main: Callable[[], Awaitable[T]]) -> T:
         nursery.start_soon(serve, pump)
         try:
             result = await main()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again below
             failure = error  # raised below as it is, not in the nursery's group
         nursery.cancel_scope.cancel()
     if failure is not None:

@@ -86,7 +86,7 @@ class Handover:
                 await self._attempt(attempt)
             except Refused as refusal:
                 text = str(refusal)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the one who asked for the update is answered
                 text = f"internal error: {error!r}"
             if self._dialogue.attempt is attempt:
                 self._dialogue.finish(text)
@@ -100,7 +100,7 @@ class Handover:
         elif self._rings is None or 0 not in self._store.introduced:
             raise Refused(f"{attempt.program} needs dom0's store ring, which this store does not have")
         self._dialogue.hold_transactions()
-        while self._verdict(attempt) is None:
+        while self._verdict(attempt) is None:  # noqa: ASYNC110 - a hang-up is found only by looking
             await trio.sleep(LOOK_SECONDS)
         self._go(attempt, version, is_ours)
 

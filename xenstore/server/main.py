@@ -59,7 +59,7 @@ def _run(options: Options, log: Callable[[str], object], report: Callable[[str |
         program.run()
     except KeyboardInterrupt:  # before the signals were received in order
         return 130
-    except Exception as raised:
+    except Exception as raised:  # noqa: BLE001 - the daemon ends: one line, no traceback
         error = first_error(raised)
         line = str(error) if isinstance(error, StartError) else start.internal_error(error)
         log(line) if program.is_up else report(line)
