@@ -178,6 +178,7 @@ def test_xend_killed_while_it_destroys_goes_on_when_it_is_back(step: str) -> Non
         assert await world.snapshot() == before
         await world.kill_xend()
         await world.start_xend()
+        await settled(world)
         assert await world.snapshot() == before
 
     play(body)
