@@ -6,7 +6,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 BUILD_EXT = $(PY) -W ignore setup.py -q build_ext --inplace
 
-.PHONY: all build install run test long test-xen sanitize lint bench bench-full stress chaos sdist clean
+.PHONY: all build install run test test-quick long test-xen sanitize lint bench bench-full stress chaos sdist clean
 
 all: build
 
@@ -36,8 +36,15 @@ install:
 	$$installer -m contrib.install --destdir "$(DESTDIR)" --prefix "$(PREFIX)" --sysconfdir "$(SYSCONFDIR)" \
 	    --varbase "$(VARBASE)" --python "$(PYTHON)" $(INSTALL_ARGS)
 
+# Tests run beside each other: -n is how many workers.  `$(PY) -m pytest FILE` runs one file's tests in one process.
+# The modules' bytecode is kept, so that not every program that a test starts compiles them again.
+TEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
 test: build
 	$(PY) -m pytest
+
+# What needs no process, no peer and no patience.
+test-quick: build
+	$(TEST) --quick
 
 # Suites too slow for CI.
 long: build

@@ -1,11 +1,25 @@
-"""What all test suites share: the options --long and --xen, and one of each daemon under test per run."""
+"""What all test suites share: the options --long, --xen and --quick, where temporary files are, how many
+workers run the tests, and one of each daemon under test per worker.
+"""
 
+import gc
+import os
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
+from tests.suites import Quick, Times
+
+#: Of Linux: a file system in memory.
+MEMORY = Path("/dev/shm")
+#: What it must have free.
+ROOM_BYTES = 2 << 30
+#: Most tests that run programs wait most of the time.
+WORKERS_PER_PROCESSOR = 3
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -13,13 +27,50 @@ def _ignore(number: int, frame: object) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    take_signals()
+    use_memory()
+    # Programs that tests start compile their modules once, whatever the tests' own caller wants.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    config.pluginmanager.register(Times())
+    if config.getoption("--quick"):
+        config.pluginmanager.register(Quick())
+
+
+def take_signals() -> None:
     """Whoever started the tests may have had signals ignored: nohup, or a shell in the background."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, _ignore)
 
 
+def use_memory() -> None:
+    """Temporary files are in memory, as run directories are on a host: a disk is waited for with each file.
+
+    Not where $TMPDIR names another place, nor where memory is scarce, or programs and device nodes are void.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    system = os.statvfs(MEMORY)
+    is_void = system.f_flag & (os.ST_NOEXEC | os.ST_NODEV)
+    if system.f_bavail * system.f_frsize >= ROOM_BYTES and not is_void:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no collection of garbage has to look through it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` means."""
+    processors = os.cpu_count() or 1
+    return processors * (1 if config.getoption("--quick") else WORKERS_PER_PROCESSOR)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="run the tests that need no process and no peer")
     parser.addoption("--long", action="store_true", help="run the tests marked long, too")
     parser.addoption("--xen", action="store_true", help="run the tests marked xen, too: a booted hypervisor")
 

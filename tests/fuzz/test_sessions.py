@@ -133,6 +133,7 @@ def answer_to(pieces: list[bytes]) -> bytes:
     return session.take()
 
 
+@pytest.mark.slow
 def test_where_the_stream_is_split_makes_no_difference() -> None:
     data = conversation()
     whole = answer_to([data])

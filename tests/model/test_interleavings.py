@@ -40,6 +40,7 @@ def test_there_are_seventy_interleavings() -> None:
     assert len(set(ORDERS)) == 70
 
 
+@pytest.mark.slow
 def test_every_pair_of_core_programs() -> None:
     """Read, write and remove a node, and list its parent."""
     trials = Trials()
@@ -56,6 +57,7 @@ def sample(seed: int, count: int) -> None:
     assert trials.world.store.check() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_some_pairs_of_all_programs(seed: int) -> None:
     sample(seed, count=1000)

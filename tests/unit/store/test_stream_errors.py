@@ -114,6 +114,7 @@ def attempt(data: bytes) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("private", [False, True])
 def test_every_truncation_is_an_error(private: bool) -> None:
     before = Populated(7, requests=60)

@@ -75,6 +75,7 @@ async def annoy(wire: Wire, calls: list[bytes], last: bytes) -> None:
     await wire.stream.aclose()
 
 
+@pytest.mark.slow
 @pytest.mark.trio
 async def test_garbage_on_other_connections_is_not_noticed() -> None:
     chance = random.Random(6)

@@ -188,6 +188,7 @@ def test_a_text_has_so_many_words() -> None:
     assert error.message == "foo.cfg:100001: found more than 100000 words, expected a configuration"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     ["[", "'", "\\", "a=[", "a='x'\n", "a=1;", "'\\", "(", "0", "\n", "a = ['", "# ", "tap:", ","],
@@ -276,6 +277,7 @@ def read_or_refuse(text: str, *words: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_malformed_texts_end_with_an_error_of_ours() -> None:
     """100,000 of them: half put together from pieces, half the HOWTO's example with some of it changed."""
     source = random.Random(6)

@@ -16,7 +16,7 @@ from xend.device.descendants import end_all, from_proc, from_ps
 from xend.device.runner import OUTPUT_MAX_BYTES, run_script
 from xend.errors import XendError
 
-pytestmark = pytest.mark.trio
+pytestmark = [pytest.mark.trio, pytest.mark.process]
 ENVIRONMENT = {"PATH": "/bin:/usr/bin"}
 linux_only = pytest.mark.skipif(not process.has_reapers(), reason="a system without reapers")
 
