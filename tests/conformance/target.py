@@ -48,6 +48,7 @@ class Target:
         self.peer = name if name in ("c", "o") else "ours"
         self._in_process = name in ("session", "bytewise")
         self._daemon: Daemon | None = None
+        self._quotas: Mapping[str, int] = {}
         self._rundir: tempfile.TemporaryDirectory[str] | None = None
 
     def obstacle(self, scenario: Scenario) -> str:
@@ -85,10 +86,11 @@ class Target:
             alone = not (scenario.domains or scenario.alive)
             yield SessionWorld(scenario.quotas, alone, bytewise=self.name == "bytewise")
             return
-        if scenario.quotas:
+        if self._quotas != scenario.quotas:
             self.stop()
         if self._daemon is None:
             self._daemon = self._start(scenario.quotas)
+            self._quotas = scenario.quotas
         try:
             yield DaemonWorld(self._daemon)
         except BaseException as error:
@@ -98,8 +100,6 @@ class Target:
             if dead:
                 raise Mismatch(f"{error}\n  the daemon died (status {status}):\n{text}") from error
             raise
-        if scenario.quotas:
-            self.stop()
 
     def _start(self, quotas: Mapping[str, int]) -> Daemon:
         self._rundir = tempfile.TemporaryDirectory(prefix=f"conformance-{self.name}-")

@@ -60,7 +60,7 @@ def sample(seed: int, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_some_pairs_of_all_programs(seed: int) -> None:
-    sample(seed, count=1000)
+    sample(seed, count=250)
 
 
 @pytest.mark.long
