@@ -74,7 +74,7 @@ class Quick:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Whatever the test made of its end, alone or in a group of exceptions."""
         report = yield
-        if self._tried and report.failed:
+        if self._tried and not report.passed:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, "starts a process")
         return report
