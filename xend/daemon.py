@@ -37,10 +37,10 @@ from xend.device import scripts
 from xend.device.backends import Backends, End
 from xend.device.device import Device
 from xend.device.runner import run_script
+from xend.device.stored import devices_in_store
 from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
 from xend.disk import Disks, system_disks
-from xend.domain.destroy import devices_in_store
 from xend.domain.keeper import Keeper
 from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
@@ -227,7 +227,7 @@ class Xend:
                 self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
 
     async def _take_up_one(self, domain: Domain, domid: int) -> None:
-        for device in await devices_in_store(self.host.store, domid):
+        for device in await devices_in_store(self.host, domid):
             self.host.stories.begin(device)
             await self.host.backends.follow(device)
         if domain.console is not None:

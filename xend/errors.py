@@ -52,7 +52,7 @@ class XendError(Exception):
         hint: what to do next.
         script_output: the last lines of a script's output, each of them printable.
         warnings: what went wrong besides, in an operation: maps of errors.
-        reason: why a script cannot be run: one of xend.device.unrunnable.CAUSES.
+        reason: why, as a word that programs may act on: one of xend.device.reasons.REASONS.
         method: the call that is at fault, where the message speaks of nothing but its parameters.
         problems: maps of all that is wrong with a configuration (xend.config.problem).
     """

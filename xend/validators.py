@@ -3,7 +3,7 @@
 from typing import Any
 
 from attrs import Attribute
-from attrs.validators import and_, deep_iterable, instance_of, max_len, min_len, optional
+from attrs.validators import and_, deep_iterable, deep_mapping, instance_of, max_len, min_len, optional
 
 typed = instance_of
 text_or_none = optional(instance_of(str))
@@ -40,4 +40,5 @@ count = and_(instance_of(int), number)
 number_or_none = optional(number)
 domid_or_none = optional(domid)
 texts = deep_iterable(instance_of(str), instance_of(list))
+lists_of_texts = deep_mapping(instance_of(str), texts, instance_of(dict))
 pair_or_none = optional(and_(instance_of(tuple), min_len(2), max_len(2), deep_iterable(count)))

@@ -83,7 +83,7 @@ def put_to_wait(place: Place, *names: str) -> None:
             directory=str(place.top / "etc"),
             extra=[],
             uuid=UUID % number,
-            macs=[f"00:16:3e:00:00:{number:02x}"],
+            addresses={"vif": [f"00:16:3e:00:00:{number:02x}"]},
         )
         waiting = Waiting(reason="crash", next_try=time.time() + LEFT_SECONDS, wait_s=2 * LEFT_SECONDS)
         domains.put_to_wait(source, waiting, restarts=3)

@@ -12,7 +12,8 @@ from tests.scripts.namespace import Namespace, can, lacking, namespace
 from tests.scripts.test_linux_block import loops_of
 from tests.scripts.world import SCRIPTS
 from xenclient.store.blocking import Client
-from xend.config import DiskConfig, VifConfig
+from xend.config.disk import DiskConfig
+from xend.config.vif import VifConfig
 from xend.device.device import Device
 from xend.device.runner import run_script
 from xend.device.scripts import command

@@ -7,7 +7,7 @@ import trio
 
 from tests.sim.world import World, play
 from xend.backendd.coordinator import Coordinator
-from xend.config import DiskConfig
+from xend.config.disk import DiskConfig
 from xend.device import nodes
 from xend.device.device import Device
 from xend.device.vbd import vbd_device

@@ -5,7 +5,7 @@ import trio
 
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import EXAMPLE, World, play
-from xend.device.unrunnable import CAUSES
+from xend.device.reasons import UNRUNNABLE
 from xend.errors import XendError
 from xend.kinds import KINDS
 
@@ -127,9 +127,9 @@ def test_a_script_with_line_ends_of_windows_is_told_so() -> None:
         with pytest.raises(XendError) as caught:
             await attach(world, "vif", "script=vif-crlf")
         assert caught.value.fields["reason"] == "carriage_return"
-        assert caught.value.fields["hint"] == CAUSES["carriage_return"]
+        assert caught.value.fields["hint"] == UNRUNNABLE["carriage_return"]
         told = await world.call("device.explain", domain="bare", device="vif 0")
-        assert told["cause"] == CAUSES["carriage_return"]
+        assert told["cause"] == UNRUNNABLE["carriage_return"]
 
     play(body)
 

@@ -11,6 +11,7 @@ import trio
 from tests.sim.autostarting import outcomes
 from tests.sim.test_faults import kill, settled
 from tests.sim.world import BEGIN, EXAMPLE, World, play
+from xend.domain.claims import disks_of
 from xend.domain.registry import Domain
 from xend.domain.sharing import identity_of
 from xend.domain.waiting import Waiting, wait_seconds
@@ -646,7 +647,7 @@ def test_a_copy_that_stays_is_a_domain_like_others(action: str) -> None:
             assert (copy["domid"], copy["state"], copy["waiting"]) == (1, "crashed", None)
             assert await world.call("domain.list", domain=1) == [copy]
             host = world.xend.host
-            identity = identity_of(host, of(world, "example").config.disks[0])
+            identity = identity_of(host, disks_of(of(world, "example").config)[0])
             assert identity is not None
             assert {claim.name for claim in host.domains.claims.meeting(identity)} == {"example"}
             await world.kill_xend()

@@ -7,9 +7,9 @@ import trio
 
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import World, play
-from xend.config import DiskConfig
+from xend.config.disk import DiskConfig
 from xend.domain.medium import spec_of
-from xend.domain.source import disk_of
+from xend.domain.source import device_of_spec
 from xend.errors import XendError
 
 EMPTY = """
@@ -179,4 +179,4 @@ DRIVES = [
 
 @pytest.mark.parametrize("config", DRIVES)
 def test_a_drives_specification_is_the_drive(config: DiskConfig) -> None:
-    assert disk_of(spec_of(config, config.target)) == config
+    assert device_of_spec("vbd", spec_of(config, config.target)) == config

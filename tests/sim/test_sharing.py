@@ -13,7 +13,7 @@ from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import NoDevices, World, play
 from xend.disk import Extent, Identity, Use
 from xend.domain.sharing import identity_of
-from xend.domain.source import disk_of
+from xend.domain.source import device_of_spec
 from xend.errors import XendError
 
 DOMAIN = """
@@ -422,12 +422,14 @@ UNSEEN = [
 @pytest.mark.parametrize(("one", "other", "are_one"), UNSEEN)
 def test_disks_that_cannot_be_looked_at(one: str, other: str, are_one: bool) -> None:
     async def body(world: World) -> None:
-        first = identity_of(world.xend.host, disk_of(one))
-        second = identity_of(world.xend.host, disk_of(f"{one.partition('target=')[0]}target={other}"))
+        first = identity_of(world.xend.host, device_of_spec("vbd", one))
+        second = identity_of(
+            world.xend.host, device_of_spec("vbd", f"{one.partition('target=')[0]}target={other}")
+        )
         assert first is not None
         assert second is not None
         assert first.relation(second) == ("same" if are_one else None)
-        elsewhere = identity_of(world.xend.host, disk_of(f"backend=6,vdev=xvda,target={other}"))
+        elsewhere = identity_of(world.xend.host, device_of_spec("vbd", f"backend=6,vdev=xvda,target={other}"))
         assert elsewhere is not None
         assert first.relation(elsewhere) is None
 

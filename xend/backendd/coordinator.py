@@ -13,8 +13,10 @@ from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.device import scripts
 from xend.device.device import Device
+from xend.device.kinds import KINDS
 from xend.device.nodes import children, texts, value_of
-from xend.device.paths import interface_of, script_path
+from xend.device.paths import script_path
+from xend.device.vbd import BLOCK
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.faults import as_xend_error
@@ -23,7 +25,8 @@ from xend.operation.facts import Facts
 from xend.operation.steps import Work
 from xenstore.errors import XenstoreError
 
-KINDS = ("vif", "vbd")
+#: The types whose scripts are run here.
+SCRIPTED = tuple(name for name, kind in KINDS.items() if kind.script is not None)
 #: Below this domain's home: toolstacks that run scripts themselves write it (libxl).
 DISABLED = "libxl/disable_udev"
 
@@ -35,7 +38,7 @@ class Coordinator:
     """Serves the backends of the domain whose store connection this is.
 
     Attributes:
-        vbd_script: of disks that name none.
+        default_script: of backends that name none.
         log: gets a line about each device.
     """
 
@@ -43,7 +46,7 @@ class Coordinator:
     settings: Settings
     run_script: RunScript
     log: Callable[[str], object]
-    vbd_script: str = "block"
+    default_script: str = BLOCK
     _busy: dict[Key, bool] = attrs.field(factory=dict, init=False)
     #: What was done for each device that was put in, by its backend's path.
     _works: dict[str, Work] = attrs.field(factory=dict, init=False)
@@ -68,7 +71,7 @@ class Coordinator:
 
     async def _all(self) -> list[Key]:
         found = []
-        for kind in KINDS:
+        for kind in SCRIPTED:
             for domid in await children(self.store, f"backend/{kind}"):
                 for devid in await children(self.store, f"backend/{kind}/{domid}"):
                     key = _key(f"backend/{kind}/{domid}/{devid}/state")
@@ -131,9 +134,10 @@ class Coordinator:
 
     async def _device(self, key: Key) -> Device:
         kind, domid, devid = key
-        name = f"{kind} {devid}"
+        row = KINDS[kind]
+        name = row.label(devid)
         backend = await texts(self.store, _path(key), ("script", "gatewaydev"))
-        given = backend.pop("script", "") or self.vbd_script
+        given = backend.pop("script", "") or self.default_script
         return Device(
             kind=kind,
             domid=domid,
@@ -143,7 +147,7 @@ class Coordinator:
             frontend={},
             backend=backend,
             script=script_path(self.settings, given, name),
-            interface=interface_of(domid, devid, self.settings) if kind == "vif" else None,
+            interface=None if row.interface is None else row.interface(domid, devid, self.settings),
         )
 
 
@@ -155,7 +159,7 @@ def _key(path: str) -> Key | None:
     """The device to look at; None: what changed says nothing of one."""
     match path.split("/"):
         case ["backend", kind, domid, devid, "state" | "online"] if (
-            kind in KINDS and domid.isdigit() and devid.isdigit()
+            kind in SCRIPTED and domid.isdigit() and devid.isdigit()
         ):
             return kind, int(domid), int(devid)
     return None

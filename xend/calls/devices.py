@@ -1,22 +1,19 @@
 """device.*: devices of a domain, put in and taken out while it runs, and explained."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from xend.bus.kinds import BYTES, DOMAIN, FLAG, SPEC, TEXT, choice
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.starter import OperationStarter
-from xend.config.number import number_of
-from xend.config.vdev import vdev_number
 from xend.device import causes
 from xend.device.device import Device
+from xend.device.kinds import KINDS, with_verb
 from xend.device.nodes import children, texts, value
-from xend.device.vif import random_mac
+from xend.device.stored import device_in_store, devices_in_store
 from xend.domain.attach import AttachFacts, DetachFacts, device_of
-from xend.domain.destroy import device_in_store, devices_in_store
 from xend.domain.serving import backend_domid, check_serving
-from xend.domain.source import Spec, disk_of, vif_of
+from xend.domain.source import Spec, device_of_spec
 from xend.domain.target import Between, Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
@@ -24,19 +21,6 @@ from xend.host import Host
 from xend.refusals import explained
 
 Result = dict[str, Any]
-KIND = choice("vif", "vbd")
-MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-#: What is read of a device's ends for lists.
-FRONTEND_KEYS = (
-    "state",
-    "mac",
-    "event-channel",
-    "event-channel-tx",
-    "tx-ring-ref",
-    "rx-ring-ref",
-    "ring-ref",
-)
-BACKEND_KEYS = ("state", "hotplug-status", "hotplug-error", "bridge", "params", "mode", "vifname")
 
 
 class DeviceCalls:
@@ -52,14 +36,14 @@ class DeviceCalls:
         domain = {"domain": required(DOMAIN)}
         how = {"dry_run": optional(FLAG), **OPERATION}
         return [
-            Method("device.list", "read", {**domain, "kind": optional(KIND)}, self.list_),
+            Method("device.list", "read", {**domain, "kind": optional(choice(*KINDS))}, self.list_),
             Method("device.explain", "read", {**domain, "device": required(TEXT)}, self.explain),
             Method(
                 "device.attach",
                 "operate",
                 {
                     **domain,
-                    "kind": required(KIND),
+                    "kind": required(choice(*with_verb("attach"))),
                     "spec": required(SPEC),
                     "directory": optional(BYTES),
                     **how,
@@ -69,7 +53,13 @@ class DeviceCalls:
             Method(
                 "device.detach",
                 "operate",
-                {**domain, "kind": required(KIND), "device": required(TEXT), "force": optional(FLAG), **how},
+                {
+                    **domain,
+                    "kind": required(choice(*with_verb("detach"))),
+                    "device": required(TEXT),
+                    "force": optional(FLAG),
+                    **how,
+                },
                 self.detach,
             ),
         ]
@@ -83,7 +73,7 @@ class DeviceCalls:
         target = await self._targets.find_any(domain)
         devices = [] if isinstance(target, Between) else await self._devices(target)
         domid = target.last_domid if isinstance(target, Between) else target.domid
-        there = _chosen(devices, device, await self._macs(devices))
+        there = _chosen(devices, device, await self._addresses(devices))
         name = there.name if there is not None else device
         story = None if domid is None else self._host.stories.find(domid, name)
         if story is None:
@@ -141,51 +131,51 @@ class DeviceCalls:
         """A device of this kind, as `_chosen` has it; the domain's other devices are not read."""
         with explained("look for the device", target.name):
             devid = await self._devid(target.domid, kind, wanted.removeprefix(f"{kind} "))
-            return (
-                None if devid is None else await device_in_store(self._host.store, target.domid, kind, devid)
-            )
+            return None if devid is None else await device_in_store(self._host, target.domid, kind, devid)
 
     async def _devid(self, domid: int, kind: str, word: str) -> int | None:
-        if kind == "vbd":
-            return vdev_number(word)
-        if not MAC.fullmatch(word):
-            return number_of(word)
-        top = f"/libxl/{domid}/device/vif"
+        """The number of the device that a user means by its number, its name or its address."""
+        address = KINDS[kind].address
+        if address is None or not address.pattern.fullmatch(word):
+            return KINDS[kind].devid_of(word)
+        top = f"/libxl/{domid}/device/{kind}"
         devids = await children(self._host.store, top)
-        macs = await self._host.store.together(*(value(f"{top}/{devid}/mac") for devid in devids))
-        found = dict(zip(macs, devids, strict=True)).get(word.lower().encode())
-        return None if found is None else int(found)
+        addresses = (value(f"{top}/{devid}/{address.key}") for devid in devids)
+        found = dict(zip(await self._host.store.together(*addresses), devids, strict=True))
+        devid = found.get(word.lower().encode())
+        return None if devid is None else int(devid)
 
     async def _devices(self, target: Target) -> list[Device]:
         with explained("list its devices", target.name):
-            return await devices_in_store(self._host.store, target.domid)
+            return await devices_in_store(self._host, target.domid)
 
     def _change(self, target: Target, kind: str, spec: Spec, directory: str | None) -> tuple[Result, str]:
         """What attaching means for the configuration, and whose backend it asks for."""
-        if kind == "vbd":
-            disk = disk_of(spec, directory)
-            return {"kind": kind, "spec": spec, "directory": directory, "devid": disk.devid}, disk.backend
-        vif = vif_of(spec)
-        assert target.managed is not None
-        used = [each.devid for each in target.managed.config.vifs if each.devid is not None]
-        devid = vif.devid if vif.devid is not None else next(n for n in range(len(used) + 1) if n not in used)
-        mac = vif.mac or random_mac(self._host.random)
-        return {"kind": kind, "spec": spec, "mac": mac, "devid": devid}, vif.backend
+        device, address = device_of_spec(kind, spec, directory), KINDS[kind].address
+        change = {"kind": kind, "spec": spec, "directory": directory, "devid": device.devid}
+        if device.devid is None:
+            assert target.managed is not None
+            used = {each.devid for each in target.managed.config.of_kind(kind)}
+            change["devid"] = next(number for number in range(len(used) + 1) if number not in used)
+        if address is not None:
+            change[address.key] = getattr(device, address.key) or address.choose(self._host.random)
+        return change, device.backend
 
-    async def _macs(self, devices: list[Device]) -> dict[int, str]:
-        """Of interfaces, by devid, from the toolstack's own copy."""
+    async def _addresses(self, devices: list[Device]) -> dict[str, str]:
+        """Of devices whose type has addresses, by the devices' names, from the toolstack's own copy."""
+        found = {}
         with explained("read addresses"):
-            found = {
-                each.devid: await texts(self._host.store, each.libxl_path, ("mac",))
-                for each in devices
-                if each.kind == "vif"
-            }
-        return {devid: values.get("mac", "") for devid, values in found.items()}
+            for device in devices:
+                if address := KINDS[device.kind].address:
+                    values = await texts(self._host.store, device.libxl_path, (address.key,))
+                    found[device.name] = values.get(address.key, "")
+        return found
 
     async def _listed(self, device: Device) -> Result:
+        kind = KINDS[device.kind]
         with explained(f"read the nodes of {device.name}"):
-            front = await texts(self._host.store, device.frontend_path, FRONTEND_KEYS)
-            back = await texts(self._host.store, device.backend_path, BACKEND_KEYS)
+            front = await texts(self._host.store, device.frontend_path, kind.frontend_keys)
+            back = await texts(self._host.store, device.backend_path, kind.backend_keys)
         return {
             "kind": device.kind,
             "devid": device.devid,
@@ -199,12 +189,13 @@ class DeviceCalls:
         }
 
 
-def _chosen(devices: list[Device], wanted: str, macs: Mapping[int, str]) -> Device | None:
-    """By name ("vif 0", "vbd xvda"), the name's second word, devid, or an interface's address."""
+def _chosen(devices: list[Device], wanted: str, addresses: Mapping[str, str]) -> Device | None:
+    """By name ("vif 0", "vbd xvda"), the name's second word, devid, or address; addresses: by name."""
     for device in devices:
         if wanted in (device.name, device.name.partition(" ")[2], str(device.devid)):
             return device
-        if device.kind == "vif" and MAC.fullmatch(wanted) and macs[device.devid] == wanted.lower():
+        address = KINDS[device.kind].address
+        if address and address.pattern.fullmatch(wanted) and addresses[device.name] == wanted.lower():
             return device
     return None
 

@@ -13,11 +13,10 @@ from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.listing import as_json
 from xend.config.problem import ConfigError
-from xend.device.vif import random_mac
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts, create_steps
 from xend.domain.shutdown import ANSWER_SECONDS, RebootFacts, ShutdownFacts
-from xend.domain.source import Source
+from xend.domain.source import Source, addresses_of
 from xend.domain.target import Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
@@ -201,6 +200,6 @@ class DomainCalls:
             directory=directory,
             extra=extra,
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
-            macs=[vif.mac or random_mac(chance) for vif in config.vifs],
+            addresses=addresses_of(config, chance),
         )
         return source, config

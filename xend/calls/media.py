@@ -5,10 +5,11 @@ from typing import Any
 from xend.bus.kinds import BYTES, DOMAIN, FLAG, TEXT
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.starter import OperationStarter
-from xend.config import DiskConfig
-from xend.domain.destroy import devices_in_store
+from xend.config.disk import DiskConfig
+from xend.device.kinds import with_verb
+from xend.device.stored import device_in_store
 from xend.domain.medium import EjectFacts, InsertFacts, MediumFacts, spec_of
-from xend.domain.source import disk_of
+from xend.domain.source import device_of_spec
 from xend.domain.target import Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
@@ -65,43 +66,45 @@ class MediaCalls:
     ) -> Result:
         async def prepare() -> MediumFacts:
             target = (await self._targets.find(domain)).require_guest("change a disc of")
-            drive = _drive(target, device)
-            wanted = disk_of(spec_of(drive, disc), directory, made.KIND)
+            kind, drive = _drive(target, device, made.KIND.removeprefix("device."))
+            wanted = device_of_spec(kind, spec_of(drive, disc), directory, made.KIND)
             before, spec = spec_of(drive, drive.target), spec_of(drive, wanted.target)
             with explained("look for the drive", target.name):
-                there = await devices_in_store(self._host.store, target.domid)
-            found = [each for each in there if (each.kind, each.devid) == ("vbd", drive.devid)]
-            if not found:
+                found = await device_in_store(self._host, target.domid, kind, drive.devid)
+            if found is None:
                 raise XendError(
                     "no_such_device",
                     f"{target.name}: its drive {drive.name} is not there at present",
                     domain=target.name,
                     hint=f"xl device-explain {target.name} {drive.name} says what became of it",
                 )
-            return made(**target.identity, device=found[0], before=before, spec=spec)
+            return made(**target.identity, device=found, before=before, spec=spec)
 
         locks = (await self._targets.find(domain)).locks
         return await self._starter.run_in_turn(locks, prepare, **how)
 
 
-def _drive(target: Target, device: str) -> DiskConfig:
-    """The CD drive that is meant: by the name in the configuration, the one in lists, or its number.
+def _drive(target: Target, device: str, verb: str) -> tuple[str, DiskConfig]:
+    """The type of the CD drive that is meant, and the drive.
+
+    It is named as in the configuration or in lists, or by its number.
 
     Raises:
         XendError: no_such_device; wrong_state: it is a disk, or the domain is another toolstack's.
     """
-    disks = target.require_managed("change a disc of").config.disks
-    for disk in disks:
-        if device.removeprefix("vbd ") in (disk.vdev, disk.name, str(disk.devid)):
+    config = target.require_managed("change a disc of").config
+    disks = [(kind, disk) for kind in with_verb(verb) for disk in config.of_kind(kind)]
+    for kind, disk in disks:
+        if device.removeprefix(f"{kind} ") in (disk.vdev, disk.name, str(disk.devid)):
             if disk.is_cdrom:
-                return disk
+                return kind, disk
             raise XendError(
                 "wrong_state",
                 f"{target.name}: {disk.name} is a disk, not a CD drive",
                 domain=target.name,
                 hint="a drive has devtype=cdrom in the configuration; disks: xl block-detach and -attach",
             )
-    drives = ", ".join(disk.name for disk in disks if disk.is_cdrom) or "none"
+    drives = ", ".join(disk.name for _, disk in disks if disk.is_cdrom) or "none"
     raise XendError(
         "no_such_device",
         f"{target.name} has no CD drive {device}",

@@ -4,12 +4,13 @@ Parsed, never executed; nothing here opens a file or asks the host anything.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 
 from xend.config.problem import Problem
 
-__all__ = ["EVENTS", "DiskConfig", "DomainConfig", "VifConfig"]
+__all__ = ["EVENTS", "DeviceConfig", "DomainConfig"]
 
 #: What may happen to a domain, and what is done then unless the configuration says otherwise (xl).
 EVENTS: Mapping[str, str] = {
@@ -21,65 +22,24 @@ EVENTS: Mapping[str, str] = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class DiskConfig:
-    """A disk of the configuration.
+class DeviceConfig(Protocol):
+    """What every device of a configuration has, whatever its type (xend.device.kinds).
 
     Attributes:
-        target: path in dom0, absolute; None: an empty cdrom.
-        vdev: as configured, without ioemu: ("xvda", "hda1", "0x0").
-        devid: its number (toolstack.md 2.3).
-        name: its name in the guest, "xvda", or the number as written where it stands for none.
-        mode: "r", "w", or "w!" (writable though others use it).
-        is_cdrom: a cdrom, removable.
-        format: raw, qcow, qcow2, vhd, qed.
-        backendtype: phy, qdisk, standalone, tap; None: to be chosen.
-        script: file name in the script directory, or absolute; None: "block".
-        backend: name or domid of the backend's domain; "0" by default.
-        discard: None: as the backend likes.
-        trusted: the frontend may trust the backend.
+        devid: its number; None: not chosen yet.
+        name: what people call it beside its type: "xvda" of "vbd xvda".
+        backend: name or domid of the domain that has its backend; "0" is dom0.
+        number_as_given: its number as an error calls it: "vdev xvda (number 51712)".
     """
 
-    target: str | None
-    vdev: str
-    devid: int
-    name: str
-    mode: str = "w"
-    is_cdrom: bool = False
-    format: str = "raw"
-    backendtype: str | None = None
-    script: str | None = None
-    backend: str = "0"
-    direct_io_safe: bool = False
-    discard: bool | None = None
-    trusted: bool = True
-    specification: str = "xen"
-
-
-@attrs.frozen(kw_only=True)
-class VifConfig:
-    """A network interface of the configuration; None: not given.
-
-    Attributes:
-        mac: lower case, six pairs with colons.
-        rate: (bytes per interval, interval in microseconds).
-        type: "vif" or "ioemu".
-    """
-
-    mac: str | None = None
-    bridge: str | None = None
-    gatewaydev: str | None = None
-    type: str = "vif"
-    model: str | None = None
-    vifname: str | None = None
-    script: str | None = None
-    ip: str | None = None
-    backend: str = "0"
-    rate: tuple[int, int] | None = None
-    devid: int | None = None
-    mtu: int | None = None
-    vlan: str | None = None
-    trusted: bool = True
+    @property
+    def devid(self) -> int | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def number_as_given(self) -> str: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +51,8 @@ class DomainConfig:
         memory_kib: at the start; max_memory_kib: at most (maxmem), not below memory_kib.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
+        devices: by the name of their type ("vif", "vbd"), those of one type in the order of the
+            configuration; what each holds is a matter of its type.
         autostart_after: domains, by their names or those of their files, that are up before this one starts
             with the host; xend's own, as is autostart_delay_s.
         autostart_delay_s: how long what comes after it waits once it is up, in seconds.
@@ -109,10 +71,17 @@ class DomainConfig:
     ramdisk: str | None = None
     command_line: str = ""
     actions: Mapping[str, str] = attrs.field(factory=lambda: dict(EVENTS))
-    disks: Sequence[DiskConfig] = ()
-    vifs: Sequence[VifConfig] = ()
+    devices: Mapping[str, Sequence[Any]] = attrs.field(factory=dict)
     driver_domain: bool = False
     autostart_after: Sequence[str] = ()
     autostart_delay_s: int = 0
     given: Mapping[str, object] = attrs.field(factory=dict)
     warnings: Sequence[Problem] = attrs.field(default=(), eq=False)
+
+    def of_kind(self, kind: str) -> Sequence[Any]:
+        """The devices of one type; none where the configuration has none."""
+        return self.devices.get(kind, ())
+
+    def all_devices(self) -> list[DeviceConfig]:
+        """The devices of all types."""
+        return [device for devices in self.devices.values() for device in devices]

@@ -8,12 +8,14 @@ import os.path
 import re
 from collections.abc import Sequence
 
-from xend.config import DiskConfig
+import attrs
+
 from xend.config.fields import Fields
 from xend.config.place import Place, listed
+from xend.config.problem import Problem
 from xend.config.vdev import VDEV_FORMS, vdev_name, vdev_number
 
-__all__ = ["parse_disk"]
+__all__ = ["DiskConfig", "parse_disk"]
 
 FORMATS = ("raw", "qcow", "qcow2", "vhd", "qed")
 BACKENDTYPES = ("phy", "qdisk", "standalone", "tap")
@@ -49,13 +51,62 @@ _DEVICES = "/dev"
 _PREFIXES = tuple(f"{prefix}:" for prefix in _IDLE_PREFIXES + _FORMAT_PREFIXES + _SCRIPT_PREFIXES)
 
 
-def parse_disk(specification: str | Sequence[str], place: Place, directory: str | None = None) -> DiskConfig:
+@attrs.frozen(kw_only=True)
+class DiskConfig:
+    """A disk of the configuration.
+
+    Attributes:
+        target: path in dom0, absolute; None: an empty cdrom.
+        vdev: as configured, without ioemu: ("xvda", "hda1", "0x0").
+        devid: its number (toolstack.md 2.3).
+        name: its name in the guest, "xvda", or the number as written where it stands for none.
+        mode: "r", "w", or "w!" (writable though others use it).
+        is_cdrom: a cdrom, removable.
+        format: raw, qcow, qcow2, vhd, qed.
+        backendtype: phy, qdisk, standalone, tap; None: to be chosen.
+        script: file name in the script directory, or absolute; None: "block".
+        backend: name or domid of the backend's domain; "0" by default.
+        discard: None: as the backend likes.
+        trusted: the frontend may trust the backend.
+    """
+
+    target: str | None
+    vdev: str
+    devid: int
+    name: str
+    mode: str = "w"
+    is_cdrom: bool = False
+    format: str = "raw"
+    backendtype: str | None = None
+    script: str | None = None
+    backend: str = "0"
+    direct_io_safe: bool = False
+    discard: bool | None = None
+    trusted: bool = True
+    specification: str = "xen"
+
+    @property
+    def number_as_given(self) -> str:
+        """Its number as errors call it: "vdev xvda (number 51712)"."""
+        return f"vdev {self.vdev} (number {self.devid})"
+
+
+def parse_disk(
+    specification: str | Sequence[str],
+    place: Place,
+    *,
+    directory: str | None = None,
+    warnings: list[Problem] | None = None,
+) -> DiskConfig:
     """The disk that a specification means: one text, or words, as on a command line, that go on where the one
     before them ended; what takes all that follows takes no further word.
 
     A path without / in front is one below /dev, as in `phy:sd0e`, unless a script is named, which may give it
     any meaning.  What is no device is below the directory (None: there is none): behind `file:`, in another
     format than raw, or with ./ or ../ in front.
+
+    Args:
+        warnings: takes nothing here: a word that a disk does not know is an error for xl, too.
 
     Raises:
         XendError: bad_config: "PLACE: disk "...": ..., expected ..."; unsupported: what has no effect yet.

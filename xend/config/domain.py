@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
-from xend.config import EVENTS, DiskConfig, DomainConfig, VifConfig, parts
-from xend.config.disk import parse_disk
+from xend.config import EVENTS, DeviceConfig, DomainConfig, parts
 from xend.config.grammar import Assignment, parse_assignments, parse_words
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.settings import Settings
-from xend.config.vif import parse_vif
+from xend.device.kind import DeviceKind
+from xend.device.kinds import IN_ORDER
 
 __all__ = ["as_json", "parse"]
 
-_Device = TypeVar("_Device", DiskConfig, VifConfig)
+#: What gives a domain devices.
+_DEVICE_OPTIONS = tuple(kind.option for kind in IN_ORDER)
 _T = TypeVar("_T")
 
 
@@ -47,7 +48,7 @@ def parse(
     """
     findings = Findings()
     assignments: list[Assignment] = findings.attempt(lambda: parse_assignments(text, source), [])
-    assignments += findings.attempt(lambda: parse_words(extra), [])
+    assignments += findings.attempt(lambda: parse_words(extra, _DEVICE_OPTIONS), [])
     findings.check()  # what was not understood is not judged
     settings = Settings(assignments, source, findings)
     guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE)
@@ -81,8 +82,7 @@ class _Reader:
             ramdisk=self._path("ramdisk"),
             command_line=self._read(parts.command_line_of, ""),
             actions=self._actions(),
-            disks=self._disks(),
-            vifs=self._vifs(),
+            devices={kind.name: found for kind in IN_ORDER if (found := self._devices(kind))},
             driver_domain=self._read(lambda settings: settings.boolean("driver_domain"), None) or False,
             autostart_after=self._read(parts.autostart_after_of, ()),
             autostart_delay_s=self._read(parts.autostart_delay_of, 0),
@@ -110,33 +110,27 @@ class _Reader:
             for event, default in EVENTS.items()
         }
 
-    def _disks(self) -> Sequence[DiskConfig]:
-        read = partial(parse_disk, directory=self._directory)
-        return self._devices("disk", read, lambda disk: f"vdev {disk.vdev} (number {disk.devid})")
-
-    def _vifs(self) -> Sequence[VifConfig]:
-        read = partial(parse_vif, warnings=self._findings.warnings)
-        return self._devices("vif", read, lambda vif: f"devid {vif.devid}")
-
-    def _devices(
-        self, option: str, read: Callable[[str, Place], _Device], described: Callable[[_Device], str]
-    ) -> Sequence[_Device]:
-        """The devices of a list, no two of them with the same number."""
-        devices: dict[int, _Device] = {}
+    def _devices(self, kind: DeviceKind[Any]) -> Sequence[DeviceConfig]:
+        """The devices of one type, no two of them with the same number."""
+        devices: dict[int, DeviceConfig] = {}
 
         def add(index: int, specification: str, place: Place) -> None:
-            device = read(specification, place)
+            device = kind.parse(
+                specification, place, directory=self._directory, warnings=self._findings.warnings
+            )
             devid = index if device.devid is None else device.devid  # as xl numbers vifs
             device = attrs.evolve(device, devid=devid)
             if devid in devices:
-                said = shown(specification)
-                text = (
-                    f"{option} {said}: {described(device)} is that of an earlier {option}, expected each once"
-                )
-                raise ConfigError.at(place, text, option=option, value=said[1:-1])
+                raise _number_taken(kind.option, specification, place, device)
             devices[devid] = device
 
-        items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(option), [])
+        items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(kind.option), [])
         for index, (specification, place) in enumerate(items):
             self._findings.attempt(partial(add, index, specification, place), None)
         return tuple(devices.values())
+
+
+def _number_taken(option: str, specification: str, place: Place, device: DeviceConfig) -> ConfigError:
+    said, number = shown(specification), device.number_as_given
+    text = f"{option} {said}: {number} is that of an earlier {option}, expected each once"
+    return ConfigError.at(place, text, option=option, value=said[1:-1])

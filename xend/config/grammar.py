@@ -7,7 +7,7 @@ Inside of brackets lines may end anywhere.  The same parser reads the words of a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import attrs
 
@@ -35,9 +35,6 @@ _NAME = re.compile(r"[a-z][._0-9a-z]*")
 _UNQUOTED = re.compile(r"\s*([a-z][._0-9a-z]*)\s*=\s*([^\s'\"\[].*)", re.DOTALL)
 _VALUE = "a text in quotes, a number or a list in brackets"
 _QUOTES_HINT = "texts stand in quotes"
-
-#: Options that xm's command line took several times, one item each.
-_REPEATED = ("disk", "vif")
 
 
 @attrs.frozen
@@ -104,11 +101,14 @@ def parse_assignments(text: str, source: str) -> list[Assignment]:
     return _assignments(Tokens(check_text(text, source), lambda line: Place(source, line)))
 
 
-def parse_words(words: Sequence[str]) -> list[Assignment]:
+def parse_words(words: Sequence[str], repeated: Container[str]) -> list[Assignment]:
     """The assignments that a command line's words are, each as a file's line would be.
 
-    As for xm, a value needs no quotes (`kernel=/netbsd`), and `disk=` and `vif=` without brackets may be
-    repeated for further items; the first one replaces those of the file.
+    As for xm, a value needs no quotes (`kernel=/netbsd`), and what gives a domain devices (`disk=`, `vif=`)
+    may be repeated without brackets for further items; the first one replaces those of the file.
+
+    Args:
+        repeated: the options that may be repeated, one item each.
 
     Raises:
         ConfigError: as `parse_assignments`, with the word in place of the line.
@@ -123,9 +123,9 @@ def parse_words(words: Sequence[str]) -> list[Assignment]:
             assignments += _word_assignments(word, place)
             continue
         name, value = bare[1], Value(place, bare[2].rstrip())
-        if name in _REPEATED:
+        if name in repeated:
             value = Value(place, items=(value,))
-        assignments.append(Assignment(name, value, place, append=name in _REPEATED and name in begun))
+        assignments.append(Assignment(name, value, place, append=name in repeated and name in begun))
         begun.add(name)
     return assignments
 

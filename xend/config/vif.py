@@ -1,15 +1,17 @@
 """Network interfaces' specifications (xl-network-configuration(5)): `key=value,...`, or nothing at all."""
 
 import re
+from collections.abc import Sequence
 
-from xend.config import VifConfig
+import attrs
+
 from xend.config.fields import Fields
 from xend.config.number import number_of
 from xend.config.option import closest
 from xend.config.place import Place, shown
 from xend.config.problem import Problem
 
-__all__ = ["parse_vif"]
+__all__ = ["VifConfig", "parse_vif"]
 
 #: The same key's names.
 _KEYS = {
@@ -42,17 +44,61 @@ _MIN_MTU, _MAX_MTU = 68, 65517  # 65535 less an Ethernet header with a VLAN's ta
 _MAX_DEVID = 65535
 
 
-def parse_vif(specification: str, place: Place, warnings: list[Problem] | None = None) -> VifConfig:
-    """The interface that a specification means; what it does not mention is None.
+@attrs.frozen(kw_only=True)
+class VifConfig:
+    """A network interface of the configuration; None: not given.
+
+    Attributes:
+        mac: lower case, six pairs with colons.
+        rate: (bytes per interval, interval in microseconds).
+        type: "vif" or "ioemu".
+    """
+
+    mac: str | None = None
+    bridge: str | None = None
+    gatewaydev: str | None = None
+    type: str = "vif"
+    model: str | None = None
+    vifname: str | None = None
+    script: str | None = None
+    ip: str | None = None
+    backend: str = "0"
+    rate: tuple[int, int] | None = None
+    devid: int | None = None
+    mtu: int | None = None
+    vlan: str | None = None
+    trusted: bool = True
+
+    @property
+    def name(self) -> str:
+        """Interfaces are called by their number."""
+        return str(self.devid)
+
+    @property
+    def number_as_given(self) -> str:
+        """Its number as errors call it: "devid 0"."""
+        return f"devid {self.devid}"
+
+
+def parse_vif(
+    specification: str | Sequence[str],
+    place: Place,
+    *,
+    directory: str | None = None,
+    warnings: list[Problem] | None = None,
+) -> VifConfig:
+    """The interface that a specification means, one text or the words of one; what it leaves out is None.
 
     Args:
+        directory: where relative files are; an interface names none.
         warnings: take words that are no keys, which xl passes over, too; None: they are errors.
 
     Raises:
         ConfigError: "PLACE: vif "...": ..., expected ..."; unsupported: what has no effect yet.
     """
-    fields = Fields("vif", specification, place)
-    for item in specification.split(","):
+    text = specification if isinstance(specification, str) else ",".join(specification)
+    fields = Fields("vif", text, place)
+    for item in text.split(","):
         _put(fields, item.strip(), warnings)
     return VifConfig(
         mac=_mac(fields),

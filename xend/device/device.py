@@ -13,7 +13,7 @@ class Device:
     """A device of a domain.
 
     Attributes:
-        kind: "vif" or "vbd".
+        kind: the name of its type (xend.device.kinds): "vif".
         name: as people call it: "vif 0", "vbd xvda".
         frontend, backend: keys of both ends, in their order.
         read_only: frontend keys that the guest may read only.
@@ -35,7 +35,7 @@ class Device:
     @property
     def key(self) -> str:
         """What it is known by among its domain's devices: "vif/0"."""
-        return f"{self.kind}/{self.devid}"
+        return device_key(self.kind, self.devid)
 
     @property
     def frontend_path(self) -> str:
@@ -53,7 +53,7 @@ class Device:
     @property
     def is_empty(self) -> bool:
         """A CD drive without a disc: no script has anything to do with it."""
-        return self.kind == "vbd" and self.backend.get("params") == ""
+        return self.backend.get("params") == ""
 
     @property
     def served_by(self) -> str:
@@ -63,6 +63,11 @@ class Device:
     def error(self, code: str, message: str, **fields: object) -> XendError:
         """An error that names the device."""
         return XendError(code, f"{self.name}: {message}", device=self.name, **fields)
+
+
+def device_key(kind: str, devid: int) -> str:
+    """What a device is known by among its domain's devices: "vif/0"."""
+    return f"{kind}/{devid}"
 
 
 def device_of_fields(value: "Device | Mapping[str, Any]") -> Device:

@@ -39,7 +39,9 @@ async def await_script(host: Host, work: Work, device: Device) -> None:
 async def _is_in(host: Host, device: Device) -> bool:
     found = await texts(host.store, device.backend_path, ("state", "hotplug-status", "hotplug-error"))
     if not found:
-        raise device.error("device_failed", f"{device.served_by} has removed its backend")
+        raise device.error(
+            "device_failed", f"{device.served_by} has removed its backend", reason="backend_removed"
+        )
     if found.get("hotplug-status") == "error":
         words = "".join(filter(str.isprintable, found.get("hotplug-error", "")))
         raise device.error(

@@ -1,14 +1,9 @@
-"""What names stand for: of scripts, of interfaces."""
+"""Where the scripts of devices are."""
 
 import os
 
 from xend.errors import XendError
 from xend.host import Settings
-
-
-def interface_of(domid: int, devid: int, settings: Settings) -> str:
-    """What dom0's kernel calls a vif's interface."""
-    return f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"
 
 
 def script_path(settings: Settings, name: str, device: str) -> str:

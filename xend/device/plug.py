@@ -5,7 +5,6 @@ runs.  Out: the backend closes, script, nodes.  The order of undoing follows fro
 script closes the backend first.
 """
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,10 +12,8 @@ from typing import Any
 import attrs
 
 from xend.device import causes, driver_domain, nodes, scripts
-from xend.device.causes import DRIVERS
-from xend.device.device import Device
-from xend.device.files import check_readable
-from xend.device.vbd import BLOCK
+from xend.device.device import Device, device_key
+from xend.device.kinds import KINDS
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.host import Host
@@ -28,6 +25,8 @@ APPEARED = (
     XenbusState.INITIALISED,
     XenbusState.CONNECTED,
 )
+#: No driver has done anything with the backend.
+NOT_TAKEN_UP = (XenbusState.UNKNOWN, XenbusState.INITIALISING)
 GONE = (XenbusState.CLOSED, XenbusState.UNKNOWN)
 
 
@@ -39,14 +38,16 @@ class Plug:
     """The steps of one device.
 
     Attributes:
+        kind: the row of its type.
         key: of the device among its domain's: "vif/0"; keys of steps begin with it.
         name: as people call it.
         device: makes the device, which is known only once the steps run.
     """
 
-    def __init__(self, host: Host, key: str, name: str, device: DeviceOf) -> None:
+    def __init__(self, host: Host, kind: str, devid: int, name: str, device: DeviceOf) -> None:
         self.host = host
-        self.key = key
+        self.kind = KINDS[kind]
+        self.key = device_key(kind, devid)
         self.name = name
         self.device = device
         #: Its script has ended by itself, with an error.
@@ -57,18 +58,19 @@ class Plug:
         steps = [
             self._step("add", "write its nodes", self.add, self.remove),
             self._step("await-backend", "wait for its backend", self.await_backend, self.close),
-            self._step("run-script", "run its script", self.run_script, self.unplug),
         ]
-        return self._told_of(steps)
+        if self.kind.script is not None:
+            steps.append(self._step("run-script", "run its script", self.run_script, self.unplug))
+        return self._recording_failures(steps)
 
     def _step(self, key: str, name: str, do: Action, undo: Action | None = None, **how: Any) -> Step:
         return Step(f"{self.key}.{key}", f"{self.name}: {name}", do, undo, **how)
 
-    def _told_of(self, steps: list[Step]) -> list[Step]:
-        return [attrs.evolve(step, do=partial(self._told, step)) for step in steps]
+    def _recording_failures(self, steps: list[Step]) -> list[Step]:
+        """The same steps; the device's story gets the failure of each."""
+        return [attrs.evolve(step, do=partial(self._do_and_record_failure, step)) for step in steps]
 
-    async def _told(self, step: Step, work: Work) -> None:
-        """A step whose failure stands in the device's story."""
+    async def _do_and_record_failure(self, step: Step, work: Work) -> None:
         try:
             await step.do(work)
         except XendError as error:
@@ -85,22 +87,24 @@ class Plug:
         """Take it out, whatever the guest does."""
         return [
             self._step("close", "close its backend", self.close, on_failure="go on"),
-            self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on"),
-            self._step("remove", "remove its nodes", self.remove),
+            *self._take_out(),
         ]
 
     def detach_politely(self) -> list[Step]:
         """Take it out if its guest lets go of it."""
-        return self._told_of(
-            [
-                self._step("close", "close its backend", self.close_politely, self.reopen),
-                self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on"),
-                self._step("remove", "remove its nodes", self.remove),
-            ]
-        )
+        close = self._step("close", "close its backend", self.close_politely, self.reopen)
+        return self._recording_failures([close, *self._take_out()])
+
+    def _take_out(self) -> list[Step]:
+        """What follows once the backend has closed."""
+        remove = self._step("remove", "remove its nodes", self.remove)
+        if self.kind.script is None:
+            return [remove]
+        script = self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on")
+        return [script, remove]
 
     async def check(self, work: Work, more: Callable[[], object] = lambda: None) -> None:
-        """What can be refused before anything is done; its story tells of that.
+        """Refuses what can be refused before anything is done, and has the device's story say so.
 
         more: what its operation checks besides.
 
@@ -128,7 +132,7 @@ class Plug:
 
     async def await_backend(self, work: Work) -> None:
         device, settings = self.device(work), self.host.settings
-        driver = DRIVERS[settings.platform][device.kind]
+        driver = self.kind.drivers[settings.platform]
         try:
             await self.host.backends.wait(work, device, APPEARED, settings.init_seconds)
         except XendError as error:
@@ -137,6 +141,7 @@ class Plug:
                 "device_failed",
                 f"its backend is {state} after {settings.init_seconds:g} s, InitWait (2) was expected",
                 waited_s=settings.init_seconds,
+                reason="no_driver" if state in NOT_TAKEN_UP else None,
                 hint=f"is the driver {driver} in {device.served_by}'s kernel?",
             ) from error
 
@@ -163,7 +168,7 @@ class Plug:
     async def unplug(self, work: Work) -> None:
         """Its nodes go nevertheless, so that what fails here is a warning.
 
-        But not that a script fails which refused to put the device in: what it left then, it has told of.
+        A script that refused to put the device in has said what it left: that it fails again is only logged.
         """
         try:
             await self.close(work)
@@ -238,21 +243,19 @@ class Plug:
 
 def plug_of(host: Host, device: Device) -> Plug:
     """The plug of a device that is known already."""
-    return Plug(host, device.key, device.name, lambda work: device)
+    return Plug(host, device.kind, device.devid, device.name, lambda work: device)
 
 
 def check(device: Device) -> None:
-    """See that a device's script can be run, and its image be read where the script takes it for a file.
+    """See that a device's script can be run, and what its type looks at besides: a disk's image.
 
     What a driver domain has is not looked at.
 
     Raises:
-        XendError: script_failed, bad_image.
+        XendError: script_failed; those of `DeviceKind.check`.
     """
     if device.backend_domid:
         return
     if device.script is not None:
         scripts.check(device.script, device.name)
-    params = device.backend.get("params")
-    if params and os.path.basename(device.script or "") == BLOCK:
-        check_readable("disk", params, device.name)
+    KINDS[device.kind].check(device)

@@ -48,6 +48,7 @@ async def run_script(argv: Sequence[str], environment: Mapping[str, str], second
                 "script_failed",
                 f"{argv[0]} did not end within {seconds:g} s and was killed",
                 waited_s=seconds,
+                reason="timeout",
                 script_output=_text(output) or None,
             )
         return ScriptOutcome(process.returncode, _text(output))
@@ -66,7 +67,9 @@ async def run_script(argv: Sequence[str], environment: Mapping[str, str], second
 def _refusal(program: str, search_path: str, error: OSError) -> XendError:
     found = refused(program, search_path)
     if found is None:
-        return XendError("script_failed", f"{program} cannot be run", cause=error.strerror)
+        return XendError(
+            "script_failed", f"{program} cannot be run", cause=error.strerror, reason="not_started"
+        )
     text = f"{program} {found.complaint}"
     return XendError("script_failed", text, reason=found.reason, hint=found.hint)
 

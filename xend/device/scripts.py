@@ -21,8 +21,6 @@ from xend.operation.steps import Work
 #: Where this program was installed: what belongs to it is found before anything else of the same name.
 PREFIX = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))
 PATH = f"{PREFIX}/sbin:{PREFIX}/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#: Verbs of Linux's scripts for putting in and taking out.
-VERBS = {"vif": ("online", "offline"), "vbd": ("add", "remove")}
 
 
 def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
@@ -31,17 +29,16 @@ def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str]
     environment = _environment(settings)
     if settings.platform == "netbsd":
         return [device.script, device.backend_path, "2" if put_in else "6"], environment
-    verb = VERBS[device.kind][0 if put_in else 1]
+    script = remains.script_of(device)
+    arguments, variables = script.more(device)
     environment |= {
         "script": device.script,
         "XENBUS_TYPE": device.kind,
         "XENBUS_PATH": f"backend/{device.kind}/{device.domid}/{device.devid}",
         "XENBUS_BASE_PATH": "backend",
+        **variables,
     }
-    if device.interface is None:
-        return [device.script, verb], environment
-    environment |= {"vif": device.interface, "netdev": device.backend.get("gatewaydev", "")}
-    return [device.script, verb, "type_if=vif"], environment
+    return [device.script, script.verbs[0 if put_in else 1], *arguments], environment
 
 
 class ScriptHost(Protocol):
@@ -82,7 +79,7 @@ async def plug(host: ScriptHost, work: Work, device: Device) -> None:
         f"{device.script} {_ending(outcome, status)}",
         cause=await _read(host, device, "hotplug-error"),
         script_output=outcome.output or None,
-        reason="carriage_return" if has_carriage_returns(device.script) else None,
+        reason="carriage_return" if has_carriage_returns(device.script) else _reason(outcome),
     )
 
 
@@ -153,6 +150,13 @@ def _ending(outcome: ScriptOutcome, status: str | None) -> str:
     if outcome.status > 0:
         return f"exited with status {outcome.status}"
     return f"ended without an error, but hotplug-status is {status or 'empty'}; 'connected' was expected"
+
+
+def _reason(outcome: ScriptOutcome) -> str:
+    """One of `reasons.SCRIPT_ENDED`, of a script that did not put its device in."""
+    if outcome.status < 0:
+        return "signal"
+    return "exit_status" if outcome.status > 0 else "not_connected"
 
 
 def check(script: str, device: str) -> None:

@@ -11,8 +11,9 @@ import stat
 import attrs
 
 from xend.config.place import shown
+from xend.device.reasons import UNRUNNABLE
 
-__all__ = ["CAUSES", "Unrunnable", "has_carriage_returns", "refused", "unrunnable"]
+__all__ = ["Unrunnable", "has_carriage_returns", "refused", "unrunnable"]
 
 #: How much of a file is looked at; Linux itself looks at 256 bytes for the interpreter.
 _HEAD_BYTES = 4096
@@ -20,28 +21,16 @@ _INTERPRETERS_MAX = 4  # scripts whose interpreter is a script, as on Linux
 _BEGIN = b"#!"
 _UNIX_HINT = "save it with line ends of Unix: tr -d '\\r' takes the others away"
 
-#: By reason, the likely cause for who asks what is wrong with a device.
-CAUSES = {
-    "missing": "its script is not there",
-    "no_file": "what is named as its script is no file",
-    "closed_directory": "xend may not look into the directory of its script",
-    "not_executable": "its script may not be executed: see its mode",
-    "noexec": "its script is on a file system that is mounted noexec",
-    "no_interpreter": "the interpreter that the script's first line names cannot be run",
-    "carriage_return": "the script has line ends of Windows: tr -d '\\r' takes them away",
-    "no_first_line": "the script does not begin with #! and an interpreter",
-}
-
 
 @attrs.frozen
 class Unrunnable:
     """Attributes:
-    reason: one of CAUSES.
+    reason: one of `reasons.UNRUNNABLE`.
     complaint: goes on after the program's path: "does not exist".
     hint: what to do.
     """
 
-    reason: str = attrs.field(validator=attrs.validators.in_(CAUSES))
+    reason: str = attrs.field(validator=attrs.validators.in_(UNRUNNABLE))
     complaint: str
     hint: str | None = None
 

@@ -1,16 +1,31 @@
 """Network interfaces (toolstack.md 2.1; xen/include/public/io/netif.h)."""
 
 import random
+import re
+from collections.abc import Mapping
+from typing import Any
 
-from xend.config import VifConfig
+from xend.config.libxl import backend, not_empty
+from xend.config.number import number_of
+from xend.config.vif import VifConfig, parse_vif
 from xend.device.device import Device
-from xend.device.paths import interface_of, script_path
+from xend.device.kind import Address, DeviceKind, Script
+from xend.device.paths import script_path
 from xend.host import Settings
+
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+#: What shows an interface.
+_SHOWS = {"netbsd": "ifconfig {name}", "linux": "ip link show {name}"}
 
 
 def random_mac(chance: random.Random) -> str:
     """An address of Xen's own range, 00:16:3e:00:00:00 to 00:16:3e:7f:ff:ff."""
     return "00:16:3e:" + ":".join(f"{byte:02x}" for byte in chance.randrange(1 << 23).to_bytes(3, "big"))
+
+
+def interface_of(domid: int, devid: int, settings: Settings) -> str:
+    """What dom0's kernel calls a vif's interface."""
+    return f"xvif{domid}i{devid}" if settings.platform == "netbsd" else f"vif{domid}.{devid}"
 
 
 def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_domid: int = 0) -> Device:
@@ -22,7 +37,7 @@ def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_dom
     assert config.devid is not None
     assert config.mac is not None
     devid = config.devid
-    name = f"vif {devid}"
+    name = VIF.label(devid)
     script = script_path(settings, config.script or settings.vif_script, name)
     optional = {
         "vifname": config.vifname,
@@ -33,7 +48,7 @@ def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_dom
         "vlan": config.vlan,
     }
     return Device(
-        kind="vif",
+        kind=VIF.name,
         domid=domid,
         devid=devid,
         backend_domid=backend_domid,
@@ -61,3 +76,62 @@ def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_dom
         script=script,
         interface=interface_of(domid, devid, settings),
     )
+
+
+def _more(device: Device) -> tuple[list[str], dict[str, str]]:
+    assert device.interface is not None
+    variables = {"vif": device.interface, "netdev": device.backend.get("gatewaydev", "")}
+    return ["type_if=vif"], variables
+
+
+def _held(found: Mapping[str, str], device: Device, platform: str) -> str | None:
+    return found.get("vifname") or device.interface
+
+
+def _left_words(name: str | None, platform: str) -> tuple[str, str]:
+    show = _SHOWS[platform].format(name=name or "")
+    return f"interface {name or 'of its own'} may be left as it was", f"see {show.strip()}"
+
+
+def _as_json(vif: VifConfig) -> dict[str, Any]:
+    rate = vif.rate or (0, 0)
+    return {
+        **backend(vif.backend),
+        "devid": vif.devid,
+        **not_empty(
+            mtu=vif.mtu,
+            model=vif.model,
+            mac=vif.mac,
+            ip=vif.ip,
+            bridge=vif.bridge,
+            ifname=vif.vifname,
+            script=vif.script,
+            nictype="vif_ioemu" if vif.type == "ioemu" else "vif",
+            rate_bytes_per_interval=rate[0],
+            rate_interval_usecs=rate[1],
+            gatewaydev=vif.gatewaydev,
+            trusted=None if vif.trusted else "False",
+            vlan=vif.vlan,
+        ),
+    }
+
+
+VIF: DeviceKind[VifConfig] = DeviceKind(
+    name="vif",
+    option="vif",
+    parse=parse_vif,
+    make=vif_device,
+    order=1,
+    devid_of=number_of,
+    address=Address(key="mac", pattern=_MAC, choose=random_mac),
+    frontend_keys=("state", "mac", "event-channel", "event-channel-tx", "tx-ring-ref", "rx-ring-ref"),
+    backend_keys=("state", "hotplug-status", "hotplug-error", "bridge", "vifname"),
+    own_keys=("gatewaydev",),
+    drivers={"linux": "xen-netback", "netbsd": "xvif (xennetback)"},
+    script=Script(
+        verbs=("online", "offline"), more=_more, held_nodes=("vifname",), held=_held, left_words=_left_words
+    ),
+    interface=interface_of,
+    json_key="nics",
+    as_json=_as_json,
+)

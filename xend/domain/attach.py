@@ -5,11 +5,10 @@ from typing import Any
 import attrs
 
 from xend.device.device import Device, device_of_fields
+from xend.device.kinds import KINDS
 from xend.device.plug import plug_of
-from xend.device.vbd import vbd_device
-from xend.device.vif import vif_device
 from xend.domain.sharing import claim_disk, settle
-from xend.domain.source import disk_of_change, vif_of
+from xend.domain.source import device_of_change
 from xend.host import Host
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
@@ -22,15 +21,8 @@ def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int
     Raises:
         XendError: bad_config, unsupported.
     """
-    if change["kind"] == "vbd":
-        return vbd_device(
-            domid,
-            disk_of_change(change),
-            host.settings,
-            backend_domid=backend_domid,
-        )
-    vif = attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=change["devid"])
-    return vif_device(domid, vif, host.settings, backend_domid=backend_domid)
+    make = KINDS[change["kind"]].make
+    return make(domid, device_of_change(change), host.settings, backend_domid=backend_domid)
 
 
 @attrs.define(kw_only=True)
@@ -60,8 +52,8 @@ def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     plug = plug_of(host, device)
 
     def claim() -> None:
-        if device.kind == "vbd":
-            claim_disk(host, facts.uuid, facts.name, disk_of_change(facts.change))
+        if KINDS[device.kind].is_disk:
+            claim_disk(host, facts.uuid, facts.name, device_of_change(facts.change))
 
     async def check(work: Work) -> None:
         await plug.check(work, claim)

@@ -8,8 +8,15 @@ from collections.abc import Iterable
 
 import attrs
 
-from xend.config import DiskConfig
+from xend.config import DomainConfig
+from xend.config.disk import DiskConfig
+from xend.device.kinds import IN_ORDER
 from xend.disk import Identity, Thing
+
+
+def disks_of(config: DomainConfig) -> list[DiskConfig]:
+    """What of a configuration no two domains may write to."""
+    return [disk for kind in IN_ORDER if kind.is_disk for disk in config.of_kind(kind.name)]
 
 
 @attrs.define(eq=False)

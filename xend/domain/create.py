@@ -11,10 +11,10 @@ from xend.config import DomainConfig
 from xend.config.problem import ConfigError
 from xend.device.device import Device
 from xend.device.files import check_readable
+from xend.device.kinds import IN_ORDER
 from xend.device.plug import Plug, check
-from xend.device.vbd import vbd_device
-from xend.device.vif import vif_device
 from xend.domain import nodes
+from xend.domain.claims import disks_of
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
@@ -32,7 +32,8 @@ from xend.validators import count, typed
 class Maker:
     """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=)."""
 
-    key: str
+    kind: str
+    devid: int
     name: str
     backend: str
     make: Callable[..., Device]
@@ -118,33 +119,28 @@ class Creation:
 
     def plugs(self) -> list[Plug]:
         """One for each device."""
-        return [Plug(self.host, each.key, each.name, partial(self._device, each)) for each in self._makers()]
+        return [
+            Plug(self.host, each.kind, each.devid, each.name, partial(self._device, each))
+            for each in self._makers()
+        ]
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
 
     def _makers(self) -> list[Maker]:
-        """One for each device; disks before interfaces, as libxl has it."""
+        """One for each device, in the order in which they come in."""
         settings = self.host.settings
-        disks = [
+        return [
             Maker(
-                f"vbd/{disk.devid}",
-                f"vbd {disk.name}",
-                disk.backend,
-                partial(vbd_device, config=disk, settings=settings),
+                kind.name,
+                config.devid,
+                kind.label(config.name),
+                config.backend,
+                partial(kind.make, config=config, settings=settings),
             )
-            for disk in self.config.disks
+            for kind in IN_ORDER
+            for config in self.config.of_kind(kind.name)
         ]
-        vifs = [
-            Maker(
-                f"vif/{vif.devid}",
-                f"vif {vif.devid}",
-                vif.backend,
-                partial(vif_device, config=vif, settings=settings),
-            )
-            for vif in self.config.vifs
-        ]
-        return disks + vifs
 
     # --- steps --------------------------------------------------------------------------------------------
 
@@ -158,7 +154,7 @@ class Creation:
         self.facts.backends = await self._serving()
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
-        check_disks(self.host, self.source.uuid, self.config.name, self.config.disks)
+        check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host's memory", self.config.name):
             info = await self.host.hypervisor.host_info()
         if info.free_memory_kib < self.config.memory_kib:
@@ -179,7 +175,7 @@ class Creation:
     async def create(self, work: Work) -> None:
         # Again, and held from here on: others may have been as far as this meanwhile, and a step that is
         # resumed after a crash was checked by another xend.
-        claim_disks(self.host, self.source.uuid, self.config.name, self.config.disks)
+        claim_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         blueprint = Blueprint(
             uuid=self.source.uuid,
             max_vcpus=self.config.max_vcpus,

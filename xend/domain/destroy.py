@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 import attrs
 import trio
 
-from xenclient.store.aio import Client
 from xend.device.device import Device, devices_of
-from xend.device.nodes import children, texts
 from xend.device.plug import plug_of
+from xend.device.stored import devices_in_store
 from xend.domain import nodes
 from xend.domain.create import destroy_domain
 from xend.host import Host
@@ -24,8 +23,6 @@ from xend.validators import text_or_none
 GONE_SECONDS = 10.0
 #: How often it is looked at when nothing says that it has gone.
 LOOK_SECONDS = 1.0
-#: What is read of a device.
-KEYS = ("backend", "script", "dev", "gatewaydev", "params")
 
 
 @attrs.define(kw_only=True)
@@ -68,7 +65,7 @@ async def devices_to_remove(host: Host, domid: int | None, name: str) -> list[De
     if domid is None:
         return []
     with explained("look for its devices", name):
-        return await devices_in_store(host.store, domid)
+        return await devices_in_store(host, domid)
 
 
 def destroy_steps(host: Host, facts: DestroyFacts) -> list[Step]:
@@ -156,37 +153,3 @@ class Destruction:
     async def _is_there(self) -> bool:
         info = await self.host.hypervisor.domain(self.domid)
         return info is not None and info.uuid == self.uuid
-
-
-async def devices_in_store(store: Client, domid: int) -> list[Device]:
-    """All vifs and vbds of a domain, from the toolstack's own copy, which no guest can write (XSA-175)."""
-    found = [
-        await device_in_store(store, domid, kind, int(devid))
-        for kind in ("vbd", "vif")
-        for devid in await children(store, f"/libxl/{domid}/device/{kind}")
-        if devid.isdigit()
-    ]
-    return [device for device in found if device is not None]
-
-
-async def device_in_store(store: Client, domid: int, kind: str, devid: int) -> Device | None:
-    """One of them; None: the domain has no such device."""
-    keys = await texts(store, f"/libxl/{domid}/device/{kind}/{devid}", KEYS)
-    return _device(kind, domid, devid, keys) if "backend" in keys else None
-
-
-def _device(kind: str, domid: int, devid: int, keys: dict[str, str]) -> Device:
-    words = keys["backend"].split("/")  # /local/domain/B/backend/...
-    backend_domid = int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
-    name = f"vif {devid}" if kind == "vif" else f"vbd {keys.get('dev', devid)}"
-    return Device(
-        kind=kind,
-        domid=domid,
-        devid=devid,
-        backend_domid=backend_domid,
-        name=name,
-        frontend={},
-        backend={key: keys[key] for key in ("gatewaydev", "params") if key in keys},
-        script=keys.get("script"),
-        interface=f"vif{domid}.{devid}" if kind == "vif" else None,  # NetBSD's scripts are not told it
-    )

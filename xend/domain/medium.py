@@ -6,13 +6,13 @@ number), so the drive is taken out of the guest and put in again with what is in
 
 import attrs
 
-from xend.config import DiskConfig
+from xend.config.disk import DiskConfig
 from xend.device.device import Device, device_of_fields
+from xend.device.kinds import KINDS
 from xend.device.plug import Plug, plug_of
-from xend.device.vbd import vbd_device
 from xend.domain.attach import remember
 from xend.domain.sharing import claim_anew, claim_disk, settle
-from xend.domain.source import disk_of
+from xend.domain.source import device_of_spec
 from xend.host import Host
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
@@ -102,7 +102,7 @@ class Change:
         work.result |= {"device": self.after.name, "devid": self.after.devid}
 
     def claim(self) -> None:
-        before, after = disk_of(self.facts.before), disk_of(self.facts.spec)
+        before, after = self._config(self.facts.before), self._config(self.facts.spec)
         claim_disk(self.host, self.facts.uuid, self.facts.name, after, replaces=before)
 
     async def free(self, work: Work) -> None:
@@ -115,15 +115,19 @@ class Change:
             await do(work)
         domain = self.host.domains.by_uuid(self.facts.uuid)
         if domain is not None:
-            claim_anew(self.host, domain.uuid, domain.name, disk_of(self.facts.before))
+            claim_anew(self.host, domain.uuid, domain.name, self._config(self.facts.before))
             self.host.domains.save(domain)
 
     async def remember(self, work: Work) -> None:
-        change = {"kind": "vbd", "spec": self.facts.spec, "devid": self.after.devid}
+        change = {"kind": self.there.kind, "spec": self.facts.spec, "devid": self.after.devid}
         self.host.domains.claims.renew(self.facts.uuid, self.after.devid)
         remember(self.host, self.facts.uuid, change)
 
     def _drive(self, spec: str) -> Device:
-        return vbd_device(
-            self.there.domid, disk_of(spec), self.host.settings, backend_domid=self.there.backend_domid
-        )
+        make = KINDS[self.there.kind].make
+        there = self.there
+        return make(there.domid, self._config(spec), self.host.settings, backend_domid=there.backend_domid)
+
+    def _config(self, spec: str) -> DiskConfig:
+        config: DiskConfig = device_of_spec(self.there.kind, spec)
+        return config

@@ -14,8 +14,8 @@ from sortedcontainers import SortedDict
 
 from xend.config import DomainConfig
 from xend.disk import Identity
-from xend.domain.claims import Claim, Claims
-from xend.domain.source import Source
+from xend.domain.claims import Claim, Claims, disks_of
+from xend.domain.source import Source, source_of
 from xend.domain.waiting import Waiting
 from xend.errors import XendError
 from xend.operation.locks import Lock, domain_locks
@@ -190,7 +190,7 @@ class Domains:
         """Remember that a device was put in or taken out, see Source.changes."""
         domain.source.changes.append(change)
         domain.config = domain.source.config()
-        self.claims.keep(domain.uuid, domain.config.disks)
+        self.claims.keep(domain.uuid, disks_of(domain.config))
         self.save(domain)
 
     def save(self, domain: Domain) -> None:
@@ -239,7 +239,8 @@ class Domains:
 
     def _kept(self, domain: Domain) -> list[Claim]:
         """Claims of disks that a domain has: one that is about to come is no part of it yet."""
-        return [claim for claim in self.claims.of(domain.uuid) if claim.disk in domain.config.disks]
+        disks = disks_of(domain.config)
+        return [claim for claim in self.claims.of(domain.uuid) if claim.disk in disks]
 
     def _index(self, domain: Domain) -> None:
         if domain.domid is None:
@@ -255,7 +256,7 @@ class Domains:
         Raises:
             Exception: of any kind, where the file holds anything but what `save` writes.
         """
-        source = Source(**fields.pop("source"))
+        source = source_of(fields.pop("source"))
         console = fields.pop("console")
         waiting = fields.pop("waiting", None)
         identities = fields.pop("disks", {})
@@ -274,7 +275,7 @@ class Domains:
             raise ValueError(f"another one has the name {domain.name} or the domid {domain.domid} already")
         return domain, [
             Claim(domain.uuid, domain.name, disk, Identity.unpacked(identities[disk.devid]))
-            for disk in domain.config.disks
+            for disk in disks_of(domain.config)
             if disk.devid in identities
         ]
 

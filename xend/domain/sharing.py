@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xend.config import DiskConfig
-from xend.device.vbd import BLOCK
+from xend.config.disk import DiskConfig
+from xend.device.vbd import BLOCK, VBD
 from xend.disk import Extent, Identity, Relation
-from xend.domain.claims import Claim
+from xend.domain.claims import Claim, disks_of
 from xend.domain.serving import backend_domid
 from xend.errors import XendError
 
@@ -44,7 +44,7 @@ def identity_of(host: "Host", disk: DiskConfig) -> Identity | None:
     """
     if disk.target is None:
         return None
-    domid = backend_domid(host, disk.backend, f"vbd {disk.name}")
+    domid = backend_domid(host, disk.backend, VBD.label(disk.name))
     if domid:
         serving = host.domains.get(domid)
         place = domid if serving is None else serving.uuid
@@ -58,9 +58,9 @@ def identity_of(host: "Host", disk: DiskConfig) -> Identity | None:
             return Identity(Extent(("script", *_unseen(disk))))
         raise XendError(
             "bad_image",
-            f"vbd {disk.name}: disk {path} cannot be read",
+            f"{VBD.label(disk.name)}: disk {path} cannot be read",
             cause=error.strerror,
-            device=f"vbd {disk.name}",
+            device=VBD.label(disk.name),
         ) from error
     return Identity(Extent(("script", *_unseen(disk))))
 
@@ -127,13 +127,13 @@ def check_disks(host: "Host", uuid: str, name: str, disks: Sequence[DiskConfig])
 def settle(host: "Host", uuid: str) -> None:
     """What a domain has not got in the end is free."""
     domain = host.domains.by_uuid(uuid)
-    host.domains.claims.keep(uuid, () if domain is None else domain.config.disks)
+    host.domains.claims.keep(uuid, () if domain is None else disks_of(domain.config))
 
 
 def claim_unknown(host: "Host", domain: "Domain") -> None:
     """Claim what a domain has of which no record says what it was: it is what it is called now."""
     known = [claim.disk for claim in host.domains.claims.of(domain.uuid)]
-    for disk in domain.config.disks:
+    for disk in disks_of(domain.config):
         if disk not in known:
             with suppress(XendError):
                 if identity := identity_of(host, disk):
@@ -173,7 +173,7 @@ def _taken_by(claim: Claim, other: Claim) -> XendError:
 
 
 def _busy(claim: Claim, why: str, hint: str) -> XendError:
-    device = f"vbd {claim.disk.name}"
+    device = VBD.label(claim.disk.name)
     return XendError(
         "busy",
         f"{device}: {claim.disk.target} is in use: {why}",

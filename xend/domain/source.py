@@ -1,17 +1,18 @@
 """What a domain's configuration is made of, and what became of it: devices put in and taken out since."""
 
 import copy
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from xend.config import DiskConfig, DomainConfig, VifConfig
-from xend.config.disk import parse_disk
+from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.place import Place
-from xend.config.vif import parse_vif
-from xend.validators import text_or_none, texts, typed
+from xend.device.kinds import KINDS
+from xend.device.vif import VIF
+from xend.validators import lists_of_texts, text_or_none, texts, typed
 
 #: A device's specification: a text, or the words of a command line.
 Spec = str | list[str]
@@ -28,9 +29,12 @@ class Source:
         path: where the file is, absolute; None: it is none.
         directory: where relative names of files are looked for, absolute: that of who asked for the domain.
         file: what the text is called in errors.
-        uuid, macs: chosen here where the text says nothing; macs by vif.
+        uuid: chosen here where the text says nothing.
+        addresses: of the text's devices whose type has addresses, by the type's name, in the text's order;
+            chosen here, too, where it says nothing.
         renamed: the name given later, if any.
-        changes: devices put in, {kind, spec, directory, mac, devid}, and taken out, {kind, devid}, in order.
+        changes: devices put in, {kind, spec, directory, devid, and an address by its key: mac}, and taken
+            out, {kind, devid}, in order.
     """
 
     text: str = attrs.field(validator=typed(str))
@@ -39,7 +43,7 @@ class Source:
     directory: str | None = attrs.field(validator=text_or_none)
     extra: list[str] = attrs.field(validator=texts)
     uuid: str = attrs.field(validator=typed(str))
-    macs: list[str] = attrs.field(validator=texts)
+    addresses: dict[str, list[str]] = attrs.field(validator=lists_of_texts)
     path: str | None = attrs.field(default=None, validator=text_or_none)
     renamed: str | None = attrs.field(default=None, validator=text_or_none)
     changes: list[dict[str, Any]] = attrs.field(factory=list)
@@ -53,37 +57,67 @@ class Source:
         config = parse(
             self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
         )
-        vifs = [
-            attrs.evolve(vif, mac=vif.mac or mac) for vif, mac in zip(config.vifs, self.macs, strict=True)
-        ]
-        config = attrs.evolve(config, uuid=self.uuid, vifs=vifs, name=self.renamed or config.name)
+        devices = {kind: self._with_addresses(kind, found) for kind, found in config.devices.items()}
+        config = attrs.evolve(config, uuid=self.uuid, devices=devices, name=self.renamed or config.name)
         for change in self.changes:
             config = changed(config, change)
         return config
+
+    def _with_addresses(self, kind: str, devices: Sequence[Any]) -> list[Any]:
+        address = KINDS[kind].address
+        if address is None:
+            return list(devices)
+        chosen = zip(devices, self.addresses.get(kind, []), strict=True)
+        return [
+            attrs.evolve(device, **{address.key: getattr(device, address.key) or found})
+            for device, found in chosen
+        ]
+
+
+def addresses_of(config: DomainConfig, chance: random.Random) -> dict[str, list[str]]:
+    """The addresses of a configuration's devices, by type: those given, and for the others new ones."""
+    return {
+        name: [getattr(device, kind.address.key) or kind.address.choose(chance) for device in devices]
+        for name, devices in config.devices.items()
+        if (kind := KINDS[name]).address is not None
+    }
 
 
 def source_of(value: "Source | Mapping[str, Any]") -> Source:
     """A source of its own, equal to another one, or made of these fields of a record.
 
-    Nobody who changes the other one, whose lists are its own, changes this one.
+    Nobody who changes the other one, whose lists are its own, changes this one.  Records of older xends have
+    the addresses of vifs alone.
     """
-    return Source(**copy.deepcopy(attrs.asdict(value) if isinstance(value, Source) else dict(value)))
+    fields = copy.deepcopy(attrs.asdict(value) if isinstance(value, Source) else dict(value))
+    if "macs" in fields:
+        fields["addresses"] = {VIF.name: fields.pop("macs")}
+    return Source(**fields)
 
 
 def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
     """The configuration after one change of Source.changes."""
     kind, devid = change["kind"], change["devid"]
-    disks = [disk for disk in config.disks if kind != "vbd" or disk.devid != devid]
-    vifs = [vif for vif in config.vifs if kind != "vif" or vif.devid != devid]
-    if "spec" in change and kind == "vbd":
-        disks.append(disk_of_change(change))
-    elif "spec" in change:
-        vifs.append(attrs.evolve(vif_of(change["spec"]), mac=change["mac"], devid=devid))
-    return attrs.evolve(config, disks=disks, vifs=vifs)
+    devices = [device for device in config.of_kind(kind) if device.devid != devid]
+    if "spec" in change:
+        devices.append(device_of_change(change))
+    return attrs.evolve(config, devices={**config.devices, kind: devices})
 
 
-def disk_of(spec: Spec, directory: str | None = None, method: str = ATTACH) -> DiskConfig:
-    """A disk from its specification alone.
+def device_of_change(change: Mapping[str, Any]) -> Any:
+    """The configuration of the device that one change of Source.changes puts in, with its number and address.
+
+    Raises:
+        XendError: bad_config.
+    """
+    kind, address = change["kind"], KINDS[change["kind"]].address
+    chosen = {} if address is None else {address.key: change[address.key]}
+    device = device_of_spec(kind, change["spec"], change.get("directory"))
+    return attrs.evolve(device, devid=change["devid"], **chosen)
+
+
+def device_of_spec(kind: str, spec: Spec, directory: str | None = None, method: str = ATTACH) -> Any:
+    """The configuration of a device of a type from its specification alone.
 
     Args:
         directory: where a relative file is looked for.
@@ -93,18 +127,5 @@ def disk_of(spec: Spec, directory: str | None = None, method: str = ATTACH) -> D
         XendError: bad_config.
     """
     is_absolute = directory is not None and directory.startswith("/")
-    return parse_disk(spec, Place(method, is_call=True), directory if is_absolute else None)
-
-
-def disk_of_change(change: dict[str, Any]) -> DiskConfig:
-    """The disk that one change of Source.changes puts in."""
-    return disk_of(change["spec"], change.get("directory"))
-
-
-def vif_of(spec: Spec) -> VifConfig:
-    """An interface from its specification alone.
-
-    Raises:
-        XendError: bad_config.
-    """
-    return parse_vif(spec if isinstance(spec, str) else ",".join(spec), Place(ATTACH, is_call=True))
+    place = Place(method, is_call=True)
+    return KINDS[kind].parse(spec, place, directory=directory if is_absolute else None)

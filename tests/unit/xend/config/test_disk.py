@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.xend.config.conftest import complaint
-from xend.config import DiskConfig
-from xend.config.disk import parse_disk
+from xend.config.disk import DiskConfig, parse_disk
 from xend.config.place import Place
 
 PLACE = Place("foo.cfg", 4)

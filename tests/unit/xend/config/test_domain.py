@@ -6,9 +6,11 @@ import attrs
 import pytest
 
 from tests.unit.xend.config.conftest import HOWTO, complaint, config
-from xend.config import EVENTS, DiskConfig, DomainConfig, VifConfig
+from xend.config import EVENTS, DomainConfig
+from xend.config.disk import DiskConfig
 from xend.config.domain import parse
 from xend.config.name import MAX_NAME_BYTES, name_complaint
+from xend.config.vif import VifConfig
 
 UUID = "039e9ee6-4a84-3055-4c81-8ba426ae2656"
 
@@ -19,11 +21,13 @@ def test_the_howtos_example() -> None:
         memory_kib=256 * 1024,
         max_memory_kib=256 * 1024,
         kernel="/netbsd-XEN3_DOMU.gz",
-        disks=(
-            DiskConfig(target="/n0/xen/foo-wd0", vdev="0x0", devid=0, name="0x0"),
-            DiskConfig(target="/n0/xen/netbsd-ISO.iso", vdev="0x1", devid=1, name="0x1", mode="r"),
-        ),
-        vifs=(VifConfig(mac="aa:00:00:50:02:f0", bridge="bridge0", devid=0),),
+        devices={
+            "vbd": (
+                DiskConfig(target="/n0/xen/foo-wd0", vdev="0x0", devid=0, name="0x0"),
+                DiskConfig(target="/n0/xen/netbsd-ISO.iso", vdev="0x1", devid=1, name="0x1", mode="r"),
+            ),
+            "vif": (VifConfig(mac="aa:00:00:50:02:f0", bridge="bridge0", devid=0),),
+        },
         given={
             "kernel": "/netbsd-XEN3_DOMU.gz",
             "memory": 256,
@@ -65,13 +69,13 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("on_crash = 'preserve'", {"actions": {**EVENTS, "crash": "preserve"}}),
     ("disk = []; vif = []", {}),
     ("disk = ['phy:/a,xvda,w']\ndisk += ['phy:/b,xvdb,r',]", {
-        "disks": (
+        "devices": {"vbd": (
             DiskConfig(target="/a", vdev="xvda", devid=51712, name="xvda"),
             DiskConfig(target="/b", vdev="xvdb", devid=51728, name="xvdb", mode="r"),
-        )
+        )}
     }),
     ("vif = ['', 'bridge=a', 'devid=7']", {
-        "vifs": (VifConfig(devid=0), VifConfig(bridge="a", devid=1), VifConfig(devid=7))
+        "devices": {"vif": (VifConfig(devid=0), VifConfig(bridge="a", devid=1), VifConfig(devid=7))}
     }),
 ]  # fmt: skip
 
@@ -177,7 +181,7 @@ def test_a_bootloader_and_that_there_is_no_kernel_are_told_at_once() -> None:
 def test_bytes_that_are_no_utf8_are_kept() -> None:
     read = config("# caf\udce9\nextra = 'caf\udce9'; disk = ['file:/caf\udce9,xvda,w']", name="foo")
     assert read.command_line == "caf\udce9"
-    assert read.disks[0].target == "/caf\udce9"
+    assert read.of_kind("vbd")[0].target == "/caf\udce9"
     error = complaint(lambda: config("name = 'caf\udce9'"))
     assert error.message == r'foo.cfg:1: name = "caf\xe9": expected a name in UTF-8'
 
@@ -204,7 +208,7 @@ def test_relative_paths_are_of_the_given_directory() -> None:
         "disk = ['file:a,xvda,w', './b,raw,xvdb,w', 'c,qcow2,xvdc,w', 'phy:d,xvdd,w', 'e,,xvde', '/f,,xvdf']"
     )
     read = parse(f"{text}; {disks}", source="foo.cfg", name="foo", directory="/x")
-    assert [disk.target for disk in read.disks] == ["/x/a", "/x/b", "/x/c", "/dev/d", "/dev/e", "/f"]
+    assert [disk.target for disk in read.of_kind("vbd")] == ["/x/a", "/x/b", "/x/c", "/dev/d", "/dev/e", "/f"]
 
 
 # The command line
@@ -213,13 +217,16 @@ WORDS: list[tuple[list[str], dict[str, Any]]] = [
     (["memory=64"], {"memory_kib": 65536, "max_memory_kib": 65536}),
     (["kernel=/other"], {"kernel": "/other"}),
     (["extra+=' -x'"], {"command_line": "-v -x"}),
-    (["disk=file:/b,0x1,w"], {"disks": (DiskConfig(target="/b", vdev="0x1", devid=1, name="0x1"),)}),
-    (["disk+=['file:/b,0x1,w']"], {"disks": (
+    (["disk=file:/b,0x1,w"],
+     {"devices": {"vbd": (DiskConfig(target="/b", vdev="0x1", devid=1, name="0x1"),)}}),
+    (["disk+=['file:/b,0x1,w']"], {"devices": {"vbd": (
         DiskConfig(target="/a", vdev="0x0", devid=0, name="0x0"),
         DiskConfig(target="/b", vdev="0x1", devid=1, name="0x1"),
-    )}),
-    (["vif=bridge=xenbr0", "vif=bridge=xenbr1"],
-     {"vifs": (VifConfig(bridge="xenbr0", devid=0), VifConfig(bridge="xenbr1", devid=1))}),
+    )}}),
+    (["vif=bridge=xenbr0", "vif=bridge=xenbr1"], {"devices": {
+        "vbd": (DiskConfig(target="/a", vdev="0x0", devid=0, name="0x0"),),
+        "vif": (VifConfig(bridge="xenbr0", devid=0), VifConfig(bridge="xenbr1", devid=1)),
+    }}),
 ]  # fmt: skip
 
 

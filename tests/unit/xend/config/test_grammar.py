@@ -232,7 +232,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("words", "expected"), WORDS)
 def test_words_of_a_command_line(words: list[str], expected: list[tuple[str, object, bool]]) -> None:
-    read = parse_words(words)
+    read = parse_words(words, ("disk", "vif"))
     assert [(each.name, each.value.plain(), each.append) for each in read] == expected
     assert all(each.line in words for each in read)
 
@@ -250,7 +250,7 @@ BAD_WORDS = [
 
 @pytest.mark.parametrize(("word", "message"), BAD_WORDS)
 def test_words_that_are_refused(word: str, message: str) -> None:
-    assert complaint(lambda: parse_words([word])).message == message
+    assert complaint(lambda: parse_words([word], ("disk", "vif"))).message == message
 
 
 # Anything at all

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from tests.unit.xend.config.conftest import complaint
-from xend.config import VifConfig
 from xend.config.place import Place
 from xend.config.problem import Problem
-from xend.config.vif import UNLIMITED, parse_vif
+from xend.config.vif import UNLIMITED, VifConfig, parse_vif
 
 PLACE = Place("foo.cfg", 3)
 WORDS = (
@@ -133,7 +132,7 @@ def test_a_text_for_a_script_is_so_long() -> None:
 
 def test_what_is_no_key_is_a_warning_in_a_file() -> None:
     warnings: list[Problem] = []
-    assert parse_vif("brigde=a,bridge=b,frob", PLACE, warnings) == VifConfig(bridge="b")
+    assert parse_vif("brigde=a,bridge=b,frob", PLACE, warnings=warnings) == VifConfig(bridge="b")
     assert [(each.message, each.hint) for each in warnings] == [
         ('foo.cfg:3: vif "brigde=a,bridge=b,frob": "brigde=" has no effect: there is no such key',
          "did you mean bridge=?"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from xend.config import DiskConfig, VifConfig
+from xend.config.disk import DiskConfig
+from xend.config.vif import VifConfig
 from xend.device.device import Device
 from xend.device.paths import script_path
 from xend.device.scripts import PATH, check, command

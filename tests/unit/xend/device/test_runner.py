@@ -89,7 +89,7 @@ async def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     argv = [script(tmp_path, f"exec 9>{fifo}; echo begun; sleep 1000 & wait")]
     with pytest.raises(XendError, match=r"did not end within 0\.5 s and was killed") as caught:
         await run_script(argv, ENVIRONMENT, 0.5)
-    assert caught.value.fields == {"waited_s": 0.5, "script_output": "begun"}
+    assert caught.value.fields == {"waited_s": 0.5, "reason": "timeout", "script_output": "begun"}
     with trio.fail_after(30):
         await trio.lowlevel.wait_readable(reader)  # nobody has it open any more
     assert os.read(reader, 1) == b""

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.server.program import NOBODY, as_root
+from xend.device.reasons import UNRUNNABLE
 from xend.device.runner import run_script
 from xend.device.scripts import check
-from xend.device.unrunnable import CAUSES, has_carriage_returns, refused, unrunnable
+from xend.device.unrunnable import has_carriage_returns, refused, unrunnable
 from xend.errors import XendError
 
 SEARCH = "/usr/bin:/bin"
@@ -72,7 +73,7 @@ async def test_what_stands_in_it(tmp_path: Path, text: bytes, reason: str, compl
             await run_script([script], {"PATH": SEARCH}, 30)
         assert caught.value.message == f"{script} {complaint}"
         assert caught.value.fields["reason"] == reason
-    assert reason in CAUSES
+    assert reason in UNRUNNABLE
 
 
 GOOD = [

@@ -26,7 +26,13 @@ WHOLE: list[bytes] = [
 def source(name: str, uuid: str) -> Source:
     text = f'name="{name}"\nkernel="/netbsd"\nmemory=32\nvif=["bridge=bridge0"]\n'
     return Source(
-        text=text, file=name, name=name, directory="/", extra=[], uuid=uuid, macs=["00:16:3e:00:00:01"]
+        text=text,
+        file=name,
+        name=name,
+        directory="/",
+        extra=[],
+        uuid=uuid,
+        addresses={"vif": ["00:16:3e:00:00:01"]},
     )
 
 

@@ -1,0 +1,165 @@
+"""What a row of the table of device types holds (xend.device.kinds)."""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from xend.config import DeviceConfig
+from xend.config.place import Place
+from xend.config.problem import Problem
+from xend.device.device import Device
+from xend.host import Settings
+
+Config = TypeVar("Config", bound=DeviceConfig)
+_Parsed = TypeVar("_Parsed", bound=DeviceConfig, covariant=True)
+_Made = TypeVar("_Made", bound=DeviceConfig, contravariant=True)
+
+#: What may be asked for while a domain runs, of most types: device.attach and device.detach.
+ATTACHABLE = ("attach", "detach")
+
+
+class Parse(Protocol[_Parsed]):
+    """Reads one item of a configuration, or the words of a command line.
+
+    Args:
+        directory: absolute, where relative files are; None: there may be none.
+        warnings: takes what xl passes over; None: that is an error.
+
+    Raises:
+        ConfigError: bad_config, unsupported.
+    """
+
+    def __call__(
+        self,
+        specification: str | Sequence[str],
+        place: Place,
+        *,
+        directory: str | None = None,
+        warnings: list[Problem] | None = None,
+    ) -> _Parsed: ...
+
+
+class Make(Protocol[_Made]):
+    """Makes the device of a configuration in which nothing is left to choose.
+
+    Raises:
+        XendError: bad_config, unsupported.
+    """
+
+    def __call__(
+        self, domid: int, config: _Made, settings: Settings, *, backend_domid: int = 0
+    ) -> Device: ...
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """What names a device besides its number; xend chooses one where the configuration has none.
+
+    Attributes:
+        key: its name among the configuration's attributes and among the nodes of the backend: "mac".
+        pattern: what it looks like; capital letters are taken for small ones.
+        choose: makes one up.
+    """
+
+    key: str
+    pattern: re.Pattern[str]
+    choose: Callable[[random.Random], str]
+
+
+@attrs.frozen(kw_only=True)
+class Script:
+    """How the hotplug scripts of a type are called, and what they may leave behind (docs/hotplug.md).
+
+    Attributes:
+        verbs: of Linux's scripts, to put a device in and to take it out.
+        more: further arguments of Linux's scripts, and further variables of their environment.
+        held_nodes: nodes of the backend that say what of the host's the device holds.
+        held: from these nodes' values, the device and the platform to the unit or interface that it holds;
+            None: it is not known.
+        left_words: from what `held` found and the platform to what may be left, and how it is looked for.
+    """
+
+    verbs: tuple[str, str]
+    more: Callable[[Device], tuple[Sequence[str], Mapping[str, str]]] = lambda device: ((), {})
+    held_nodes: Sequence[str]
+    held: Callable[[Mapping[str, str], Device, str], str | None]
+    left_words: Callable[[str | None, str], tuple[str, str]]
+
+
+@attrs.frozen(kw_only=True)
+class DeviceKind(Generic[Config]):
+    """A type of devices: all that is said of it anywhere in xend.
+
+    Attributes:
+        name: in the store and on the bus: "vif".
+        option: of xl.cfg(5), a list whose items `parse` reads.
+        make: the device, with the nodes of both ends.
+        order: types with a lower number come into a domain first.
+        verbs: what may be asked for while the domain runs: the calls device.attach, detach, insert, eject.
+        name_key: the node of the toolstack's copy that holds what people call the device by; None: they call
+            it by its number.
+        devid_of: the number that a user's word for a device means; None: it is no such word.
+        address: what names a device besides; None: nothing does.
+        frontend_keys, backend_keys: what lists show of both ends, in that order.
+        own_keys: what is read of the toolstack's copy to take a device out, besides `backend`, `script` and
+            what `name_key` says.
+        drivers: what the driver of the backend is called, by platform.
+        script: None: no script is run for such devices.
+        interface: what dom0's kernel calls a device's network interface: (domid, devid, settings).
+        check: refuses a device before anything is done, for another reason than its script; raises XendError.
+        is_disk: no two domains may write to the same one (xend.domain.sharing).
+        json_key, as_json: the list in libxl's JSON, and an item of it.
+    """
+
+    name: str
+    option: str
+    parse: Parse[Config]
+    make: Make[Config]
+    order: int
+    verbs: Sequence[str] = ATTACHABLE
+    name_key: str | None = None
+    devid_of: Callable[[str], int | None]
+    address: Address | None = None
+    frontend_keys: Sequence[str]
+    backend_keys: Sequence[str]
+    own_keys: Sequence[str] = ()
+    drivers: Mapping[str, str]
+    script: Script | None = None
+    interface: Callable[[int, int, Settings], str] | None = None
+    check: Callable[[Device], object] = lambda device: None
+    is_disk: bool = False
+    json_key: str
+    as_json: Callable[[Config], dict[str, Any]]
+
+    @property
+    def stored_keys(self) -> tuple[str, ...]:
+        """What `in_store` is given of the toolstack's copy."""
+        named = () if self.name_key is None else (self.name_key,)
+        return ("backend", "script", *named, *self.own_keys)
+
+    def label(self, name: object) -> str:
+        """What people call a device of this type: "vbd xvda"."""
+        return f"{self.name} {name}"
+
+    def in_store(self, domid: int, devid: int, keys: Mapping[str, str], settings: Settings) -> Device:
+        """The device that a domain has, as far as it is needed to take it out.
+
+        keys: those of `stored_keys` that are there, of the toolstack's own copy, which no guest can write
+            (XSA-175); `backend` is.
+        """
+        words = keys["backend"].split("/")  # /local/domain/B/backend/...
+        name = devid if self.name_key is None else keys.get(self.name_key, devid)
+        return Device(
+            kind=self.name,
+            domid=domid,
+            devid=devid,
+            backend_domid=int(words[3]) if len(words) > 3 and words[3].isdigit() else 0,
+            name=self.label(name),
+            frontend={},
+            backend={key: keys[key] for key in self.own_keys if key in keys},
+            script=keys.get("script"),
+            interface=None if self.interface is None else self.interface(domid, devid, settings),
+        )

@@ -1,0 +1,22 @@
+"""The table of device types: who needs to know something about a type asks its row.
+
+A new type is a file with its row (`xend/device/NAME.py`), a line here, and `is_here` in the row of its option
+(xend.config.options).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xend.device.kind import DeviceKind
+from xend.device.vbd import VBD
+from xend.device.vif import VIF
+
+#: By name.
+KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD)}
+#: As their devices come into a domain.
+IN_ORDER = tuple(sorted(KINDS.values(), key=lambda kind: kind.order))
+
+
+def with_verb(verb: str) -> tuple[str, ...]:
+    """The names of the types whose devices this may be asked of while their domain runs."""
+    return tuple(name for name, kind in KINDS.items() if verb in kind.verbs)
