@@ -16,11 +16,11 @@ from xend.bus.listeners import SOCKET, open_listeners
 from xend.bus.server import serve
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
-from xend.host import PLATFORM, Settings
 from xend.hypervisor import Blueprint, Hypervisor, host_process
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
+from xend.settings import PLATFORM, Settings
 from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file

@@ -46,11 +46,12 @@ from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
 from xend.domain.targets import Targets
 from xend.errors import XendError
-from xend.host import Host, RunScript, Settings
+from xend.host import Host, RunScript
 from xend.hypervisor import Hypervisor
 from xend.kinds import DOMAIN_METHODS, KINDS
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
+from xend.settings import Settings
 from xenstore.daemon.groups import alone
 from xenstore.errors import EINVAL, XenstoreError
 

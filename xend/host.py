@@ -1,9 +1,7 @@
-"""What operations work with: the hypervisor, the store, and how this host is set up."""
+"""What operations work with: the hypervisor, the store, and what else of this host they touch."""
 
 import random
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,22 +10,13 @@ from xenclient.store.aio import Client as StoreClient
 from xend.disk import Disks
 from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
+from xend.settings import Settings
 
 if TYPE_CHECKING:
     from xend.console.service import Consoles
     from xend.device.backends import Backends
     from xend.device.story import Stories
     from xend.domain.registry import Domains
-
-
-#: Whose conventions this system follows.
-PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
-
-
-#: The hotplug script of interfaces that name none.
-VIF_SCRIPT = "vif-bridge"
-#: As libxl has them, in seconds.
-INIT_SECONDS, HOTPLUG_SECONDS, DESTROY_SECONDS = 10.0, 40.0, 10.0
 
 
 @attrs.frozen
@@ -43,41 +32,6 @@ RunScript = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[Script
 
 #: Tells listeners: (kind, what, fields), see docs/bus.md, "Events".
 Publish = Callable[..., object]
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How this dom0 is set up.
-
-    Attributes:
-        platform: whose conventions scripts and backends follow: "linux" or "netbsd".
-        root: put before the paths of guests' files; "" for none.
-        script_directory: the only one whose scripts are run.
-        store_socket: what scripts find in XENSTORED_PATH.
-        vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
-        init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
-            end, a backend to close.
-    """
-
-    platform: str = PLATFORM
-    root: str = ""
-    script_directory: Path
-    dump_directory: Path
-    store_socket: str
-    vif_script: str = VIF_SCRIPT
-    bridge: str | None = None
-    init_seconds: float = INIT_SECONDS
-    hotplug_seconds: float = HOTPLUG_SECONDS
-    destroy_seconds: float = DESTROY_SECONDS
-
-    @property
-    def default_bridge(self) -> str:
-        """Where a vif goes that names no bridge."""
-        return self.bridge or ("bridge0" if self.platform == "netbsd" else "xenbr0")
-
-    def guest_file(self, path: str) -> str:
-        """Where a path of a domain's configuration lies."""
-        return self.root + path if self.root else path
 
 
 @attrs.frozen(kw_only=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 import xend
-from xend.host import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS, VIF_SCRIPT
 from xend.hypervisor.choose import SIMULATED, absolute_name
+from xend.settings import DESTROY_SECONDS, HOTPLUG_SECONDS, INIT_SECONDS, VIF_SCRIPT
 from xenstore.daemon.argparse_table import ArgparseTable
 from xenstore.daemon.options import Option, UsageError, path
 

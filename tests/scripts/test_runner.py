@@ -19,7 +19,8 @@ from xend.device.runner import run_script
 from xend.device.scripts import command
 from xend.device.vbd import vbd_device
 from xend.device.vif import vif_device
-from xend.host import ScriptOutcome, Settings
+from xend.host import ScriptOutcome
+from xend.settings import Settings
 from xenstore.errors import ENOENT
 
 pytestmark = pytest.mark.trio

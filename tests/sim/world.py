@@ -26,9 +26,10 @@ from xend.bus.methods import Call, Methods
 from xend.daemon import Seams, Xend
 from xend.disk import Disks, Identity, Use
 from xend.errors import XendError
-from xend.host import ScriptOutcome, Settings
+from xend.host import ScriptOutcome
 from xend.hypervisor import Hypervisor, HypervisorError
 from xend.operation.running import Operation
+from xend.settings import Settings
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel

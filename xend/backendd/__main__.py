@@ -13,9 +13,9 @@ from xenclient.store.aio import Client
 from xend.backendd.coordinator import Coordinator
 from xend.backendd.options import Options, UsageError, parse
 from xend.device.runner import run_script
-from xend.host import Settings
 from xend.log import Log
 from xend.service import KNOWN, Report, Service, run_service
+from xend.settings import Settings
 from xenstore.daemon import start
 from xenstore.daemon.start import Program
 

@@ -20,9 +20,10 @@ from xend.device.vbd import BLOCK
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xend.faults import as_xend_error
-from xend.host import RunScript, Settings
+from xend.host import RunScript
 from xend.operation.facts import Facts
 from xend.operation.steps import Work
+from xend.settings import Settings
 from xenstore.errors import XenstoreError
 
 #: The types whose scripts are run here.

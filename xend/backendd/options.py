@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import attrs
 
 from xenclient.store.address import Address
-from xend.host import PLATFORM
 from xend.options import config_directory
+from xend.settings import PLATFORM
 from xenstore.daemon.argparse_table import ArgparseTable
 from xenstore.daemon.options import Option, UsageError, path
 

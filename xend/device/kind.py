@@ -11,7 +11,7 @@ from xend.config import DeviceConfig
 from xend.config.place import Place
 from xend.config.problem import Problem
 from xend.device.device import Device
-from xend.host import Settings
+from xend.settings import Settings
 
 Config = TypeVar("Config", bound=DeviceConfig)
 _Parsed = TypeVar("_Parsed", bound=DeviceConfig, covariant=True)

@@ -3,7 +3,7 @@
 import os
 
 from xend.errors import XendError
-from xend.host import Settings
+from xend.settings import Settings
 
 
 def script_path(settings: Settings, name: str, device: str) -> str:

@@ -10,7 +10,7 @@ from xend.device.kind import Script
 from xend.device.kinds import KINDS
 from xend.device.nodes import texts
 from xend.errors import XendError
-from xend.host import Settings
+from xend.settings import Settings
 from xenstore.errors import XenstoreError
 
 

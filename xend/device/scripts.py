@@ -15,8 +15,9 @@ from xend.device.device import Device
 from xend.device.nodes import texts
 from xend.device.unrunnable import has_carriage_returns, unrunnable
 from xend.errors import XendError
-from xend.host import RunScript, ScriptOutcome, Settings
+from xend.host import RunScript, ScriptOutcome
 from xend.operation.steps import Work
+from xend.settings import Settings
 
 #: Where this program was installed: what belongs to it is found before anything else of the same name.
 PREFIX = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0])))

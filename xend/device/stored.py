@@ -9,7 +9,7 @@ from xenclient.store.aio import Client
 from xend.device.device import Device
 from xend.device.kinds import IN_ORDER, KINDS
 from xend.device.nodes import children, texts
-from xend.host import Settings
+from xend.settings import Settings
 
 
 class StoreHost(Protocol):

@@ -12,7 +12,7 @@ from xend.device.files import check_readable
 from xend.device.kind import ATTACHABLE, DeviceKind, Script
 from xend.device.paths import script_path
 from xend.errors import XendError
-from xend.host import Settings
+from xend.settings import Settings
 
 #: The script of disks that name none: of files and block devices; others give a target any meaning.
 BLOCK = "block"

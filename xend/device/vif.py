@@ -11,7 +11,7 @@ from xend.config.vif import VifConfig, parse_vif
 from xend.device.device import Device
 from xend.device.kind import Address, DeviceKind, Script
 from xend.device.paths import script_path
-from xend.host import Settings
+from xend.settings import Settings
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 #: What shows an interface.

@@ -16,7 +16,7 @@ from xend.device.vbd import vbd_device
 from xend.device.vif import random_mac, vif_device
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
-from xend.host import Settings
+from xend.settings import Settings
 
 
 def settings(platform: str = "linux", **fields: Any) -> Settings:

@@ -1,0 +1,50 @@
+"""How this dom0 is set up: what its options came to."""
+
+import sys
+from pathlib import Path
+
+import attrs
+
+#: Whose conventions this system follows.
+PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
+
+
+#: The hotplug script of interfaces that name none.
+VIF_SCRIPT = "vif-bridge"
+#: As libxl has them, in seconds.
+INIT_SECONDS, HOTPLUG_SECONDS, DESTROY_SECONDS = 10.0, 40.0, 10.0
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How this dom0 is set up.
+
+    Attributes:
+        platform: whose conventions scripts and backends follow: "linux" or "netbsd".
+        root: put before the paths of guests' files; "" for none.
+        script_directory: the only one whose scripts are run.
+        store_socket: what scripts find in XENSTORED_PATH.
+        vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
+        init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
+            end, a backend to close.
+    """
+
+    platform: str = PLATFORM
+    root: str = ""
+    script_directory: Path
+    dump_directory: Path
+    store_socket: str
+    vif_script: str = VIF_SCRIPT
+    bridge: str | None = None
+    init_seconds: float = INIT_SECONDS
+    hotplug_seconds: float = HOTPLUG_SECONDS
+    destroy_seconds: float = DESTROY_SECONDS
+
+    @property
+    def default_bridge(self) -> str:
+        """Where a vif goes that names no bridge."""
+        return self.bridge or ("bridge0" if self.platform == "netbsd" else "xenbr0")
+
+    def guest_file(self, path: str) -> str:
+        """Where a path of a domain's configuration lies."""
+        return self.root + path if self.root else path
