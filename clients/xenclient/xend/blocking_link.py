@@ -118,7 +118,7 @@ class BlockingLink(Link):
     async def _pause(self, seconds: float, wait: Deadline) -> None:
         wait.check()
         left = wait.left()
-        time.sleep(seconds if left is None else min(seconds, left))
+        time.sleep(seconds if left is None else min(seconds, left))  # noqa: ASYNC251  (it blocks by design)
         wait.check()
 
     def _receive(self, seconds: float | None) -> None:
