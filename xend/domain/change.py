@@ -6,7 +6,7 @@ import attrs
 
 from xend.config.name import name_complaint
 from xend.domain import nodes
-from xend.domain.create import start
+from xend.domain.power import start
 from xend.domain.target import Between, Target
 from xend.errors import XendError
 from xend.host import Host

@@ -1,6 +1,5 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
-import errno
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -15,13 +14,14 @@ from xend.device.kinds import IN_ORDER
 from xend.device.plug import Plug, check
 from xend.domain import nodes
 from xend.domain.claims import disks_of
+from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
 from xend.domain.source import Source, source_of
 from xend.errors import XendError
 from xend.host import Host
-from xend.hypervisor import Blueprint, HypervisorError, Image, Rings, rings_of
+from xend.hypervisor import Blueprint, Image, Rings, rings_of
 from xend.operation.facts import Facts
 from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
@@ -275,29 +275,6 @@ class Creation:
     async def _is_alive(self, domid: int) -> bool:
         info = await self.host.hypervisor.domain(domid)
         return info is not None and info.uuid == self.source.uuid and not info.is_dying
-
-
-async def start(host: Host, domid: int, name: str) -> None:
-    """Let a domain run; its time counts from the first one on."""
-    with explained("start it", name):
-        await host.hypervisor.unpause(domid)
-    domain = host.domains.get(domid)
-    if domain is not None and domain.start_time is None:
-        domain.start_time = host.wall_clock()
-        host.domains.save(domain)
-    host.publish("domain", "unpaused", domid=domid, name=name)
-
-
-async def destroy_domain(host: Host, uuid: str, domid: int | None = None) -> None:
-    """End the domain with this UUID, if it is there: a domid (None: not known) may be another's by now."""
-    infos = await host.hypervisor.domains() if domid is None else [await host.hypervisor.domain(domid)]
-    for info in infos:
-        if info is not None and info.uuid == uuid and not info.is_dying:
-            try:
-                await host.hypervisor.destroy(info.domid)
-            except HypervisorError as error:
-                if error.errno != errno.ESRCH:  # somebody was faster
-                    raise
 
 
 async def _nothing(work: Work) -> None:

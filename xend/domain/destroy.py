@@ -11,7 +11,7 @@ from xend.device.device import Device, devices_of
 from xend.device.plug import plug_of
 from xend.device.stored import devices_in_store
 from xend.domain import nodes
-from xend.domain.create import destroy_domain
+from xend.domain.power import destroy_domain
 from xend.host import Host
 from xend.hypervisor import HypervisorError
 from xend.operation.facts import Facts

@@ -5,42 +5,33 @@ that is worked on is left alone, and looked at when the operation has ended.
 """
 
 import math
-import uuid as uuids
-from collections.abc import Callable, Iterable
-from itertools import count
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
-import attrs
 import trio
 
 from xenclient.store.errors import ClientError
 from xend.domain import nodes
-from xend.domain.destroy import DestroyFacts, ReapFacts, devices_to_remove
+from xend.domain.destroy import DestroyFacts, ReapFacts
+from xend.domain.end_facts import facts_of_action, facts_of_end
 from xend.domain.next_lives import NextLives
 from xend.domain.registry import Domain
 from xend.domain.restart import (
-    DumpFacts,
     NextLifeFacts,
     RestartFacts,
-    SoftResetFacts,
     action_of,
-    dump_path,
-    restarts_in_a_row,
 )
 from xend.domain.shutdown import reason_name
-from xend.domain.waiting import Waiting, wait_seconds
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
 from xend.log import log_fault
 from xend.operation.facts import Facts
-from xend.operation.locks import Lock, name_lock
+from xend.operation.locks import Lock
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xend.refusals import explained
 from xenstore.errors import XenstoreError
-
-EndFacts = TypeVar("EndFacts", bound=DestroyFacts)
 
 #: How often all domains are looked at without having been told: a lost notification must not leave one.
 LOOK_SECONDS = 20.0
@@ -201,12 +192,7 @@ class Keeper:
                 self._host.log(f"{domain.name} cannot be ended now: {error}")
 
     async def _end(self, domain: Domain) -> None:
-        self._start(domain, await self._facts_of_end(domain, DestroyFacts, why=domain.final))
-
-    async def _facts_of_end(self, domain: Domain, made: Callable[..., EndFacts], **more: object) -> EndFacts:
-        """The facts of an operation that ends a domain, with its devices as the store has them now."""
-        devices = await devices_to_remove(self._host, domain.domid, domain.name)
-        return made(name=domain.name, uuid=domain.uuid, domid=domain.domid, devices=devices, **more)
+        self._start(domain, await facts_of_end(self._host, domain, DestroyFacts, why=domain.final))
 
     async def _look_at(self, domain: Domain, info: DomainInfo | None) -> None:
         """Act on what has become of it; info: what was heard of it, None: nothing."""
@@ -254,7 +240,7 @@ class Keeper:
             return
         reason = "destroyed by others than xend, or killed by the hypervisor"
         self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
-        self._start(domain, await self._facts_of_end(domain, ReapFacts, why=reason))
+        self._start(domain, await facts_of_end(self._host, domain, ReapFacts, why=reason))
 
     async def _ended(self, domain: Domain, info: DomainInfo) -> None:
         event = reason_name(info)
@@ -268,54 +254,11 @@ class Keeper:
         if action == "preserve":
             domain.seen_shutdown = True
             self._host.domains.save(domain)
-        elif action == "destroy":
-            await self._end(domain)
-        elif action == "coredump-destroy":
-            path = dump_path(self._host, domain.name)
-            facts = await self._facts_of_end(domain, DumpFacts, why=domain.final, dump=path)
-            self._start(domain, facts)
-        else:
-            old = await self._facts_of_end(domain, DestroyFacts, why=domain.final)
-            if action == "soft-reset":
-                self._soft_reset(domain, old)
-            else:
-                self._restart(domain, old, event, action)
-
-    def _restart(self, domain: Domain, old: DestroyFacts, event: str, action: str) -> None:
-        host = self._host
-        restarts = restarts_in_a_row(domain, host.wall_clock())
-        wait_s = wait_seconds(restarts)
-        waiting = Waiting(
-            reason=event, next_try=host.wall_clock() + wait_s, wait_s=wait_s, domid=domain.domid
-        )
-        keep_old = self._free_name(domain.name) if action == "rename-restart" else None
-        new_uuid = str(uuids.UUID(int=host.random.getrandbits(128), version=4)) if keep_old else None
-        facts = RestartFacts(
-            name=domain.name,
-            uuid=domain.uuid,
-            source=attrs.evolve(domain.source, uuid=new_uuid or domain.uuid),
-            old=old,
-            restarts=restarts,
-            waiting=waiting,
-            dump=dump_path(host, domain.name) if action == "coredump-restart" else None,
-            keep_old=keep_old,
-        )
-        host.publish("domain", "restarting", domid=domain.domid, name=domain.name, uuid=domain.uuid)
+            return
+        facts = await facts_of_action(self._host, self._operations, domain, event, action)
+        if isinstance(facts, RestartFacts):
+            self._host.publish("domain", "restarting", domid=domain.domid, name=domain.name, uuid=domain.uuid)
         self._start(domain, facts)
-
-    def _soft_reset(self, domain: Domain, old: DestroyFacts) -> None:
-        facts = SoftResetFacts(
-            name=domain.name, uuid=domain.uuid, domid=domain.domid, source=domain.source, old=old
-        )
-        self._start(domain, facts)
-
-    def _free_name(self, name: str) -> str:
-        """NAME-1, or the first such that nobody has or is about to give."""
-        return next(
-            each
-            for each in (f"{name}-{number}" for number in count(1))
-            if self._host.domains.by_name(each) is None and self._operations.holder([name_lock(each)]) is None
-        )
 
 
 def _is_well(domain: Domain, info: DomainInfo | None) -> bool:

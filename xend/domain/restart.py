@@ -13,8 +13,9 @@ import attrs
 
 from xend.domain import nodes
 from xend.domain.attach import remember
-from xend.domain.create import Creation, LifeFacts, start
+from xend.domain.create import Creation, LifeFacts
 from xend.domain.destroy import DestroyFacts, Destruction, destroy_facts_of
+from xend.domain.power import start
 from xend.domain.registry import Domain
 from xend.domain.sharing import claim_unknown
 from xend.domain.shutdown import SHUTDOWN_SECONDS, reason_name
