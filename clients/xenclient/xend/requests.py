@@ -141,7 +141,7 @@ def sysrq(domain: Domain, letter: str, *, deadline_s: float | None = None) -> Re
 
 
 def devices(domain: Domain, kind: str | None = None) -> Request:
-    """A domain's devices as a list of maps, with what stands at both ends; kind: "vif" or "vbd"."""
+    """A domain's devices as a list of maps, with what stands at both ends; kind: of one type, as "vif"."""
     return Request("device.list", {"domain": domain, "kind": kind})
 
 
@@ -160,7 +160,7 @@ def device_attach(
     deadline_s: float | None = None,
     progress: Progress = None,
 ) -> Request:
-    """Put a device in, "vif" or "vbd", as xl.cfg(5) specifies it: {operation, domid, device, devid}.
+    """Put a device of a type ("vif") in, as xl.cfg(5) specifies it: {operation, domid, device, devid}.
 
     spec: a text, or words, as on xl's command line; directory: of relative names of files in it.
     """
