@@ -41,6 +41,7 @@ _ROWS = (
     Option("maxmem", "n", is_here=True),
     Option("disk", "l", is_here=True),
     Option("vif", "l", is_here=True),
+    Option("vtpm", "l", is_here=True),
     Option("driver_domain", "b", is_here=True),
     Option("on_poweroff", "s", is_here=True),
     Option("on_reboot", "s", is_here=True),
@@ -117,7 +118,6 @@ _ROWS = (
     Option("e820_host", "b"),
     # Devices other than disks and interfaces.
     Option("vfb", "l", lacks=_MODEL),
-    Option("vtpm", "l", lacks=_DEVICE),
     Option("p9", "l", lacks=_DEVICE),
     Option("pvcalls", "l", lacks=_DEVICE),
     Option("channel", "l", lacks=_DEVICE),

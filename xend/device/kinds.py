@@ -10,9 +10,10 @@ from typing import Any
 from xend.device.kind import DeviceKind
 from xend.device.vbd import VBD
 from xend.device.vif import VIF
+from xend.device.vtpm import VTPM
 
 #: By name.
-KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD)}
+KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD, VTPM)}
 #: As their devices come into a domain.
 IN_ORDER = tuple(sorted(KINDS.values(), key=lambda kind: kind.order))
 

@@ -34,6 +34,7 @@ VALUES = {
     "autostart_delay": "5",
     "disk": "['phy:/a,xvda,w']",
     "vif": "['']",
+    "vtpm": "['backend=tpm']",
 }
 
 
@@ -43,7 +44,7 @@ def by_name(option: Option) -> str:
 
 def test_the_table_is_whole() -> None:
     assert {option.name for option in HERE} == set(VALUES)
-    assert len(OTHERS) == 149
+    assert len(OTHERS) == 148
     assert len(XM) == 43
     assert not set(XM) & set(OPTIONS)
 
