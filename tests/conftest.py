@@ -2,6 +2,7 @@
 workers run the tests, and one of each daemon under test per worker.
 """
 
+import compileall
 import gc
 import os
 import signal
@@ -14,12 +15,13 @@ import pytest
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
 from tests.suites import Quick, Times
 
+ROOT = Path(__file__).parents[1]
 #: Of Linux: a file system in memory.
 MEMORY = Path("/dev/shm")
 #: What it must have free.
 ROOM_BYTES = 2 << 30
-#: Most tests that run programs wait most of the time.
-WORKERS_PER_PROCESSOR = 3
+#: Tests that run programs wait for them now and then.
+WORKERS_PER_PROCESSOR = 2
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -29,8 +31,8 @@ def _ignore(number: int, frame: object) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     take_signals()
     use_memory()
-    # Programs that tests start compile their modules once, whatever the tests' own caller wants.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not hasattr(config, "workerinput"):
+        compile_modules()
     config.pluginmanager.register(Times())
     if config.getoption("--quick"):
         config.pluginmanager.register(Quick())
@@ -54,6 +56,12 @@ def use_memory() -> None:
     is_void = system.f_flag & (os.ST_NOEXEC | os.ST_NODEV)
     if system.f_bavail * system.f_frsize >= ROOM_BYTES and not is_void:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def compile_modules() -> None:
+    """Programs that tests start need not do it at each start: many see the tree read-only."""
+    for folder in ("xenstore", "xend", "clients"):
+        compileall.compile_dir(ROOT / folder, quiet=2)
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,6 @@
 """Build what is booted: Xen, a kernel, and one initial RAM disk each for dom0 and for the guests."""
 
-import compileall
+import fcntl
 import gzip
 import hashlib
 import lzma
@@ -54,7 +54,12 @@ def build() -> Images:
     Raises packages.Missing.
     """
     require_installed()
-    _compile_modules()
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two workers, one builds
+        return _build()
+
+
+def _build() -> Images:
     linux = kernel()
     folder = cache() / f"images-{_fingerprint(linux)}"
     images = Images(*(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img", "program")))
@@ -64,12 +69,6 @@ def build() -> Images:
         _build_in(unfinished, linux)
         unfinished.rename(folder)
     return images
-
-
-def _compile_modules() -> None:
-    """Compile this project's Python: dom0, which cannot write here, would do it at each start."""
-    for folder in ("xenstore", "clients"):
-        compileall.compile_dir(HERE.parents[1] / folder, quiet=2)
 
 
 def _build_in(folder: Path, linux: Kernel) -> None:
