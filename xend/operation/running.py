@@ -133,6 +133,7 @@ class Operation:
             "ended": self.ended_at,
             "steps": [step.name for step in self.steps],
             "step": self.step,
+            "step_key": self.steps[self.step].key if 0 <= self.step < len(self.steps) else None,
             "state": self.state,
             "waiting": self.work.waiting_map(),
             "error": None if self.error is None else self.error.as_map(),

@@ -92,17 +92,18 @@ def test_one_that_waits(xl: Xl, xend: FakeXend, monkeypatch: pytest.MonkeyPatch)
 WAITING = {"for": "its backend (vif 0)", "since_s": 4.2, "deadline_s": 10.0}
 
 
-def operation(step: str, waiting: Map | None = WAITING, domid: int = 1) -> Map:
+def operation(step_key: str | None, waiting: Map | None = WAITING, domid: int = 1) -> Map:
     """One that runs."""
-    return {"domid": domid, "state": "running", "steps": ["begin", step], "step": 1, "waiting": waiting}
+    return {"domid": domid, "state": "running", "step_key": step_key, "waiting": waiting}
 
 
 LATER = BEGAN + 14.5
 AWAITED = [
-    ({}, [operation("vif 0: wait for its backend")], "its backend (vif 0), 4 of 10 s"),
-    ({}, [operation("vif 0: run its script", {**WAITING, "deadline_s": None})], "its backend (vif 0), 4 s"),
-    ({}, [operation("vif 1: wait for its backend")], None),
-    ({}, [operation("vif 0: write its nodes", None)], None),
+    ({}, [operation("vif/0.await-backend")], "its backend (vif 0), 4 of 10 s"),
+    ({}, [operation("vif/0.run-script", {**WAITING, "deadline_s": None})], "its backend (vif 0), 4 s"),
+    ({}, [operation("vif/1.await-backend")], None),
+    ({}, [operation("vif/0.add", None)], None),
+    ({}, [operation("vif/01.await-backend"), operation(None)], None),
     ({"error": {"message": "late", "waited_s": 10.0}, "live": None}, [], "10 s, in vain"),
     ({"error": {"message": "late"}, "live": None, "backend_state": 6}, [], None),
     ({"frontend_state": 1}, [], "frontend to be Connected (4), 10 s so far"),
@@ -123,7 +124,7 @@ def test_a_clock_that_was_set_back() -> None:
 
 def test_only_operations_that_run_on_its_domain_count(xl: Xl, xend: FakeXend) -> None:
     xend.stories[1, "vif 0"] = story()
-    step = "vif 0: wait for its backend"
+    step = "vif/0.await-backend"
     xend.operations = [operation(step, domid=2), {**operation(step), "state": "failed"}]
     assert xl("device-explain", "d1", "0")[1] == CONNECTED
     xend.operations.append({**operation(step), "state": "undoing"})

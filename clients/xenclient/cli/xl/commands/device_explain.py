@@ -50,8 +50,8 @@ def awaits(story: Story, operations: Sequence[Mapping[str, Any]], now: float) ->
         now: seconds since 1970.
     """
     for operation in operations:
-        step, waiting = operation["steps"][operation["step"]], operation["waiting"]
-        if waiting and step.startswith(f"{story['device']}:"):
+        key, waiting = operation["step_key"] or "", operation["waiting"]
+        if waiting and key.startswith(f"{story['kind']}/{story['devid']}."):
             return f"{waiting['for']}, {waited(waiting, 0.0)}"
     error = story["error"]
     if error is not None and error.get("waited_s") is not None:
