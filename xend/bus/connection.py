@@ -111,5 +111,5 @@ class Connection:
         for callback in callbacks:
             try:
                 callback()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one callback's fault is not the others'
                 as_xend_error(error, where, self._log)

@@ -17,7 +17,7 @@ async def outcome(method: Method, call: Call, request: Request, log: Callable[[s
         arguments = method.arguments(request.params, call.access)
         result = await _within(arguments.pop("deadline_s", math.inf), method, call, arguments)
         return answer(request.id, result)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the answer says so
         return refusal(request.id, as_xend_error(error, f"call {method.name}", log).as_map())
 
 

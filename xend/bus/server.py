@@ -54,7 +54,7 @@ class Server:
         connection = Connection(access, peer, self._log)
         try:
             await RequestLoop(stream, connection, self._methods, self._log, self._operations).run()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one client's fault is not the others'
             as_xend_error(error, f"connection of {peer or 'a client'}", self._log)
 
     async def _accepted(self, listener: Listener) -> trio.SocketStream:
@@ -70,7 +70,7 @@ class Server:
     async def _serve(self, listener: Listener, stream: trio.SocketStream, slots: trio.Semaphore) -> None:
         try:
             peer = await listener.peer(stream)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one client's fault is not the others'
             refused = as_xend_error(error, listener.path, self._log)
             self._log(f"refused: {refused}")
             await _refuse(stream, refused)

@@ -108,7 +108,7 @@ class Keeper:
                         await self.look()
                 except (HypervisorError, XendError) as error:
                     self._host.log(f"cannot look after domains: {error}")
-                except Exception as error:  # a fault of ours must not leave all domains without a keeper
+                except Exception as error:  # noqa: BLE001 - a fault must not leave all domains without a keeper
                     log_fault(self._host.log, "cannot look after domains", error)
                 self._has_looked.set()
                 self._has_looked = trio.Event()

@@ -229,7 +229,7 @@ class Domains:
                 continue
             try:
                 domain, claims = self._read(name, unpack(path.read_bytes()))
-            except Exception as error:  # whatever stands in a file, xend starts
+            except Exception as error:  # noqa: BLE001 - whatever stands in a file, xend starts
                 told = str(error) if isinstance(error, XendError | OSError | ValueError) else repr(error)
                 self._log(f"{path}: cannot be used ({told}); the domain goes on unmanaged")
                 continue

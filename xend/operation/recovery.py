@@ -54,7 +54,7 @@ class Recovery:
             kind = self.kinds.get(fields["kind"]) or unknown_kind(str(fields["kind"]))
             facts = Facts(name=domain_of(fields) or "", uuid="")
             return _made(operation_id, kind, facts, (), {**fields, "warnings": ()})
-        except Exception:  # whatever stands in the record, xend starts
+        except Exception:  # noqa: BLE001 - whatever stands in the record, xend starts
             return None
 
     def _cut_off(self, operation_id: str, fields: Fields) -> Operation:

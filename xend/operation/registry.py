@@ -152,7 +152,7 @@ class OperationRegistry:
         for operation_id, fields in list(self._records.read()):
             try:
                 self._recover(operation_id, fields)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever stands in a record, xend starts
                 self._cannot_recover(operation_id, fields or {}, error)
         self._known.forget_old()
 
@@ -276,7 +276,7 @@ class OperationRegistry:
         """What a listener raises does not keep an operation from going on."""
         try:
             self._publish(what, operation)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a listener's fault is not the operation's
             as_xend_error(error, f"telling of {operation.kind.name} {operation.domain}", self._log)
 
     def _new_id(self) -> str:

@@ -180,11 +180,11 @@ class Operation:
             try:
                 self.on_change(self, "step")
                 await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - it is the step's failure
                 return self._failure(error, step)
             try:
                 await step.do(self.work)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - it is the step's failure
                 failure = self._failure(error, step)
                 if step.on_failure == "undo":
                     return failure
@@ -222,7 +222,7 @@ class Operation:
             message = f"undoing '{step.name}' took longer than {UNDO_SECONDS:g} s"
             self.work.warn(XendError("no_answer", message, domain=self.domain, waited_s=UNDO_SECONDS))
             return False
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is a warning
             self.work.warn(self._failure(error, step).because(f"could not undo '{step.name}'"))
             return False
         return True
@@ -252,7 +252,7 @@ class Operation:
         self.ended.set()
         try:
             self.on_end()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - its end is an end all the same
             as_xend_error(error, f"after {self.kind.name} {self.domain}", self.log)
         self._close()
 
@@ -260,7 +260,7 @@ class Operation:
         """What whoever is told raises is not the operation's concern."""
         try:
             self.on_change(self, what)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a listener's fault is not its own
             as_xend_error(error, f"{self.kind.name} {self.domain}: {what}", self.log)
 
     def _warned(self, warning: XendError) -> XendError:

@@ -179,7 +179,7 @@ class Link:
                         answer = b""
                     else:
                         answer = await self._answer(item, sent, wait)
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - who sent the request gets it
                     item = steps.throw(error)
                 else:
                     item = steps.send(answer)

@@ -27,7 +27,7 @@ def run(argv: list[bytes]) -> int:
         return INTERRUPTED_STATUS
     except (BrokenPipeError, ReaderGone):
         return BROKEN_PIPE_STATUS
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, one line is printed
         from xenclient.cli.xl.errors import log_final_error
 
         return log_final_error(error, settings)
