@@ -19,8 +19,8 @@ OUTCOMES = {
     "destroyed": False,
     "left": False,
 }
-#: Tells of one domain: (what, its name, further fields of the event); nil ones are left out.
-Tell = Callable[..., object]
+#: Publishes an event about one domain: (what, its name, further fields of the event); nil ones are left out.
+Publish = Callable[..., object]
 
 
 @attrs.frozen(kw_only=True)
@@ -48,9 +48,9 @@ class Row:
         """As the answer has it: {name, outcome, ok, domid, reason, error}."""
         return {"name": self.name, "outcome": self.outcome, "ok": self.is_well, **self._more()}
 
-    def tell(self, tell: Tell) -> "Row":
-        """Have it told; the same row."""
-        tell(self.outcome, self.name, **self._more())
+    def published(self, publish: Publish) -> "Row":
+        """Publish it as an event; returns the row itself."""
+        publish(self.outcome, self.name, **self._more())
         return self
 
     def _more(self) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from typing import Any
 import attrs
 import trio
 
-from xend.autostart.rows import Row, Tell
+from xend.autostart.rows import Publish, Row
 from xend.errors import XendError
 from xend.faults import as_xend_error
 
 #: Calls that have ended and are remembered, for those who ask again.
 REMEMBERED_MAX = 64
 
-#: Does a call's work, telling of it.
-Body = Callable[[Tell], Awaitable[list[Row]]]
+#: Does a call's work, and publishes what becomes of each domain.
+Body = Callable[[Publish], Awaitable[list[Row]]]
 
 
 @attrs.define(eq=False)
@@ -78,7 +78,7 @@ class Runs:
         return run
 
     async def _run(self, run: Run, body: Body) -> None:
-        def tell(what: str, name: str, **fields: Any) -> None:
+        def publish(what: str, name: str, **fields: Any) -> None:
             known = {field: value for field, value in fields.items() if value is not None}
             reason = known.get("reason")
             self._log(f"autostart {name}: {what}{f': {reason}' if reason else ''}")
@@ -86,7 +86,7 @@ class Runs:
 
         try:
             with run.scope:
-                run.rows = [row.as_map() for row in await body(tell)]
+                run.rows = [row.as_map() for row in await body(publish)]
         except Exception as error:  # noqa: BLE001 - the run ends with it as its error
             run.error = as_xend_error(error, "autostart", self._log)
         finally:

@@ -8,7 +8,7 @@ import trio
 from xend.autostart.acts import Acts
 from xend.autostart.chosen import matching
 from xend.autostart.one import Start
-from xend.autostart.rows import Row, Tell, failed
+from xend.autostart.rows import Publish, Row, failed
 from xend.autostart.wanted import Candidate, Wanted
 from xend.errors import XendError
 
@@ -39,12 +39,12 @@ class Starting:
     """
 
     def __init__(
-        self, wanted: Wanted, missing: Mapping[str, str], make: Callable[[Candidate], Start], tell: Tell
+        self, wanted: Wanted, missing: Mapping[str, str], make: Callable[[Candidate], Start], publish: Publish
     ) -> None:
         self._wanted = wanted
         self._missing = missing
         self._make = make
-        self._tell = tell
+        self._publish = publish
         self._pending = {each.name: each for each in wanted.candidates}
         self._rows: dict[str, Row] = {}
         self._scopes: dict[str, trio.CancelScope] = {}
@@ -93,7 +93,7 @@ class Starting:
                 del self._pending[name]
                 self._not_started(name, refusal)
             elif awaited := self._awaited(name):
-                self._tell_waiting(name, awaited)
+                self._publish_waiting(name, awaited)
             elif self._creating < PARALLEL:
                 del self._pending[name]
                 await nursery.start(self._start_one, candidate)
@@ -146,7 +146,7 @@ class Starting:
         try:
             try:
                 if not await start.is_there():
-                    self._tell("starting", name)
+                    self._publish("starting", name)
             finally:
                 begun()
             made = await start.create()
@@ -157,14 +157,14 @@ class Starting:
             self._changed.set()
         return await start.finish(made)
 
-    def _tell_waiting(self, name: str, awaited: str) -> None:
+    def _publish_waiting(self, name: str, awaited: str) -> None:
         if self._told.get(name) != awaited:
             self._told[name] = awaited
-            self._tell("waiting", name, reason=awaited)
+            self._publish("waiting", name, reason=awaited)
 
     def _not_started(self, name: str, reason: str) -> None:
         self._end(Row(name=name, outcome="not-started", reason=reason))
 
     def _end(self, row: Row) -> None:
-        self._rows[row.name] = row.tell(self._tell)
+        self._rows[row.name] = row.published(self._publish)
         self._changed.set()

@@ -9,7 +9,7 @@ import trio
 from xend.autostart.acts import Known
 from xend.autostart.chosen import Down, key_of
 from xend.autostart.ending import LastResort, StopFacts
-from xend.autostart.rows import Row, Tell, failed
+from xend.autostart.rows import Publish, Row, failed
 from xend.domain.destroy import devices_to_remove
 from xend.domain.shutdown import reason_name
 from xend.errors import XendError
@@ -58,14 +58,14 @@ class Stopping:
         down: Down,
         seconds: float | None,
         last_resort: LastResort,
-        tell: Tell,
+        publish: Publish,
     ) -> None:
         self._host = host
         self._operations = operations
         self._down = down
         self._seconds = seconds or BASE_SECONDS + EACH_SECONDS * len(down.order)
         self._last_resort = last_resort
-        self._tell = tell
+        self._publish = publish
         self._gone = {key_of(each): trio.Event() for each in down.order}
         self._rows: dict[str, Row] = {}
 
@@ -89,18 +89,18 @@ class Stopping:
         dependents = self._down.dependents[key_of(target)]
         if dependents:
             names = ", ".join(each.name for each in dependents)
-            self._tell("waiting", target.name, domid=target.domid, reason=f"for {names} to be down")
+            self._publish("waiting", target.name, domid=target.domid, reason=f"for {names} to be down")
             task_status.started()
             with trio.move_on_at(self._wait_until):
                 await self._all_gone(target)
-        self._tell("stopping", target.name, domid=target.domid)
+        self._publish("stopping", target.name, domid=target.domid)
         if not dependents:
             task_status.started()
         try:
             row = await self._end(target)
         except XendError as error:
             row = failed(target.name, error)
-        self._rows[key_of(target)] = row.tell(self._tell)
+        self._rows[key_of(target)] = row.published(self._publish)
         self._gone[key_of(target)].set()
 
     async def _all_gone(self, target: Known) -> None:

@@ -10,7 +10,7 @@ from xend.autostart.ending import LastResort
 from xend.autostart.files import ConfigDirectory, Text, check_pattern
 from xend.autostart.hooks import Hooks
 from xend.autostart.one import Start
-from xend.autostart.rows import Row, Tell
+from xend.autostart.rows import Publish, Row
 from xend.autostart.runs import Runs
 from xend.autostart.start import Starting, missing
 from xend.autostart.stop import Stopping, clear_way
@@ -104,8 +104,8 @@ class AutostartCalls:
             return {"steps": examine(self._directory, names).lines()}
         hooks = Hooks(host=self._host, directory=self._directory, before=prehook, after=posthook)
 
-        async def body(tell: Tell) -> list[Row]:
-            return await self._start(self._acts(call), names, hooks, tell)
+        async def body(publish: Publish) -> list[Row]:
+            return await self._start(self._acts(call), names, hooks, publish)
 
         return await self._answer(body, **how)
 
@@ -127,19 +127,19 @@ class AutostartCalls:
             down, _ = await _down(acts, words)
             return {"steps": down.lines()}
 
-        async def body(tell: Tell) -> list[Row]:
+        async def body(publish: Publish) -> list[Row]:
             self._give_up_starting(words)
             await clear_way(self._operations, lambda name: words is None or name in words)
             down, strange = await _down(acts, words)
-            stopping = Stopping(self._host, self._operations, down, timeout_s, last_resort, tell)
+            stopping = Stopping(self._host, self._operations, down, timeout_s, last_resort, publish)
             rows = await stopping.run()
-            return rows + [Row(name=word, outcome="not-running").tell(tell) for word in strange]
+            return rows + [Row(name=word, outcome="not-running").published(publish) for word in strange]
 
         return await self._answer(body, **how)
 
     async def _answer(
         self,
-        body: Callable[[Tell], Awaitable[list[Row]]],
+        body: Callable[[Publish], Awaitable[list[Row]]],
         key: str | None = None,
         wait_for: str | None = None,
     ) -> object:
@@ -149,13 +149,13 @@ class AutostartCalls:
         return await run.outcome()
 
     async def _start(
-        self, acts: HostActs, names: Sequence[str] | None, hooks: Hooks, tell: Tell
+        self, acts: HostActs, names: Sequence[str] | None, hooks: Hooks, publish: Publish
     ) -> list[Row]:
         def make(candidate: Candidate) -> Start:
             return Start(self._host, self._operations, acts, hooks, candidate)
 
         wanted = examine(self._directory, names)
-        starting = Starting(wanted, await missing(acts, wanted), make, tell)
+        starting = Starting(wanted, await missing(acts, wanted), make, publish)
         self._starting.append(starting)
         try:
             return await starting.run()
