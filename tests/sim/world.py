@@ -204,7 +204,7 @@ class World:
         nodes = [path for path in await self.paths("/") if path not in TOPS]
         domains = [str(info.domid) for info in await self.host.domains()]
         free = (await self.host.host_info()).free_memory_kib
-        files = [path.name for path in (self.directory / "xend/domains").iterdir()]
+        files = sorted(path.name for path in (self.directory / "xend/domains").iterdir())
         return [*nodes, f"domains {domains}", f"free {free}", f"files {files}"]
 
     async def paths(self, path: str) -> list[str]:
