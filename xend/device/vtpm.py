@@ -1,4 +1,4 @@
-"""Virtual TPMs: a guest's, served by a vTPM stub domain (docs/misc/vtpm-platforms.txt; guests.md 6).
+"""Virtual TPMs: a guest's, served by a vTPM stub domain (guests.md 6).
 
 xend writes the nodes of both ends and sees that the stub domain runs; no script has a part in it.
 """
