@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -261,6 +262,8 @@ def test_a_program_that_dies_after_all_does_not_take_the_store_with_it(ours: Dae
     clients.close()
 
 
+#: So many looks in a row at a daemon that changes nothing any more.
+AT_REST_LOOKS = 5
 HANGING = """#!/bin/sh
 case "$*" in
 *--help*) echo xenstored --check-state;;
@@ -294,8 +297,17 @@ def test_while_nobody_has_taken_over_another_start_is_refused(ours: Daemon) -> N
     clients.close()
 
 
+def at_rest(daemon: Daemon) -> tuple[object, ...]:
+    """What its directories hold once it has done what its journal needs after a start."""
+    seen: list[tuple[object, ...]] = []
+    while len(seen) < AT_REST_LOOKS or any(each != seen[-1] for each in seen[-AT_REST_LOOKS:]):
+        seen.append((snapshot(daemon.rundir), snapshot(daemon.guests)))
+        time.sleep(0.05)
+    return seen[-1]
+
+
 def refused_without_effect(daemon: Daemon, pid: str) -> None:
-    before = snapshot(daemon.rundir), snapshot(daemon.guests)
+    before = at_rest(daemon)
     again = subprocess.run(
         [OURS, *our_options(daemon).split()], capture_output=True, text=True, timeout=60, check=False
     )
