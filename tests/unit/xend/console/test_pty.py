@@ -79,7 +79,9 @@ def test_what_nobody_reads_fills_it_and_never_blocks() -> None:
         written = 0
         while count := pty.write(b"x" * 4096):
             written += count
-        assert 0 < pty.unread() <= written
+        while not pty.unread():  # the kernel hands it over in a thread of its own
+            await trio.lowlevel.checkpoint()
+        assert pty.unread() <= written
         with Reader(pty.name) as reader:
             assert await reader.read(written) == b"x" * written
         pty.close()
