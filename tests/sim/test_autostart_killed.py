@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 
+import pytest
 import trio
 
 from tests.sim.autostarting import ALREADY, UP, put, start, stop, three
 from tests.sim.world import Killed, World, play
 from xend.errors import XendError
 from xend.operation.running import Operation
+
+pytestmark = pytest.mark.slow
 
 
 def counted_kill(world: World, number: int) -> Callable[[Operation], None]:

@@ -20,6 +20,8 @@ from xend.operation.running import Operation
 from xend.packing import pack, unpack
 from xend.simulator.image import write_kernel
 
+pytestmark = pytest.mark.slow
+
 #: Crashes as soon as it boots, and is started again, for ever.
 LOOP = EXAMPLE + 'on_crash="restart"\nextra="sim=crash-at=1"\n'
 #: The same with a disk that nobody else may write.
