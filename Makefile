@@ -37,10 +37,10 @@ install:
 	    --varbase "$(VARBASE)" --python "$(PYTHON)" $(INSTALL_ARGS)
 
 # Tests run beside each other: -n is how many workers.  `$(PY) -m pytest FILE` runs one file's tests in one process.
-# The modules' bytecode is kept, so that not every program that a test starts compiles them again.
+# Bytecode is kept, as every worker loads every test.
 TEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
 test: build
-	$(PY) -m pytest
+	$(TEST)
 
 # What needs no process, no peer and no patience.
 test-quick: build
@@ -48,11 +48,11 @@ test-quick: build
 
 # Suites too slow for CI.
 long: build
-	$(PY) -m pytest --long
+	$(TEST) --long
 
 # The real hypervisor under QEMU, with Debian's packages (it says which).
 test-xen: build
-	$(PY) -m pytest --xen tests/xen
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --xen tests/xen
 
 # The compiled modules, built with checks of every memory access and of undefined behaviour, under the tests
 # that feed them anything.
