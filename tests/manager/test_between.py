@@ -50,6 +50,9 @@ REFUSING = [
     ["block-attach", "w", "file:/n0/xen/foo-wd0,0x1,r"],
     ["block-detach", "w", "0x0"],
     ["block-list", "w"],
+    ["vtpm-attach", "w", "backend=0"],
+    ["vtpm-detach", "w", "0"],
+    ["vtpm-list", "w"],
     ["cd-insert", "w", "0x0", "/n0/xen/foo-wd0"],
     ["cd-eject", "w", "0x0"],
 ]
