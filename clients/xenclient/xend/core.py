@@ -29,7 +29,7 @@ _LAST_ID = 0xFFFFFFFF
 #: What only asks: may be sent again, and needs no more than the readers' socket.
 READING = frozenset(
     (
-        "hello", "host.info", "host.dmesg", "domain.list", "domain.config",
+        "hello", "host.info", "host.dmesg", "domain.list", "domain.config", "domain.vcpus",
         "device.list", "device.explain", "operation.list", "operation.show", "operation.wait",
         "events.subscribe", "events.unsubscribe",
     )
