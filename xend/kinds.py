@@ -128,5 +128,5 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
         facts=SysrqFacts, doing="send a sysrq to", prepare=prepare_sysrq,
         parameters={"letter": required(TEXT)},
     ),
-    DomainReading(name="domain.vcpus", read=read_vcpus),
+    DomainReading(name="vcpu.list", read=read_vcpus),
 )  # fmt: skip

@@ -207,11 +207,11 @@ async def has_kib(world: World, domid: int, kib: int) -> bool:
 def test_virtual_cpus() -> None:
     async def body(world: World) -> None:
         await world.create(extra=["vcpus=2", "maxvcpus=3"])
-        listed = await world.call("domain.vcpus", domain="example")
+        listed = await world.call("vcpu.list", domain="example")
         assert [each["online"] for each in listed["vcpus"]] == [True, True, False]
         assert listed["vcpus"][0]["hard_affinity"] == list(range(listed["cpus"]))
         assert (listed["name"], listed["domid"]) == ("example", 1)
-        assert (await world.call("domain.vcpus", domain=0))["vcpus"]
+        assert (await world.call("vcpu.list", domain=0))["vcpus"]
 
     play(body)
 

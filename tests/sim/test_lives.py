@@ -11,6 +11,7 @@ import trio
 from tests.sim.autostarting import outcomes
 from tests.sim.test_faults import kill, settled
 from tests.sim.world import BEGIN, EXAMPLE, World, play
+from xenclient.xend.core import is_reading
 from xend.domain.claims import disks_of
 from xend.domain.registry import Domain
 from xend.domain.sharing import identity_of
@@ -306,7 +307,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.set_memory": ({"target_kib": 32 << 10}, WAITS),
     "domain.set_max_memory": ({"max_memory_kib": 256 << 10}, WAITS),
     "domain.sysrq": ({"letter": "s"}, WAITS),
-    "domain.vcpus": ({}, WAITS),
+    "vcpu.list": ({}, WAITS),
     "device.list": ({}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),
     "device.attach": ({"kind": "vif", "spec": "bridge=bridge0"}, WAITS),
@@ -325,8 +326,12 @@ OTHERS = {
 
 
 def test_every_method_is_in_the_table() -> None:
+    """And the client knows by its name whether it only reads."""
+
     async def body(world: World) -> None:
         assert {method.name for method in world.xend.methods()} == {*METHODS, *OTHERS}
+        reading = {method.name for method in world.xend.methods() if method.access == "read"}
+        assert {name for name in (*METHODS, *OTHERS) if is_reading(name)} == reading
 
     play(body)
 

@@ -55,7 +55,7 @@ class DomainReading:
     """A method that only reads something of one domain that lives.
 
     Attributes:
-        name: of the method: "domain.vcpus".
+        name: of the method: "vcpu.list".
         read: the answer: (host, target, and the parameters that were given).
         parameters: besides the domain.
     """

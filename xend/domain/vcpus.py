@@ -1,4 +1,4 @@
-"""domain.vcpus: the virtual CPUs of a domain."""
+"""vcpu.list: the virtual CPUs of a domain."""
 
 from typing import Any
 

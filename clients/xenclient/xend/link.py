@@ -7,7 +7,7 @@ The coroutines here wait for nothing themselves.  What they wait for are methods
 from __future__ import annotations
 
 from xenclient.xend.address import FORBIDDEN, READERS_SUFFIX, socket_path
-from xenclient.xend.core import READING, Connection
+from xenclient.xend.core import Connection, is_reading
 from xenclient.xend.errors import CALL, ClientError, ConnectError, ConnectionLost
 
 TYPE_CHECKING = False
@@ -190,7 +190,7 @@ class Link:
         await self.until(lambda: call.done, wait)
 
     def _check_access(self, request: Request) -> None:
-        if self._forbidden is not None and request.method not in READING:
+        if self._forbidden is not None and not is_reading(request.method):
             raise self._forbidden
 
     def _check_refusal(self, connection: Connection) -> None:

@@ -84,6 +84,7 @@ def test_nonsense_loses_the_connection_and_its_calls(data: bytes, reason: str) -
         ("console.write", {}, False, False),
         ("operation.cancel", {}, False, False),
         ("operation.wait", {}, True, False),
+        ("vcpu.list", {}, True, False),
     ],
 )
 def test_what_may_be_sent_again(method: str, params: dict[str, Any], repeatable: bool, keyed: bool) -> None:

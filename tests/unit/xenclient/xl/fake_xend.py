@@ -196,7 +196,7 @@ class FakeXend:
             "host.dmesg": self._dmesg,
             "domain.list": self._list,
             "domain.config": self._config,
-            "domain.vcpus": self._vcpus,
+            "vcpu.list": self._vcpus,
             "device.list": self._devices,
             "device.explain": self._explain,
             "operation.list": lambda _: self.operations,

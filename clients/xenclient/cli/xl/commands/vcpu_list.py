@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    #: As domain.vcpus has it.
+    #: As vcpu.list has it.
     Listed = Mapping[str, Any]
 
 HEADER = f"{'Name':<32} {'ID':>5} {'VCPU':>5} {'CPU':>5} {'State':>5} {'Time(s)':>9} Affinity (Hard / Soft)"
@@ -24,7 +24,7 @@ HEADER = f"{'Name':<32} {'ID':>5} {'VCPU':>5} {'CPU':>5} {'State':>5} {'Time(s)'
 
 def run(call: Call) -> int:
     def find(domain: str | int) -> Listed:
-        found: Listed = call.client.call("domain.vcpus", domain=domain)
+        found: Listed = call.client.call("vcpu.list", domain=domain)
         return found
 
     found, status = from_each(call, find) if call.arguments else (_of_all(call), 0)
@@ -44,7 +44,7 @@ def _of_all(call: Call) -> list[Listed]:
         if domain["domid"] is None:
             continue
         try:
-            found.append(call.client.call("domain.vcpus", domain=domain["domid"]))
+            found.append(call.client.call("vcpu.list", domain=domain["domid"]))
         except BusError as error:
             if error.code not in ("no_such_domain", "guest_died"):
                 raise
