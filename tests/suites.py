@@ -3,9 +3,11 @@
 import sys
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 #: Their tests run programs, nearly all of them.
 OF_PROGRAMS = {
     "bench",
@@ -55,6 +57,10 @@ class Quick:
         if self._in_test and event in STARTS:
             self._tried = True
             raise pytest.skip.Exception("starts a process")
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Not even imported."""
+        return True if collection_path.parent == HERE and collection_path.name in OF_PROGRAMS else None
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=[item for item in items if not may_be_quick(item)])

@@ -10,6 +10,8 @@ from tests.peers.wire import Message
 from tests.unit.store.client import Client, World
 from xenstore.wire import MessageType, pack
 
+pytestmark = pytest.mark.slow
+
 #: Inputs between two looks at the accounts, which cost all nodes.
 INPUTS_A_LOOK = 250
 

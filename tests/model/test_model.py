@@ -16,6 +16,8 @@ from tests.model import pools
 from tests.model.pools import Choose
 from tests.model.walk import CLIENT_STEPS, WORLD_STEPS, Walk
 
+pytestmark = pytest.mark.slow
+
 CI = settings(
     max_examples=100,
     stateful_step_count=50,

@@ -23,6 +23,8 @@ from tests.model.requests import OK
 from tests.model.tree import Actor
 from xenstore.wire import MessageType as Type
 
+pytestmark = pytest.mark.slow
+
 Spoil = Callable[[Sequence[Step]], Iterator[list[Step]]]
 TWO_SOCKETS = [Actor(0, True), Actor(0, True)]
 

@@ -25,6 +25,8 @@ from xend.errors import XendError
 from xend.hypervisor import SHUTDOWN_REASONS
 from xend.operation.running import Operation
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_stands_in_auto_starts_in_order_of_name_and_is_connected() -> None:
     async def body(world: World) -> None:

@@ -9,6 +9,8 @@ from tests.sim.autostarting import DOWN, HANGS, moment, put, start, stop, told
 from tests.sim.world import World, play
 from xend.hypervisor import SHUTDOWN_REASONS
 
+pytestmark = pytest.mark.slow
+
 
 def test_those_that_need_others_go_down_first() -> None:
     async def body(world: World) -> None:

@@ -17,6 +17,8 @@ from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xenstore.errors import ENOENT
 
+pytestmark = pytest.mark.slow
+
 STATES = [XenbusState(number) for number in range(1, 7)]
 PATH = f"/local/domain/0/backend/vbd/1/{XVDB}"
 

@@ -9,6 +9,8 @@ from xend.device.reasons import UNRUNNABLE
 from xend.errors import XendError
 from xend.kinds import KINDS
 
+pytestmark = pytest.mark.slow
+
 BARE = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\n'
 DISK = "file:/disk.img,xvdb,w"
 VIF = "bridge=bridge0,mac=00:16:3e:11:22:33"

@@ -14,6 +14,8 @@ from tests.sim.test_scale import Looks
 from tests.sim.world import World, play
 from xenstore.wire import TYPE_NAMES
 
+pytestmark = pytest.mark.slow
+
 Work = Callable[[], Awaitable[object]]
 
 #: A device of each kind that a domain gets, and its number.

@@ -14,6 +14,8 @@ from xend.errors import XendError
 from xend.hypervisor import DomainInfo
 from xend.operation.running import Operation
 
+pytestmark = pytest.mark.slow
+
 XVDA = 51712
 BYSTANDER = EXAMPLE + 'name="bystander"\ndisk=["file:/disk.img,xvda,r"]\n'
 

@@ -12,6 +12,8 @@ from xend.domain.medium import spec_of
 from xend.domain.source import device_of_spec
 from xend.errors import XendError
 
+pytestmark = pytest.mark.slow
+
 EMPTY = """
 name = "bare"
 kernel = "/netbsd"

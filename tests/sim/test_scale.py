@@ -2,11 +2,14 @@
 
 from functools import partial
 
+import pytest
 import trio
 
 from tests.sim.world import EXAMPLE, World, play
 from xend.domain.keeper import PAUSE_SECONDS
 from xend.hypervisor import DomainInfo
+
+pytestmark = pytest.mark.slow
 
 DOMAINS = 24
 #: How often one domain is looked at by who waits for its shutdown and its end, however many others end.

@@ -16,6 +16,8 @@ from xend.domain.sharing import identity_of
 from xend.domain.source import device_of_spec
 from xend.errors import XendError
 
+pytestmark = pytest.mark.slow
+
 DOMAIN = """
 name = "{name}"
 kernel = "/netbsd"
