@@ -9,6 +9,8 @@ from tests.sim.test_faults import CREATE, settled
 from tests.sim.test_lives import acting
 from tests.sim.world import EXAMPLE, World, play
 
+pytestmark = pytest.mark.slow
+
 #: What holds the domain while it is destroyed.
 OTHERS: dict[str, dict[str, Any]] = {
     "domain.pause": {},

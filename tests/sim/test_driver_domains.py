@@ -10,6 +10,8 @@ from xenclient.store.perms import Perm
 from xend.backendd.coordinator import Coordinator
 from xend.errors import XendError
 
+pytestmark = pytest.mark.slow
+
 DRIVER = 'name = "driver"\nkernel = "/netbsd"\nmemory = 64\ndriver_domain = 1\n'
 #: Its kernel has the backends; who runs the scripts is the test's affair.
 BACKENDS = DRIVER + 'extra = "sim=backends"\n'

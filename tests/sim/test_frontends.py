@@ -13,6 +13,8 @@ from tests.sim.world import World, play
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 
+pytestmark = pytest.mark.slow
+
 SILENT = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\nextra = "sim=never-answer"\n'
 KINDS = [("vif", f"{VIF},devid=0", 0, "vif 0"), ("vbd", DISK, XVDB, "vbd xvdb")]
 #: What a frontend writes as it connects, and as its driver is unloaded and loaded again; and what the backend

@@ -191,6 +191,7 @@ def spoil_image(path: Path, chance: random.Random) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_spoilt_logs_and_images(seed: int, tmp_path: Path, small: None) -> None:
     chance = random.Random(seed)
@@ -241,6 +242,7 @@ def accepted(store: Store) -> None:
     restore(stream.read(data, again), again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_spoilt_streams(seed: int) -> None:
     chance = random.Random(seed)

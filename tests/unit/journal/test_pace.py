@@ -95,6 +95,7 @@ class TestWhoWaits:
 
 
 class TestTheBound:
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [16, 3900])
     @pytest.mark.parametrize("count", [8, 64, 512])
     def test_clients_that_send_without_waiting(

@@ -124,6 +124,7 @@ def test_every_truncation_is_an_error(private: bool) -> None:
     assert attempt(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_flipped_bits_are_an_error_or_a_store(seed: int) -> None:
     before = Populated(seed, requests=60)
