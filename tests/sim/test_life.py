@@ -188,6 +188,8 @@ def test_a_limit_of_memory_holds_for_further_lives() -> None:
         assert await world.client.read(node) == b"131071"
         with pytest.raises(XendError, match="example has 65536 KiB, more than a limit of 65535 KiB"):
             await world.call("domain.set_max_memory", domain="example", max_memory_kib=(64 << 10) - 1)
+        with pytest.raises(XendError, match="at most 1099511627776 KiB are possible"):
+            await world.call("domain.set_max_memory", domain="example", max_memory_kib=1 << 54)
         await world.call("domain.set_memory", domain="example", target_kib=32 << 10)
         await world.until(partial(has_kib, world, domid, 32 << 10))
         await world.call("domain.set_max_memory", domain="example", max_memory_kib=48 << 10)

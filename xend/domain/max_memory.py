@@ -9,7 +9,7 @@ from xend.host import Host
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
-from xend.validators import count, texts
+from xend.validators import NUMBER_MAX, count, texts
 
 
 @attrs.define(kw_only=True)
@@ -29,7 +29,13 @@ class MaxMemoryFacts(Facts):
 
 
 async def prepare_max_memory(host: Host, target: Target, max_memory_kib: int) -> MaxMemoryFacts:
-    """Raises: XendError: bad_request: the domain has more than that."""
+    """Raises: XendError: bad_request: the domain has more than that, or no host has so much."""
+    if max_memory_kib > NUMBER_MAX:
+        raise XendError(
+            "bad_request",
+            f"a limit of {max_memory_kib} KiB for {target.name}: at most {NUMBER_MAX} KiB are possible",
+            domain=target.name,
+        )
     if max_memory_kib < target.info.memory_kib:
         raise XendError(
             "bad_request",
