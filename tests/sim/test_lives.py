@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from tests.sim.autostarting import outcomes
+from tests.sim.faulty import RefusingHypervisor
 from tests.sim.test_faults import kill, settled
 from tests.sim.world import BEGIN, EXAMPLE, World, play
 from xenclient.xend.core import is_reading
@@ -369,9 +370,20 @@ def test_a_reboot_begins_the_next_life_at_once() -> None:
     play(body)
 
 
+class SlowToStart(RefusingHypervisor):
+    """Takes a while to let a domain run, so that a call that comes before that step finds it at it."""
+
+    async def unpause(self, domid: int) -> None:
+        await trio.sleep(1)
+        await super().unpause(domid)
+
+
 @pytest.mark.parametrize(("kind", "step"), [REBOOTS[0], REBOOTS[-1]])
 def test_who_reboots_one_between_two_lives_waits_for_the_begin_of_the_next(kind: str, step: str) -> None:
     async def body(world: World) -> None:
+        await world.kill_xend()
+        world.wrap = SlowToStart
+        await world.start_xend()
         await world.connected(await world.create())
         outcome = acting(world, kind, step, lambda: world.call("domain.reboot", domain="example", wait=True))
         await world.call("domain.reboot", domain="example")
