@@ -52,7 +52,7 @@ long: build
 
 # The real hypervisor under QEMU, with Debian's packages (it says which).
 test-xen: build
-	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --xen tests/xen
+	$(PY) -m pytest --xen tests/xen
 
 # The compiled modules, built with checks of every memory access and of undefined behaviour, under the tests
 # that feed them anything.
