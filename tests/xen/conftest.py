@@ -1,10 +1,6 @@
-"""One booted host per store, shared by all scenarios; guests that scenarios share.
-
-With `-n 2` the hosts run beside each other, each with a worker of its own.
-"""
+"""One booted host per store, shared by all scenarios; guests that scenarios share."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -32,32 +28,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _store_of(item: pytest.Item) -> Store | None:
     call = getattr(item, "callspec", None)
     return call.params.get("store") if call else None
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """A worker gets all scenarios of a host."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByStore(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-        def _split_scope(self, nodeid: str) -> str:
-            parameters = nodeid.partition("[")[2].removesuffix("]").split("-")
-            return next(store.name for store in (stores.DEBIAN, stores.OURS) if store.name in parameters)
-
-    return ByStore(config, log)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker hands its figures over."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output["figures"] = session.config.stash[FIGURES].lines
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """They are told with those of other workers."""
-    node.config.stash[FIGURES].lines.extend(getattr(node, "workeroutput", {}).get("figures", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
