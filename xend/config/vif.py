@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from xend.config.called_by_number import CalledByNumber
 from xend.config.fields import Fields
 from xend.config.number import number_of
 from xend.config.option import closest
@@ -45,7 +46,7 @@ _MAX_DEVID = 65535
 
 
 @attrs.frozen(kw_only=True)
-class VifConfig:
+class VifConfig(CalledByNumber):
     """A network interface of the configuration; None: not given.
 
     Attributes:
@@ -64,20 +65,9 @@ class VifConfig:
     ip: str | None = None
     backend: str = "0"
     rate: tuple[int, int] | None = None
-    devid: int | None = None
     mtu: int | None = None
     vlan: str | None = None
     trusted: bool = True
-
-    @property
-    def name(self) -> str:
-        """Interfaces are called by their number."""
-        return str(self.devid)
-
-    @property
-    def number_as_given(self) -> str:
-        """Its number as errors call it: "devid 0"."""
-        return f"devid {self.devid}"
 
 
 def parse_vif(

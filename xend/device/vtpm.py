@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from xend.config import libxl
+from xend.config.called_by_number import CalledByNumber
 from xend.config.fields import Fields
 from xend.config.number import number_of
 from xend.config.place import Place
@@ -27,7 +28,7 @@ _DRIVER = "tpmback (of a vTPM stub domain)"
 
 
 @attrs.frozen(kw_only=True)
-class VtpmConfig:
+class VtpmConfig(CalledByNumber):
     """A virtual TPM of the configuration.
 
     Attributes:
@@ -38,17 +39,6 @@ class VtpmConfig:
 
     backend: str
     uuid: str | None = None
-    devid: int | None = None
-
-    @property
-    def name(self) -> str:
-        """TPMs are called by their number."""
-        return str(self.devid)
-
-    @property
-    def number_as_given(self) -> str:
-        """Its number as errors call it: "devid 0"."""
-        return f"devid {self.devid}"
 
 
 def parse_vtpm(
