@@ -14,7 +14,7 @@ from xend.config.domain import parse
 from xend.config.listing import as_json
 from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
-from xend.domain.create import CreateFacts, create_steps
+from xend.domain.create import CreateFacts
 from xend.domain.shutdown import ANSWER_SECONDS, RebootFacts, ShutdownFacts
 from xend.domain.source import Source, addresses_of
 from xend.domain.target import Target
@@ -115,7 +115,7 @@ class DomainCalls:
             source, _ = self._source(text, name, path, directory, extra or [])
             config = source.config()
             return {
-                "steps": [step.name for step in create_steps(self._host, creation(source, config.name))],
+                "steps": self._starter.step_names(creation(source, config.name)),
                 "config": as_json(config, -1)["config"],
                 "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
             }

@@ -23,6 +23,10 @@ class OperationStarter:
         self.operations = operations
         self._turns: WeakValueDictionary[Lock, trio.Lock] = WeakValueDictionary()
 
+    def step_names(self, facts: Facts) -> list[str]:
+        """What an operation with these facts would do, for people: the answer of a dry run."""
+        return [step.name for step in self.operations.steps_of(facts)]
+
     async def wait_for_end(self, locks: Sequence[Lock], effects: Container[Effect]) -> None:
         """Wait for operations with such an effect that hold one of these locks."""
         while (holder := self.operations.holder(locks)) is not None and holder.kind.effect in effects:
@@ -60,7 +64,7 @@ class OperationStarter:
             if isinstance(prepared, Operation):
                 return await self._answer(prepared, wait_for)
             if dry_run:
-                return {"steps": [step.name for step in self.operations.steps_of(prepared)]}
+                return {"steps": self.step_names(prepared)}
             # Somebody may have come with the same key while the facts were found out.
             operation = self.operations.with_key(key) or self.operations.start(prepared, key)
         return await self._answer(operation, wait_for)
