@@ -1,6 +1,6 @@
 """What xend needs of a hypervisor.
 
-`Hypervisor` is the contract; `xend.hypervisor.simulator` and (later) `.xen` fulfil it, and
+`Hypervisor` is the contract; `xend.hypervisor.simulator` and `xend.hypervisor.xen` fulfil it, and
 `tests/hypervisor.py:check_hypervisor` is its conformance test.  Nothing else in xend knows Xen's calls.
 
 Everything is asynchronous: a call may go to another process or, where Xen blocks, to a thread.  Cancelling
@@ -10,16 +10,21 @@ a call that changes something leaves it done or not done, never half.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import attrs
 
 __all__ = [
+    "MAX_EVENT_CHANNELS",
     "SHUTDOWN_REASONS",
+    "TSC_MODES",
     "WATCHDOG_TIMERS",
     "Blueprint",
     "ConsoleRing",
+    "CpuPool",
     "DomainInfo",
+    "DomainType",
+    "HostAccess",
     "HostInfo",
     "Hypervisor",
     "HypervisorError",
@@ -115,23 +120,97 @@ class VcpuInfo:
     soft_affinity: Sequence[int]  # those on which it should run
 
 
+#: What a domain may be like: paravirtual, or with the processor's help and no emulated hardware
+#: (xl.cfg(5), `type`).
+DomainType = Literal["pv", "pvh"]
+
+#: How a domain's time stamp counter behaves (xl.cfg(5), `tsc_mode`), by Xen's numbers (tsc_mode of
+#: XEN_DOMCTL_settscinfo).
+TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
+
+#: How many event channels a domain may have unless its blueprint says otherwise, as with libxl.
+MAX_EVENT_CHANNELS = 1023
+
+
 @attrs.frozen(kw_only=True)
 class Blueprint:
-    """What a domain is created from: an empty one, paused, without memory."""
+    """What a domain is created from: an empty one, paused, without memory.
+
+    Attributes:
+        uuid: lower-case hexadecimal, 8-4-4-4-12.
+        type: what it is like, for good.
+        max_vcpus: how many virtual CPUs it has.
+        max_memory_kib: the most memory it may have.
+        max_event_channels: how many event channels it may have.
+        max_grant_frames, max_maptrack_frames: pages of its grant table, and of the table of what it maps of
+            others' grants; None: as many as the hypervisor gives by itself.
+        max_grant_version: of grant tables, 1 or 2; None: the newest that the host has.
+        pool: the number of the CPU pool in which it runs.
+        is_migratable: it may be moved to a host whose CPU counts otherwise, so that it sees no invariant time
+            stamp counter.
+        tsc_mode: one of TSC_MODES.
+    """
 
     uuid: str
+    type: DomainType = "pv"
     max_vcpus: int
     max_memory_kib: int
+    max_event_channels: int = MAX_EVENT_CHANNELS
+    max_grant_frames: int | None = None
+    max_maptrack_frames: int | None = None
+    max_grant_version: int | None = None
+    pool: int = 0
+    is_migratable: bool = True
+    tsc_mode: str = "default"
 
 
 @attrs.frozen(kw_only=True)
 class Image:
-    """What a paravirtual domain boots: files in dom0, and the words its kernel is given."""
+    """What a domain boots, and the memory it boots with.
 
+    Attributes:
+        blueprint: what the domain was created from.
+        memory_kib: what it begins with, rounded up to whole pages; at most the blueprint's max_memory_kib.
+            A domain that begins with less fills up on demand (pvh) or has the rest later (pv).
+        kernel: a file in dom0, ELF or bzImage, perhaps compressed.
+        ramdisk: a file in dom0, or None.
+        command_line: the words that the kernel is given.
+        vcpus: how many of its virtual CPUs are online at the start.
+        has_host_memory_map: a paravirtual domain sees the host's holes in its memory map (`e820_host`).
+    """
+
+    blueprint: Blueprint
+    memory_kib: int
     kernel: str
-    ramdisk: str | None
-    command_line: str
-    vcpus: int  # online at the start
+    ramdisk: str | None = None
+    command_line: str = ""
+    vcpus: int = 1
+    has_host_memory_map: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class HostAccess:
+    """What of the host's hardware a domain may touch itself (xl.cfg(5): iomem, ioports, irqs).
+
+    Attributes:
+        memory: page frames of the host, each range as (first, count, first frame in the domain's own memory).
+        ports: I/O ports, each range as (first, count).
+        irqs: numbers of interrupt lines.
+    """
+
+    memory: Sequence[tuple[int, int, int]] = ()
+    ports: Sequence[tuple[int, int]] = ()
+    irqs: Sequence[int] = ()
+
+
+@attrs.frozen(kw_only=True)
+class CpuPool:
+    """A set of the host's CPUs with a scheduler of its own (sysctl.h, cpupool_op)."""
+
+    number: int
+    scheduler: str  # as in HostInfo.xen_scheduler
+    domains: int  # how many run in it
+    cpus: Sequence[int]
 
 
 @attrs.frozen(kw_only=True)
@@ -218,38 +297,67 @@ class Hypervisor(ABC):
         """The virtual CPUs of a domain, those that are offline included, by rising number."""
 
     @abstractmethod
+    async def pools(self) -> list[CpuPool]:
+        """The CPU pools, by rising number."""
+
+    @abstractmethod
     async def create(self, blueprint: Blueprint) -> int:
         """The domid of a new domain: paused, without memory, with no kernel.  Domids rise and are not used
-        again before all were.
+        again before all were.  Xen lets several domains have one UUID: who does not want that looks first.
 
         Raises:
-            HypervisorError: EEXIST: a domain has this UUID; EINVAL: no vCPU, or too many.
+            HypervisorError: EINVAL: no vCPU, or too many; too many frames or event channels; ESRCH: there is
+                no such pool; EOPNOTSUPP: the host cannot run domains of this type.
         """
 
     @abstractmethod
-    async def populate(self, domid: int, memory_kib: int) -> None:
-        """Give a new domain its memory, rounded up to whole pages: all of it or nothing.
+    async def claim(self, domid: int, memory_kib: int) -> None:
+        """Set memory of the host aside for a new domain, rounded up to whole pages: all of it or nothing.
+
+        It is the domain's outstanding_kib until `build` takes it, or the domain is destroyed.  Nobody else
+        gets it meanwhile.
 
         Raises:
             HypervisorError: ENOMEM: the host has not enough; EINVAL: more than its max_memory_kib.
         """
 
     @abstractmethod
-    async def build(self, domid: int, image: Image) -> Rings:
-        """Load a kernel into a populated domain, and make its store and console pages and their ports.
+    async def set_affinity(
+        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+    ) -> None:
+        """Say on which of the host's CPUs a virtual CPU may run (hard), should run (soft); None: as it was.
 
         Raises:
-            HypervisorError: ENOENT, EACCES: a file cannot be read; ENOEXEC: it is no kernel; ENOMEM: image
-                and ramdisk do not fit the domain; EINVAL: not populated, or built already.
+            HypervisorError: EINVAL: there is no such vCPU, or none of these CPUs is one of the domain's pool.
+        """
+
+    @abstractmethod
+    async def allow_access(self, domid: int, access: HostAccess) -> None:
+        """Let a new domain touch some of the host's hardware.
+
+        Raises:
+            HypervisorError: EINVAL, EPERM: there is no such hardware, or it is the hypervisor's own.
+        """
+
+    @abstractmethod
+    async def build(self, domid: int, image: Image) -> Rings:
+        """Give a new domain its memory, load a kernel into it, and make its store and console pages and their
+        ports.  A claim is used up by that, or given back where it fails.  May take seconds.
+
+        Raises:
+            HypervisorError: ENOENT, EACCES, EINVAL: a file cannot be read, or is none; ENOEXEC: it is no
+                kernel, or none for this type; ENOMEM: image and ramdisk do not fit the domain, or the host
+                has not enough memory; EEXIST: it was built already.
         """
 
     @abstractmethod
     async def unpause(self, domid: int) -> None:
-        """Let it run; nothing happens if it does.  EINVAL: it was not built."""
+        """Let a domain that was built run; nothing happens if it does.  One that somebody else paused, too,
+        runs once they let it."""
 
     @abstractmethod
     async def pause(self, domid: int) -> None:
-        """Stop its vCPUs; nothing happens if they are, or if it has shut down."""
+        """Stop its vCPUs; nothing happens if they are stopped, whoever did that, or if it has shut down."""
 
     @abstractmethod
     async def shutdown(self, domid: int, reason: int) -> None:
@@ -257,24 +365,38 @@ class Hypervisor(ABC):
 
     @abstractmethod
     async def destroy(self, domid: int) -> None:
-        """End it and free its memory.  It is dying, with no memory, as long as somebody has pages of it
-        mapped (its store or console page), and gone then.  A dying domain may be destroyed again."""
+        """End it and free its memory.  It is dying, with nearly no memory, as long as somebody has pages
+        mapped (its store or console page, grants of its devices, all of it in a device model), and gone then.
+        A dying domain may be destroyed again."""
 
     @abstractmethod
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
         """The most memory the domain may have, from now on; what it has beyond that stays."""
 
     @abstractmethod
-    async def soft_reset(self, domid: int) -> None:
-        """Ready a domain that shut down with soft_reset for another `build`: its ports are closed, its pages
-        unmapped from others, its memory stays; it is paused."""
+    async def soft_reset(self, domid: int, rings: Rings) -> Rings:
+        """Have a domain that shut down with soft_reset ready to go on: it has put another kernel into its own
+        memory, and starts that (kexec).
+
+        Its ports are closed, its pages unmapped from others; memory, vCPUs and their registers stay.  It is
+        paused, and `unpause` lets it go on.
+
+        Args:
+            rings: those it had.
+
+        Returns those it has now: the same pages, new ports.
+
+        Raises:
+            HypervisorError: EINVAL: it did not shut down with soft_reset, or is paravirtual.
+        """
 
     @abstractmethod
     async def dump_core(self, domid: int, path: str) -> None:
-        """Write the domain's memory, an ELF core, to a new file; nothing is left of a file that failed.
+        """Write the domain's memory, an ELF core that only root may read, to a new file; it is paused
+        meanwhile.  Nothing is left of a file that failed.  May take seconds for each 100 MiB.
 
         Raises:
-            HypervisorError: ENOSPC, EACCES, EEXIST.
+            HypervisorError: ENOSPC, EACCES, ENOENT, EEXIST (nothing is overwritten).
         """
 
     @abstractmethod
@@ -303,7 +425,11 @@ class Hypervisor(ABC):
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
         """Map a domain's console page (grant reference 0, else the frame) and bind its port.
 
-        A console bound before is closed by that: its other holder is notified no more.
+        A console that this process bound before is closed by that: its other holder is notified no more.
+
+        Raises:
+            HypervisorError: EINVAL: there is no such page or port, or another program has bound the port
+                (the hypervisor does not say which of them).
         """
 
     @abstractmethod
