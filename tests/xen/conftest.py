@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.xen import images, stores
+from tests.xen import images, manager, stores
 from tests.xen.dom0 import Dom0, Failed
 from tests.xen.figures import Figures
 from tests.xen.guest import Devices, Guest
@@ -44,29 +44,64 @@ def figures(request: pytest.FixtureRequest) -> Figures:
     return request.config.stash[FIGURES]
 
 
-@pytest.fixture(scope="session", params=[stores.DEBIAN, stores.OURS], ids=lambda store: store.name)
+#: What Debian's store holds and sends is recorded: it runs again to see that the records are right.
+STORES = [pytest.param(stores.DEBIAN, marks=pytest.mark.long), stores.OURS]
+
+
+@pytest.fixture(scope="session", params=STORES, ids=lambda store: store.name)
 def store(request: pytest.FixtureRequest) -> Store:
     """The store under the host."""
     chosen: Store = request.param
     return chosen
 
 
+class OneMachine:
+    """At most one machine is on: two would double each other's times."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._running: Dom0 | None = None
+
+    def boot(self, name: str) -> Dom0:
+        """A booted dom0; the one before it is off.  A failed boot is a failed test."""
+        self.off()
+        try:
+            self._running = Dom0(images.build(), self._factory.mktemp(name))
+        except Missing as missing:
+            pytest.exit(str(missing), returncode=1)
+        except Failed as failed:
+            pytest.fail(str(failed), pytrace=False)
+        return self._running
+
+    def off(self) -> None:
+        """Nothing is on afterwards."""
+        if self._running is not None:
+            self._running.off()
+            self._running = None
+
+
 @pytest.fixture(scope="session")
-def dom0(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dom0]:
-    """A host that runs on one store; off after the last scenario on it."""
-    try:
-        built = images.build()
-    except Missing as missing:
-        pytest.exit(str(missing), returncode=1)
-    try:
-        booted = Dom0(built, tmp_path_factory.mktemp(store.name))
-    except Failed as failed:
-        pytest.fail(str(failed), pytrace=False)
-    try:
-        stores.start(booted, store)
-        yield booted
-    finally:
-        booted.off()
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
+    """What boots a host; off at the end."""
+    machine = OneMachine(tmp_path_factory)
+    yield machine
+    machine.off()
+
+
+@pytest.fixture(scope="session")
+def dom0(store: Store, machine: OneMachine) -> Dom0:
+    """A host that runs on one store, with Debian's xl."""
+    booted = machine.boot(store.name)
+    stores.start(booted, store)
+    return booted
+
+
+@pytest.fixture(scope="session")
+def managed(machine: OneMachine) -> Dom0:
+    """A host that runs on our store, with our xend and xl."""
+    booted = machine.boot("managed")
+    manager.start(booted)
+    return booted
 
 
 @pytest.fixture(scope="session")

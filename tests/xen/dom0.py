@@ -9,11 +9,16 @@ from tests.xen.images import Images
 from tests.xen.machine import Machine
 
 #: The start of QEMU to an agent that takes orders. About 12 on two free cores.
-BOOT_LIMIT_S = 150
+BOOT_LIMIT_S = 240
 #: An order that ran into its limit is ended in dom0; a dom0 that says nothing this long after is dead.
 SILENCE_LIMIT_S = 20
 #: What `timeout` makes of an order's status.
 TIMED_OUT = 124
+
+
+def script(name: str) -> str:
+    """What one of the files of `dom0/` does in dom0."""
+    return (Path(__file__).parent / "dom0" / name).read_text()
 
 
 class Failed(Exception):

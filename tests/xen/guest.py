@@ -1,12 +1,15 @@
-"""Guests: made by Debian's xl, obeying through their data nodes."""
+"""Guests: made by Debian's xl or by ours, obeying through their data nodes."""
 
 import shlex
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from tests.xen import manager
 from tests.xen.dom0 import Dom0, Done
 
 #: `xl create` to the guest's report in the store. About 12 s on two free cores.
-START_LIMIT_S = 90
+START_LIMIT_S = 180
 #: The order to shut down to the domain's end, hotplug scripts included.
 STOP_LIMIT_S = 60
 
@@ -16,6 +19,26 @@ UNTIL = 'until_done() { until "$@" >/dev/null 2>&1; do read -r -t 0.2 <>/run/nev
 
 #: For dom0: `home` is the folder of the domain made last; the store lists them in that order.
 NEWEST = "home=/local/domain/$(xenstore-list /local/domain | tail -n 1)\n"
+
+
+#: What stands in a configuration, by its keys.
+Settings = Mapping[str, str | int | list[str]]
+
+
+class Toolstack(NamedTuple):
+    """What makes and ends domains.
+
+    Attributes:
+        xl: the command.
+        consoles: where a domain's console is recorded, with {} in the place of its name.
+    """
+
+    xl: str
+    consoles: str
+
+
+DEBIANS = Toolstack("xl", "/var/log/xen/console/guest-{}.log")
+OURS = Toolstack(f"{manager.BIN}/xl", f"{manager.LOG}/console/{{}}.log")
 
 
 class Devices(NamedTuple):
@@ -31,7 +54,7 @@ class Devices(NamedTuple):
 
 
 class Domain:
-    """A running PV domain of xl's.
+    """A running domain.
 
     Attributes:
         name: in xl and in the store.
@@ -40,14 +63,17 @@ class Domain:
         start_s: from `xl create` to its report, if that was waited for, in seconds of dom0's clock.
     """
 
-    def __init__(self, dom0: Dom0, name: str, config: str, *, wait: bool) -> None:
+    def __init__(
+        self, dom0: Dom0, name: str, config: str, *, wait: bool, toolstack: Toolstack = DEBIANS
+    ) -> None:
         """Create it; `wait` for its report, too. Raises dom0.Failed when that takes over START_LIMIT_S."""
         self.name = name
         self._dom0 = dom0
+        self._toolstack = toolstack
         path = f"/run/{name}.cfg"
         created = dom0.must(
             f"cat >{path} <<'END'\n{config}END\n"
-            f"begin=$EPOCHREALTIME\nxl create {path}\n{NEWEST}"
+            f"begin=$EPOCHREALTIME\n{toolstack.xl} create {path}\n{NEWEST}"
             + (f"{UNTIL}until_done xenstore-read $home/data/state\n" if wait else "")
             + "echo; echo $begin $EPOCHREALTIME $home",
             START_LIMIT_S,
@@ -55,6 +81,10 @@ class Domain:
         begin, end, self.home = created.splitlines()[-1].split()
         self.domid = int(self.home.rpartition("/")[2])
         self.start_s = float(end) - float(begin)
+
+    def xl(self, words: str, limit_s: int = 30) -> str:
+        """What a command of its toolstack prints that succeeds; Failed if it does not, or takes longer."""
+        return self._dom0.must(f"{self._toolstack.xl} {words}", limit_s)
 
     def await_report(self) -> None:
         """Until it says in the store that it is up; Failed when that takes over START_LIMIT_S."""
@@ -70,18 +100,18 @@ class Domain:
 
     @property
     def _console(self) -> str:
-        return f"/var/log/xen/console/guest-{self.name}.log"
+        return self._toolstack.consoles.format(self.name)
 
     def destroy(self) -> None:
         """Have it destroyed and wait for its end; Failed after STOP_LIMIT_S."""
-        self._dom0.must(f"xl destroy {self.name}", STOP_LIMIT_S)
+        self.xl(f"destroy {self.name}", STOP_LIMIT_S)
         self.await_end()
 
     def await_end(self) -> None:
         """Until xl knows it no more and its devices are gone; Failed after STOP_LIMIT_S."""
+        known = f"{self._toolstack.xl} domid {self.name}"
         self._dom0.must(
-            f"gone() {{ ! xl domid {self.name} && ! xenstore-exists /libxl/{self.domid}; }}\n"
-            f"{UNTIL}until_done gone",
+            f"gone() {{ ! {known} && ! xenstore-exists /libxl/{self.domid}; }}\n{UNTIL}until_done gone",
             STOP_LIMIT_S,
         )
 
@@ -89,37 +119,67 @@ class Domain:
 class Program(Domain):
     """A domain that is one small program (`bare/`), which does what its `act` says: see `bare/acts.c`."""
 
-    def __init__(self, dom0: Dom0, name: str, act: str) -> None:
-        lines = [f"kernel = '{dom0.images.program}'", f"extra = '{act}'", "memory = 8"]
-        super().__init__(dom0, name, _config(name, lines), wait=True)
+    def __init__(self, dom0: Dom0, name: str, act: str, toolstack: Toolstack = DEBIANS) -> None:
+        settings: Settings = {"kernel": str(dom0.images.program), "extra": act, "memory": 8}
+        super().__init__(dom0, name, _config(name, settings), wait=True, toolstack=toolstack)
 
 
 class Guest(Domain):
     """A running Linux that obeys commands."""
 
-    def __init__(self, dom0: Dom0, name: str, devices: Devices, *, wait: bool = True) -> None:
-        """As `Domain`."""
+    def __init__(
+        self,
+        dom0: Dom0,
+        name: str,
+        devices: Devices,
+        *,
+        wait: bool = True,
+        toolstack: Toolstack = DEBIANS,
+        settings: Settings = MappingProxyType({}),
+    ) -> None:
+        """As `Domain`; settings: what its configuration says besides, or instead."""
         self._orders = 0
         if devices.disk:
             dom0.must(f"truncate -s 16M {devices.disk}")
-        super().__init__(dom0, name, _config(name, _linux(dom0, devices)), wait=wait)
+        config = _config(name, {**_linux(dom0, devices), **settings})
+        super().__init__(dom0, name, config, wait=wait, toolstack=toolstack)
 
     def obey(self, command: str, limit_s: int = 30) -> Done:
         """Have the guest run a shell command; its exit status and the end of its output.
 
         Raises dom0.Failed when it has not answered within `limit_s`.
         """
-        self._orders += 1
+        self.order(command)
         result = f"xenstore-read -R {self.home}/data/result"
         answered = f"answered() {{ {result} | grep -q '^{self._orders} '; }}\n"
-        order = shlex.quote(f"{self._orders} {command}")
-        answer = self._dom0.must(
-            f"xenstore-write {self.home}/data/command {order}\n"
-            f"{answered}{UNTIL}until_done answered\n{result}",
-            limit_s,
-        )
+        answer = self._dom0.must(f"{answered}{UNTIL}until_done answered\n{result}", limit_s)
         head, _, output = answer.partition("\n")
         return Done(int(head.split()[1]), output.rstrip("\n"))
+
+    def order(self, command: str) -> None:
+        """Have the guest run a shell command, whose end is not waited for."""
+        self._orders += 1
+        order = shlex.quote(f"{self._orders} {command}")
+        self._dom0.must(f"xenstore-write {self.home}/data/command {order}")
+
+    def is_still(self, seconds: int = 2) -> bool:
+        """Whether it does nothing of what it is ordered, for so long."""
+        self.order("true")
+        answered = f"xenstore-read -R {self.home}/data/result | grep -q '^{self._orders} '"
+        return self._dom0.run(f"sleep {seconds}; {answered}").status != 0
+
+    def await_next_life(self, limit_s: int = START_LIMIT_S) -> None:
+        """Until it is up again under another domid; Failed when that takes over `limit_s`."""
+        xl = self._toolstack.xl
+        self._orders = 0
+        home = self._dom0.must(
+            f"again() {{ domid=$({xl} domid {self.name}) && [ $domid != {self.domid} ] && "
+            f"xenstore-exists /local/domain/$domid/data/state; }}\n"
+            f"{UNTIL}until_done again\necho /local/domain/$({xl} domid {self.name})",
+            limit_s,
+        )
+        self.home = home.splitlines()[-1]
+        self.domid = int(self.home.rpartition("/")[2])
 
     def must(self, command: str, limit_s: int = 30) -> str:
         """The output of a command that has to succeed; AssertionError with it if not."""
@@ -127,34 +187,36 @@ class Guest(Domain):
         assert done.status == 0, f"{self.name}: {command}: status {done.status}: {done.output}"
         return done.output
 
-    def plug_disk(self, image: str) -> None:
-        """Give it dom0's file `image` (made here, 8 MiB) as xvdb; on return it has written to it."""
+    def plug_disk(self, image: str, device: str = "xvdb") -> None:
+        """Give it dom0's file `image` (made here, 8 MiB); on return it has written to it."""
         self._dom0.must(f"truncate -s 8M {image}")
-        self._dom0.must(f"xl block-attach {self.name} format=raw,vdev=xvdb,access=w,target={image}", 60)
-        self.must(f"{_appears('-b /dev/xvdb')}; dd if=/dev/zero of=/dev/xvdb bs=64k count=4 && sync", 60)
+        self.xl(f"block-attach {self.name} format=raw,vdev={device},access=w,target={image}", 60)
+        node = f"/dev/{device}"
+        self.must(f"{_appears(f'-b {node}')}; dd if=/dev/zero of={node} bs=64k count=4 && sync", 60)
 
-    def unplug_disk(self) -> None:
-        """Take xvdb away; on return it is gone in the guest, too."""
-        self._dom0.must(f"xl block-detach {self.name} xvdb", 60)
-        self.must("[ ! -b /dev/xvdb ]")
+    def unplug_disk(self, device: str = "xvdb") -> None:
+        """Take it away; on return it is gone in the guest, too."""
+        self.xl(f"block-detach {self.name} {device}", 60)
+        self.must(f"[ ! -b /dev/{device} ]")
 
-    def plug_interface(self, mac: str) -> None:
-        """Give it eth1, on dom0's bridge; on return it is up."""
-        self._dom0.must(f"xl network-attach {self.name} mac={mac} bridge=xenbr0", 60)
-        self.must(f"{_appears('-d /sys/class/net/eth1')}; ip link set eth1 up", 60)
+    def plug_interface(self, mac: str, number: int = 1) -> None:
+        """Give it eth`number`, on dom0's bridge; on return it is up."""
+        self.xl(f"network-attach {self.name} mac={mac} bridge=xenbr0", 60)
+        name = f"eth{number}"
+        self.must(f"{_appears(f'-d /sys/class/net/{name}')}; ip link set {name} up", 60)
 
-    def unplug_interface(self) -> None:
-        """Take eth1 away; on return it is gone in the guest, too."""
-        self._dom0.must(f"xl network-detach {self.name} 1", 60)
-        self.must("[ ! -d /sys/class/net/eth1 ]")
+    def unplug_interface(self, number: int = 1) -> None:
+        """Take it away; on return it is gone in the guest, too."""
+        self.xl(f"network-detach {self.name} {number}", 60)
+        self.must(f"[ ! -d /sys/class/net/eth{number} ]")
 
     def save(self, file: str) -> None:
         """Into a file of dom0's; it runs no more."""
-        self._dom0.must(f"xl save {self.name} {file}", START_LIMIT_S)
+        self.xl(f"save {self.name} {file}", START_LIMIT_S)
 
     def restore(self, file: str) -> None:
         """From that file, under another domid."""
-        done = self._dom0.must(f"xl restore {file}\n{NEWEST}echo; echo $home", START_LIMIT_S)
+        done = self.xl(f"restore {file}\n{NEWEST}echo; echo $home", START_LIMIT_S)
         self.home = done.splitlines()[-1]
         self.domid = int(self.home.rpartition("/")[2])
 
@@ -164,23 +226,23 @@ def _appears(test: str) -> str:
     return f"for i in $(seq 50); do [ {test} ] && break; sleep 0.2; done"
 
 
-def _config(name: str, lines: list[str]) -> str:
-    common = [f"name = '{name}'", "type = 'pv'", "vcpus = 1", "on_crash = 'destroy'"]
-    return "".join(f"{line}\n" for line in common + lines)
+def _config(name: str, settings: Settings) -> str:
+    common: Settings = {"name": name, "type": "pv", "vcpus": 1, "on_crash": "destroy"}
+    return "".join(f"{key} = {value!r}\n" for key, value in {**common, **settings}.items())
 
 
-def _linux(dom0: Dom0, devices: Devices) -> list[str]:
+def _linux(dom0: Dom0, devices: Devices) -> Settings:
     argument = f" address={devices.address}" if devices.address else ""
-    lines = [
-        f"kernel = '{dom0.images.kernel}'",
-        f"ramdisk = '{dom0.images.guest}'",
-        f"extra = 'console=hvc0 quiet{argument}'",
-        "memory = 160",
-    ]
+    settings: dict[str, str | int | list[str]] = {
+        "kernel": str(dom0.images.kernel),
+        "ramdisk": str(dom0.images.guest),
+        "extra": f"console=hvc0 quiet{argument}",
+        "memory": 160,
+    }
     if devices.disk:
-        lines.append(f"disk = ['format=raw,vdev=xvda,access=w,target={devices.disk}']")
+        settings["disk"] = [f"format=raw,vdev=xvda,access=w,target={devices.disk}"]
     if devices.address:
         # The last byte of the address makes the MAC unique on the bridge.
         last = int(devices.address.rpartition(".")[2])
-        lines.append(f"vif = ['mac=00:16:3e:01:02:{last:02x},bridge=xenbr0']")
-    return lines
+        settings["vif"] = [f"mac=00:16:3e:01:02:{last:02x},bridge=xenbr0"]
+    return settings

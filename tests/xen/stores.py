@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.peers.debian import XEN_BIN
-from tests.xen.dom0 import Dom0
+from tests.xen.dom0 import Dom0, script
 
 #: The start of the store to a host that can create guests.
 LIMIT_S = 60
@@ -30,18 +30,18 @@ OURS = Store("ours", f"{Path(sys.prefix) / 'bin/xenstored'} --pid-file /run/xens
 
 def start(dom0: Dom0, store: Store) -> None:
     """Bring the host up on `store`: consoles, dom0's own nodes, a bridge. Raises dom0.Failed."""
-    dom0.must(_script("host") + _store(store) + _script("own-nodes"), LIMIT_S)
+    dom0.must(script("host") + _store(store) + script("own-nodes"), LIMIT_S)
 
 
 def replace(dom0: Dom0, store: Store) -> None:
     """Put another store, empty, under a host whose guests have ended. Raises dom0.Failed."""
     kill(dom0)
-    dom0.must(_script("forget") + _store(store) + _script("own-nodes"), LIMIT_S)
+    dom0.must(script("forget") + _store(store) + script("own-nodes"), LIMIT_S)
 
 
 def kill(dom0: Dom0) -> None:
     """End the store as by a crash, and the console daemon, which does not outlive it.  Raises dom0.Failed."""
-    dom0.must(_script("kill"))
+    dom0.must(script("kill"))
 
 
 def restart(dom0: Dom0, store: Store) -> None:
@@ -50,8 +50,4 @@ def restart(dom0: Dom0, store: Store) -> None:
 
 
 def _store(store: Store) -> str:
-    return f"STORE_COMMAND='{store.command}'\n{_script('store')}"
-
-
-def _script(name: str) -> str:
-    return (Path(__file__).parent / "dom0" / name).read_text()
+    return f"STORE_COMMAND='{store.command}'\n{script('store')}"

@@ -13,7 +13,6 @@ from tests.xen.stores import Store
 
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
-KILLS = 10
 
 #: What the guest does all the time; whatever goes wrong stands in /errors.  A line each: an order is one.
 #: Under emulation one process in some hundreds ends with a segmentation fault, whatever it does: it is
@@ -58,8 +57,9 @@ def errors_of(guest: Guest) -> str:
     return "\n".join(line for line in lines if line != "Segmentation fault")
 
 
-def test_ten_kills_and_restarts(dom0: Dom0, store: Store, survivor: Guest) -> None:
-    for _ in range(KILLS):
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_kills_and_restarts(dom0: Dom0, store: Store, survivor: Guest, kills: int) -> None:
+    for _ in range(kills):
         stores.kill(dom0)
         stores.restart(dom0, store)
         await_beats(dom0, survivor)

@@ -14,13 +14,20 @@ from tests.xen.guest import UNTIL, Program
 
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
+END_ALL = "for name in $(xl list | awk 'NR > 2 {print $1}'); do xl destroy $name; done"
 #: How often each store is started, by turns.
 ROUNDS = 2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def empty_host(dom0: Dom0) -> None:
+    """What a new store does not know has ended."""
+    dom0.must(END_ALL, 60)
+
+
+@pytest.mark.long
 def test_what_it_costs_beside_debians(dom0: Dom0, figures: Figures) -> None:
     """Figures, no verdicts.  Each is the better one of two rounds: other work of the machine only adds."""
-    dom0.must("for name in $(xl list | awk 'NR > 2 {print $1}'); do xl destroy $name; done", 60)
     found: dict[str, dict[str, list[float]]] = {}
     for turn in range(ROUNDS):
         for store in (stores.DEBIAN, stores.OURS):

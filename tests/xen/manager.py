@@ -1,0 +1,42 @@
+"""Our xend as the manager of a booted host."""
+
+import sys
+from pathlib import Path
+
+from tests.xen import stores
+from tests.xen.dom0 import Dom0, script
+
+ROOT = Path(__file__).parents[2]
+#: The environment this test runs in: dom0 sees it at the same place.
+BIN = Path(sys.prefix) / "bin"
+#: The start of a daemon of ours to its word that it serves.
+LIMIT_S = 60
+CONFIG = "/run/etc"
+LOG = "/run/log"
+PID = "/run/xend.pid"
+
+
+def start(dom0: Dom0) -> None:
+    """Bring the host up: our store, xend with our scripts, a bridge.  Raises dom0.Failed."""
+    dom0.must(f"{script('host')}mkdir -p {CONFIG}/scripts {LOG}\ncp {ROOT}/xend/scripts/* {CONFIG}/scripts")
+    start_store(dom0)
+    start_xend(dom0)
+
+
+def start_store(dom0: Dom0) -> None:
+    """Start our xenstored, or start it again; returns once it serves.  Raises dom0.Failed."""
+    dom0.must(stores.OURS.command, LIMIT_S)
+
+
+def start_xend(dom0: Dom0) -> None:
+    """Start xend, or start it again; returns once it serves.  Raises dom0.Failed."""
+    options = f"--hypervisor xen --config-dir {CONFIG} --log-dir {LOG} --pid-file {PID} --bridge xenbr0"
+    dom0.must(f"{BIN}/xend {options}", LIMIT_S)
+
+
+def kill(dom0: Dom0, *pid_files: str) -> None:
+    """End daemons as by a crash; returns once they are gone.  Raises dom0.Failed."""
+    dom0.must(
+        f"pids=$(cat {' '.join(pid_files)})\nkill -9 $pids\n"
+        "for pid in $pids; do while [ -e /proc/$pid ]; do read -r -t 0.1 <>/run/never || true; done; done"
+    )

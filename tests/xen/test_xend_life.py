@@ -1,0 +1,134 @@
+"""A domain's life under our xend, store, xl, consoles and scripts, paravirtual and PVH."""
+
+import re
+
+import pytest
+
+from tests.xen import manager
+from tests.xen.dom0 import Dom0
+from tests.xen.guest import OURS, UNTIL, Devices, Guest, Settings
+from tests.xen.host_state import Left, state_of
+
+pytestmark = pytest.mark.xen
+
+SYSTEM, DATA = "/run/{}-system.img", "/run/{}-data.img"
+
+
+@pytest.fixture(scope="module")
+def empty(managed: Dom0) -> Left:
+    """What the host has while no domain is there."""
+    return state_of(managed)
+
+
+@pytest.fixture(scope="module", params=["pv", "pvh"])
+def web(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
+    """A guest with two vCPUs, two disks and two interfaces; the last test of this file ends it."""
+    name = f"web-{request.param}"
+    for image in (SYSTEM, DATA):
+        managed.must(f"truncate -s 16M {image.format(name)}")
+    settings: Settings = {
+        "type": request.param,
+        "vcpus": 2,
+        "disk": [f"{SYSTEM.format(name)},raw,xvda,w", f"{DATA.format(name)},raw,xvdb,w"],
+        "vif": ["mac=00:16:3e:01:02:02,bridge=xenbr0", "mac=00:16:3e:01:02:03,bridge=xenbr0"],
+        "extra": "console=hvc0 quiet address=10.0.0.2",
+        "on_crash": "coredump-restart",
+    }
+    return Guest(managed, name, Devices(), toolstack=OURS, settings=settings)
+
+
+def test_it_is_listed_as_running(managed: Dom0, web: Guest) -> None:
+    row = managed.must(f"{OURS.xl} list {web.name}").splitlines()[1].split()
+    assert row[:2] == [web.name, str(web.domid)]
+    assert row[3] == "2"
+    theirs = managed.must(f"xl list {web.name}").splitlines()[1].split()
+    assert theirs[:4] == row[:4]
+
+
+def test_its_console_is_read_through_a_terminal(managed: Dom0, web: Guest) -> None:
+    managed.must(
+        f"setsid script -qfc '{OURS.xl} console {web.name}' /run/typescript >/dev/null 2>&1 </dev/zero &\n"
+        f"echo $! >/run/console.pid\n{UNTIL}until_done grep -aq named /run/typescript"
+    )
+    web.must("echo a line of now >/dev/console")
+    managed.must(f"{UNTIL}until_done grep -aq 'a line of now' /run/typescript\nkill $(cat /run/console.pid)")
+
+
+def test_it_writes_both_disks_and_reads_them_back(managed: Dom0, web: Guest) -> None:
+    for device, image in (("xvda", SYSTEM), ("xvdb", DATA)):
+        web.must(f"echo on {device} | dd of=/dev/{device} bs=512 seek=8 conv=sync && sync")
+        reader = "dd bs=512 skip=8 count=1 2>/dev/null | head -n 1"
+        assert web.must(f"({reader}) </dev/{device}") == f"on {device}"
+        assert managed.must(f"({reader}) <{image.format(web.name)}") == f"on {device}"
+
+
+def test_it_pings_dom0(web: Guest) -> None:
+    assert "0% packet loss" in web.must("ping -c 3 -W 10 10.0.0.1", 60)
+    assert web.must("ls /sys/class/net | grep -c eth") == "2"
+
+
+def test_a_paused_one_stands_still(managed: Dom0, web: Guest) -> None:
+    web.xl(f"pause {web.name}")
+    assert managed.must(f"{OURS.xl} list {web.name}").splitlines()[1].split()[4][2] == "p"
+    assert web.is_still()
+    web.xl(f"unpause {web.name}")
+    web.must("true")
+
+
+def test_it_gives_memory_back_and_gets_it_again(managed: Dom0, web: Guest) -> None:
+    total = r"sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo"
+    before = int(web.must(total))
+    web.xl(f"mem-set {web.name} 128m")
+    managed.must(
+        f"shrunk() {{ [ $({OURS.xl} list {web.name} | awk 'NR == 2 {{print $3}}') -le 129 ]; }}\n"
+        f"{UNTIL}until_done shrunk"
+    )
+    assert before - int(web.must(total)) >= 30 << 10
+    web.xl(f"mem-set {web.name} 160m")
+
+
+def test_a_vcpu_goes_offline(managed: Dom0, web: Guest) -> None:
+    managed.must(
+        f"xenstore-write {web.home}/cpu/1/availability offline\n"
+        f"gone() {{ {OURS.xl} vcpu-list {web.name} | awk 'NR == 3 {{exit $5 !~ /^--/}}'; }}\n"
+        f"{UNTIL}until_done gone"
+    )
+    assert web.must("grep -c ^processor /proc/cpuinfo") == "1"
+
+
+def test_it_hears_a_sysrq(web: Guest) -> None:
+    web.xl(f"sysrq {web.name} h")
+    web.await_console("sysrq: HELP")
+
+
+def test_devices_come_and_go_in_use(web: Guest) -> None:
+    web.plug_disk("/run/hot.img", "xvdc")
+    web.unplug_disk("xvdc")
+    web.plug_interface("00:16:3e:01:03:01", 2)
+    web.unplug_interface(2)
+
+
+def test_it_reboots_in_place(managed: Dom0, web: Guest) -> None:
+    before = web.domid
+    web.xl(f"reboot {web.name}", 60)
+    web.await_next_life()
+    assert web.domid > before
+    assert "0% packet loss" in web.must("ping -c 1 -W 10 10.0.0.1", 60)
+
+
+def test_one_that_crashes_leaves_a_core_and_is_there_again(managed: Dom0, web: Guest) -> None:
+    web.order("echo c >/proc/sysrq-trigger")
+    web.await_next_life(180)
+    cores = managed.must(f"ls {manager.LOG}/dump/{web.name}-*.core").split()
+    assert len(cores) == 1
+    header = managed.must(f"readelf -h {cores[0]}; rm {cores[0]}")
+    assert re.search(r"Type:\s+CORE", header)
+    web.must("true")
+
+
+def test_it_shuts_down_and_leaves_nothing(managed: Dom0, empty: Left, web: Guest) -> None:
+    web.xl(f"shutdown -w {web.name}", 60)
+    web.await_end()
+    for image in (SYSTEM, DATA):
+        managed.must(f"rm {image.format(web.name)}")
+    assert state_of(managed) == empty
