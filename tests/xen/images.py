@@ -39,13 +39,14 @@ UNLISTED_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1"
 
 
 class Images(NamedTuple):
-    """Files to boot, all in the cache."""
+    """Files to boot, all in the cache; compressed: the kernel as Debian ships it."""
 
     xen: Path
     kernel: Path
     dom0: Path
     guest: Path
     program: Path
+    compressed: Path
 
 
 def build() -> Images:
@@ -62,7 +63,9 @@ def build() -> Images:
 def _build() -> Images:
     linux = kernel()
     folder = cache() / f"images-{_fingerprint(linux)}"
-    images = Images(*(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img", "program")))
+    images = Images(
+        *(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img", "program", "vmlinuz"))
+    )
     if not folder.exists():
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
@@ -74,6 +77,7 @@ def _build() -> Images:
 def _build_in(folder: Path, linux: Kernel) -> None:
     (folder / "xen").write_bytes(gzip.decompress(HYPERVISOR.read_bytes()))
     (folder / "vmlinux").write_bytes(_decompressed(linux.image))
+    (folder / "vmlinuz").write_bytes(linux.image.read_bytes())
     dom0 = _base(linux, DOM0_MODULES, HERE / "dom0/init")
     dom0.write(folder / "dom0.img")
     guest = _base(linux, GUEST_MODULES, HERE / "domu/init")
