@@ -14,7 +14,8 @@ ALLOWED = {
     "clients/xenclient": {"xenclient", "xenstore.wire", "xenstore.errors", "xenstore.limits"},
     # What daemons do alike knows none of them.
     "xenstore/daemon": {"xenstore.daemon"},
-    # Besides the client: what daemons do alike, and the ring engine, which consoles have as well.
+    # Besides the client: what daemons do alike; the ring engine, which consoles have as well; and how hypercalls,
+    # pages and event channels are made, which store and driver of the hypervisor would otherwise each have.
     "xend": {
         "xend",
         "xenclient",
@@ -23,6 +24,8 @@ ALLOWED = {
         "xenstore.limits",
         "xenstore.daemon",
         "xenstore._ring",
+        "xenstore._system",
+        "xenstore.platform",
     },
 }
 #: xend's program may start an embedded store; one command asks the hypervisor for what it writes.

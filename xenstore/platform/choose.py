@@ -13,6 +13,7 @@ from xenstore.platform import netbsd as netbsd_host
 from xenstore.platform.linux import LinuxPlatform
 from xenstore.platform.netbsd import NetBSDPlatform
 from xenstore.platform.sim import SimulatedPlatform
+from xenstore.platform.xen import XenPlatform
 
 AUTO = "auto"
 NONE = "none"
@@ -50,24 +51,31 @@ def open_platform(
         return None
     if name.startswith(SIMULATED):
         return SimulatedPlatform(Path(name.removeprefix(SIMULATED)), held, event_fd)
-    wanted = _of_system(operating_system) if name == AUTO else name
-    if wanted == LINUX:
-        missing = missing_on_linux(system)
-    elif wanted == NETBSD:
-        missing = missing_on_netbsd(system)
-    else:
-        missing = f"{operating_system} is no system whose domains can be served"
-    if missing is not None:
+    try:
+        _, host = real_host(system, operating_system if name == AUTO else name)
+    except Unavailable as missing:
         if name != AUTO:
-            raise Unavailable(missing)
-        explain(missing)
+            raise
+        explain(str(missing))
         return None
-    host = LinuxPlatform if wanted == LINUX else NetBSDPlatform
     return host(held, system, event_fd)
 
 
-def _of_system(operating_system: str) -> str | None:
-    return next((name for name in (LINUX, NETBSD) if operating_system.startswith(name)), None)
+def real_host(system: System, operating_system: str = sys.platform) -> tuple[str, type[XenPlatform]]:
+    """The name and the class of the platform of this dom0.
+
+    Raises:
+        Unavailable: this is none.
+    """
+    if operating_system.startswith(LINUX):
+        name, missing = LINUX, missing_on_linux(system)
+    elif operating_system.startswith(NETBSD):
+        name, missing = NETBSD, missing_on_netbsd(system)
+    else:
+        raise Unavailable(f"{operating_system} is no system whose domains can be served")
+    if missing is not None:
+        raise Unavailable(missing)
+    return name, LinuxPlatform if name == LINUX else NetBSDPlatform
 
 
 def missing_on_linux(system: System) -> str | None:

@@ -1,5 +1,7 @@
 """Calls to the hypervisor, through the device files that dom0's kernel has for them.
 
+What a call points to must be memory that the hypervisor can always reach: `Hypercalls.page`, or what
+`Hypercalls.allocate` gives.
 Source: xen/include/public/xen.h; the kernels' headers, see `xenstore.platform.linux` and `.netbsd`.
 """
 
@@ -32,11 +34,24 @@ class Hypercalls(ABC):
         self._system = system
         self.fd = open_device(system, self.device, self.remedy)
         try:
-            self.page = self._argument_page()
-        except OSError as error:
+            self.page = self.allocate(PAGE_SIZE)
+        except Unavailable:
             self.close()
+            raise
+
+    def allocate(self, size: int) -> Mapping:
+        """Memory of at least this size that the hypervisor can always reach, in whole pages.
+
+        Raises:
+            Unavailable: there is none; the text says what to do.
+        """
+        size = -(-size // PAGE_SIZE) * PAGE_SIZE
+        try:
+            return self._allocate(size)
+        except OSError as error:
             raise Unavailable(
-                f"no memory for hypercalls can be locked: {error.strerror}; xenstored must run as root"
+                f"{size >> 10} KiB for hypercalls cannot be locked in memory: {error.strerror}; "
+                "this program must run as root, with enough of `ulimit -l` (RLIMIT_MEMLOCK)"
             ) from error
 
     def close(self) -> None:
@@ -47,8 +62,8 @@ class Hypercalls(ABC):
         """The hypervisor's result of a call with at most five arguments; raises OSError with its errno."""
 
     @abstractmethod
-    def _argument_page(self) -> Mapping:
-        """Raises OSError."""
+    def _allocate(self, size: int) -> Mapping:
+        """Whole pages; raises OSError."""
 
 
 def open_device(system: System, path: str, remedy: str, flags: int = 0) -> int:
@@ -60,6 +75,6 @@ def open_device(system: System, path: str, remedy: str, flags: int = 0) -> int:
     try:
         return system.open(path, os.O_RDWR | flags)
     except PermissionError as error:
-        raise Unavailable(f"{path}: {error.strerror}; xenstored must run as root") from error
+        raise Unavailable(f"{path}: {error.strerror}; this program must run as root") from error
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; {remedy}") from error

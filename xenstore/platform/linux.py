@@ -8,13 +8,13 @@ Why ioctls and no library: see `xenstore.platform.xen`.
 import errno
 import os
 import struct
-from contextlib import ExitStack
 
 from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.devices import PORT, Devices, EventDevice, ForeignPages
+from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls, open_device
 from xenstore.platform.mapping import Mapping
-from xenstore.platform.xen import PAGE_SIZE, PORT, STORE_GRANT, XenPlatform
+from xenstore.platform.xen import XenPlatform
 
 EVTCHN = "/dev/xen/evtchn"
 GNTDEV = "/dev/xen/gntdev"
@@ -54,31 +54,78 @@ class LinuxHypercalls(Hypercalls):
         request = bytearray(_HYPERCALL.pack(number, *arguments, *[0] * (5 - len(arguments))))
         return self._system.ioctl(self.fd, PRIVCMD_HYPERCALL, request)
 
-    def _argument_page(self) -> Mapping:
-        """The kernel's own memory for this; before 4.18 locked pages, which it may still move."""
+    def _allocate(self, size: int) -> Mapping:
+        """The kernel's own memory for this, of which an opener has 64 pages; else, and before 4.18, locked
+        pages, which the kernel may still move."""
         try:
-            return map_device(self._system, HYPERCALL_BUFFER)
+            return map_device(self._system, HYPERCALL_BUFFER, size)
         except OSError:
-            return self._system.allocate(PAGE_SIZE, locked=True)
+            return self._system.allocate(size, locked=True)
+
+
+class LinuxEvents(EventDevice):
+    device = EVTCHN
+    remedy = "load the kernel module xen-evtchn (modprobe xen-evtchn)"
+    notify_number = EVTCHN_NOTIFY
+    unbind_number = EVTCHN_UNBIND
+    reset_number = EVTCHN_RESET
+
+    def bind_interdomain(self, domid: int, remote_port: int) -> int:
+        request = bytearray(_INTERDOMAIN.pack(domid, remote_port))
+        return self._system.ioctl(self._fd, EVTCHN_BIND_INTERDOMAIN, request)
+
+    def bind_virq(self, virq: int) -> int:
+        return self._system.ioctl(self._fd, EVTCHN_BIND_VIRQ, bytearray(PORT.pack(virq)))
+
+
+class LinuxPages(ForeignPages):
+    batch_number = PRIVCMD_MMAPBATCH_V2
+
+    def __init__(self, hypercalls: Hypercalls, system: System) -> None:
+        super().__init__(hypercalls, system)
+        self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
+        remedy = "load the kernel module xen-gntdev (modprobe xen-gntdev)"
+        self._gntdev = open_device(system, GNTDEV, remedy)
+
+    def map_grant(self, domid: int, reference: int) -> Mapping:
+        """The ioctl only reserves an index; mmap at that offset maps the grant, and fails if it is bad."""
+        request = bytearray(_MAP_GRANT.pack(1, 0, 0, domid, reference))
+        self._system.ioctl(self._gntdev, GNTDEV_MAP_GRANT_REF, request)
+        (index,) = struct.unpack_from("=Q", request, _INDEX_AT)
+        try:
+            memory = self._system.map(self._gntdev, PAGE_SIZE, index)
+        except OSError:
+            self._forget_grant(index)
+            raise
+        self._grants[memory.address] = index
+        return memory
+
+    def unmap(self, page: Mapping) -> None:
+        index = self._grants.pop(page.address, None)
+        page.close()
+        if index is not None:
+            self._forget_grant(index)
+
+    def close(self) -> None:
+        self._grants.clear()  # the kernel forgets them with what is still mapped
+        self._system.close(self._gntdev)
+
+    def _forget_grant(self, index: int) -> None:
+        request = bytearray(_UNMAP_GRANT.pack(index, 1, 0))
+        self._system.ioctl(self._gntdev, GNTDEV_UNMAP_GRANT_REF, request)
+
+    def _place_for_frame(self) -> Mapping:
+        return self._system.map(self._hypercalls.fd, PAGE_SIZE)
+
+
+DEVICES = Devices(LinuxHypercalls, LinuxEvents, LinuxPages)
 
 
 class LinuxPlatform(XenPlatform):
     """Linux 3.3 or later."""
 
     name = "Linux"
-    event_device = EVTCHN
-    event_remedy = "load the kernel module xen-evtchn (modprobe xen-evtchn)"
-    notify_number = EVTCHN_NOTIFY
-    unbind_number = EVTCHN_UNBIND
-    reset_number = EVTCHN_RESET
-
-    def _open_hypercalls(self, system: System) -> Hypercalls:
-        return LinuxHypercalls(system)
-
-    def _open_more(self, opened: ExitStack) -> None:
-        self._grants: dict[int, int] = {}  # gntdev's index of a page, by its address
-        remedy = "load the kernel module xen-gntdev (modprobe xen-gntdev)"
-        self._gntdev = self._open(opened, GNTDEV, remedy)
+    devices = DEVICES
 
     def map_own_page(self) -> tuple[Page, int] | None:
         """From /proc/xen where xenfs is mounted there, else from the device that has the same to give."""
@@ -95,47 +142,6 @@ class LinuxPlatform(XenPlatform):
                 "mount xenfs (mount -t xenfs xenfs /proc/xen), and run in dom0",
             ) from error
 
-    def unmap_page(self, page: Page) -> None:
-        assert hasattr(page, "address")
-        assert hasattr(page, "close")
-        index = self._grants.pop(page.address, None)
-        page.close()
-        if index is not None:
-            self._forget_grant(index)
-
-    def _bind_interdomain(self, domid: int, remote_port: int) -> int:
-        request = bytearray(_INTERDOMAIN.pack(domid, remote_port))
-        return self._system.ioctl(self._events, EVTCHN_BIND_INTERDOMAIN, request)
-
-    def _bind_virq(self, virq: int) -> int:
-        return self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, bytearray(PORT.pack(virq)))
-
-    def _map_grant(self, domid: int) -> Mapping:
-        """The ioctl only reserves an index; mmap at that offset maps the grant, and fails if it is bad."""
-        request = bytearray(_MAP_GRANT.pack(1, 0, 0, domid, STORE_GRANT))
-        self._system.ioctl(self._gntdev, GNTDEV_MAP_GRANT_REF, request)
-        (index,) = struct.unpack_from("=Q", request, _INDEX_AT)
-        try:
-            memory = self._system.map(self._gntdev, PAGE_SIZE, index)
-        except OSError:
-            self._forget_grant(index)
-            raise
-        self._grants[memory.address] = index
-        return memory
-
-    def _forget_grant(self, index: int) -> None:
-        request = bytearray(_UNMAP_GRANT.pack(index, 1, 0))
-        self._system.ioctl(self._gntdev, GNTDEV_UNMAP_GRANT_REF, request)
-
-    def _map_frame(self, domid: int, gfn: int) -> Mapping:
-        memory = self._system.map(self._hypercalls.fd, PAGE_SIZE)
-        try:
-            self._fill_from_frame(PRIVCMD_MMAPBATCH_V2, memory, domid, gfn)
-        except OSError:
-            memory.close()
-            raise
-        return memory
-
     def _backend_port(self) -> int:
         fd = self._system.open(XENBUS_BACKEND, os.O_RDWR)
         try:
@@ -144,10 +150,10 @@ class LinuxPlatform(XenPlatform):
             self._system.close(fd)
 
 
-def map_device(system: System, path: str) -> Mapping:
-    """The page behind a device file; raises OSError."""
+def map_device(system: System, path: str, size: int = PAGE_SIZE) -> Mapping:
+    """The pages behind a device file; raises OSError."""
     fd = system.open(path, os.O_RDWR)
     try:
-        return system.map(fd, PAGE_SIZE)
+        return system.map(fd, size)
     finally:
         system.close(fd)

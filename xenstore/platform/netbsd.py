@@ -12,11 +12,11 @@ import errno
 import os
 import struct
 
-from xenstore._system import System
 from xenstore.platform import Page, PlatformError
-from xenstore.platform.hypercalls import Hypercalls
+from xenstore.platform.devices import Devices, EventDevice, ForeignPages
+from xenstore.platform.hypercalls import PAGE_SIZE, Hypercalls
 from xenstore.platform.mapping import Mapping
-from xenstore.platform.xen import PAGE_SIZE, STORE_GRANT, XenPlatform
+from xenstore.platform.xen import XenPlatform
 
 XENEVT = "/dev/xenevt"
 PRIVCMD = "/kern/xen/privcmd"
@@ -61,23 +61,62 @@ class NetBSDHypercalls(Hypercalls):
         self._system.ioctl(self.fd, PRIVCMD_HYPERCALL, request)
         return int(_HYPERCALL.unpack(request)[6])
 
-    def _argument_page(self) -> Mapping:
-        return self._system.allocate(PAGE_SIZE, locked=True)
+    def _allocate(self, size: int) -> Mapping:
+        return self._system.allocate(size, locked=True)
+
+
+class NetBSDEvents(EventDevice):
+    device = XENEVT
+    remedy = DEVICE_NODES
+    notify_number = EVTCHN_NOTIFY
+    unbind_number = EVTCHN_UNBIND
+    reset_number = EVTCHN_RESET
+    poll_only = True
+
+    def bind_interdomain(self, domid: int, remote_port: int) -> int:
+        request = bytearray(_INTERDOMAIN.pack(domid, remote_port, 0))
+        self._system.ioctl(self._fd, EVTCHN_BIND_INTERDOMAIN, request)
+        return int(_INTERDOMAIN.unpack(request)[2])
+
+    def bind_virq(self, virq: int) -> int:
+        request = bytearray(_VIRQ.pack(virq, 0))
+        self._system.ioctl(self._fd, EVTCHN_BIND_VIRQ, request)
+        return int(_VIRQ.unpack(request)[1])
+
+
+class NetBSDPages(ForeignPages):
+    """NetBSD 9.1 or later: privcmd maps all."""
+
+    batch_number = PRIVCMD_MMAPBATCH_V2
+
+    def map_grant(self, domid: int, reference: int) -> Mapping:
+        base = self._hypercalls.page.address
+        with memoryview(self._hypercalls.page) as page:
+            _REFERENCE.pack_into(page, _REFERENCE_AT, domid, reference)
+        memory = self._system.allocate(PAGE_SIZE)
+        request = bytearray(_MAP_GRANT.pack(1, 0, memory.address, 0, 0, 0, base + _REFERENCE_AT))
+        try:
+            self._system.ioctl(self._hypercalls.fd, GNTDEV_MMAP_GRANT_REF, request)
+        except OSError:
+            memory.close()
+            raise
+        return memory
+
+    def close(self) -> None:
+        """Nothing: privcmd is the hypercalls' device, too."""
+
+    def _place_for_frame(self) -> Mapping:
+        return self._system.allocate(PAGE_SIZE)
+
+
+DEVICES = Devices(NetBSDHypercalls, NetBSDEvents, NetBSDPages)
 
 
 class NetBSDPlatform(XenPlatform):
     """NetBSD 9.1 or later."""
 
     name = "NetBSD"
-    poll_only = True
-    event_device = XENEVT
-    event_remedy = DEVICE_NODES
-    notify_number = EVTCHN_NOTIFY
-    unbind_number = EVTCHN_UNBIND
-    reset_number = EVTCHN_RESET
-
-    def _open_hypercalls(self, system: System) -> Hypercalls:
-        return NetBSDHypercalls(system)
+    devices = DEVICES
 
     def map_own_page(self) -> tuple[Page, int] | None:
         path = XSD_PORT
@@ -95,40 +134,3 @@ class NetBSDPlatform(XenPlatform):
             raise PlatformError(
                 error.errno or errno.EIO, f"{path}: {error.strerror}; {REMEDIES[path]}"
             ) from error
-
-    def unmap_page(self, page: Page) -> None:
-        assert hasattr(page, "close")
-        page.close()
-
-    def _bind_interdomain(self, domid: int, remote_port: int) -> int:
-        request = bytearray(_INTERDOMAIN.pack(domid, remote_port, 0))
-        self._system.ioctl(self._events, EVTCHN_BIND_INTERDOMAIN, request)
-        return int(_INTERDOMAIN.unpack(request)[2])
-
-    def _bind_virq(self, virq: int) -> int:
-        request = bytearray(_VIRQ.pack(virq, 0))
-        self._system.ioctl(self._events, EVTCHN_BIND_VIRQ, request)
-        return int(_VIRQ.unpack(request)[1])
-
-    def _map_grant(self, domid: int) -> Mapping:
-        base = self._hypercalls.page.address
-        with memoryview(self._hypercalls.page) as page:
-            _REFERENCE.pack_into(page, _REFERENCE_AT, domid, STORE_GRANT)
-        memory = self._system.allocate(PAGE_SIZE)
-        request = bytearray(_MAP_GRANT.pack(1, 0, memory.address, 0, 0, 0, base + _REFERENCE_AT))
-        try:
-            self._system.ioctl(self._hypercalls.fd, GNTDEV_MMAP_GRANT_REF, request)
-        except OSError:
-            memory.close()
-            raise
-        return memory
-
-    def _map_frame(self, domid: int, gfn: int) -> Mapping:
-        """The kernel may try a paged-out frame for a second."""
-        memory = self._system.allocate(PAGE_SIZE)
-        try:
-            self._fill_from_frame(PRIVCMD_MMAPBATCH_V2, memory, domid, gfn)
-        except OSError:
-            memory.close()
-            raise
-        return memory

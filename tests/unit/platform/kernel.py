@@ -10,7 +10,7 @@ import os
 import select
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from xenstore._memory import Memory
@@ -34,21 +34,19 @@ _MAP_SHARED_FIXED = 0x11
 _READ_WRITE = 3
 
 
-class Domain:
-    """A domain of the hypervisor, its store page and what it left open for dom0."""
+class Shared:
+    """A page that others may map.
 
-    def __init__(self, flags: int = 0, *, grant: bool = True) -> None:
-        self.flags = flags
+    Attributes:
+        page: as its owner sees it.
+        gfn: its frame number.
+    """
+
+    def __init__(self, gfn: int) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._file.truncate(PAGE_SIZE)
         self.page = mmap.mmap(self._file.fileno(), PAGE_SIZE)
-        self.has_grant = grant
-        self.gfn = 0xABC
-        self.ports = {7}  # unbound ports that wait for dom0
-        self.other_ports: dict[int, tuple[int, int]] = {}  # by number: state, and whose the other end is
-        self.store_parameter: int | None = None  # a fully virtualised domain's
-        self.handle = bytes(16)
-        self.number = 0  # of all domains that ever were; since Xen 4.21
+        self.gfn = gfn
 
     def map(self) -> Memory:
         return Memory(self._file.fileno(), PAGE_SIZE)
@@ -58,6 +56,21 @@ class Domain:
         fd = self._file.fileno()
         where = _LIBC.mmap(address, PAGE_SIZE, _READ_WRITE, _MAP_SHARED_FIXED, fd, 0)
         assert where == address, os.strerror(ctypes.get_errno())
+
+
+class Domain(Shared):
+    """A domain of the hypervisor, its store page, its console's, and what it left open for dom0."""
+
+    def __init__(self, flags: int = 0, *, grant: bool = True) -> None:
+        super().__init__(gfn=0xABC)
+        self.console = Shared(gfn=0xABD)
+        self.flags = flags
+        self.has_grant = grant
+        self.ports = {7}  # unbound ports that wait for dom0
+        self.other_ports: dict[int, tuple[int, int]] = {}  # by number: state, and whose the other end is
+        self.store_parameter: int | None = None  # a fully virtualised domain's
+        self.handle = bytes(16)
+        self.number = 0  # of all domains that ever were; since Xen 4.21
 
 
 class Kernel(System):
@@ -70,6 +83,8 @@ class Kernel(System):
         notified: the ports notified, in order.
         masked: ports delivered and not unmasked yet.
         interface_version: the hypervisor's.
+        hypervisor: who answers all hypercalls; None: this, which knows those of the store.
+        lock_refused: the errno with which no more memory can be locked.
     """
 
     OWN_PORT = 4
@@ -91,6 +106,8 @@ class Kernel(System):
         self.overflow = False
         self.notified: list[int] = []
         self.locked: set[int] = set()
+        self.lock_refused: int | None = None
+        self.hypervisor: Callable[..., int] | None = None
         self.made: list[Memory] = []
         self._next_port = 20
         self.files: dict[int, str] = {}
@@ -171,11 +188,13 @@ class Kernel(System):
         return b"%d\n" % self.OWN_PORT
 
     def allocate(self, size: int, *, locked: bool = False) -> Memory:
-        assert size == PAGE_SIZE
-        return self._anonymous(locked)
+        if locked and self.lock_refused is not None:
+            raise refusal(self.lock_refused)
+        return self._anonymous(size, locked)
 
-    def _anonymous(self, locked: bool) -> Memory:
-        memory = Memory(-1, PAGE_SIZE)
+    def _anonymous(self, size: int, locked: bool) -> Memory:
+        assert size % PAGE_SIZE == 0
+        memory = Memory(-1, size)
         self.made.append(memory)
         if locked:
             self.locked.add(memory.address)
@@ -186,7 +205,7 @@ class Kernel(System):
     def bind_interdomain(self, domid: int, remote_port: int) -> int:
         if domid not in self.domains:
             raise refusal(errno.ESRCH)
-        if remote_port not in self.domains[domid].ports:
+        if remote_port not in self.domains[domid].ports or (domid, remote_port) in self.bound.values():
             raise refusal(errno.EINVAL)
         return self._new_port((domid, remote_port))
 
@@ -216,9 +235,11 @@ class Kernel(System):
 
     def hypercall(self, number: int, *arguments: int) -> int:
         """What the hypervisor is asked; the last argument points to the rest."""
+        if self.hypervisor is not None:
+            return self.hypervisor(number, *arguments)
         operation, argument, *unused = arguments if number in (32, 34) else (0, *arguments)
         assert not any(unused)
-        assert argument in self.locked, "the hypervisor may not reach this"
+        assert self.reaches(argument, 1), "the hypervisor may not reach this"
         match number:
             case 32:
                 self.event_channel_op(operation, argument)
@@ -231,6 +252,16 @@ class Kernel(System):
             case _:
                 raise refusal(errno.ENOSYS)
         return 0
+
+    def reaches(self, address: int, size: int) -> bool:
+        """Whether the hypervisor may touch all of some memory."""
+        return any(
+            memory.address in self.locked
+            and memory.address <= address
+            and address + size <= memory.address + memory.size
+            for memory in self.made
+            if memory.address
+        )
 
     def sysctl(self, argument: int) -> None:
         """XEN_SYSCTL_getdomaininfolist, of one domain; XEN_SYSCTL_cpupool_op."""
@@ -305,17 +336,19 @@ class Kernel(System):
         (frame,) = struct.unpack("=Q", ctypes.string_at(frames, 8))
         if domid not in self.domains:
             raise refusal(errno.ESRCH)
-        if frame != self.domains[domid].gfn:
+        domain = self.domains[domid]
+        pages = {shared.gfn: shared for shared in (domain, domain.console)}
+        if frame not in pages:
             poke(errors, struct.pack("=i", -errno.EINVAL))
             return
         poke(errors, struct.pack("=i", 0))
-        self.domains[domid].replace(address)
+        pages[frame].replace(address)
 
-    def granted(self, domid: int, reference: int) -> Domain:
-        assert reference == 1, "GNTTAB_RESERVED_XENSTORE"
+    def granted(self, domid: int, reference: int) -> Shared:
+        assert reference in (0, 1), "GNTTAB_RESERVED_CONSOLE, _XENSTORE"
         if domid not in self.domains or not self.domains[domid].has_grant:
             raise refusal(errno.EINVAL)
-        return self.domains[domid]
+        return self.domains[domid] if reference else self.domains[domid].console
 
 
 def poke(address: int, data: bytes) -> None:
@@ -341,21 +374,24 @@ class LinuxKernel(Kernel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.grants: dict[int, int] = {}  # index to domid
+        self.grants: dict[int, tuple[int, int]] = {}  # index to domid and reference
         self.mapped_grants: dict[int, Memory] = {}
         self._next_index = 0
 
     def map(self, fd: int, size: int, offset: int = 0) -> Memory:
-        assert size == PAGE_SIZE
         path = self.files[fd]
+        if path == "/dev/xen/hypercall":
+            assert offset == 0
+            return self._anonymous(size, locked=True)
+        assert size == PAGE_SIZE
         if path in ("/proc/xen/xsd_kva", "/dev/xen/xenbus_backend"):
             return self.domains[0].map()
         if path == "/dev/xen/gntdev":
-            memory = self.granted(self.grants[offset], 1).map()
+            memory = self.granted(*self.grants[offset]).map()
             self.mapped_grants[offset] = memory
             return memory
         assert offset == 0
-        return self._anonymous(path == "/dev/xen/hypercall")
+        return self._anonymous(size, locked=False)
 
     def ioctl(self, fd: int, number: int, argument: bytearray) -> int:
         path = self.files[fd]
@@ -378,9 +414,8 @@ class LinuxKernel(Kernel):
                 self.map_frame(argument)
             case "/dev/xen/gntdev", 0x00184700:
                 assert words[0] == 1
-                assert words[5] == 1, "GNTTAB_RESERVED_XENSTORE"
                 self._next_index += PAGE_SIZE
-                self.grants[self._next_index] = words[4]
+                self.grants[self._next_index] = words[4], words[5]
                 struct.pack_into("=Q", argument, 8, self._next_index)
             case "/dev/xen/gntdev", 0x00104701:
                 (index,) = struct.unpack_from("=Q", argument)

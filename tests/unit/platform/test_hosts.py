@@ -362,6 +362,26 @@ class TestMissing:
         assert list(platform.domains()) == [0]
         platform.close()
 
+    def test_memory_for_hypercalls_in_whole_pages(self, kernel: Kernel, kind: str) -> None:
+        hypercalls = KINDS[kind][1].devices.hypercalls(kernel)
+        memory = hypercalls.allocate(5000)
+        with memoryview(memory) as seen:
+            assert len(seen) == 8192
+        assert kernel.reaches(memory.address, 8192)
+        memory.close()
+        hypercalls.close()
+
+    def test_memory_that_cannot_be_locked(self, kernel: Kernel, kind: str) -> None:
+        kernel.missing.add("/dev/xen/hypercall")
+        hypercalls = KINDS[kind][1].devices.hypercalls(kernel)
+        kernel.lock_refused = errno.ENOMEM
+        with pytest.raises(Unavailable, match=r"8 KiB .* cannot be locked .*run as root.*RLIMIT_MEMLOCK"):
+            hypercalls.allocate(8192)
+        hypercalls.close()
+        with pytest.raises(Unavailable, match="4 KiB for hypercalls"):
+            KINDS[kind][1].devices.hypercalls(kernel)
+        assert kernel.files == {}
+
     def test_linux_without_xenfs(self, kernel: Kernel, platform: XenPlatform) -> None:
         if not isinstance(kernel, LinuxKernel):
             pytest.skip("Linux's")
