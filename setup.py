@@ -1,6 +1,7 @@
 """The compiled modules: cython/PACKAGE/_NAME.pyx is PACKAGE._NAME.  All else stands in pyproject.toml."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -32,10 +33,40 @@ class BuildExt(build_ext):
             return cythonize(self.extensions, quiet=not self.verbose)
 
 
+#: The one that needs Xen's headers and libraries, and by which names pkg-config knows these.
+XEN_MODULE = "xend._guest"
+XEN_LIBRARIES = ("xencontrol", "xenguest")
+
+
 def modules() -> list[Extension]:
-    """One for each .pyx; those that need Xen's headers will be `optional`."""
+    """One for each .pyx, but for that of Xen's libraries where there are none."""
     sources = sorted(Path("cython").glob("*/*.pyx"))
-    return [Extension(f"{source.parent.name}.{source.stem}", [str(source)]) for source in sources]
+    found = [Extension(f"{source.parent.name}.{source.stem}", [str(source)]) for source in sources]
+    return [module for module in found if module.name != XEN_MODULE or with_xen(module)]
+
+
+def with_xen(module: Extension) -> bool:
+    """Tell a module where Xen's libraries are, and their release; False: they are not here.
+
+    XEND_REQUIRE_XEN=1 in the environment makes an error of that, and of a module that does not compile.
+    """
+    module.optional = not os.environ.get("XEND_REQUIRE_XEN")
+    try:
+        version, *flags = (pkg_config(word) for word in ("--modversion", "--cflags", "--libs"))
+    except (OSError, subprocess.CalledProcessError) as error:
+        if not module.optional:
+            raise SystemExit(f"{XEN_MODULE} needs pkg-config, libxenctrl and libxenguest: {error}") from error
+        return False
+    major, minor = version.split()[0].split(".")[:2]
+    module.define_macros = [("XEND_XEN", str(int(major) * 100 + int(minor)))]
+    module.extra_compile_args, module.extra_link_args = (each.split() for each in flags)
+    return True
+
+
+def pkg_config(word: str) -> str:
+    """What it says about Xen's libraries."""
+    command = [os.environ.get("PKG_CONFIG", "pkg-config"), word, *XEN_LIBRARIES]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

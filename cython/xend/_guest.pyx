@@ -1,0 +1,543 @@
+# cython: language_level=3
+"""libxenctrl and libxenguest, as far as domains are built and dumped with them.
+
+For the helper process alone (`xend.helper`).  Every method that the libraries refuse raises OSError: its errno, which
+may be 0, as they left it, and the name of their function; `Handle.take_log` has what they logged, which says more.
+Steps of a build out of their order raise ValueError, as do arguments that are out of range: the libraries would end
+the process.  Nothing here may be called by two threads at once.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc cimport errno
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+cdef extern from "_guest.h" nogil:
+    enum: XEND_XEN
+    enum: XEND_LINES
+    enum: E820MAX
+    enum: MAX_ACPI_MODULES
+    enum: XEN_DOMINF_dying
+    enum: XEN_DOMINF_hvm_guest
+    enum: XENVER_capabilities
+    enum: XC_DOM_PV_CONTAINER
+    enum: XC_DOM_HVM_CONTAINER
+    enum: HVM_PARAM_TIMER_MODE
+
+    ctypedef struct xc_interface:
+        pass
+    ctypedef char xen_capabilities_info_t[1024]
+    struct xend_log:
+        unsigned int count
+        int levels[32]
+        char lines[32][256]
+    struct e820entry:
+        uint64_t addr
+        uint64_t size
+        uint32_t type
+    ctypedef struct xc_domaininfo_t:
+        uint32_t domain
+        uint32_t flags
+        uint64_t tot_pages
+    struct xc_hvm_firmware_module:
+        uint8_t *data
+        uint32_t length
+        uint64_t guest_addr_out
+    struct xc_dom_image:
+        int container_type
+        unsigned int console_evtchn
+        unsigned int xenstore_evtchn
+        uint32_t console_domid
+        uint32_t xenstore_domid
+        int claim_enabled
+        unsigned int max_vcpus
+        bint device_model
+        uint64_t total_pages
+        uint64_t target_pages
+        uint64_t mmio_start
+        uint64_t mmio_size
+        uint64_t lowmem_end
+        uint64_t highmem_end
+        uint64_t vga_hole_size
+        uint64_t console_pfn
+        uint64_t xenstore_pfn
+        xc_hvm_firmware_module acpi_modules[4]
+        e820entry *e820
+        unsigned int e820_entries
+
+    xc_interface *xend_open(xend_log *log)
+    int xend_set_paging_pool(xc_interface *xch, uint32_t domid, uint64_t size)
+    int xend_no_altp2m(xc_interface *xch, uint32_t domid)
+
+    int xc_interface_close(xc_interface *xch)
+    int xc_version(xc_interface *xch, int command, void *answer)
+    int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int room, xc_domaininfo_t *found)
+    int xc_domain_claim_pages(xc_interface *xch, uint32_t domid, unsigned long pages)
+    int xc_evtchn_alloc_unbound(xc_interface *xch, uint32_t domid, uint32_t remote)
+    int xc_domain_set_memmap_limit(xc_interface *xch, uint32_t domid, unsigned long kib)
+    int xc_domain_set_memory_map(xc_interface *xch, uint32_t domid, e820entry *entries, uint32_t count)
+    int xc_get_machine_memory_map(xc_interface *xch, e820entry *entries, uint32_t room)
+    int xc_hvm_param_set(xc_interface *xch, uint32_t domid, uint32_t parameter, uint64_t value)
+    int xc_cpuid_apply_policy(xc_interface *xch, uint32_t domid, bint restore, const uint32_t *features,
+                              unsigned int count, bint pae, bint itsc, bint nested, const void *xend, const void *msr)
+    int xc_domain_dumpcore_via_callback(xc_interface *xch, uint32_t domid, void *argument,
+                                        int (*write)(xc_interface *, void *, char *, unsigned int) noexcept nogil)
+
+    xc_dom_image *xc_dom_allocate(xc_interface *xch, const char *command_line, const char *features)
+    void xc_dom_release(xc_dom_image *dom)
+    int xc_dom_kernel_max_size(xc_dom_image *dom, size_t size)
+    int xc_dom_module_max_size(xc_dom_image *dom, size_t size)
+    int xc_dom_kernel_mem(xc_dom_image *dom, const void *memory, size_t size)
+    int xc_dom_module_mem(xc_dom_image *dom, const void *memory, size_t size, const char *command_line)
+    int xc_dom_boot_xen_init(xc_dom_image *dom, xc_interface *xch, uint32_t domid)
+    int xc_dom_parse_image(xc_dom_image *dom)
+    char *xc_dom_guest_os(xc_dom_image *dom)
+    bint xc_dom_feature_get(xc_dom_image *dom, unsigned int number)
+    int xc_dom_mem_init(xc_dom_image *dom, unsigned int mib)
+    int xc_dom_boot_mem_init(xc_dom_image *dom)
+    int xc_dom_build_image(xc_dom_image *dom)
+    int xc_dom_boot_image(xc_dom_image *dom)
+    int xc_dom_gnttab_init(xc_dom_image *dom)
+    uint64_t xc_dom_p2m(xc_dom_image *dom, uint64_t pfn)
+
+#: The release of Xen whose libraries this was compiled for.
+RELEASE = f"{XEND_XEN // 100}.{XEND_XEN % 100}"
+
+cdef uint64_t FOUR_GIB = 0x100000000
+#: Domids are below this one (DOMID_FIRST_RESERVED, xen/include/public/xen.h).
+cdef uint32_t DOMID_END = 0x7FF0
+#: How many pages a domain may have at most: 16 TiB.
+cdef uint64_t PAGES_MAX = 0x100000000
+#: How many vCPUs: more than any domain of Xen's.
+cdef uint32_t VCPUS_MAX = 8192
+
+
+cdef int done(long result, int number, str name) except -1:
+    if result < 0:
+        raise OSError(number, name)
+    return 0
+
+
+cdef uint32_t valid_domid(object domid) except? 0:
+    if not 0 < domid < DOMID_END:
+        raise ValueError(f"{domid} is no domain that can be built or dumped")
+    return domid
+
+
+cdef uint32_t fill(e820entry *entries, object rows, uint32_t room) except? 0:
+    if not 0 < len(rows) <= room:
+        raise ValueError(f"a memory map has 1 to {room} entries, not {len(rows)}")
+    for place, (start, size, kind) in enumerate(rows):
+        entries[place].addr, entries[place].size, entries[place].type = start, size, kind
+    return len(rows)
+
+
+cdef class Handle:
+    """The hypervisor, as libxenctrl opens it.
+
+    Raises:
+        OSError: there is none, or it is not ours to use.
+    """
+
+    cdef xc_interface *xch
+    cdef xend_log log
+
+    def __cinit__(self):
+        cdef int number
+        with nogil:
+            self.xch = xend_open(&self.log)
+            number = errno.errno
+        if self.xch == NULL:
+            raise OSError(number, "xc_interface_open")
+
+    def __dealloc__(self):
+        if self.xch != NULL:
+            xc_interface_close(self.xch)
+
+    def take_log(self):
+        """What the libraries logged since the last call, oldest first, as (level, bytes); the last lines of it.
+
+        Levels are those of xentoollog.h: 3 is a detail, 8 an error."""
+        cdef unsigned int count = self.log.count
+        first = count - XEND_LINES if count > XEND_LINES else 0
+        self.log.count = 0
+        return [(self.log.levels[n % XEND_LINES], <bytes>(<char *>self.log.lines[n % XEND_LINES]))
+                for n in range(first, count)]
+
+    def capabilities(self):
+        """The kinds of guests that the host runs, as bytes with blanks between them."""
+        cdef xen_capabilities_info_t text
+        cdef int result, number
+        memset(text, 0, sizeof(text))
+        with nogil:
+            result = xc_version(self.xch, XENVER_capabilities, text)
+            number = errno.errno
+        done(result, number, "xc_version")
+        text[sizeof(text) - 1] = 0
+        return <bytes>(<char *>text)
+
+    def domain(self, domid):
+        """(whether it is fully virtualised, pages that it has) of a domain; None: there is none, or it is dying."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef xc_domaininfo_t found
+        cdef int result, number
+        with nogil:
+            result = xc_domain_getinfolist(self.xch, which, 1, &found)
+            number = errno.errno
+        done(result, number, "xc_domain_getinfolist")
+        if result == 0 or found.domain != which or found.flags & XEN_DOMINF_dying:
+            return None
+        return bool(found.flags & XEN_DOMINF_hvm_guest), found.tot_pages
+
+    def claim(self, domid, unsigned long pages):
+        """Set pages aside for it, in place of those that were set aside before."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_domain_claim_pages(self.xch, which, pages)
+            number = errno.errno
+        done(result, number, "xc_domain_claim_pages")
+
+    def event_channel(self, domid, uint32_t remote):
+        """A new port of it, for another domain to bind."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_evtchn_alloc_unbound(self.xch, which, remote)
+            number = errno.errno
+        done(result, number, "xc_evtchn_alloc_unbound")
+        return result
+
+    def set_memory_map_limit(self, domid, unsigned long kib):
+        """How much memory its memory map says it has (pv)."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_domain_set_memmap_limit(self.xch, which, kib)
+            number = errno.errno
+        done(result, number, "xc_domain_set_memmap_limit")
+
+    def machine_memory_map(self):
+        """The host's memory map: (start, size, type) in bytes."""
+        cdef e820entry entries[E820MAX]
+        cdef int result, number
+        with nogil:
+            result = xc_get_machine_memory_map(self.xch, entries, E820MAX)
+            number = errno.errno
+        done(result, number, "xc_get_machine_memory_map")
+        return [(entries[n].addr, entries[n].size, entries[n].type) for n in range(result)]
+
+    def set_memory_map(self, domid, rows):
+        """The domain's: (start, size, type) in bytes."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef e820entry entries[E820MAX]
+        cdef uint32_t count = fill(entries, rows, E820MAX)
+        cdef int result, number
+        with nogil:
+            result = xc_domain_set_memory_map(self.xch, which, entries, count)
+            number = errno.errno
+        done(result, number, "xc_domain_set_memory_map")
+
+    def set_timer_mode(self, domid, uint64_t mode):
+        """HVM_PARAM_TIMER_MODE."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_hvm_param_set(self.xch, which, HVM_PARAM_TIMER_MODE, mode)
+            number = errno.errno
+        done(result, number, "xc_hvm_param_set")
+
+    def set_no_altp2m(self, domid):
+        """HVM_PARAM_ALTP2M is 0, in releases that have it."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xend_no_altp2m(self.xch, which)
+            number = errno.errno
+        done(result, number, "xc_hvm_param_set")
+
+    def set_paging_pool(self, domid, uint64_t size):
+        """Bytes of the host's memory for its page tables."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xend_set_paging_pool(self.xch, which, size)
+            number = errno.errno
+        done(result, number, "xc_set_paging_mempool_size")
+
+    def apply_cpuid_policy(self, domid, bint has_invariant_tsc):
+        """What it sees of the processor: what Xen gives by itself."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_cpuid_apply_policy(self.xch, which, False, NULL, 0, True, has_invariant_tsc, False, NULL, NULL)
+            number = -result if result < -1 else errno.errno
+        done(result, number, "xc_cpuid_apply_policy")
+
+    def dump_core(self, domid, write):
+        """Call `write` with the domain's core, piece by piece; each is a memoryview until it returns.
+
+        Raises:
+            OSError: of the libraries; anything that `write` raises.
+        """
+        cdef uint32_t which = valid_domid(domid)
+        cdef Dump dump = Dump(write)
+        cdef int result
+        with nogil:
+            result = xc_domain_dumpcore_via_callback(self.xch, which, <void *>dump, pass_on)
+        if dump.fault is not None:
+            raise dump.fault
+        done(result, -result, "xc_domain_dumpcore_via_callback")
+
+
+cdef class Dump:
+    cdef object write
+    cdef object fault
+
+    def __cinit__(self, write):
+        self.write = write
+
+
+cdef int pass_on(xc_interface *xch, void *argument, char *buffer, unsigned int length) noexcept nogil:
+    with gil:
+        return pass_on_held(<Dump>argument, buffer, length)
+
+
+cdef int pass_on_held(Dump dump, char *buffer, unsigned int length) noexcept:
+    if length == 0:
+        return 0
+    try:
+        dump.write(PyMemoryView_FromMemory(buffer, length, PyBUF_READ))
+    except BaseException as fault:
+        dump.fault = fault
+        return -5  # EIO, which nobody sees: the fault is raised
+    return 0
+
+
+#: The steps of a build, each after the one before.
+cdef enum Stage:
+    ALLOCATED
+    HAS_KERNEL
+    PARSED
+    SIZED
+    POPULATED
+    LOADED
+    BOOTED
+
+
+cdef void drop(xc_dom_image **place) noexcept:
+    cdef xc_dom_image *dom = place[0]
+    place[0] = NULL
+    if dom != NULL:
+        with nogil:
+            xc_dom_release(dom)
+
+
+@cython.no_gc_clear  # the handle must outlive it
+cdef class Image:
+    """A domain's image as libxenguest builds it (xc_dom_image).
+
+    Args:
+        command_line: without null bytes.
+        is_hvm: it is not paravirtual.
+        unpacked_max: how many bytes kernel and ramdisk may unpack to, each.
+    """
+
+    cdef Handle handle
+    cdef xc_dom_image *dom
+    cdef int stage
+    cdef bint is_hvm
+    cdef uint32_t domid
+    cdef Py_buffer kernel
+    cdef Py_buffer ramdisk
+    cdef list kept
+    cdef e820entry entries[E820MAX]
+
+    def __cinit__(self, Handle handle not None, domid, bytes command_line not None, bint is_hvm, size_t unpacked_max):
+        cdef const char *text = command_line
+        cdef int result, number
+        if b"\0" in command_line:
+            raise ValueError("a command line has no null bytes")
+        self.handle, self.domid, self.is_hvm, self.kept = handle, valid_domid(domid), is_hvm, []
+        with nogil:
+            self.dom = xc_dom_allocate(handle.xch, text, NULL)
+            number = errno.errno
+        if self.dom == NULL:
+            raise OSError(number, "xc_dom_allocate")
+        self.dom.container_type = XC_DOM_HVM_CONTAINER if is_hvm else XC_DOM_PV_CONTAINER
+        xc_dom_kernel_max_size(self.dom, unpacked_max)
+        xc_dom_module_max_size(self.dom, unpacked_max)
+        with nogil:
+            result = xc_dom_boot_xen_init(self.dom, handle.xch, self.domid)
+            number = errno.errno
+        done(result, number, "xc_dom_boot_xen_init")
+
+    def __dealloc__(self):
+        drop(&self.dom)
+        PyBuffer_Release(&self.kernel)
+        PyBuffer_Release(&self.ramdisk)
+
+    def close(self):
+        """Nothing of it is left in this process; harmless when called again."""
+        drop(&self.dom)
+
+    cdef int expect(self, int stage) except -1:
+        if self.dom == NULL or self.stage != stage:
+            raise ValueError("a step of a build out of its order")
+        return 0
+
+    def set_kernel(self, kernel):
+        """Its kernel, a buffer, which is unpacked if gzip made it; kept until the end, as is the ramdisk."""
+        cdef int result, number
+        self.expect(Stage.ALLOCATED)
+        if self.kernel.buf != NULL or not len(kernel):
+            raise ValueError("an empty kernel, or another one")
+        PyObject_GetBuffer(kernel, &self.kernel, PyBUF_SIMPLE)
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_kernel_mem(self.dom, self.kernel.buf, self.kernel.len)
+            number = errno.errno
+        done(result, number, "xc_dom_kernel_mem")
+        self.stage = Stage.HAS_KERNEL
+
+    def set_ramdisk(self, ramdisk):
+        """Its ramdisk, a buffer, once, after the kernel."""
+        cdef int result, number
+        self.expect(Stage.HAS_KERNEL)
+        if self.ramdisk.buf != NULL or not len(ramdisk):
+            raise ValueError("an empty ramdisk, or another one")
+        PyObject_GetBuffer(ramdisk, &self.ramdisk, PyBUF_SIMPLE)
+        with nogil:
+            result = xc_dom_module_mem(self.dom, self.ramdisk.buf, self.ramdisk.len, NULL)
+            number = errno.errno
+        done(result, number, "xc_dom_module_mem")
+
+    def parse(self):
+        """Unpack the kernel and find out what it is.  Takes long."""
+        cdef int result, number
+        self.expect(Stage.HAS_KERNEL)
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_parse_image(self.dom)
+            number = errno.errno
+        done(result, number, "xc_dom_parse_image")
+        self.stage = Stage.PARSED
+
+    def guest_os(self):
+        """The name of the system, by the kernel; may be empty."""
+        if self.dom == NULL or self.stage < Stage.PARSED:
+            raise ValueError("a step of a build out of its order")
+        return <bytes>xc_dom_guest_os(self.dom)
+
+    def has_feature(self, unsigned int number):
+        """Whether the kernel has a feature (xen/include/public/features.h)."""
+        if self.dom == NULL or self.stage < Stage.PARSED or number > 31:
+            raise ValueError("a step of a build out of its order, or no feature")
+        return bool(xc_dom_feature_get(self.dom, number))
+
+    def set_ports(self, unsigned int store, unsigned int console, unsigned int max_vcpus):
+        """Its event channels, both of them dom0's other end, and how many vCPUs it has."""
+        self.expect(Stage.PARSED)
+        if not 0 < max_vcpus <= VCPUS_MAX:
+            raise ValueError(f"{max_vcpus} is no number of vCPUs")
+        self.dom.xenstore_evtchn, self.dom.console_evtchn, self.dom.max_vcpus = store, console, max_vcpus
+        self.dom.xenstore_domid = self.dom.console_domid = 0
+        self.dom.claim_enabled = 0
+
+    def set_memory(self, uint64_t pages, uint64_t max_pages, uint64_t mmio_start):
+        """How many pages it has, now and at most; the rest of what is not paravirtual is populated on demand, and
+        has a hole from `mmio_start`, an address, up to 4 GiB."""
+        cdef int result, number
+        cdef uint64_t size = max_pages << 12
+        self.expect(Stage.PARSED)
+        if not 0 < pages <= max_pages <= PAGES_MAX or not 0x100000 <= mmio_start < FOUR_GIB:
+            raise ValueError("no such memory")
+        if self.dom.max_vcpus == 0:
+            raise ValueError("ports and vCPUs come first")
+        if self.is_hvm:
+            self.dom.device_model = False
+            self.dom.target_pages = pages
+            self.dom.mmio_start, self.dom.mmio_size = mmio_start, FOUR_GIB - mmio_start
+            self.dom.lowmem_end = min(size, mmio_start)
+            self.dom.highmem_end = 0 if size <= mmio_start else FOUR_GIB + size - mmio_start
+            self.dom.vga_hole_size = 0
+        with nogil:
+            result = xc_dom_mem_init(self.dom, 1)
+            number = errno.errno
+        done(result, number, "xc_dom_mem_init")
+        self.dom.total_pages = max_pages if self.is_hvm else pages  # to the page; the call knows only MiB
+        self.stage = Stage.SIZED
+
+    def populate(self):
+        """Take its memory from the host.  Takes long."""
+        cdef int result, number
+        self.expect(Stage.SIZED)
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_boot_mem_init(self.dom)
+            number = errno.errno
+        done(result if result <= 0 else -1, number, "xc_dom_boot_mem_init")
+        self.stage = Stage.POPULATED
+
+    def memory_ends(self):
+        """(end of its memory below 4 GiB, end of that above or 0), addresses."""
+        self.expect(Stage.POPULATED)
+        return self.dom.lowmem_end, self.dom.highmem_end
+
+    def add_acpi(self, bytes data not None, uint64_t address):
+        """Put tables at an address of its memory: the root pointer first."""
+        self.expect(Stage.POPULATED)
+        place = len(self.kept)
+        if not self.is_hvm or not 0 < len(data) <= 0x100000 or place == MAX_ACPI_MODULES or address >= FOUR_GIB:
+            raise ValueError("no such tables")
+        self.kept.append(data)
+        self.dom.acpi_modules[place].data = <uint8_t *><char *>data
+        self.dom.acpi_modules[place].length = len(data)
+        self.dom.acpi_modules[place].guest_addr_out = address
+
+    def set_memory_map(self, rows):
+        """(start, size, type) of its memory, in bytes, for what it is started with."""
+        self.expect(Stage.POPULATED)
+        self.dom.e820_entries = fill(self.entries, rows, E820MAX)
+        self.dom.e820 = self.entries
+
+    def load(self):
+        """Put kernel and ramdisk into its memory."""
+        cdef int result, number
+        self.expect(Stage.POPULATED)
+        if self.is_hvm and self.dom.e820 == NULL:
+            raise ValueError("a memory map comes first")
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_build_image(self.dom)
+            number = errno.errno
+        done(result if result <= 0 else -1, number, "xc_dom_build_image")
+        self.stage = Stage.LOADED
+
+    def boot(self):
+        """Make the first vCPU ready to start it."""
+        cdef int result, number
+        self.expect(Stage.LOADED)
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_boot_image(self.dom)
+            number = errno.errno
+        done(result if result <= 0 else -1, number, "xc_dom_boot_image")
+        self.stage = Stage.BOOTED
+
+    def seed_grants(self):
+        """Let dom0 map its store and console pages by grants 0 and 1."""
+        cdef int result, number
+        self.expect(Stage.BOOTED)
+        with nogil:
+            errno.errno = 0
+            result = xc_dom_gnttab_init(self.dom)
+            number = errno.errno
+        done(result if result <= 0 else -1, number, "xc_dom_gnttab_init")
+
+    def rings(self):
+        """(frame of the store's page, of the console's)."""
+        self.expect(Stage.BOOTED)
+        return xc_dom_p2m(self.dom, self.dom.xenstore_pfn), xc_dom_p2m(self.dom, self.dom.console_pfn)

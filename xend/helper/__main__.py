@@ -1,0 +1,90 @@
+"""`python -P -m xend.helper`: one job, told over the socket that is standard input; see the package."""
+
+import errno
+import importlib
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from xend.helper import limits, wire
+from xend.helper.jobs import JOBS
+from xend.helper.session import Session
+from xend.helper.steps import Refused
+
+SOCKET = 0
+CHUNK = 65536
+#: Ends where nobody waits any more.
+ABANDONED = 3
+
+
+def main() -> None:
+    """Says what it has, waits for its job, does it, answers."""
+    sys.dont_write_bytecode = True
+    limits.at_the_start()
+    guest, reason = _libraries()
+    release = guest.RELEASE if guest else None
+    _say(wire.Ready(release, reason))
+    name, arguments = _job()
+    if guest is None:
+        _say(wire.Failed(errno.ENOSYS, reason))
+        return
+    session = Session(guest, lambda step: _say(wire.Step(step)))
+    threading.Thread(target=_watch, args=(session,), daemon=True).start()
+    _say(_outcome(session, name, arguments))
+
+
+def _libraries() -> tuple[ModuleType | None, str]:
+    """The module of Xen's libraries, or why there is none."""
+    try:
+        return importlib.import_module("xend._guest"), ""
+    except ImportError as error:
+        return None, str(error)
+
+
+def _job() -> tuple[str, Mapping[str, Any]]:
+    """What it is to do; ends where nobody wants anything."""
+    unpacker = wire.unpacker(wire.JOB_MAX)
+    while True:
+        for name, arguments in unpacker:
+            return name, arguments
+        data = os.read(SOCKET, CHUNK)
+        if not data:
+            sys.exit(0)
+        unpacker.feed(data)
+
+
+def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.Answer:
+    job = JOBS[name]
+    try:
+        limits.for_time(job.cpu_seconds, job.may_write)
+        return wire.Done(job.run(session, arguments))
+    except Refused as refused:
+        return wire.Failed(refused.errno, refused.text)
+    except MemoryError:
+        return wire.Failed(errno.ENOMEM, "dom0 has not enough memory, or the helper may not have so much")
+    except Exception as fault:  # noqa: BLE001 - ours: xend logs it
+        traceback.print_exc()
+        return wire.Failed(errno.EIO, f"a fault of the helper's: {fault!r}")
+
+
+def _watch(session: Session) -> None:
+    """End once xend has: whatever the libraries are at, as only this thread can."""
+    try:
+        os.read(SOCKET, 1)
+    finally:
+        session.remove_leftover()
+        os._exit(ABANDONED)
+
+
+def _say(answer: wire.Answer) -> None:
+    data = wire.pack_answer(answer)
+    while data:
+        data = data[os.write(SOCKET, data) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""The job `build`: memory, kernel, store and console pages of a domain that xend has created.
+
+The order of calls and their arguments are libxl's (domain-build.md 1, steps 5 to 8), as Xen and its libraries
+depend on both.
+"""
+
+import errno
+import mmap
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from xend.helper import acpi, files, library_text, limits, memory_map
+from xend.helper.session import Session
+from xend.helper.steps import LibraryError, Refused, Steps
+from xend.hypervisor import Blueprint, Image, Rings
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from xend._guest import Handle
+    from xend._guest import Image as GuestImage
+
+DOM0 = 0
+#: The longest command line of a paravirtual domain, in bytes; libxenguest cuts off the rest without a word
+#: (MAX_GUEST_CMDLINE, xen/include/public/xen.h, counts the null byte).
+PV_COMMAND_LINE_MAX = 1023
+#: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks (xen/include/public/hvm/params.h).
+TIMER_MODE = 1
+#: Linux takes its root pointer from the start information (xen/include/public/features.h).
+LINUX_RSDP_UNRESTRICTED = 15
+
+
+@attrs.frozen
+class _Build:
+    """One build.
+
+    Attributes:
+        guest: the module of Xen's libraries.
+        facts: what texts of errors have, filled as it becomes known.
+    """
+
+    guest: "ModuleType"
+    steps: Steps
+    handle: "Handle"
+    domid: int
+    image: Image
+    facts: dict[str, object]
+
+    @property
+    def is_hvm(self) -> bool:
+        return self.image.blueprint.type != "pv"
+
+    @property
+    def pages(self) -> int:
+        return pages_of(self.image.memory_kib)
+
+    @property
+    def max_pages(self) -> int:
+        return pages_of(self.image.blueprint.max_memory_kib)
+
+    def run(self) -> Rings:
+        self._look()
+        with self.steps.at("files"):
+            kernel = files.kernel(self.image.kernel)
+            path = self.image.ramdisk
+            ramdisk = files.ramdisk(path, self.image.memory_kib) if path else None
+        size = len(kernel) + (len(ramdisk) if ramdisk is not None else 0)
+        limits.for_memory(self.max_pages * 4096, size)
+        with self.steps.at("kernel"):
+            command_line = self.image.command_line.encode(errors="surrogateescape")
+            built = self.guest.Image(self.handle, self.domid, command_line, self.is_hvm, files.UNPACKED_MAX)
+        with closing(built):
+            return self._build(built, kernel, ramdisk)
+
+    def _look(self) -> None:
+        """Refuse what cannot be built."""
+        with self.steps.at("domain"):
+            found = self.handle.domain(self.domid)
+            self.facts["capabilities"] = self.handle.capabilities().decode(errors="replace").strip()
+        if found is None:
+            raise Refused(errno.ESRCH, f"there is no domain {self.domid}, or it is dying")
+        is_hvm, pages = found
+        if is_hvm != self.is_hvm:
+            raise Refused(errno.EINVAL, f"domain {self.domid} was created as another type than {self._type}")
+        if pages >= self.pages:
+            raise Refused(errno.EEXIST, f"domain {self.domid} was built already")
+        check(self.image)
+
+    @property
+    def _type(self) -> str:
+        return self.image.blueprint.type
+
+    def _build(self, built: "GuestImage", kernel: mmap.mmap, ramdisk: mmap.mmap | None) -> Rings:
+        at = self.steps.at
+        with at("ports"):
+            store_port = self.handle.event_channel(self.domid, DOM0)
+            console_port = self.handle.event_channel(self.domid, DOM0)
+        self._limit()
+        with at("kernel"):
+            built.set_kernel(kernel)
+            if ramdisk is not None:
+                built.set_ramdisk(ramdisk)
+        with at("parse"):
+            built.parse()
+        with at("populate"):
+            built.set_ports(store_port, console_port, self.image.blueprint.max_vcpus)
+            built.set_memory(self.pages, self.max_pages, memory_map.PVH_HOLE)
+            built.populate()
+        if self.is_hvm:
+            self._describe(built)
+        with at("load"):
+            built.load()
+        with at("boot"):
+            built.boot()
+        with at("grants"):
+            built.seed_grants()
+            store_gfn, console_gfn = built.rings()
+            self.handle.claim(self.domid, 0)  # what was claimed and not taken
+        return Rings(
+            store_gfn=store_gfn, store_port=store_port, console_gfn=console_gfn, console_port=console_port
+        )
+
+    def _limit(self) -> None:
+        """The domain's own settings, all of which come before its kernel."""
+        blueprint = self.image.blueprint
+        with self.steps.at("limits"):
+            if self.is_hvm:
+                self.handle.set_timer_mode(self.domid, TIMER_MODE)
+                self.handle.set_no_altp2m(self.domid)
+            else:
+                self.handle.set_memory_map_limit(self.domid, blueprint.max_memory_kib)
+                if self.image.has_host_memory_map:
+                    host = self.handle.machine_memory_map()
+                    rows = memory_map.of_host(host, self.image.memory_kib, blueprint.max_memory_kib)
+                    self.handle.set_memory_map(self.domid, rows)
+        if self.is_hvm:
+            with self.steps.at("paging"):
+                self.handle.set_paging_pool(self.domid, paging_bytes(blueprint))
+        with self.steps.at("policy"):
+            has_invariant_tsc = not blueprint.is_migratable or blueprint.tsc_mode == "always_emulate"
+            self.handle.apply_cpuid_policy(self.domid, has_invariant_tsc)
+
+    def _describe(self, built: "GuestImage") -> None:
+        """Tables and map of the memory of a PVH domain."""
+        data, xsdt = acpi.tables(self.image.blueprint.max_vcpus, self.image.vcpus, acpi.TABLES)
+        finds_it = built.guest_os() != b"linux" or built.has_feature(LINUX_RSDP_UNRESTRICTED)
+        after = acpi.TABLES + -(-len(data) // 4096) * 4096
+        root = (acpi.root_pointer(xsdt), after if finds_it else acpi.LOW_ROOT_POINTER)
+        for piece, address in (root, (data, acpi.TABLES)):
+            built.add_acpi(piece, address)
+        pieces = [(address, len(piece)) for piece, address in (root, (data, acpi.TABLES))]
+        rows = memory_map.of_pvh(*built.memory_ends(), pieces)
+        with self.steps.at("limits"):
+            self.handle.set_memory_map(self.domid, rows)
+        built.set_memory_map(rows)
+
+
+def run(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Builds; returns the fields of `Rings`.
+
+    Raises:
+        Refused: as `Hypervisor.build` says.
+    """
+    image = image_of(arguments["image"])
+    domid = arguments["domid"]
+    facts: dict[str, object] = {
+        "domid": domid,
+        "kernel": image.kernel,
+        "type": image.blueprint.type,
+        "memory_kib": image.memory_kib,
+        "unpacked_mib": files.UNPACKED_MAX // files.MIB,
+        "capabilities": "",
+    }
+    try:
+        handle = session.open()
+        build = _Build(session.guest, session.steps, handle, domid, image, facts)
+        try:
+            return attrs.asdict(build.run())
+        except BaseException:
+            with suppress(OSError):
+                handle.claim(domid, 0)
+            raise
+    except LibraryError as error:
+        raise library_text.refused(error, facts) from error
+
+
+def check(image: Image) -> None:
+    """Refuse what libxenguest would take and cut off, or end the process for.
+
+    Raises:
+        Refused: EINVAL.
+    """
+    blueprint = image.blueprint
+    size = len(image.command_line.encode(errors="surrogateescape"))
+    if "\0" in image.command_line:
+        raise Refused(errno.EINVAL, "the kernel's command line has a null byte")
+    if blueprint.type == "pv" and size > PV_COMMAND_LINE_MAX:
+        raise Refused(
+            errno.EINVAL,
+            f"the kernel's command line has {size} bytes: a pv domain's has at most {PV_COMMAND_LINE_MAX}",
+        )
+    if blueprint.type != "pv" and blueprint.max_vcpus > acpi.VCPUS_MAX:
+        raise Refused(errno.EINVAL, f"a {blueprint.type} domain has at most {acpi.VCPUS_MAX} vCPUs")
+    if not 0 < image.memory_kib <= blueprint.max_memory_kib:
+        raise Refused(
+            errno.EINVAL,
+            f"{image.memory_kib} KiB of memory, where the domain has at most {blueprint.max_memory_kib} KiB",
+        )
+
+
+def image_of(fields: Mapping[str, Any]) -> Image:
+    """The inverse of attrs.asdict."""
+    return Image(**{**fields, "blueprint": Blueprint(**fields["blueprint"])})
+
+
+def pages_of(kib: int) -> int:
+    """Whole pages."""
+    return -(-kib // 4)
+
+
+def paging_bytes(blueprint: Blueprint) -> int:
+    """Memory of the host for the page tables of a domain that is not paravirtual, by libxl's formula
+    (domain-build.md 1, step 6)."""
+    return 4096 * (256 * blueprint.max_vcpus + blueprint.max_memory_kib // 1024)

@@ -1,0 +1,83 @@
+"""What goes over the helper's socket: MessagePack, one list a message.
+
+From the helper: ["ready", release or nil, why there is none], then ["step", key] any number of times, then
+["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgpack
+
+from xend.helper.steps import STEPS
+
+#: The longest job and the longest of the helper's messages, in bytes.
+JOB_MAX = 64 * 1024
+ANSWER_MAX = 16 * 1024
+#: The most that is kept of a text.
+TEXT_MAX = 1000
+_BYTES = "surrogateescape"
+
+
+class Ready(NamedTuple):
+    """It has begun, and has Xen's libraries of a release ("4.17"); None: it has none, for a reason."""
+
+    release: str | None
+    reason: str
+
+
+class Step(NamedTuple):
+    """It is at a step of its job, by its key; the same again: it goes on."""
+
+    key: str
+
+
+class Done(NamedTuple):
+    """Its job is done."""
+
+    result: Mapping[str, Any]
+
+
+class Failed(NamedTuple):
+    """Its job failed: a HypervisorError's errno and text."""
+
+    errno: int
+    text: str
+
+
+Answer = Ready | Step | Done | Failed
+_KINDS: Mapping[str, type[Answer]] = {"ready": Ready, "step": Step, "done": Done, "failed": Failed}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def pack(message: Sequence[object]) -> bytes:
+    """One message."""
+    return bytes(msgpack.packb(message, unicode_errors=_BYTES))
+
+
+def pack_answer(answer: Answer) -> bytes:
+    """One of the helper's."""
+    return pack([_NAMES[type(answer)], *answer])
+
+
+def unpacker(limit: int) -> msgpack.Unpacker:
+    """What takes a stream apart; it raises ValueError at what is malformed or longer than `limit`."""
+    return msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors=_BYTES)
+
+
+def answer_of(message: object) -> Answer:
+    """What the helper says, which may be anything.
+
+    Raises:
+        ValueError: it is none of its messages.
+    """
+    match message:
+        case ["ready", (str() | None) as release, str() as reason]:
+            return Ready(None if release is None else release[:TEXT_MAX], reason[:TEXT_MAX])
+        case ["step", str() as key] if key in STEPS:
+            return Step(key)
+        case ["done", dict() as result]:
+            return Done(result)
+        case ["failed", int() as number, str() as text] if 0 < number < 4096 and not isinstance(number, bool):
+            return Failed(number, text[:TEXT_MAX])
+    raise ValueError("none of the helper's messages")

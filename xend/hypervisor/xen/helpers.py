@@ -1,0 +1,156 @@
+"""Builds and dumps domains, each in a process of its own: see `xend.helper`."""
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import attrs
+
+from xend.helper import wire
+from xend.helper.steps import STEPS
+from xend.hypervisor import HypervisorError, Image, Rings
+from xend.hypervisor.xen.process import Helper, Lost
+from xenstore.daemon import child
+from xenstore.daemon.text import one_line
+
+#: How the module of Xen's libraries is had.
+REMEDY = (
+    "install Xen's libraries with their headers (Debian: libxen-dev and pkg-config; pkgsrc: sysutils/xentools of "
+    "this Xen's version) and build xend anew with XEND_REQUIRE_XEN=1 in the environment"
+)
+#: Ports and frame numbers, which the helper says, are smaller than these.
+_PORTS, _FRAMES = 1 << 17, 1 << 52
+
+
+class Helpers:
+    """All helpers of a xend.
+
+    Args:
+        log: takes a line.
+        command: what is run; None: the helper.
+    """
+
+    def __init__(self, log: Callable[[str], object], command: Sequence[str] | None = None) -> None:
+        self._log = log
+        self._command = command or child.module("xend.helper")
+        self._idle: Helper | None = None
+
+    def prepare(self) -> None:
+        """Start one ahead, for the next job; nothing happens if there is one, or if that fails."""
+        if self._idle is None or not self._idle.runs:
+            try:
+                self._idle = Helper(self._command)
+            except OSError as error:
+                self._log(f"helper not started ahead: {error}")
+
+    async def check(self, release: str) -> None:
+        """Whether helpers can work with a release of Xen ("4.17").
+
+        Raises:
+            HypervisorError: ENOSYS: they cannot; the text says why, and what to do.
+        """
+        helper = await self._take("check")
+        try:
+            ready = await helper.ready()
+        except Lost as lost:
+            await helper.end()
+            raise HypervisorError(errno.ENOSYS, f"xend's helper {lost}") from None
+        except BaseException:
+            await helper.end()
+            raise
+        if ready.release == release and self._idle is None:
+            self._idle = helper
+            return
+        await helper.end()
+        if ready.release is None:
+            reason = one_line(ready.reason)
+            raise HypervisorError(
+                errno.ENOSYS, f"xend has no module for Xen's libraries ({reason}): {REMEDY}"
+            )
+        if ready.release != release:
+            built_for = one_line(ready.release)
+            raise HypervisorError(
+                errno.ENOSYS, f"xend was built for Xen {built_for}, this is {release}: {REMEDY}"
+            )
+
+    async def build(self, domid: int, image: Image) -> Rings:
+        """As `Hypervisor.build`, of a domain that was created, its vCPUs and bounds set.
+
+        Where it fails or is cancelled, the domain is half built, and no helper works on it any more: it is
+        for the caller to destroy.
+        """
+        result = await self._do("build", domid, {"domid": domid, "image": attrs.asdict(image)})
+        try:
+            return _rings(result)
+        except ValueError:
+            raise self._fault(domid, "build", "", "gave rings that are none") from None
+
+    async def dump_core(self, domid: int, path: str) -> None:
+        """As `Hypervisor.dump_core`, of a domain that the caller has paused, and lets run again."""
+        path = os.path.abspath(path)
+        temporary = os.path.join(os.path.dirname(path), f".xend-core-{secrets.token_hex(8)}")
+        try:
+            await self._do("dump", domid, {"domid": domid, "path": path, "temporary": temporary})
+        finally:
+            with suppress(OSError):  # of a helper that was killed
+                os.unlink(temporary)
+
+    async def close(self) -> None:
+        """End the one that has no job."""
+        helper, self._idle = self._idle, None
+        if helper is not None:
+            await helper.end()
+
+    async def _do(self, job: str, domid: int, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        helper = await self._take(job)
+        try:
+            match await helper.do(job, arguments):
+                case wire.Done(result):
+                    return result
+                case wire.Failed(number, text):
+                    raise HypervisorError(number, one_line(text))
+        except Lost as lost:
+            raise self._fault(domid, job, helper.step, str(lost)) from None
+        except ValueError as error:
+            raise HypervisorError(
+                errno.EINVAL, f"domain {domid}: {error}: its command line is too long"
+            ) from None
+        finally:
+            await helper.end()
+
+    async def _take(self, job: str) -> Helper:
+        helper, self._idle = self._idle, None
+        if helper is not None:
+            if helper.runs:
+                return helper
+            await helper.end()
+        try:
+            return Helper(self._command)
+        except OSError as error:
+            text = f"{job}: xend's helper cannot be started: {error.strerror or error}"
+            raise HypervisorError(error.errno or errno.EIO, text) from error
+
+    def _fault(self, domid: int, job: str, step: str, what: str) -> HypervisorError:
+        """A helper that did not answer."""
+        where = f" while {STEPS[step]} ({step})" if step else ""
+        error = HypervisorError(errno.EIO, f"the helper of the {job} of domain {domid} {what}{where}")
+        self._log(error.text)
+        return error
+
+
+def _rings(result: Mapping[str, Any]) -> Rings:
+    """What a helper says, which may be anything.
+
+    Raises:
+        ValueError: it is none.
+    """
+    bounds = {"store_gfn": _FRAMES, "store_port": _PORTS, "console_gfn": _FRAMES, "console_port": _PORTS}
+    if set(result) != set(bounds):
+        raise ValueError("not these fields")
+    for name, bound in bounds.items():
+        if type(result[name]) is not int or not 0 < result[name] < bound:
+            raise ValueError(name)
+    return Rings(**result)
