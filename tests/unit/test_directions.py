@@ -14,8 +14,8 @@ ALLOWED = {
     "clients/xenclient": {"xenclient", "xenstore.wire", "xenstore.errors", "xenstore.limits"},
     # What daemons do alike knows none of them.
     "xenstore/daemon": {"xenstore.daemon"},
-    # Besides the client: what daemons do alike; the ring engine, which consoles have as well; and how hypercalls,
-    # pages and event channels are made, which store and driver of the hypervisor would otherwise each have.
+    # Besides the client: what daemons do alike; the ring engine, which consoles have as well; and hypercalls,
+    # pages and event channels, which store and driver of the hypervisor would otherwise each have.
     "xend": {
         "xend",
         "xenclient",

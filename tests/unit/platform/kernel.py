@@ -11,7 +11,7 @@ import select
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from xenstore._memory import Memory
 from xenstore._system import System
@@ -123,6 +123,18 @@ class Kernel(System):
         if port not in self.masked and port not in self.queue:
             self.queue.append(port)
             os.write(self._pipe[1], b"\0")
+
+    def lose_events(self) -> None:
+        """All ports fire, and there is no room to say so: each is masked, as one that was delivered."""
+        self.masked = set(self.bound)
+        self.queue = []
+        self.overflow = True
+        os.write(self._pipe[1], b"\0")
+
+    def reset_events(self) -> None:
+        self.overflow = False
+        with suppress(BlockingIOError):
+            os.read(self._pipe[0], 4096)
 
     def end(self) -> None:
         for poller in self._pollers:
@@ -407,7 +419,7 @@ class LinuxKernel(Kernel):
             case "/dev/xen/evtchn", 0x00044504:
                 self.notify(words[0])
             case "/dev/xen/evtchn", 0x00004505:
-                self.overflow = False
+                self.reset_events()
             case "/dev/xen/privcmd", 0x00305000:
                 return self.hypercall(*struct.unpack("=6Q", argument))
             case "/dev/xen/privcmd", 0x00205004:
@@ -474,7 +486,7 @@ class NetBSDKernel(Kernel):
             case "/dev/xenevt", 0x80044508:
                 self.notify(words[0])
             case "/dev/xenevt", 0x20004509:
-                self.overflow = False
+                self.reset_events()
             case "/kern/xen/privcmd", 0xC0385000:
                 result = self.hypercall(*struct.unpack("=6Q8x", argument))
                 struct.pack_into("=q", argument, 48, result)

@@ -1,0 +1,530 @@
+"""A hypervisor at the hypercall boundary, on the kernels of tests/unit/platform/kernel.py.
+
+Its layouts are written out here once more, from the headers of each release, so that a wrong one in the
+product is seen.  What breaks a rule of the interface fails the test (AssertionError).
+"""
+
+import ctypes
+import errno
+import struct
+import uuid
+from typing import Any
+
+from tests.unit.platform.kernel import Domain as KernelDomain
+from tests.unit.platform.kernel import Kernel, poke, refusal
+
+KIB_PER_PAGE = 4
+PATTERN = 0xDEADBEEF
+#: By release: versions of domctl and sysctl; createdomain up to cpupool_id, and where that is (-1: nowhere);
+#: the size of getdomaininfo; whether physinfo has arch_capabilities.
+RELEASES: dict[tuple[int, int], tuple[int, int, str, int, int, bool]] = {
+    (4, 15): (0x13, 0x13, "=I16s4I2iIII", -1, 104, False),
+    (4, 16): (0x14, 0x14, "=I16s4I2iIIII", -1, 112, False),
+    (4, 17): (0x15, 0x15, "=I16s4I2iIIIII", 10, 112, True),
+    (4, 18): (0x16, 0x15, "=I16s4I2iIIIII", 10, 112, True),
+    (4, 19): (0x17, 0x15, "=I16s4I2iIIIIII", 11, 112, True),
+    (4, 20): (0x17, 0x15, "=I16s4I2iIIIIII", 11, 112, True),
+    (4, 21): (0x17, 0x16, "=I16s4I2iIIIIII", 11, 112, True),
+    (4, 22): (0x18, 0x16, "=I16s4I2iIIIIII", 11, 112, True),
+}
+
+
+class Vcpu:
+    def __init__(self) -> None:
+        self.online = self.blocked = self.running = False
+        self.cpu_time = 0
+        self.cpu = 0
+        self.hard = self.soft = (1 << 64) - 1
+        self.real_time = [10000, 4000, 0]
+
+
+class Guest:
+    """A domain as the hypervisor has it."""
+
+    def __init__(self, domid: int, handle: bytes, *, hvm: bool = False) -> None:
+        self.domid, self.handle, self.hvm = domid, handle, hvm
+        self.created: tuple[Any, ...] = ()
+        self.vcpus: list[Vcpu] = []
+        self.pages = self.max_pages = self.outstanding = 0
+        self.pauses = 1
+        self.reason: int | None = None
+        self.dying = self.is_held = False
+        self.pool = 0
+        self.tsc_mode: int | None = None
+        self.credit = [256, 0]
+        self.given: list[tuple[Any, ...]] = []
+        self.params: dict[int, int] = {}
+        self.last_port = 2
+
+    def build(self, pages: int) -> None:
+        """What a helper does, seen from here."""
+        self.pages, self.outstanding = pages, 0
+        self.vcpus[0].online = True
+
+    @property
+    def flags(self) -> int:
+        online = [vcpu for vcpu in self.vcpus if vcpu.online]
+        reason = 0xFF if self.reason is None else self.reason
+        return (
+            self.dying
+            | self.hvm << 1
+            | (self.reason is not None) << 2
+            | (self.pauses > 0) << 3
+            | bool(online and all(vcpu.blocked for vcpu in online)) << 4
+            | any(vcpu.running for vcpu in online) << 5
+            | reason << 16
+        )
+
+
+class Machine:
+    """The hypervisor; `kernel.hypervisor` once it is made.
+
+    Attributes:
+        refused: the errno with which a domctl or sysctl is refused, by "domctl" or "sysctl" and its number.
+        again: how many times destroydomain is to be given again.
+        free: pages that are.
+        text: all that was ever written to the console; the last `ring` bytes of it are kept.
+    """
+
+    def __init__(self, kernel: Kernel, release: tuple[int, int] = (4, 17), cpus: int = 4) -> None:
+        self.kernel = kernel
+        kernel.hypervisor = self
+        self.release = release
+        self.domctl_version, self.sysctl_version, self.create, self.pool_at, self.info_size, self.arch = (
+            RELEASES.get(release, RELEASES[4, 17])
+        )
+        self.cpus = cpus
+        self.capabilities = 0b1011 | 3 << 8  # hvm, pv, hap; both grant tables
+        self.total, self.free = 1 << 19, 1 << 17
+        self.guests = {0: Guest(0, bytes(16))}
+        dom0 = self.guests[0]
+        dom0.vcpus = [Vcpu()]
+        dom0.vcpus[0].online = dom0.vcpus[0].running = True
+        dom0.pages = dom0.max_pages = 1 << 16
+        dom0.pauses = 0
+        self.pools: dict[int, list[Any]] = {0: [6, (1 << cpus) - 1]}
+        self.next_domid = 1
+        self.refused: dict[tuple[str, int], int] = {}
+        self.again = 0
+        self.calls: list[tuple[str, int]] = []
+        self.text, self.ring, self.cleared = b"(XEN) hello\n", 16384, 0
+        self.keys = b""
+        self.timers: dict[int, int] = {}
+        self.batch = 64
+        self.shares_vcpus = 1  # how many vCPUs' parameters are taken at a time
+
+    def guest(self, *, hvm: bool = False, vcpus: int = 2, pages: int = 4096, built: bool = True) -> Guest:
+        """A domain that somebody else made."""
+        domid = self.next_domid
+        self.next_domid += 1
+        guest = self.guests[domid] = Guest(domid, uuid.uuid4().bytes, hvm=hvm)
+        self.kernel.domains[domid] = KernelDomain()
+        self.kernel.domains[domid].ports = {1, 2}
+        guest.vcpus = [Vcpu() for _ in range(vcpus)]
+        guest.max_pages = pages + 256
+        if built:
+            guest.build(pages)
+        return guest
+
+    # --- the calls ------------------------------------------------------------------------------------------
+
+    def __call__(self, number: int, *arguments: int) -> int:
+        match number, arguments:
+            case 12, (24, at, 0, 0, 0):
+                return self.claim(*self.read(at, "=QQIIH"))
+            case 17, (command, at, 0, 0, 0):
+                return self.version(command, at)
+            case 29, (4, at, 0, 0, 0):
+                domid, _, reason = self.read(at, "=HHI")
+                guest = self.alive(domid)
+                if guest.reason is None:
+                    guest.reason = reason
+                return 0
+            case 29, (6, at, 0, 0, 0):
+                return self.watchdog(*self.read(at, "=II"))
+            case 32, (6, at, 0, 0, 0):
+                domid, remote, _ = self.read(at, "=HHI")
+                assert remote == 0
+                guest = self.alive(domid)
+                guest.last_port += 1
+                self.kernel.domains[domid].ports.add(guest.last_port)
+                self.write(at + 4, struct.pack("=I", guest.last_port))
+                return 0
+            case 33, (13, at, 0, 0, 0):
+                domid, _, kind, index, pirq, *_ = self.read(at, "=HHiiiiii4xQ")
+                assert (kind, index) == (1, pirq)
+                self.alive(domid).given.append(("pirq", index))
+                return 0
+            case 34, (0, at, 0, 0, 0):
+                domid, _, index, value = self.read(at, "=HHIQ")
+                self.alive(domid).params[index] = value
+                return 0
+            case 35, (at, 0, 0, 0, 0):
+                command, version = self.read(at, "=II")
+                self.admit("sysctl", command, version, self.sysctl_version)
+                self.read(at, "=136s")
+                return int(getattr(self, f"sysctl_{command}")(at + 8) or 0)
+            case 36, (at, 0, 0, 0, 0):
+                command, version, domid = self.read(at, "=IIH")
+                self.admit("domctl", command, version, self.domctl_version)
+                self.read(at, "=144s")
+                if command == 1:
+                    domid = self.createdomain(at + 16, domid)
+                    self.write(at + 8, struct.pack("=H", domid))
+                    return 0
+                if command == 5:
+                    return self.getdomaininfo(at, domid)
+                return int(getattr(self, f"domctl_{command}")(self.alive(domid), at + 16) or 0)
+            case _:
+                raise AssertionError(f"hypercall {number} {arguments}")
+
+    def admit(self, kind: str, command: int, version: int, own: int) -> None:
+        self.calls.append((kind, command))
+        if version != own:
+            raise refusal(errno.EACCES)
+        if (kind, command) in self.refused:
+            raise refusal(self.refused[kind, command])
+
+    def read(self, at: int, format: str) -> tuple[Any, ...]:
+        size = struct.calcsize(format)
+        assert self.kernel.reaches(at, size), "the hypervisor may not reach this"
+        return struct.unpack(format, ctypes.string_at(at, size))
+
+    def write(self, at: int, data: bytes) -> None:
+        assert self.kernel.reaches(at, len(data)), "the hypervisor may not reach this"
+        poke(at, data)
+
+    def alive(self, domid: int) -> Guest:
+        """Xen's: dying ones are found, too."""
+        if domid not in self.guests:
+            raise refusal(errno.ESRCH)
+        return self.guests[domid]
+
+    def claim(self, start: int, pages: int, order: int, flags: int, domid: int) -> int:
+        assert (start, order, flags) == (0, 0, 0)
+        guest = self.alive(domid)
+        claimed = sum(each.outstanding for each in self.guests.values())
+        if guest.outstanding or not guest.pages < pages <= guest.max_pages:
+            raise refusal(errno.EINVAL)
+        if pages - guest.pages > self.free - claimed:
+            raise refusal(errno.ENOMEM)
+        guest.outstanding = pages - guest.pages
+        return 0
+
+    def version(self, command: int, at: int) -> int:
+        texts = {1: b".9", 3: b"xen-3.0-x86_64 xen-3.0-x86_32p ", 4: b"", 9: b"placeholder dom0_mem=1G"}
+        match command:
+            case 0:
+                return self.release[0] << 16 | self.release[1]
+            case 2:
+                self.write(at, struct.pack("=64s16s32s32s", b"gcc 12", b"someone", b"example.org", b"today"))
+            case 5:
+                self.write(at, struct.pack("=Q", 0xFFFF800000000000))
+            case 7:
+                return 4096
+            case 10:
+                (room,) = self.read(at, "=I")
+                assert room >= 20
+                self.write(at + 4, bytes(range(20)))
+                return 20
+            case _:
+                self.write(at, texts[command] + b"\0")
+        return 0
+
+    def watchdog(self, timer: int, timeout: int) -> int:
+        if timer == 0:
+            free = next((each for each in (1, 2) if each not in self.timers), None)
+            if free is None:
+                raise refusal(errno.ENOSPC)
+            self.timers[free] = timeout
+            return free
+        if timer not in self.timers:
+            raise refusal(errno.EINVAL)
+        if timeout:
+            self.timers[timer] = timeout
+        else:
+            del self.timers[timer]
+        return 0
+
+    # --- domctl ---------------------------------------------------------------------------------------------
+
+    def createdomain(self, at: int, domid: int) -> int:
+        assert domid == (0x7FF5 if self.release >= (4, 22) else 0)
+        fields = self.read(at, self.create)
+        _, handle, flags, _, vcpus, _, grants, *_ = fields
+        emulation, misc = fields[-2:]
+        assert misc == 0
+        pool = fields[self.pool_at] if self.pool_at > 0 else 0
+        hvm, hap = bool(flags & 1), bool(flags & 2)
+        if flags & ~3 or (hap and not hvm) or emulation != hvm:
+            raise refusal(errno.EINVAL)
+        if not 1 <= vcpus <= (128 if hvm else 8192) or grants > 4096:
+            raise refusal(errno.EINVAL)
+        if hvm and not hap:
+            raise refusal(errno.EOPNOTSUPP)
+        if pool not in self.pools:
+            raise refusal(errno.ESRCH)
+        domid = self.next_domid
+        self.next_domid += 1
+        guest = self.guests[domid] = Guest(domid, handle, hvm=hvm)
+        guest.created = fields
+        guest.pool = pool
+        self.kernel.domains[domid] = KernelDomain()
+        self.kernel.domains[domid].ports = {1, 2}
+        return domid
+
+    def domctl_2(self, guest: Guest, at: int) -> None:
+        if guest.domid == 0:
+            raise refusal(errno.EINVAL)
+        if self.again:
+            self.again -= 1
+            raise refusal(errno.EAGAIN)
+        self.free += guest.pages
+        guest.pages = guest.outstanding = 0
+        guest.dying = True
+        if not guest.is_held:
+            del self.guests[guest.domid]
+            self.kernel.domains.pop(guest.domid, None)
+
+    def domctl_3(self, guest: Guest, at: int) -> None:
+        if guest.domid == 0:
+            raise refusal(errno.EINVAL)
+        guest.pauses += 1
+
+    def domctl_4(self, guest: Guest, at: int) -> None:
+        if guest.pauses == 0:
+            raise refusal(errno.EINVAL)
+        guest.pauses -= 1
+
+    def getdomaininfo(self, at: int, domid: int) -> int:
+        found = [each for each in sorted(self.guests) if each >= domid]
+        if not found or (self.release >= (4, 20) and found[0] != domid):
+            raise refusal(errno.ESRCH)
+        self.write(at + 8, struct.pack("=H", found[0]))
+        self.write(at + 16, self.info(self.guests[found[0]]))
+        return 0
+
+    def info(self, guest: Guest) -> bytes:
+        last = len(guest.vcpus) - 1 if guest.vcpus else 0xFFFFFFFF
+        return struct.pack(
+            "=HHI7QIII16sI", guest.domid, 0xDEAD, guest.flags, guest.pages, guest.max_pages,
+            guest.outstanding, PATTERN, PATTERN, PATTERN, sum(vcpu.cpu_time for vcpu in guest.vcpus),
+            sum(vcpu.online for vcpu in guest.vcpus), last, PATTERN, guest.handle, guest.pool,
+        ).ljust(self.info_size, b"\xee")  # fmt: skip
+
+    def vcpu(self, guest: Guest, number: int) -> Vcpu:
+        if number >= len(guest.vcpus):
+            raise refusal(errno.EINVAL)
+        return guest.vcpus[number]
+
+    def domctl_9(self, guest: Guest, at: int) -> None:
+        number, flags, hard_at, hard_bits, soft_at, soft_bits = self.read(at, "=IIQI4xQI4x")
+        assert flags & ~3 == 0
+        vcpu = self.vcpu(guest, number)
+        masks = [
+            int.from_bytes(self.read(where, f"={bits // 8}s")[0], "little") & ((1 << self.cpus) - 1)
+            for where, bits in ((hard_at, hard_bits), (soft_at, soft_bits))
+        ]
+        if flags & 1 and not masks[0] & self.pools[guest.pool][1]:
+            raise refusal(errno.EINVAL)
+        if flags & 2 and not masks[1]:
+            raise refusal(errno.EINVAL)
+        if flags & 1:
+            vcpu.hard = masks[0]
+        if flags & 2:
+            vcpu.soft = masks[1]
+
+    def domctl_11(self, guest: Guest, at: int) -> None:
+        guest.max_pages = self.read(at, "=Q")[0] // KIB_PER_PAGE
+
+    def domctl_14(self, guest: Guest, at: int) -> None:
+        vcpu = self.vcpu(guest, self.read(at, "=I")[0])
+        self.write(
+            at + 4, struct.pack("=3BxQI", vcpu.online, vcpu.blocked, vcpu.running, vcpu.cpu_time, vcpu.cpu)
+        )
+
+    def domctl_15(self, guest: Guest, at: int) -> None:
+        (count,) = self.read(at, "=I")
+        if guest.created and count != guest.created[4]:
+            raise refusal(errno.EINVAL)
+        guest.vcpus = [Vcpu() for _ in range(count)]
+
+    def domctl_16(self, guest: Guest, at: int) -> None:
+        scheduler, command = self.read(at, "=II")
+        if scheduler != self.pools[guest.pool][0]:
+            raise refusal(errno.EINVAL)
+        if command in (2, 3):
+            self.real_time(guest, at + 8, put=command == 2)
+        elif scheduler == 8:
+            if command == 1:
+                self.write(at + 8, struct.pack("=3I", 10000, 4000, 0))
+            else:
+                for vcpu in guest.vcpus:
+                    vcpu.real_time = list(self.read(at + 8, "=3I"))
+        elif command == 1:
+            self.write(at + 8, struct.pack("=2H", *guest.credit))
+        else:
+            weight, cap = self.read(at + 8, "=2H")
+            if cap > 100 * len(guest.vcpus):
+                raise refusal(errno.EINVAL)
+            guest.credit = [weight or guest.credit[0], cap]
+
+    def real_time(self, guest: Guest, at: int, *, put: bool) -> None:
+        where, count = self.read(at, "=QI")
+        count = min(count, self.shares_vcpus)
+        for row in range(count):
+            *values, number = self.read(where + 16 * row, "=4I")
+            vcpu = self.vcpu(guest, number)
+            if put:
+                vcpu.real_time = values
+            else:
+                self.write(where + 16 * row, struct.pack("=3I", *vcpu.real_time))
+        self.write(at + 8, struct.pack("=I", count))
+
+    def domctl_19(self, guest: Guest, at: int) -> None:
+        guest.given.append(("irq", *self.read(at, "=BB" if self.release == (4, 15) else "=IB")))
+
+    def domctl_20(self, guest: Guest, at: int) -> None:
+        first, count, allow = self.read(at, "=QQB")
+        if first >= 1 << 40:
+            raise refusal(errno.EPERM)
+        guest.given.append(("memory", first, count, allow))
+
+    def domctl_21(self, guest: Guest, at: int) -> None:
+        guest.given.append(("ports", *self.read(at, "=IIB")))
+
+    def domctl_25(self, guest: Guest, at: int) -> None:
+        number, flags, hard_at, hard_bits, soft_at, soft_bits = self.read(at, "=IIQI4xQI4x")
+        vcpu = self.vcpu(guest, number)
+        assert flags == 3
+        for mask, where, bits in ((vcpu.hard, hard_at, hard_bits), (vcpu.soft, soft_at, soft_bits)):
+            self.write(where, (mask & ((1 << self.cpus) - 1)).to_bytes(bits // 8, "little"))
+
+    def domctl_28(self, guest: Guest, at: int) -> None:
+        trigger, number = self.read(at, "=II")
+        if number >= len(guest.vcpus) or (trigger != 0 and not guest.hvm):
+            raise refusal(errno.EINVAL)
+        guest.given.append(("trigger", trigger, number))
+
+    def domctl_39(self, guest: Guest, at: int) -> int:
+        gfn, mfn, count, add = self.read(at, "=QQQI")
+        assert add == 1
+        if count > self.batch:
+            raise refusal(errno.E2BIG)
+        taken = max(1, count // 2)
+        guest.given.append(("mapped", gfn, mfn, taken))
+        return int(taken) if taken < count else 0
+
+    def domctl_60(self, guest: Guest, at: int) -> None:
+        mode, khz, incarnation, _, elapsed = self.read(at, "=4IQ")
+        assert (khz, incarnation, elapsed) == (0, 0, 0)
+        assert guest.vcpus, "vCPUs come first"
+        if mode > 2:
+            raise refusal(errno.EINVAL)
+        guest.tsc_mode = mode
+
+    def domctl_79(self, guest: Guest, at: int) -> None:
+        if guest.reason is None or not guest.hvm:
+            raise refusal(errno.EINVAL)
+        guest.reason = None
+        guest.params.clear()
+        self.kernel.domains[guest.domid].ports = set()
+
+    # --- sysctl ---------------------------------------------------------------------------------------------
+
+    def sysctl_1(self, at: int) -> None:
+        clear, incremental, index, buffer, room = self.read(at, "=BBxxIQI")
+        end = len(self.text)
+        first = max(self.cleared, end - self.ring)
+        if incremental and first < index <= end:
+            first = index
+        part = self.text[first : first + room]
+        self.write(buffer, part)
+        if clear:
+            self.cleared = end
+        self.write(at + 4, struct.pack("=IQI", first + len(part), buffer, len(part)))
+
+    def sysctl_3(self, at: int) -> None:
+        outstanding = sum(guest.outstanding for guest in self.guests.values())
+        words = [
+            2,
+            2,
+            self.cpus,
+            self.cpus - 1,
+            2,
+            63,
+            2_000_000,
+            self.capabilities,
+            *[0, PATTERN] * self.arch,
+        ]
+        pages = self.total, self.free, 0, outstanding, 1 << 20
+        self.write(at, struct.pack(f"={len(words)}I5Q8I", *words, *pages, *range(8)))
+
+    def sysctl_4(self, at: int) -> None:
+        self.write(at, struct.pack("=I", self.pools[0][0]))
+
+    def sysctl_6(self, at: int) -> None:
+        first, count, buffer = self.read(at, "=HxxIQ")
+        found = [self.guests[domid] for domid in sorted(self.guests) if domid >= first][:count]
+        for row, guest in enumerate(found):
+            self.write(buffer + row * self.info_size, self.info(guest))
+        self.write(at + 16, struct.pack("=I", len(found)))
+
+    def sysctl_7(self, at: int) -> None:
+        where, count = self.read(at, "=QI")
+        (self.keys,) = self.read(where, f"={count}s")
+        self.text += b"(XEN) keys\n"
+
+    def sysctl_16(self, at: int) -> None:
+        room, where = self.read(at, "=I4xQ")
+        count = self.cpus if not where else min(room, self.cpus)
+        for cpu in range(count if where else 0):
+            place = (cpu // 2, 0, cpu // 2) if cpu != self.cpus - 1 else (0xFFFFFFFF,) * 3
+            self.write(where + 12 * cpu, struct.pack("=3I", *place))
+        self.write(at, struct.pack("=I", count))
+
+    def sysctl_17(self, at: int) -> None:
+        room, memory, distance = self.read(at, "=I4xQQ")
+        count = min(room, 2) if memory else 2
+        for node in range(count if memory else 0):
+            self.write(memory + 16 * node, struct.pack("=QQ", 1 << 30, 1 << 29))
+            self.write(
+                distance + 4 * node * count, struct.pack("=2I", *((10, 20) if node == 0 else (20, 10)))
+            )
+        self.write(at, struct.pack("=I", count))
+
+    def sysctl_18(self, at: int) -> None:
+        operation, pool, scheduler, domid, cpu, _, where, bits = self.read(at, "=6IQI")
+        free = (1 << self.cpus) - 1
+        for _, cpus in self.pools.values():
+            free &= ~cpus
+        if operation == 3:
+            pool = min((each for each in self.pools if each >= pool), default=-1)
+        if operation != 1 and operation != 7 and pool not in self.pools:
+            raise refusal(errno.ENOENT)
+        match operation:
+            case 1:
+                pool = next(number for number in range(99) if number not in self.pools)
+                self.pools[pool] = [scheduler, 0]
+            case 2:
+                if any(guest.pool == pool for guest in self.guests.values()):
+                    raise refusal(errno.EBUSY)
+                del self.pools[pool]
+            case 3:
+                number = sum(guest.pool == pool for guest in self.guests.values())
+                self.write(at + 8, struct.pack("=I", self.pools[pool][0]))
+                self.write(at + 20, struct.pack("=I", number))
+                self.write(where, self.pools[pool][1].to_bytes(bits // 8, "little"))
+            case 4:
+                if not free >> cpu & 1:
+                    raise refusal(errno.ENODEV)
+                self.pools[pool][1] |= 1 << cpu
+            case 5:
+                if not self.pools[pool][1] >> cpu & 1:
+                    raise refusal(errno.ENODEV)
+                self.pools[pool][1] &= ~(1 << cpu)
+            case 6:
+                self.alive(domid).pool = pool
+            case 7:
+                self.write(where, free.to_bytes(bits // 8, "little"))
+        self.write(at + 4, struct.pack("=I", pool))

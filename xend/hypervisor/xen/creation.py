@@ -1,0 +1,144 @@
+"""A new domain: XEN_DOMCTL_createdomain and what belongs to it (domain-build.md 1 and 6).
+
+Source: xen/include/public/domctl.h
+"""
+
+import errno
+from uuid import UUID
+
+from xend.hypervisor import TSC_MODES, Blueprint, HypervisorError
+from xend.hypervisor.xen.calls import Calls
+from xend.hypervisor.xen.domains import Domains
+from xend.hypervisor.xen.host import CAN_HAP, CAN_HVM, CAN_PV, CAN_SHADOW, GRANTS_V1, GRANTS_V2, Host
+from xend.hypervisor.xen.layouts import MAX_VCPUS, TSC_INFO
+from xend.hypervisor.xen.pools import Pools
+from xend.hypervisor.xen.refusal import refusing
+
+MAX_VCPUS_OP = 15
+SETTSCINFO = 60
+
+#: XEN_DOMCTL_CDF_*.
+HVM, HAP = 1, 2
+#: XEN_X86_EMU_LAPIC, all that is emulated for a PVH domain.
+LAPIC = 1
+#: "As many as the hypervisor gives by itself."
+_DEFAULT_FRAMES = -1
+_INT_MAX = 0x7FFFFFFF
+
+
+class Creation:
+    """Makes domains."""
+
+    def __init__(self, calls: Calls, host: Host, domains: Domains, pools: Pools) -> None:
+        self._calls = calls
+        self._host = host
+        self._domains = domains
+        self._pools = pools
+
+    def create(self, blueprint: Blueprint) -> int:
+        """The domid; see `Hypervisor.create`.  Nothing is left of one that fails."""
+        domid = self._create(blueprint, self._host.physinfo()["capabilities"])
+        try:
+            self._settle(domid, blueprint)
+        except BaseException:
+            self._domains.destroy_new(domid)
+            raise
+        return domid
+
+    def _create(self, blueprint: Blueprint, capabilities: int) -> int:
+        what = f"no domain {blueprint.uuid} can be created"
+        _check(blueprint, what)
+        values: dict[str, int | bytes] = {
+            "handle": UUID(blueprint.uuid).bytes,
+            "flags": _flags(blueprint.type, capabilities, what),
+            "emulation_flags": LAPIC if blueprint.type == "pvh" else 0,
+            "max_vcpus": blueprint.max_vcpus,
+            "max_evtchn_port": blueprint.max_event_channels,
+            "max_grant_frames": _frames(blueprint.max_grant_frames),
+            "max_maptrack_frames": _frames(blueprint.max_maptrack_frames),
+        }
+        release = self._calls.release
+        if release.bounds_grant_version:
+            values["grant_opts"] = _grant_version(blueprint, capabilities)
+        if release.creates_in_pool:
+            values["cpupool_id"] = blueprint.pool
+        reasons = {
+            errno.EINVAL: f"it is too large for this Xen: {blueprint.max_vcpus} vCPUs, "
+            f"{blueprint.max_event_channels} event channels, {blueprint.max_grant_frames} grant frames, "
+            f"{blueprint.max_maptrack_frames} maptrack frames (None: Xen's default); `xl dmesg` may say more",
+            errno.ESRCH: f"there is no CPU pool {blueprint.pool}; xl cpupool-list shows those there are",
+            errno.ENOMEM: "the hypervisor has no memory for it; end a domain, or give one less (xl mem-set)",
+            errno.EOPNOTSUPP: f"this host cannot run {blueprint.type} domains",
+        }
+        with refusing(what, reasons):
+            return self._calls.create(release.create.pack(**values), release.any_domid)
+
+    def _settle(self, domid: int, blueprint: Blueprint) -> None:
+        """What the first call does not do."""
+        if not self._calls.release.creates_in_pool and blueprint.pool != 0:
+            self._pools.move_domain(domid, blueprint.pool)
+        with refusing(f"domain {domid} cannot have {blueprint.max_vcpus} vCPUs"):
+            self._calls.domctl(MAX_VCPUS_OP, domid, MAX_VCPUS.pack(max=blueprint.max_vcpus))
+        self._domains.set_max_memory(domid, blueprint.max_memory_kib)
+        mode = TSC_MODES.index(blueprint.tsc_mode)
+        with refusing(f"domain {domid} cannot have tsc_mode {blueprint.tsc_mode}"):
+            self._calls.domctl(SETTSCINFO, domid, TSC_INFO.pack(tsc_mode=mode))
+
+
+def _check(blueprint: Blueprint, what: str) -> None:
+    """Raises HypervisorError for what no hypervisor can take."""
+    faults = (
+        (not 1 <= blueprint.max_vcpus < 1 << 32, f"it cannot have {blueprint.max_vcpus} vCPUs"),
+        (
+            not 0 <= blueprint.max_event_channels <= _INT_MAX,
+            f"it cannot have {blueprint.max_event_channels} event channels",
+        ),
+        (
+            not all(
+                frames is None or 0 <= frames <= _INT_MAX
+                for frames in (blueprint.max_grant_frames, blueprint.max_maptrack_frames)
+            ),
+            f"it cannot have {blueprint.max_grant_frames} grant and {blueprint.max_maptrack_frames} "
+            "maptrack frames",
+        ),
+        (
+            blueprint.max_grant_version not in (None, 1, 2),
+            f"there is no version {blueprint.max_grant_version} of grant tables, but 1 and 2",
+        ),
+        (not 0 <= blueprint.pool < 1 << 32, f"there is no CPU pool {blueprint.pool}"),
+        (
+            blueprint.tsc_mode not in TSC_MODES or blueprint.tsc_mode == "native_paravirt",
+            f"Xen has no tsc_mode {blueprint.tsc_mode!r} (native_paravirt ended with 4.14): "
+            "default, always_emulate or native",
+        ),
+    )
+    for is_fault, text in faults:
+        if is_fault:
+            raise HypervisorError(errno.EINVAL, f"{what}: {text}")
+
+
+def _flags(type: str, capabilities: int, what: str) -> int:
+    """XEN_DOMCTL_CDF_* of a type on a host."""
+    if type == "pv" and capabilities & CAN_PV:
+        return 0
+    if type == "pvh" and capabilities & CAN_HVM:
+        if capabilities & CAN_HAP:
+            return HVM | HAP
+        if capabilities & CAN_SHADOW:
+            return HVM
+    lacks = {"pv": "PV in its Xen", "pvh": "the processor's help (hvm, and hap or shadow)"}.get(type, "it")
+    raise HypervisorError(
+        errno.EOPNOTSUPP,
+        f"{what}: this host cannot run {type} domains, it lacks {lacks}; "
+        "`xl info` shows what it has as virt_caps",
+    )
+
+
+def _frames(frames: int | None) -> int:
+    return _DEFAULT_FRAMES if frames is None else frames
+
+
+def _grant_version(blueprint: Blueprint, capabilities: int) -> int:
+    if blueprint.max_grant_version is not None:
+        return blueprint.max_grant_version
+    return 2 if capabilities & GRANTS_V2 else 1 if capabilities & GRANTS_V1 else 0

@@ -1,0 +1,76 @@
+"""Virtual CPUs: XEN_DOMCTL_getvcpuinfo and {get,set}vcpuaffinity (xen/include/public/domctl.h)."""
+
+import errno
+from collections.abc import Sequence
+
+from xend.hypervisor import VcpuInfo
+from xend.hypervisor.xen.bitmaps import BITMAP_BITS, BITMAP_SIZE, bitmap_of, numbers_of
+from xend.hypervisor.xen.calls import Calls
+from xend.hypervisor.xen.domains import Domains
+from xend.hypervisor.xen.layouts import VCPU_AFFINITY, VCPU_INFO
+from xend.hypervisor.xen.refusal import refusing
+
+SETVCPUAFFINITY = 9
+GETVCPUINFO = 14
+GETVCPUAFFINITY = 25
+HARD, SOFT = 1, 2
+
+
+class Vcpus:
+    """Every method raises HypervisorError; ESRCH: there is no such domain, or it is dying."""
+
+    def __init__(self, calls: Calls, domains: Domains) -> None:
+        self._calls = calls
+        self._domains = domains
+
+    def of(self, domid: int) -> list[VcpuInfo]:
+        """Those of a domain, offline ones included, by rising number."""
+        count = self._domains.alive(domid).info.max_vcpus
+        with refusing(f"the vCPUs of domain {domid} cannot be looked at"):
+            return [self._one(domid, number) for number in range(count)]
+
+    def set_affinity(
+        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+    ) -> None:
+        """See `Hypervisor.set_affinity`: both or neither are set."""
+        self._domains.alive(domid)
+        maps = bitmap_of(hard or ()), bitmap_of(soft or ())
+        flags = (HARD if hard is not None else 0) | (SOFT if soft is not None else 0)
+        if not flags:
+            return
+        self._calls.put(b"".join(maps))
+        words = ", ".join(
+            f"{name} CPUs {','.join(map(str, cpus)) or '(none)'}"
+            for name, cpus in (("hard", hard), ("soft", soft))
+            if cpus is not None
+        )
+        reason = f"it has no vCPU {vcpu}, or none of these CPUs is in its pool (xl cpupool-list -c)"
+        with refusing(
+            f"vCPU {vcpu} of domain {domid} cannot have {words}", {errno.EINVAL: reason, errno.ESRCH: reason}
+        ):
+            try:
+                self._calls.domctl(SETVCPUAFFINITY, domid, self._question(vcpu, flags))
+            except ProcessLookupError as error:
+                raise OSError(errno.EINVAL, "no such vCPU") from error
+
+    def _one(self, domid: int, number: int) -> VcpuInfo:
+        info = VCPU_INFO.unpack(self._calls.domctl(GETVCPUINFO, domid, VCPU_INFO.pack(vcpu=number)))
+        self._calls.put(bytes(2 * BITMAP_SIZE))
+        self._calls.domctl(GETVCPUAFFINITY, domid, self._question(number, HARD | SOFT))
+        return VcpuInfo(
+            number=number,
+            is_online=bool(info["online"]),
+            is_running=bool(info["running"]),
+            is_blocked=bool(info["blocked"]),
+            cpu=info["cpu"],
+            cpu_time_ns=info["cpu_time"],
+            hard_affinity=numbers_of(self._calls.get(BITMAP_SIZE)),
+            soft_affinity=numbers_of(self._calls.get(BITMAP_SIZE, BITMAP_SIZE)),
+        )
+
+    def _question(self, vcpu: int, flags: int) -> bytes:
+        hard = self._calls.extra
+        soft = hard + BITMAP_SIZE
+        return VCPU_AFFINITY.pack(
+            vcpu=vcpu, flags=flags, hard=hard, hard_bits=BITMAP_BITS, soft=soft, soft_bits=BITMAP_BITS
+        )
