@@ -1,11 +1,14 @@
 """A hypervisor that refuses one call."""
 
 import errno
+from collections.abc import Sequence
 
 from xend.hypervisor import (
     Blueprint,
     ConsoleRing,
+    CpuPool,
     DomainInfo,
+    HostAccess,
     HostInfo,
     Hypervisor,
     HypervisorError,
@@ -52,9 +55,20 @@ class RefusingHypervisor(Hypervisor):
         self._count()
         return await self._inner.create(blueprint)
 
-    async def populate(self, domid: int, memory_kib: int) -> None:
+    async def pools(self) -> list[CpuPool]:
+        return await self._inner.pools()
+
+    async def claim(self, domid: int, memory_kib: int) -> None:
         self._count()
-        await self._inner.populate(domid, memory_kib)
+        await self._inner.claim(domid, memory_kib)
+
+    async def set_affinity(
+        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+    ) -> None:
+        await self._inner.set_affinity(domid, vcpu, hard, soft)
+
+    async def allow_access(self, domid: int, access: HostAccess) -> None:
+        await self._inner.allow_access(domid, access)
 
     async def build(self, domid: int, image: Image) -> Rings:
         self._count()
@@ -80,8 +94,8 @@ class RefusingHypervisor(Hypervisor):
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
         await self._inner.set_max_memory(domid, max_memory_kib)
 
-    async def soft_reset(self, domid: int) -> None:
-        await self._inner.soft_reset(domid)
+    async def soft_reset(self, domid: int, rings: Rings) -> Rings:
+        return await self._inner.soft_reset(domid, rings)
 
     async def dump_core(self, domid: int, path: str) -> None:
         await self._inner.dump_core(domid, path)

@@ -5,7 +5,7 @@ The host outlives whoever drives it.  Pages of consoles are mapped here, as on a
 
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,9 @@ import trio
 from xend.hypervisor import (
     Blueprint,
     ConsoleRing,
+    CpuPool,
     DomainInfo,
+    HostAccess,
     HostInfo,
     Hypervisor,
     HypervisorError,
@@ -90,11 +92,22 @@ class Simulator(Hypervisor):
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         return [VcpuInfo(**fields) for fields in await self._call("vcpus", domid=domid)]
 
+    async def pools(self) -> list[CpuPool]:
+        return [CpuPool(**fields) for fields in await self._call("pools")]
+
     async def create(self, blueprint: Blueprint) -> int:
         return int(await self._call("create", **attrs.asdict(blueprint)))
 
-    async def populate(self, domid: int, memory_kib: int) -> None:
-        await self._call("populate", domid=domid, memory_kib=memory_kib)
+    async def claim(self, domid: int, memory_kib: int) -> None:
+        await self._call("claim", domid=domid, memory_kib=memory_kib)
+
+    async def set_affinity(
+        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+    ) -> None:
+        await self._call("set_affinity", domid=domid, vcpu=vcpu, hard=hard, soft=soft)
+
+    async def allow_access(self, domid: int, access: HostAccess) -> None:
+        await self._call("allow_access", domid=domid, **attrs.asdict(access))
 
     async def build(self, domid: int, image: Image) -> Rings:
         arguments = attrs.asdict(image)
@@ -117,8 +130,8 @@ class Simulator(Hypervisor):
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
         await self._call("set_max_memory", domid=domid, max_memory_kib=max_memory_kib)
 
-    async def soft_reset(self, domid: int) -> None:
-        await self._call("soft_reset", domid=domid)
+    async def soft_reset(self, domid: int, rings: Rings) -> Rings:
+        return Rings(**await self._call("soft_reset", domid=domid, **attrs.asdict(rings)))
 
     async def dump_core(self, domid: int, path: str) -> None:
         await self._call("dump_core", domid=domid, path=os.path.abspath(path))

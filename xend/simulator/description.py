@@ -12,6 +12,7 @@ DEFAULT_MEMORY_KIB = 4096 * KIB
 DOM0_MEMORY_KIB = 512 * KIB
 #: What the hypervisor itself uses, in KiB.
 HYPERVISOR_KIB = 32 * KIB
+SCHEDULER = "credit2"
 FLAVOURS = ("linux", "netbsd")
 
 
@@ -22,12 +23,16 @@ class Hardware:
     Attributes:
         flavour: whose dom0 kernel it has, one of FLAVOURS.
         backend_faults: words for dom0's backends (backend.FAULTS).
+        virt_caps: which guests it can run, as `xl info` has it.
+        pool_cpus: for each CPU pool beyond Pool-0, how many CPUs it has, the host's last ones.
     """
 
     cpus: int = attrs.field(default=DEFAULT_CPUS, validator=attrs.validators.in_(range(1, 4096)))
     memory_kib: int = attrs.field(default=DEFAULT_MEMORY_KIB, validator=attrs.validators.ge(128 * KIB))
     flavour: str = attrs.field(default="linux", validator=attrs.validators.in_(FLAVOURS))
     backend_faults: str = ""
+    virt_caps: tuple[str, ...] = ("pv", "hvm", "hap")
+    pool_cpus: tuple[int, ...] = ()
 
     @property
     def dom0_memory_kib(self) -> int:
@@ -35,12 +40,29 @@ class Hardware:
         return min(DOM0_MEMORY_KIB, self.memory_kib // 4)
 
     @property
+    def xen_caps(self) -> str:
+        """The kinds of guests it can run, as Xen calls them."""
+        caps = {
+            "pv": "xen-3.0-x86_64 xen-3.0-x86_32p ",
+            "hvm": "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
+        }
+        return "".join(words for cap, words in caps.items() if cap in self.virt_caps)
+
+    def pools(self) -> dict[int, tuple[int, ...]]:
+        """The CPUs of each pool, by its number."""
+        end, found = self.cpus, {}
+        for number, cpus in enumerate(self.pool_cpus, 1):
+            found[number] = tuple(range(end - cpus, end))
+            end -= cpus
+        return {0: tuple(range(end)), **found}
+
+    @property
     def command_line(self) -> str:
         """What the hypervisor was started with."""
         return f"dom0_mem={self.dom0_memory_kib // KIB}M console=com1"
 
 
-def host_info(hardware: Hardware, free_memory_kib: int) -> HostInfo:
+def host_info(hardware: Hardware, free_memory_kib: int, claimed_kib: int) -> HostInfo:
     """As `Hypervisor.host_info`."""
     return HostInfo(
         nr_cpus=hardware.cpus,
@@ -49,15 +71,15 @@ def host_info(hardware: Hardware, free_memory_kib: int) -> HostInfo:
         threads_per_core=1,
         cpu_khz=2_400_000,
         hw_caps=(0x178BF3FF, 0xF6D8320B, 0x2E500800, 0x244037FF, 0x0000000F, 0x219C91A9, 0x00400004, 0x500),
-        virt_caps=("pv",),
+        virt_caps=hardware.virt_caps,
         total_memory_kib=hardware.memory_kib,
         free_memory_kib=free_memory_kib,
-        outstanding_claims_kib=0,
+        outstanding_claims_kib=claimed_kib,
         xen_major=XEN_MAJOR,
         xen_minor=XEN_MINOR,
         xen_extra=XEN_EXTRA,
-        xen_caps="xen-3.0-x86_64 ",
-        xen_scheduler="credit2",
+        xen_caps=hardware.xen_caps,
+        xen_scheduler=SCHEDULER,
         xen_pagesize=4096,
         virt_start=0xFFFF800000000000,
         xen_changeset="simulated",

@@ -1,12 +1,13 @@
 """A domain of the simulated host: what the hypervisor knows of it, and what its kernel runs on."""
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
 
-from xend.hypervisor import Blueprint, DomainInfo, Image, Rings, VcpuInfo
+from xend.hypervisor import Blueprint, DomainInfo, HostAccess, Image, Rings, VcpuInfo
+from xend.simulator.affinity import Affinity
 from xend.simulator.channel import Channel
 from xend.simulator.gate import Gate
 from xend.simulator.place import STORE_PORT, DomainFiles
@@ -84,11 +85,20 @@ class Run:
         self.console_channel.close()
 
 
+@attrs.frozen(eq=False)
+class ConsoleHolder:
+    """Who has a domain's console mapped; program: which of the programs that use this host."""
+
+    program: object
+
+
 class Domain:
     """One domain.
 
     Attributes:
-        claim: who has its console mapped; None: nobody.
+        outstanding_kib: what was claimed for it, and is not its memory yet.
+        access: what of the host it may touch.
+        holder: who has its console mapped; None: nobody.
         run: its kernel's boot, from `build` until it ends.
     """
 
@@ -97,13 +107,18 @@ class Domain:
     ) -> None:
         self.domid = domid
         self.uuid = blueprint.uuid
+        self.type = blueprint.type
+        self.pool = blueprint.pool
         self.max_vcpus = blueprint.max_vcpus
         self.max_memory_kib = blueprint.max_memory_kib
         self.files = files
         self.cpu = CpuTime(now)
         self.gate = Gate()
         self.memory_kib = 0
+        self.outstanding_kib = 0
         self.vcpus = 0
+        self.affinity: dict[int, Affinity] = {}
+        self.access: list[HostAccess] = []
         self.image: Image | None = None
         self.rings: Rings | None = None
         self.run: Run | None = None
@@ -111,7 +126,7 @@ class Domain:
         self.is_started = False
         self.is_dying = False
         self.reason: int | None = None
-        self.claim: object | None = None
+        self.holder: ConsoleHolder | None = None
 
     def built(self, image: Image, store_gfn: int) -> Rings:
         """It has a kernel from now on; frames and ports are the guest's own, as its builder lays them."""
@@ -124,8 +139,19 @@ class Domain:
         self.run = Run.prepare(self.files)
         return self.rings
 
+    def reset(self, rings: Rings) -> Rings:
+        """It shut down for a soft reset, and is ready to go on: the same pages, other ports."""
+        self.files.clear_shutdown()
+        self.files.close_console()
+        self.holder = None
+        self.reason = None
+        self.is_paused = True
+        self.rings = attrs.evolve(rings, store_port=rings.store_port + 2, console_port=rings.console_port + 2)
+        self.run = Run.prepare(self.files)
+        return self.rings
+
     def stop(self) -> None:
-        """Its vCPUs stop for good, until it is built again."""
+        """Its vCPUs stop, for good or until it is reset."""
         self.cpu.stop()
         self.gate.shut()
         self.is_started = False
@@ -148,25 +174,27 @@ class Domain:
             shutdown_reason=self.reason,
             memory_kib=self.memory_kib,
             max_memory_kib=self.max_memory_kib,
-            outstanding_kib=0,
+            outstanding_kib=self.outstanding_kib,
             cpu_time_ns=round(self.cpu.seconds * 1e9),
             vcpus=self.vcpus,
             max_vcpus=self.max_vcpus,
         )
 
-    def vcpu_infos(self, cpus: int) -> list[VcpuInfo]:
-        """Its vCPUs on a host of so many CPUs; those that are online have the same share of its time."""
+    def vcpu_infos(self, cpus: Sequence[int]) -> list[VcpuInfo]:
+        """Its vCPUs on the CPUs of its pool; those that are online have the same share of its time."""
         info = self.info()
+        everywhere = Affinity(hard=tuple(cpus), soft=tuple(cpus))
+        affinities = [self.affinity.get(number, everywhere) for number in range(self.max_vcpus)]
         return [
             VcpuInfo(
                 number=number,
                 is_online=number < self.vcpus,
                 is_running=number < self.vcpus and info.is_running,
                 is_blocked=number < self.vcpus and info.is_blocked,
-                cpu=(self.domid + number) % cpus,
+                cpu=affinity.hard[(self.domid + number) % len(affinity.hard)],
                 cpu_time_ns=info.cpu_time_ns // self.vcpus if number < self.vcpus else 0,
-                hard_affinity=tuple(range(cpus)),
-                soft_affinity=tuple(range(cpus)),
+                hard_affinity=affinity.hard,
+                soft_affinity=affinity.soft,
             )
-            for number in range(self.max_vcpus)
+            for number, affinity in enumerate(affinities)
         ]

@@ -3,7 +3,7 @@
 import errno
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 from sortedcontainers import SortedDict
@@ -12,7 +12,9 @@ from xend.hypervisor import (
     SHUTDOWN_REASONS,
     Blueprint,
     ConsoleRing,
+    CpuPool,
     DomainInfo,
+    HostAccess,
     HostInfo,
     Hypervisor,
     HypervisorError,
@@ -21,21 +23,21 @@ from xend.hypervisor import (
     VcpuInfo,
 )
 from xend.simulator import core_file, description
+from xend.simulator.affinity import Affinity
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.description import Hardware
-from xend.simulator.domain import Domain
+from xend.simulator.domain import ConsoleHolder, Domain
 from xend.simulator.domids import Domids
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
+from xend.simulator.limits import check_access, check_blueprint
 from xend.simulator.machine import SOFT_RESET, WATCHDOG
-from xend.simulator.memory import PAGE_KIB, Memory
+from xend.simulator.memory import PAGE_KIB, Memory, in_pages
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
 from xend.simulator.watchdog import Watchdogs
 
-MAX_VCPUS = 128
-#: Most characters of a UUID and of a command line.
-_UUID_SIZE = 36
+#: Most characters of a command line.
 _COMMAND_LINE_MAX = 4096
 
 
@@ -66,6 +68,7 @@ class SimulatedHost(Hypervisor):
         self.name = f"simulated host in {self.place.directory}"
         self.store_platform = f"sim:{self.place.directory}"
         self._random = random
+        self._pools = self.hardware.pools()
         self._boot_number = self.place.prepare()
         self._booted_at = trio.current_time()
         self._messages = MessageBuffer(self._now)
@@ -127,7 +130,8 @@ class SimulatedHost(Hypervisor):
 
     async def host_info(self) -> HostInfo:
         await trio.lowlevel.checkpoint()
-        return description.host_info(self.hardware, self._memory.free_kib)
+        claimed = sum(domain.outstanding_kib for domain in self._domains.values())
+        return description.host_info(self.hardware, self._memory.free_kib, claimed)
 
     async def domains(self) -> list[DomainInfo]:
         await trio.lowlevel.checkpoint()
@@ -140,7 +144,16 @@ class SimulatedHost(Hypervisor):
 
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         await trio.lowlevel.checkpoint()
-        return self._alive(domid).vcpu_infos(self.hardware.cpus)
+        domain = self._alive(domid)
+        return domain.vcpu_infos(self._pools[domain.pool])
+
+    async def pools(self) -> list[CpuPool]:
+        await trio.lowlevel.checkpoint()
+        members = [domain.pool for domain in self._domains.values()]
+        return [
+            CpuPool(number=number, scheduler=description.SCHEDULER, domains=members.count(number), cpus=cpus)
+            for number, cpus in self._pools.items()
+        ]
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         await trio.lowlevel.checkpoint()
@@ -150,12 +163,7 @@ class SimulatedHost(Hypervisor):
 
     async def create(self, blueprint: Blueprint) -> int:
         await trio.lowlevel.checkpoint()
-        if not 1 <= blueprint.max_vcpus <= MAX_VCPUS:
-            raise HypervisorError(errno.EINVAL, f"a domain has 1 to {MAX_VCPUS} vCPUs")
-        if len(blueprint.uuid) != _UUID_SIZE or blueprint.max_memory_kib < 0:
-            raise HypervisorError(errno.EINVAL, "a domain needs a UUID, and no less than no memory")
-        if any(blueprint.uuid == domain.uuid for domain in self._domains.values()):
-            raise HypervisorError(errno.EEXIST, f"another domain has the UUID {blueprint.uuid}")
+        check_blueprint(blueprint, self.hardware, self._pools)
         domid = self._domids.next(self._domains)
         domain = Domain(domid, blueprint, self.place.domain(domid), self._now)
         try:
@@ -166,63 +174,100 @@ class SimulatedHost(Hypervisor):
         self._created += 1
         self._domains[domid] = domain
         self._messages.say(
-            f"d{domid}: created, {blueprint.uuid}, {blueprint.max_vcpus} vCPUs, "
+            f"d{domid}: created, {blueprint.type}, {blueprint.uuid}, {blueprint.max_vcpus} vCPUs, "
             f"at most {blueprint.max_memory_kib} KiB"
         )
         return domid
 
-    async def populate(self, domid: int, memory_kib: int) -> None:
+    async def claim(self, domid: int, memory_kib: int) -> None:
         await trio.lowlevel.checkpoint()
         domain = self._guest(domid)
-        wanted = -(-memory_kib // PAGE_KIB) * PAGE_KIB
-        if wanted < 0 or domain.memory_kib + wanted > -(-domain.max_memory_kib // PAGE_KIB) * PAGE_KIB:
+        wanted = in_pages(memory_kib)
+        if domain.outstanding_kib:
             raise HypervisorError(
-                errno.EINVAL, f"domain {domid} may have {domain.max_memory_kib} KiB, not {memory_kib} more"
+                errno.EINVAL, f"for domain {domid} {domain.outstanding_kib} KiB are claimed"
             )
-        if not self._memory.take(wanted):
-            raise HypervisorError(
-                errno.ENOMEM,
-                f"domain {domid} cannot have {wanted} KiB: {self._memory.free_kib} KiB are free",
-            )
-        domain.memory_kib += wanted
+        self._check_bound(domain, memory_kib)
+        self._take(domain, wanted)
+        domain.outstanding_kib = wanted
+
+    async def set_affinity(
+        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        if not 0 <= vcpu < domain.max_vcpus:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} has no vCPU {vcpu}")
+        pool = self._pools[domain.pool]
+        before = domain.affinity.get(vcpu, Affinity(pool, pool))
+        domain.affinity[vcpu] = before.changed(hard, soft, pool)
+
+    async def allow_access(self, domid: int, access: HostAccess) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        check_access(access)
+        domain.access.append(access)
 
     async def build(self, domid: int, image: Image) -> Rings:
         await trio.lowlevel.checkpoint()
         domain = self._guest(domid)
-        if domain.rings is not None or not domain.memory_kib:
-            what = "has no memory yet" if domain.rings is None else "was built already"
-            raise HypervisorError(errno.EINVAL, f"domain {domid} {what}")
+        if domain.rings is not None:
+            raise HypervisorError(errno.EEXIST, f"domain {domid} was built already")
+        self._memory.give(domain.outstanding_kib)
+        domain.outstanding_kib = 0
+        memory_kib = in_pages(image.memory_kib)
+        self._check_bound(domain, image.memory_kib)
         if not 1 <= image.vcpus <= domain.max_vcpus or len(image.command_line) > _COMMAND_LINE_MAX:
             raise HypervisorError(
                 errno.EINVAL,
                 f"domain {domid}: 1 to {domain.max_vcpus} vCPUs, a command line of at most "
                 f"{_COMMAND_LINE_MAX} characters",
             )
-        check_image(image, domain.memory_kib)
+        check_image(image)
+        self._take(domain, memory_kib)
         try:
             domain.files.make_pages()
             rings = domain.built(image, 0x40000 + self._random.randrange(0x40000) * 2)
         except OSError as error:
+            self._memory.give(memory_kib)
             raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
+        domain.memory_kib = memory_kib
         self._messages.say(f"d{domid}: built from {image.kernel}, {domain.memory_kib} KiB")
+        if not domain.is_paused:  # Xen lets one run that was not built, and what is there then runs
+            self._run_kernel(domain)
         return rings
+
+    def _check_bound(self, domain: Domain, memory_kib: int) -> None:
+        if not 0 <= in_pages(memory_kib) <= in_pages(domain.max_memory_kib):
+            raise HypervisorError(
+                errno.EINVAL, f"domain {domain.domid} may have {domain.max_memory_kib} KiB, not {memory_kib}"
+            )
+
+    def _take(self, domain: Domain, kib: int) -> None:
+        if not self._memory.take(kib):
+            raise HypervisorError(
+                errno.ENOMEM,
+                f"domain {domain.domid} cannot have {kib} KiB: {self._memory.free_kib} KiB are free",
+            )
 
     # --- its life ---------------------------------------------------------------------------------------
 
     async def unpause(self, domid: int) -> None:
         await trio.lowlevel.checkpoint()
         domain = self._guest(domid)
-        if domain.rings is None:
-            raise HypervisorError(errno.EINVAL, f"domain {domid} was not built")
         if domain.reason is not None or not domain.is_paused:
             return
         domain.is_paused = False
+        self._run_kernel(domain)
+        self._messages.say(f"d{domid}: runs")
+
+    def _run_kernel(self, domain: Domain) -> None:
+        """It goes on, or boots; one that was not built has nothing to run."""
         domain.cpu.run()
         domain.gate.open()
-        if not domain.is_started:
+        if domain.rings is not None and not domain.is_started:
             domain.is_started = True
             self._kernels.start(domain, self._random.getrandbits(64), self._balloon, self._watchdogs.set)
-        self._messages.say(f"d{domid}: runs")
 
     async def pause(self, domid: int) -> None:
         await trio.lowlevel.checkpoint()
@@ -262,14 +307,14 @@ class SimulatedHost(Hypervisor):
         domain.stop()
         self._watchdogs.forget(domain)
         domain.files.remove()
-        self._memory.give(domain.memory_kib)
-        domain.memory_kib = 0
+        self._memory.give(domain.memory_kib + domain.outstanding_kib)
+        domain.memory_kib = domain.outstanding_kib = 0
         self._messages.say(f"d{domid}: destroyed")
         self._bury(domain)
         self._kernels.doorbell.fire(DOMAIN_CHANGES)
 
     def _bury(self, domain: Domain) -> None:
-        if domain.is_dying and domain.claim is None and self._domains.pop(domain.domid, None) is not None:
+        if domain.is_dying and domain.holder is None and self._domains.pop(domain.domid, None) is not None:
             self.on_gone()
 
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
@@ -293,18 +338,19 @@ class SimulatedHost(Hypervisor):
             domain.memory_kib = wanted
         return domain.memory_kib
 
-    async def soft_reset(self, domid: int) -> None:
+    async def soft_reset(self, domid: int, rings: Rings) -> Rings:
         await trio.lowlevel.checkpoint()
         domain = self._guest(domid)
-        if domain.reason != SOFT_RESET:
-            raise HypervisorError(errno.EINVAL, f"domain {domid} did not shut down for a soft reset")
-        domain.files.drop_console_page()
-        domain.files.clear_shutdown()
-        domain.claim = domain.rings = domain.image = None
-        domain.reason = None
-        domain.is_paused = True
-        self._messages.say(f"d{domid}: ready to be built anew")
+        if domain.reason != SOFT_RESET or domain.type == "pv":
+            why = "is paravirtual" if domain.type == "pv" else "did not shut down for a soft reset"
+            raise HypervisorError(errno.EINVAL, f"domain {domid} {why}")
+        try:
+            made = domain.reset(rings)
+        except OSError as error:
+            raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
+        self._messages.say(f"d{domid}: was reset, and is ready to go on")
         self._kernels.doorbell.fire(DOMAIN_CHANGES)
+        return made
 
     async def dump_core(self, domid: int, path: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -331,15 +377,15 @@ class SimulatedHost(Hypervisor):
 
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
         await trio.lowlevel.checkpoint()
-        release = self.claim_console(domid, gfn, port)
+        release = self.claim_console(domid, gfn, port, self)
         try:
             return MappedConsole(self.place.directory, domid, release)
         except BaseException:
             release()
             raise
 
-    def claim_console(self, domid: int, gfn: int, port: int) -> Callable[[], None]:
-        """Count somebody as holding the console page, until what is returned is called.
+    def claim_console(self, domid: int, gfn: int, port: int, program: object) -> Callable[[], None]:
+        """Count a program as holding the console page, until what is returned is called.
 
         Raises:
             HypervisorError: as open_console.
@@ -348,11 +394,13 @@ class SimulatedHost(Hypervisor):
         rings = domain.rings
         if rings is None or gfn not in (0, rings.console_gfn) or port != rings.console_port:
             raise HypervisorError(errno.EINVAL, f"domain {domid} has no console at frame {gfn}, port {port}")
-        claim = domain.claim = object()
+        if domain.holder is not None and domain.holder.program is not program:
+            raise HypervisorError(errno.EINVAL, f"another program has the port {port} of domain {domid}")
+        holder = domain.holder = ConsoleHolder(program)
 
         def release() -> None:
-            if domain.claim is claim:
-                domain.claim = None
+            if domain.holder is holder:
+                domain.holder = None
                 self._bury(domain)
 
         return release

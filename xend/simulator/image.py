@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -25,8 +26,8 @@ def write_kernel(path: str | os.PathLike[str]) -> None:
     Path(path).write_bytes(KERNEL)
 
 
-def check(image: Image, memory_kib: int) -> None:
-    """Whether a domain of that memory can boot this.
+def check(image: Image) -> None:
+    """Whether a domain can boot this with the memory that it begins with.
 
     Raises:
         HypervisorError: as `Hypervisor.build` says.
@@ -34,19 +35,22 @@ def check(image: Image, memory_kib: int) -> None:
     size = _size(image.kernel, is_kernel=True)
     if image.ramdisk is not None:
         size += _size(image.ramdisk, is_kernel=False)
-    if size > memory_kib * 1024:
+    if size > image.memory_kib * 1024:
         raise HypervisorError(
-            errno.ENOMEM, f"kernel and ramdisk ({-(-size // 1024)} KiB) do not fit {memory_kib} KiB of memory"
+            errno.ENOMEM,
+            f"kernel and ramdisk ({-(-size // 1024)} KiB) do not fit {image.memory_kib} KiB of memory",
         )
 
 
 def _size(path: str, is_kernel: bool) -> int:
     try:
         with open(path, "rb", opener=_open) as file:
-            beginning = file.read(_BZIMAGE_AT + len(_BZIMAGE))
-            size = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise HypervisorError(errno.EINVAL, f"{path} is no regular file")
+            beginning, size = file.read(_BZIMAGE_AT + len(_BZIMAGE)), status.st_size
     except OSError as error:
-        number = error.errno or errno.EIO
+        number = errno.EINVAL if error.errno == errno.EISDIR else error.errno or errno.EIO
         raise HypervisorError(number, f"{path}: {error.strerror or error}") from error
     if is_kernel and not (beginning.startswith(_MAGIC) or beginning[_BZIMAGE_AT:] == _BZIMAGE):
         raise HypervisorError(errno.ENOEXEC, f"{path} is no kernel: neither ELF, compressed ELF nor bzImage")

@@ -3,8 +3,13 @@
 PAGE_KIB = 4
 
 
+def in_pages(kib: int) -> int:
+    """So many KiB in whole pages, rounded up."""
+    return -(-kib // PAGE_KIB) * PAGE_KIB
+
+
 class Memory:
-    """What domains may take."""
+    """What domains may take: what is neither used nor claimed."""
 
     def __init__(self, free_kib: int) -> None:
         self.free_kib = free_kib

@@ -46,15 +46,14 @@ class DomainFiles:
         return map_page(self.home / "console.page")
 
     def make_pages(self) -> None:
-        """Empty pages: the store's in place (the store may have it mapped), the console's a new one."""
+        """Empty pages: the store's in place, as the store may have it mapped."""
         with self.store_page() as page:
             page[:] = bytes(PAGE_SIZE)
-        self.drop_console_page()
         _write(self.home / "console.page", bytes(PAGE_SIZE))
 
-    def drop_console_page(self) -> None:
-        """Whoever has the console page mapped keeps a page that nobody else sees."""
-        (self.home / "console.page").unlink(missing_ok=True)
+    def close_console(self) -> None:
+        """Whoever holds the console's port is notified no more."""
+        self.consoled_channel.unlink(missing_ok=True)
 
     def mark_shutdown(self) -> None:
         """The store is to see that it has shut down."""

@@ -8,7 +8,7 @@ import attrs
 import msgpack
 import trio
 
-from xend.hypervisor import Blueprint, HypervisorError, Image
+from xend.hypervisor import Blueprint, HostAccess, HypervisorError, Image, Rings
 from xend.simulator.host import SimulatedHost
 from xend.simulator.wire import REQUEST_MAX, domain_row, pack, unpacker
 
@@ -16,7 +16,7 @@ _CHUNK = 64 * 1024
 
 
 class Connection:
-    """One client.  When it is gone, it holds no console any more.
+    """One client, a program of its own.  When it is gone, it holds no console any more.
 
     used: called at each request.
     """
@@ -72,14 +72,26 @@ class Connection:
     async def vcpus(self, domid: int) -> object:
         return [attrs.asdict(vcpu) for vcpu in await self._host.vcpus(domid)]
 
+    async def pools(self) -> object:
+        return [attrs.asdict(pool) for pool in await self._host.pools()]
+
     async def create(self, **blueprint: Any) -> object:
         return await self._host.create(Blueprint(**blueprint))
 
-    async def populate(self, domid: int, memory_kib: int) -> None:
-        await self._host.populate(domid, memory_kib)
+    async def claim(self, domid: int, memory_kib: int) -> None:
+        await self._host.claim(domid, memory_kib)
 
-    async def build(self, domid: int, **image: Any) -> object:
-        return attrs.asdict(await self._host.build(domid, Image(**image)))
+    async def set_affinity(
+        self, domid: int, vcpu: int, hard: list[int] | None, soft: list[int] | None
+    ) -> None:
+        await self._host.set_affinity(domid, vcpu, hard, soft)
+
+    async def allow_access(self, domid: int, **access: Any) -> None:
+        await self._host.allow_access(domid, HostAccess(**access))
+
+    async def build(self, domid: int, blueprint: dict[str, Any], **image: Any) -> object:
+        made = Image(blueprint=Blueprint(**blueprint), **image)
+        return attrs.asdict(await self._host.build(domid, made))
 
     async def unpause(self, domid: int) -> None:
         await self._host.unpause(domid)
@@ -96,8 +108,8 @@ class Connection:
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
         await self._host.set_max_memory(domid, max_memory_kib)
 
-    async def soft_reset(self, domid: int) -> None:
-        await self._host.soft_reset(domid)
+    async def soft_reset(self, domid: int, **rings: Any) -> object:
+        return attrs.asdict(await self._host.soft_reset(domid, Rings(**rings)))
 
     async def dump_core(self, domid: int, path: str) -> None:
         await self._host.dump_core(domid, path)
@@ -110,7 +122,7 @@ class Connection:
 
     async def open_console(self, domid: int, gfn: int, port: int) -> object:
         """A number for `close_console`; the client maps the page itself."""
-        release = self._host.claim_console(domid, gfn, port)
+        release = self._host.claim_console(domid, gfn, port, self)
         self._last_console += 1
         self._consoles[self._last_console] = release
         return self._last_console

@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
 
-from tests.hypervisor import check_hypervisor
+from tests.hypervisor import Guest, check_hypervisor
 from tests.unit.xend.simulator.process import HostProcess
 from xend.hypervisor import Hypervisor
 from xend.hypervisor.simulator import Simulator
@@ -35,7 +35,11 @@ async def test_in_this_process(tmp_path: Path, autojump_clock: object) -> None:
 
 async def test_as_a_process(host_process: HostProcess) -> None:
     host_process.start()
-    await check_hypervisor(lambda: Simulator.connect(host_process.directory))
+
+    def maker() -> AbstractAsyncContextManager[Hypervisor]:
+        return Simulator.connect(host_process.directory)
+
+    await check_hypervisor(maker, Guest(other=maker))
 
 
 async def test_the_store_looks_for_pages_and_ports_where_they_are() -> None:

@@ -6,19 +6,23 @@ import random
 import socket
 import stat
 import struct
+from collections.abc import Awaitable
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from tests.unit.xend.simulator.test_guest import booted
 from tests.unit.xend.simulator.world import MIB, world
-from xend.hypervisor import Blueprint, HypervisorError
+from xend.hypervisor import Blueprint, DomainType, HypervisorError, Image, Rings
 from xend.simulator import description
 from xend.simulator.core_file import core
 from xend.simulator.description import Hardware
 from xend.simulator.domids import DOMID_LIMIT, Domids
 from xend.simulator.host import SimulatedHost
+from xend.simulator.image import write_kernel
+from xend.simulator.machine import SOFT_RESET
 from xend.simulator.messages import KEPT, MessageBuffer
 from xend.simulator.place import DomainFiles
 from xenstore.daemon.locks import Held
@@ -145,11 +149,98 @@ async def test_a_path_too_long_for_sockets(tmp_path: Path) -> None:
     assert caught.value.errno == errno.ENAMETOOLONG
 
 
-@pytest.mark.parametrize("call", ["pause", "unpause", "destroy", "soft_reset"])
-async def test_dom0_is_left_alone(host: SimulatedHost, call: str) -> None:
+RINGS = Rings(store_gfn=1, store_port=1, console_gfn=2, console_port=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "more"),
+    [("pause", ()), ("unpause", ()), ("destroy", ()), ("soft_reset", (RINGS,)), ("claim", (4,))],
+)
+async def test_dom0_is_left_alone(host: SimulatedHost, call: str, more: tuple[object, ...]) -> None:
     with pytest.raises(HypervisorError) as caught:
-        await getattr(host, call)(0)
+        await getattr(host, call)(0, *more)
     assert caught.value.errno == errno.EPERM
+
+
+async def refusal(call: Awaitable[object]) -> int:
+    """The errno with which a call is refused."""
+    with pytest.raises(HypervisorError) as caught:
+        await call
+    return caught.value.errno
+
+
+async def test_memory_is_claimed_once(host: SimulatedHost) -> None:
+    domid = await host.create(blueprint(1))
+    await host.claim(domid, 512)
+    assert await refusal(host.claim(domid, 4)) == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("caps", "type", "is_run"),
+    [
+        (("pv",), "pv", True),
+        (("pv",), "pvh", False),
+        (("pv", "hvm"), "pvh", False),
+        (("hvm", "hap"), "pvh", True),
+        (("hvm", "hap"), "pv", False),
+    ],
+)
+async def test_types_that_it_cannot_run(
+    tmp_path: Path, caps: tuple[str, ...], type: DomainType, is_run: bool
+) -> None:
+    host = SimulatedHost(tmp_path / "h", random=random.Random(1), hardware=Hardware(virt_caps=caps))
+    wanted = attrs.evolve(blueprint(1), type=type)
+    if is_run:
+        await host.create(wanted)
+    else:
+        assert await refusal(host.create(wanted)) == errno.EOPNOTSUPP
+
+
+async def test_pools_have_the_cpus_that_the_hardware_says(tmp_path: Path) -> None:
+    hardware = Hardware(cpus=6, pool_cpus=(2, 1))
+    host = SimulatedHost(tmp_path / "h", random=random.Random(1), hardware=hardware)
+    domid = await host.create(attrs.evolve(blueprint(1), pool=1))
+    assert [(p.number, p.domains, list(p.cpus)) for p in await host.pools()] == [
+        (0, 1, [0, 1, 2]),
+        (1, 1, [4, 5]),
+        (2, 0, [3]),
+    ]
+    (vcpu,) = await host.vcpus(domid)
+    assert (vcpu.cpu in (4, 5), vcpu.hard_affinity) == (True, (4, 5))
+    assert await refusal(host.set_affinity(domid, 0, [3], None)) == errno.EINVAL
+
+
+async def test_one_that_was_unpaused_too_early_runs_once_it_is_built(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """As with Xen, which lets it; who builds domains must not do it."""
+    write_kernel(tmp_path / "kernel")
+    async with world(tmp_path) as w:
+        domid = await w.host.create(blueprint(1))
+        await w.host.unpause(domid)
+        rings = await w.host.build(
+            domid, Image(blueprint=blueprint(1), memory_kib=1024, kernel=str(tmp_path / "kernel"))
+        )
+        terminal = w.terminal(domid, rings)
+        await terminal.open()
+        await terminal.expect("Simulated kernel")
+        terminal.ring.close()
+
+
+async def test_a_guest_boots_again_after_a_soft_reset(tmp_path: Path, autojump_clock: object) -> None:
+    async with world(tmp_path) as w:
+        domid, rings = await w.boot(type="pvh")
+        await w.becomes(f"/local/domain/{domid}/control/feature-poweroff", "1")
+        await w.host.shutdown(domid, SOFT_RESET)
+        await w.store.release(domid)
+        again = await w.host.soft_reset(domid, rings)
+        await w.write_nodes(domid, again, "x", 64 * MIB, 64 * MIB)
+        terminal = w.terminal(domid, again)
+        await terminal.open()
+        await w.host.unpause(domid)
+        await w.becomes(f"/local/domain/{domid}/control/feature-poweroff", "1")
+        await terminal.expect("login: ")
+        terminal.ring.close()
 
 
 @pytest.mark.parametrize("wrong", [{"cpus": 0}, {"memory_kib": 1000}, {"flavour": "plan9"}])

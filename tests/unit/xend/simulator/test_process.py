@@ -135,10 +135,8 @@ async def test_a_holder_that_is_gone_lets_go_of_its_console(host_process: HostPr
     async with Simulator.connect(host_process.directory) as other:
         async with Simulator.connect(host_process.directory) as simulator:
             domid = await simulator.create(BLUEPRINT)
-            await simulator.populate(domid, MIB)
-            rings = await simulator.build(
-                domid, Image(kernel=str(kernel), ramdisk=None, command_line="", vcpus=1)
-            )
+            image = Image(blueprint=BLUEPRINT, memory_kib=MIB, kernel=str(kernel))
+            rings = await simulator.build(domid, image)
             await simulator.open_console(domid, 0, rings.console_port)
             await other.destroy(domid)
             info = await other.domain(domid)
@@ -278,9 +276,16 @@ async def test_who_makes_no_sense_is_hung_up_on(host_process: HostProcess, name:
     [
         ("create", {"uuid": 1, "max_vcpus": "x", "max_memory_kib": None}),
         ("create", {"uuid": "x"}),
-        ("populate", {"domid": 1}),
-        ("populate", {"domid": [1], "memory_kib": 4}),
+        ("claim", {"domid": 1}),
+        ("claim", {"domid": [1], "memory_kib": 4}),
         ("build", {"domid": 1, "kernel": 5, "ramdisk": 7, "command_line": None, "vcpus": "1"}),
+        ("build", {"domid": 1, "blueprint": {"uuid": 1}, "memory_kib": 4, "kernel": "/"}),
+        ("build", {"domid": 1, "blueprint": 5, "memory_kib": 4, "kernel": "/"}),
+        ("set_affinity", {"domid": 1, "vcpu": 0, "hard": 5, "soft": None}),
+        ("set_affinity", {"domid": 1, "vcpu": 0, "hard": [None], "soft": "x"}),
+        ("allow_access", {"domid": 1, "memory": [5]}),
+        ("allow_access", {"domid": 1, "irqs": ["x"]}),
+        ("soft_reset", {"domid": 1}),
         ("domains", {"more": 1}),
     ],
 )
@@ -290,7 +295,7 @@ async def test_arguments_of_another_kind_are_refused(
     host_process.start()
     async with Simulator.connect(host_process.directory) as simulator:
         await simulator.create(BLUEPRINT)
-        await simulator.populate(1, 4)
+        await simulator.claim(1, 4)
         with pytest.raises(HypervisorError):
             await simulator._call(method, **arguments)
         assert len(await simulator.domains()) == 2

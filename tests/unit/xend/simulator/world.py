@@ -6,12 +6,13 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
 
 from xenclient.store import aio
-from xend.hypervisor import Blueprint, DomainInfo, Hypervisor, Image, Rings
+from xend.hypervisor import Blueprint, DomainInfo, DomainType, Hypervisor, Image, Rings
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
@@ -93,14 +94,21 @@ class Toolstack:
         self._source = source
 
     async def create(
-        self, command_line: str = "", *, memory_kib: int = 64 * MIB, max_memory_kib: int | None = None
+        self,
+        command_line: str = "",
+        *,
+        memory_kib: int = 64 * MIB,
+        max_memory_kib: int | None = None,
+        type: DomainType = "pv",
     ) -> tuple[int, Rings]:
         """A paused domain, with nodes, introduced."""
         most = max_memory_kib or memory_kib
         name = str(uuid.UUID(int=self._source.getrandbits(128)))
-        domid = await self.host.create(Blueprint(uuid=name, max_vcpus=1, max_memory_kib=most))
-        await self.host.populate(domid, memory_kib)
-        image = Image(kernel=str(self._kernel), ramdisk=None, command_line=command_line, vcpus=1)
+        blueprint = Blueprint(uuid=name, type=type, max_vcpus=1, max_memory_kib=most)
+        domid = await self.host.create(blueprint)
+        image = Image(
+            blueprint=blueprint, memory_kib=memory_kib, kernel=str(self._kernel), command_line=command_line
+        )
         rings = await self.host.build(domid, image)
         await self.write_nodes(domid, rings, name, memory_kib, most)
         return domid, rings
@@ -133,7 +141,7 @@ class Toolstack:
         await self.store.run_transaction(write)
         await self.store.introduce(domid, rings.store_gfn, rings.store_port)
 
-    async def boot(self, command_line: str = "", **options: int) -> tuple[int, Rings]:
+    async def boot(self, command_line: str = "", **options: Any) -> tuple[int, Rings]:
         """A domain that runs."""
         domid, rings = await self.create(command_line, **options)
         await self.host.unpause(domid)
