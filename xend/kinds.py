@@ -35,14 +35,13 @@ from xend.domain.restart import (
     DumpFacts,
     NextLifeFacts,
     RestartFacts,
-    SoftResetFacts,
     dump_steps,
     next_life_steps,
     restart_locks,
     restart_steps,
-    soft_reset_steps,
 )
 from xend.domain.shutdown import RebootFacts, ShutdownFacts, shutdown_steps
+from xend.domain.soft_reset import SoftResetFacts, soft_reset_steps
 from xend.domain.vcpus import read_vcpus
 from xend.host import Host
 from xend.operation.kind import Effect, Kind

@@ -39,6 +39,7 @@ def domid(domain: object, field: "Attribute[Any]", value: Any) -> None:
 count = and_(instance_of(int), number)
 number_or_none = optional(number)
 domid_or_none = optional(domid)
+domids = deep_iterable(domid, instance_of(list))
 texts = deep_iterable(instance_of(str), instance_of(list))
 lists_of_texts = deep_mapping(instance_of(str), texts, instance_of(dict))
 pair_or_none = optional(and_(instance_of(tuple), min_len(2), max_len(2), deep_iterable(count)))

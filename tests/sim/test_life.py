@@ -231,7 +231,7 @@ ACTIONS = [
     ("crash", "coredump-restart", [(2, "example", "running")]),
     ("watchdog", "restart", [(2, "example", "running")]),
     ("watchdog", "destroy", []),
-    ("soft_reset", "soft-reset", [(1, "example", "running")]),
+    ("soft_reset", "soft-reset", [(2, "example", "running")]),  # of a paravirtual one
     ("soft_reset", "destroy", []),
 ]
 

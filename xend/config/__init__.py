@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import attrs
 
+from xend.config.cpus import CpuSet
+from xend.config.limits import TSC_MODES, Limits
 from xend.config.problem import Problem
 
 __all__ = ["EVENTS", "DeviceConfig", "DomainConfig"]
@@ -49,6 +51,11 @@ class DomainConfig:
     Attributes:
         uuid: lower case, 8-4-4-4-12; None: to be made.
         memory_kib: at the start; max_memory_kib: at most (maxmem), not below memory_kib.
+        cpus, cpus_soft: on which of the host's CPUs each virtual one may run, and should; None, and what is
+            missing at the end: any.
+        pool: name or number of the CPU pool in which it runs; None: the first.
+        nomigrate, e820_host: as given; None: not given, which is False.
+        iomem, ioports, irqs: see xend.config.host_access.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
         devices: by the name of their type ("vif", "vbd"), those of one type in the order of the
@@ -67,6 +74,16 @@ class DomainConfig:
     max_vcpus: int = 1
     memory_kib: int = 128 * 1024
     max_memory_kib: int = 128 * 1024
+    cpus: Sequence[CpuSet | None] = ()
+    cpus_soft: Sequence[CpuSet | None] = ()
+    pool: str | None = None
+    limits: Limits = attrs.field(factory=Limits)
+    tsc_mode: str = TSC_MODES[0]
+    nomigrate: bool | None = None
+    e820_host: bool | None = None
+    iomem: Sequence[tuple[int, int, int | None]] = ()
+    ioports: Sequence[tuple[int, int]] = ()
+    irqs: Sequence[int] = ()
     kernel: str | None = None
     ramdisk: str | None = None
     command_line: str = ""

@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 import attrs
 
 from xend.config import EVENTS, DeviceConfig, DomainConfig, parts
+from xend.config.cpus import cpu_sets_of
 from xend.config.grammar import Assignment, parse_assignments, parse_words
+from xend.config.host_access import iomem_of, ioports_of, irqs_of
+from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
@@ -51,7 +54,7 @@ def parse(
     assignments += findings.attempt(lambda: parse_words(extra, _DEVICE_OPTIONS), [])
     findings.check()  # what was not understood is not judged
     settings = Settings(assignments, source, findings)
-    guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE)
+    guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE[0])
     settings.judge(guest_type, findings)
     config = _Reader(settings, findings, directory).config(name, guest_type)
     findings.check(parts.unbuildable(settings, guest_type))
@@ -78,12 +81,22 @@ class _Reader:
             max_vcpus=max_vcpus,
             memory_kib=memory_mib * 1024,
             max_memory_kib=max_memory_mib * 1024,
+            cpus=self._read(partial(cpu_sets_of, option="cpus", max_vcpus=max_vcpus), ()),
+            cpus_soft=self._read(partial(cpu_sets_of, option="cpus_soft", max_vcpus=max_vcpus), ()),
+            pool=self._read(parts.pool_of, None),
+            limits=self._read(limits_of, Limits()),
+            tsc_mode=self._read(tsc_mode_of, TSC_MODES[0]),
+            nomigrate=self._boolean("nomigrate"),
+            e820_host=self._boolean("e820_host"),
+            iomem=self._read(iomem_of, ()),
+            ioports=self._read(ioports_of, ()),
+            irqs=self._read(irqs_of, ()),
             kernel=self._kernel(guest_type),
             ramdisk=self._path("ramdisk"),
             command_line=self._read(parts.command_line_of, ""),
             actions=self._actions(),
             devices={kind.name: found for kind in IN_ORDER if (found := self._devices(kind))},
-            driver_domain=self._read(lambda settings: settings.boolean("driver_domain"), None) or False,
+            driver_domain=self._boolean("driver_domain") or False,
             autostart_after=self._read(parts.autostart_after_of, ()),
             autostart_delay_s=self._read(parts.autostart_delay_of, 0),
             given=self._settings.given(),
@@ -92,6 +105,9 @@ class _Reader:
 
     def _read(self, read: Callable[[Settings], _T], default: _T) -> _T:
         return self._findings.attempt(lambda: read(self._settings), default)
+
+    def _boolean(self, option: str) -> bool | None:
+        return self._read(partial(Settings.boolean, name=option), None)
 
     def _kernel(self, guest_type: str) -> str | None:
         """What an HVM domain may have none of: its firmware boots it."""

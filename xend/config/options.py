@@ -17,12 +17,10 @@ _DEVICE = "this xend knows no such devices yet"
 _HOST_DEVICE = "this xend gives no devices of the host to domains yet"
 _LABEL = "this xend gives no security labels yet"
 _MODEL = "it needs a device model, which this xend does not run yet"
-_POOL = "this xend puts domains into Pool-0 only so far"
 _STUB = "this xend runs no stub domains"
 
 _ALTP2M = ("disabled", "mixed", "external", "limited")
 _PASSTHROUGH = ("default", "disabled", "enabled", "sync_pt", "share_pt")
-_TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 
 _ROWS = (
     # What this xend reads.
@@ -37,8 +35,21 @@ _ROWS = (
     Option("extra", "s", is_here=True),
     Option("vcpus", "n", is_here=True),
     Option("maxvcpus", "n", is_here=True),
+    Option("cpus", "sl", is_here=True),
+    Option("cpus_soft", "sl", is_here=True),
+    Option("pool", "s", is_here=True),
     Option("memory", "n", is_here=True),
     Option("maxmem", "n", is_here=True),
+    Option("max_grant_frames", "n", is_here=True),
+    Option("max_maptrack_frames", "n", is_here=True),
+    Option("max_grant_version", "n", is_here=True),
+    Option("max_event_channels", "n", is_here=True),
+    Option("nomigrate", "b", is_here=True),
+    Option("tsc_mode", "sn", is_here=True),
+    Option("e820_host", "b", is_here=True),
+    Option("ioports", "l", is_here=True),
+    Option("iomem", "l", is_here=True),
+    Option("irqs", "l", is_here=True),
     Option("disk", "l", is_here=True),
     Option("vif", "l", is_here=True),
     Option("vtpm", "l", is_here=True),
@@ -51,13 +62,9 @@ _ROWS = (
     Option("autostart_after", "l", is_here=True),
     Option("autostart_delay", "n", is_here=True),
     # Where it runs, and who may do what to it.
-    Option("pool", "s", neutral=("", "Pool-0"), lacks=_POOL),
     Option("seclabel", "s", lacks=_LABEL, protects=True),
     Option("init_seclabel", "s", lacks=_LABEL, protects=True),
-    Option("nomigrate", "b"),
     # Virtual CPUs.
-    Option("cpus", "sl", neutral=("", "all")),
-    Option("cpus_soft", "sl", neutral=("", "all")),
     Option("cpu_weight", "n", neutral=(256,)),
     Option("cap", "n", neutral=(0,)),
     Option("period", "n", neutral=(0,)),
@@ -72,17 +79,12 @@ _ROWS = (
     Option("nestedhvm", "b", PVH),
     Option("mca_caps", "l", HVM),
     Option("llc_colors", "l"),
-    Option("tsc_mode", "sn", neutral=(0, "default"), words=_TSC_MODES),
-    # Memory, and what is bounded.
+    # Memory, and what the store bounds.
     Option("shadow_memory", "n", PVH),
     Option("videoram", "n", HVM),
     Option("mmio_hole", "n", HVM),
     Option("rdm", "s", HVM),
     Option("rdm_mem_boundary", "n", HVM),
-    Option("max_grant_frames", "n"),
-    Option("max_maptrack_frames", "n"),
-    Option("max_grant_version", "n"),
-    Option("max_event_channels", "n", neutral=(0, 1023)),
     Option("xenstore_feature_mask", "n"),
     Option("xenstore_quota", "l"),
     Option("vmtrace_buf_kb", "n", neutral=(0,)),
@@ -110,12 +112,8 @@ _ROWS = (
     Option("pci_seize", "b", NONE),
     Option("pci_power_mgmt", "b", NONE),
     Option("dtdev", "l", lacks=_HOST_DEVICE),
-    Option("ioports", "l", lacks=_HOST_DEVICE),
-    Option("iomem", "l", lacks=_HOST_DEVICE),
-    Option("irqs", "l", lacks=_HOST_DEVICE),
     Option("passthrough", "s", neutral=("default", "disabled"), lacks=_HOST_DEVICE, words=_PASSTHROUGH),
     Option("gfx_passthru", "sb", HVM, lacks=_HOST_DEVICE),
-    Option("e820_host", "b"),
     # Devices other than disks and interfaces.
     Option("vfb", "l", lacks=_MODEL),
     Option("p9", "l", lacks=_DEVICE),

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from xend.config.name import name_complaint
 from xend.config.option import ACTIONS
-from xend.config.place import bytes_of, shown
+from xend.config.place import bytes_of, listed, shown
 from xend.config.problem import ConfigError, Findings, Problem
 from xend.config.settings import Settings
 
 __all__ = [
     "BUILDABLE", "action_of", "autostart_after_of", "autostart_delay_of", "command_line_of", "domain_name",
-    "guest_type_of", "memory_mib_of", "path_of", "unbuildable", "uuid_of", "vcpus_of",
+    "guest_type_of", "memory_mib_of", "path_of", "pool_of", "unbuildable", "uuid_of", "vcpus_of",
 ]  # fmt: skip
 
 MAX_VCPUS = 128
@@ -29,8 +29,8 @@ MAX_DELAY_SECONDS = 3600
 _TYPES = ("pv", "pvh", "hvm")
 _BUILDERS = {"generic": "pv", "linux": "pv", "hvm": "hvm"}
 _DEFAULT_BUILDER = "linux"
-#: The type of domains that can be built so far.
-BUILDABLE = "pv"
+#: The types of domains that can be built so far; where none is given it is the first.
+BUILDABLE = ("pv", "pvh")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -77,10 +77,10 @@ def guest_type_of(settings: Settings) -> str:
 
 def unbuildable(settings: Settings, guest_type: str) -> list[Problem]:
     """What is said before all else of a domain whose type cannot be built."""
-    if guest_type == BUILDABLE:
+    if guest_type in BUILDABLE:
         return []
     option = "type" if settings.value("type") else "builder"
-    text = f"this xend builds paravirtual domains (pv) only so far, and no {guest_type} ones"
+    text = f"this xend builds {listed(BUILDABLE, 'and')} domains only so far, and no {guest_type} ones"
     return list(settings.error(option, text, code="unsupported").problems)
 
 
@@ -93,6 +93,11 @@ def vcpus_of(settings: Settings) -> tuple[int, int]:
     if max_vcpus < vcpus:
         raise settings.error("maxvcpus", f"expected at least the {vcpus} of vcpus")
     return vcpus, max_vcpus
+
+
+def pool_of(settings: Settings) -> str | None:
+    """Name or number of the CPU pool; None: not given."""
+    return settings.text("pool") or None
 
 
 def memory_mib_of(settings: Settings) -> tuple[int, int]:

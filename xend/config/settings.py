@@ -107,15 +107,29 @@ class Settings:
         Raises:
             XendError: bad_config: no list, or one of anything but texts.
         """
-        value = self._values.get(name)
-        if value is None:
-            return []
-        if value.items is None:
-            raise _wrong_kind(name, value)
-        for item in value.items:
+        for item in self._items(name):
             if item.kind != "a text":
                 raise ConfigError.at(item.place, f"{name} holds {item}, expected texts in quotes")
-        return [(_printable(name, item), item.place) for item in value.items]
+        return self.words(name)
+
+    def words(self, name: str) -> list[tuple[str, Place]]:
+        """The same of a list that may hold numbers too, as they were written.
+
+        Raises:
+            XendError: bad_config: no list, or one that holds lists.
+        """
+        for item in self._items(name):
+            if item.items is not None:
+                raise ConfigError.at(item.place, f"{name} holds a list, expected texts or numbers")
+        return [(_printable(name, item), item.place) for item in self._items(name)]
+
+    def _items(self, name: str) -> tuple[Value, ...]:
+        value = self._values.get(name)
+        if value is None:
+            return ()
+        if value.items is None:
+            raise _wrong_kind(name, value)
+        return value.items
 
 
 def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, Value]:

@@ -1,8 +1,31 @@
 """The files that guests' kernels and disks are."""
 
 import os
+import stat
+from contextlib import suppress
 
 from xend.errors import XendError
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISCHR, "a device"),
+)
+
+
+def check_file(what: str, path: str) -> None:
+    """See that a kernel or ramdisk can be read, and is a regular file: others have no end, or block.
+
+    Raises:
+        XendError: bad_image.
+    """
+    check_readable(what, path)
+    with suppress(OSError):  # who took it away since is told by the build
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+            raise XendError("bad_image", f"{what} {path} is {kind}, a regular file was expected")
 
 
 def check_readable(what: str, path: str, device: str | None = None) -> None:

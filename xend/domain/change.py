@@ -63,6 +63,14 @@ def pause_steps(host: Host, facts: PauseFacts) -> list[Step]:
 
 
 async def prepare_unpause(host: Host, target: Target) -> UnpauseFacts:
+    """Raises: XendError: wrong_state: it was not built; the hypervisor would let it run all the same."""
+    if not target.info.vcpus and not target.info.is_dying:
+        raise XendError(
+            "wrong_state",
+            f"{target.name} has no kernel yet: who makes it is still at it, or died",
+            domain=target.name,
+            hint=f"wait, or end it: xl destroy {target.domid}",
+        )
     return UnpauseFacts(**target.identity)
 
 

@@ -3,29 +3,41 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import cast
 
 import attrs
 
 from xend.config import DomainConfig
 from xend.config.problem import ConfigError
 from xend.device.device import Device
-from xend.device.files import check_readable
+from xend.device.files import check_file
 from xend.device.kinds import IN_ORDER
 from xend.device.plug import Plug, check
 from xend.domain import nodes
+from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
+from xend.domain.placing import places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
+from xend.domain.same_uuid import made_unknown, others_with
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
 from xend.domain.source import Source, source_of
 from xend.errors import XendError
 from xend.host import Host
-from xend.hypervisor import Blueprint, Image, Rings, rings_of
+from xend.hypervisor import (
+    MAX_EVENT_CHANNELS,
+    Blueprint,
+    DomainType,
+    HostAccess,
+    Image,
+    Rings,
+    rings_of,
+)
 from xend.operation.facts import Facts
 from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
-from xend.validators import count, typed
+from xend.validators import count, domids, typed
 
 
 @attrs.frozen
@@ -48,12 +60,14 @@ class LifeFacts(Facts):
         restarts: how often it was restarted in a row without having run for a while.
         backends: by a device's name, the domid of the domain that has its backend.
         rings: the shared pages of the domain, once it was built.
+        strangers: domids of other toolstacks' domains with the same UUID, which are never touched.
     """
 
     source: Source = attrs.field(converter=source_of)
     restarts: int = attrs.field(default=0, validator=count)
     backends: dict[str, int] = attrs.field(factory=dict, validator=typed(dict))
     rings: Rings | None = attrs.field(default=None, converter=attrs.converters.optional(rings_of))
+    strangers: list[int] = attrs.field(factory=list, validator=domids)
 
 
 @attrs.define(kw_only=True)
@@ -81,18 +95,27 @@ class Creation:
 
     def steps(self, *, paused: bool) -> list[Step]:
         """In their order."""
-        empty = [
+        steps = [
             Step("check", "check what it needs", self.check),
             Step("create", "create an empty domain", self.create, self.destroy),
-            Step("populate", "give it memory", self.populate, _nothing),
+            Step("claim", "set memory aside for it", self.claim, _nothing),
         ]
-        return [*map(self._while_alive, empty), *self.steps_of_built(paused=paused)]
+        if self.config.cpus or self.config.cpus_soft:
+            steps.append(Step("place", "say on which CPUs it runs", self.place, _nothing))
+        if self.access != HostAccess():
+            steps.append(
+                Step("allow-access", "let it touch the host's hardware", self.allow_access, _nothing)
+            )
+        steps += [self.writing(), Step("build", "give it its memory and kernel", self.build, _nothing)]
+        return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
+
+    def writing(self) -> Step:
+        """Of a domain that has none yet."""
+        return Step("write-nodes", "write its nodes", self.write_nodes, self.remove_nodes)
 
     def steps_of_built(self, *, paused: bool) -> list[Step]:
-        """Those that a domain with memory takes, whether it is new or was reset."""
+        """Those that a domain takes that has its rings, whether it is new or was reset."""
         steps = [
-            Step("write-nodes", "write its nodes", self.write_nodes, self.remove_nodes),
-            Step("build", "load its kernel", self.build, _nothing),
             Step("introduce", "introduce it to the store", self.introduce, self.release),
             Step("connect-console", "connect its console", self.connect_console, self.end_console),
         ]
@@ -150,18 +173,37 @@ class Creation:
             work.warn(ConfigError([warning]))
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
-                check_readable(what, self.host.settings.guest_file(path))
+                check_file(what, self.host.settings.guest_file(path))
         self.facts.backends = await self._serving()
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
-        with explained("ask for the host's memory", self.config.name):
+        with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        if info.free_memory_kib < self.config.memory_kib:
+        check_host(info, self.config, self._kernel)
+        await pool_number(self.host, self.config)
+        await places_of(self.host, self.config)
+        await self.check_uuid()
+
+    async def check_uuid(self) -> None:
+        """See that no other toolstack has a domain with the UUID that the configuration gives.
+
+        One that was chosen at random is nobody else's.
+
+        Raises:
+            XendError: uuid_in_use.
+        """
+        if "uuid" not in self.config.given:
+            return
+        with self._explained("look at the host's domains"):
+            others = await others_with(self.host, self.source.uuid)
+        self.facts.strangers = [info.domid for info in others]
+        if others:
             raise XendError(
-                "out_of_memory",
-                f"it needs {self.config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free",
-                hint="destroy a domain, or give one less memory: xl mem-set",
+                "uuid_in_use",
+                f"another toolstack's domain, domid {others[0].domid}, has the UUID {self.source.uuid}",
+                domain=self.config.name,
+                hint="end that one with the tool that made it, or give this one another uuid",
             )
 
     async def _serving(self) -> dict[str, int]:
@@ -176,11 +218,8 @@ class Creation:
         # Again, and held from here on: others may have been as far as this meanwhile, and a step that is
         # resumed after a crash was checked by another xend.
         claim_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
-        blueprint = Blueprint(
-            uuid=self.source.uuid,
-            max_vcpus=self.config.max_vcpus,
-            max_memory_kib=self.config.max_memory_kib,
-        )
+        blueprint = await self._blueprint()
+        await self.check_uuid()  # another toolstack may have been as fast
         with self._explained("create a domain"):
             domid = await self.host.hypervisor.create(blueprint)
         self.facts.domid = domid
@@ -189,10 +228,34 @@ class Creation:
         self.host.domains.enter(domain)
         work.result |= {"name": self.config.name, "uuid": self.source.uuid}
 
+    async def _blueprint(self) -> Blueprint:
+        config, limits = self.config, self.config.limits
+        return Blueprint(
+            uuid=self.source.uuid,
+            type=cast(DomainType, config.type),
+            max_vcpus=config.max_vcpus,
+            max_memory_kib=config.max_memory_kib,
+            max_event_channels=limits.event_channels or MAX_EVENT_CHANNELS,
+            max_grant_frames=limits.grant_frames,
+            max_maptrack_frames=limits.maptrack_frames,
+            max_grant_version=limits.grant_version,
+            pool=await pool_number(self.host, config),
+            is_migratable=not config.nomigrate,
+            tsc_mode=config.tsc_mode,
+        )
+
     async def destroy(self, work: Work) -> None:
-        """Whatever domain has this UUID: after a crash its domid may not be known."""
+        """The domain that was made, and none of another toolstack's with its UUID.
+
+        Its domid is not known where xend died, or was cancelled, as the domain was made.
+        """
         with self._explained("destroy the domain"):
-            await destroy_domain(self.host, self.source.uuid)
+            domid = self.facts.domid
+            if domid is None:
+                made = await made_unknown(self.host, self.source.uuid, self.facts.strangers)
+                domid = None if made is None else made.domid
+            if domid is not None:
+                await destroy_domain(self.host, self.source.uuid, domid)
         self.forget()
         self.facts.domid = None
 
@@ -200,9 +263,18 @@ class Creation:
         """xend knows the domain no longer: it was not made."""
         self.host.domains.forget(self.source.uuid)
 
-    async def populate(self, work: Work) -> None:
-        with self._explained("give it memory"):
-            await self.host.hypervisor.populate(self.domid, self.config.memory_kib)
+    async def claim(self, work: Work) -> None:
+        with self._explained("set memory aside for it"):
+            await self.host.hypervisor.claim(self.domid, self.config.memory_kib)
+
+    async def place(self, work: Work) -> None:
+        for each in await places_of(self.host, self.config):
+            with self._explained(f"say on which CPUs its virtual CPU {each.vcpu} runs"):
+                await self.host.hypervisor.set_affinity(self.domid, each.vcpu, each.hard, each.soft)
+
+    async def allow_access(self, work: Work) -> None:
+        with self._explained("let it touch the host's hardware"):
+            await self.host.hypervisor.allow_access(self.domid, self.access)
 
     async def write_nodes(self, work: Work) -> None:
         with self._explained("write its nodes"):
@@ -214,12 +286,15 @@ class Creation:
                 await nodes.remove_all(self.host.store, self.domid, self.source.uuid)
 
     async def build(self, work: Work) -> None:
-        settings = self.host.settings
+        config = self.config
         image = Image(
-            kernel=settings.guest_file(self.config.kernel or ""),
-            ramdisk=None if self.config.ramdisk is None else settings.guest_file(self.config.ramdisk),
-            command_line=self.config.command_line,
-            vcpus=self.config.vcpus,
+            blueprint=await self._blueprint(),
+            memory_kib=config.memory_kib,
+            kernel=self._kernel,
+            ramdisk=None if config.ramdisk is None else self.host.settings.guest_file(config.ramdisk),
+            command_line=config.command_line,
+            vcpus=config.vcpus,
+            has_host_memory_map=config.type == "pv" and bool(config.e820_host),
         )
         with self._explained("load its kernel"):
             rings = await self.host.hypervisor.build(self.domid, image)
@@ -262,6 +337,19 @@ class Creation:
         """Of the domain that was made."""
         assert self.facts.domid is not None
         return self.facts.domid
+
+    @property
+    def access(self) -> HostAccess:
+        """What of the host the configuration lets it touch."""
+        return HostAccess(
+            memory=[(first, n, first if gfn is None else gfn) for first, n, gfn in self.config.iomem] or (),
+            ports=self.config.ioports,
+            irqs=self.config.irqs,
+        )
+
+    @property
+    def _kernel(self) -> str:
+        return self.host.settings.guest_file(self.config.kernel or "")
 
     @property
     def rings(self) -> Rings:

@@ -12,6 +12,7 @@ from xend.device.plug import plug_of
 from xend.device.stored import devices_in_store
 from xend.domain import nodes
 from xend.domain.power import destroy_domain
+from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HypervisorError
 from xend.operation.facts import Facts
@@ -138,10 +139,25 @@ class Destruction:
         if not await self._is_there():
             return
         async with self.host.store.watch("@releaseDomain") as watch:
-            with work.waiting("the hypervisor to let go of it", GONE_SECONDS):
-                while await self._is_there():
-                    with trio.move_on_after(LOOK_SECONDS):
-                        await watch.next()
+            try:
+                with work.waiting("the hypervisor to let go of it", GONE_SECONDS):
+                    while await self._is_there():
+                        with trio.move_on_after(LOOK_SECONDS):
+                            await watch.next()
+            except XendError as error:
+                raise self._is_held(error) from None
+
+    def _is_held(self, error: XendError) -> XendError:
+        """Why a domain that was destroyed stays: somebody has pages of it mapped, who is not known."""
+        return XendError(
+            error.code,
+            f"domain {self.domid} of {self.name} was destroyed and is still dying after {GONE_SECONDS:g} s: "
+            "somebody has memory of it mapped",
+            domain=self.name,
+            waited_s=error.fields.get("waited_s"),
+            hint="another program that serves its console (xenconsoled), a backend's driver, in dom0 or a "
+            "driver domain, or a device model (qemu); it goes once they let go",
+        )
 
     async def forget(self, work: Work) -> None:
         domain = self.host.domains.by_uuid(self.uuid)

@@ -9,7 +9,8 @@ import attrs
 
 from xend.domain.destroy import DestroyFacts, devices_to_remove
 from xend.domain.registry import Domain
-from xend.domain.restart import DumpFacts, RestartFacts, SoftResetFacts, dump_path, restarts_in_a_row
+from xend.domain.restart import DumpFacts, RestartFacts, dump_path, restarts_in_a_row
+from xend.domain.soft_reset import SoftResetFacts
 from xend.domain.waiting import Waiting, wait_seconds
 from xend.host import Host
 from xend.operation.facts import Facts

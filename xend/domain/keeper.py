@@ -20,6 +20,7 @@ from xend.domain.restart import (
     NextLifeFacts,
     RestartFacts,
     action_of,
+    why_not_reset,
 )
 from xend.domain.shutdown import reason_name
 from xend.errors import XendError
@@ -247,7 +248,8 @@ class Keeper:
         action = action_of(self._host, domain, event)
         what = "crashed" if event == "crash" else "shutdown"
         if domain.uuid not in self._failures:
-            self._host.log(f"{domain.name} (domain {domain.domid}) has shut down: {event}; {action}")
+            note = why_not_reset(domain, event, action)
+            self._host.log(f"{domain.name} (domain {domain.domid}) has shut down: {event}; {action}{note}")
             self._host.publish(
                 "domain", what, domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=event
             )

@@ -60,7 +60,7 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
 async def write_built(
     store: Client, domid: int, config: DomainConfig, rings: Rings, start_time: float
 ) -> None:
-    """What is known once the image was loaded."""
+    """What is known once the image was loaded; of what a PVH domain was loaded from nothing is written."""
     top, vm = home(domid), f"/vm/{config.uuid}"
     guests = {
         "memory/static-max": str(config.max_memory_kib),
@@ -72,13 +72,15 @@ async def write_built(
     }
     for vcpu in range(config.max_vcpus):
         guests[f"cpu/{vcpu}/availability"] = "online" if vcpu < config.vcpus else "offline"
-    vms = {
-        "image/ostype": "linux",
-        "image/kernel": config.kernel or "",
-        **({"image/ramdisk": config.ramdisk} if config.ramdisk else {}),
-        "image/cmdline": config.command_line,
-        "start_time": f"{start_time:.2f}",
-    }
+    vms = {"start_time": f"{start_time:.2f}"}
+    if config.type == "pv":
+        vms = {
+            "image/ostype": "linux",
+            "image/kernel": config.kernel or "",
+            **({"image/ramdisk": config.ramdisk} if config.ramdisk else {}),
+            "image/cmdline": config.command_line,
+            **vms,
+        }
 
     async def body(tx: Transaction) -> None:
         await tx.together(*written(top, guests), *written(vm, vms))

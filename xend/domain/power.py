@@ -18,13 +18,12 @@ async def start(host: Host, domid: int, name: str) -> None:
     host.publish("domain", "unpaused", domid=domid, name=name)
 
 
-async def destroy_domain(host: Host, uuid: str, domid: int | None = None) -> None:
-    """End the domain with this UUID, if it is there: a domid (None: not known) may be another's by now."""
-    infos = await host.hypervisor.domains() if domid is None else [await host.hypervisor.domain(domid)]
-    for info in infos:
-        if info is not None and info.uuid == uuid and not info.is_dying:
-            try:
-                await host.hypervisor.destroy(info.domid)
-            except HypervisorError as error:
-                if error.errno != errno.ESRCH:  # somebody was faster
-                    raise
+async def destroy_domain(host: Host, uuid: str, domid: int) -> None:
+    """End a domain, if it is there: its domid may be another's by now."""
+    info = await host.hypervisor.domain(domid)
+    if info is not None and info.uuid == uuid and not info.is_dying:
+        try:
+            await host.hypervisor.destroy(domid)
+        except HypervisorError as error:
+            if error.errno != errno.ESRCH:  # somebody was faster
+                raise

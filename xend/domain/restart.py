@@ -15,7 +15,6 @@ from xend.domain import nodes
 from xend.domain.attach import remember
 from xend.domain.create import Creation, LifeFacts
 from xend.domain.destroy import DestroyFacts, Destruction, destroy_facts_of
-from xend.domain.power import start
 from xend.domain.registry import Domain
 from xend.domain.sharing import claim_unknown
 from xend.domain.shutdown import SHUTDOWN_SECONDS, reason_name
@@ -41,7 +40,18 @@ def action_of(host: Host, domain: Domain, event: str) -> str:
     """What is done with a domain that has shut down, by the reason's name."""
     action = domain.config.actions.get(event, "preserve" if event == "suspend" else "destroy")
     is_last = host.domains.is_last_life(domain) or _is_to_be_off(domain, host.wall_clock())
+    if action == "soft-reset" and is_last:
+        return "destroy"
+    if action == "soft-reset" and domain.config.type == "pv":
+        return "restart"  # the best that is left
     return WITHOUT_RESTART.get(action, action) if is_last else action
+
+
+def why_not_reset(domain: Domain, event: str, action: str) -> str:
+    """What is said of a domain that is not reset, though its configuration asks for that; "" else."""
+    wanted = domain.config.actions.get(event)
+    is_told = wanted == "soft-reset" and action == "restart"
+    return " in place of a soft reset: the hypervisor resets no paravirtual domain" if is_told else ""
 
 
 def _is_to_be_off(domain: Domain, now: float) -> bool:
@@ -109,15 +119,6 @@ class RestartFacts(NextLifeFacts):
     def begins_at_once(self) -> bool:
         """Whether the operation includes the beginning of the next life."""
         return not self.waiting.wait_s
-
-
-@attrs.define(kw_only=True)
-class SoftResetFacts(LifeFacts):
-    """Those of domain.soft_reset; old: what ends the domain's devices."""
-
-    KIND = "domain.soft_reset"
-
-    old: DestroyFacts = attrs.field(converter=destroy_facts_of)
 
 
 def next_life_facts(domain: Domain, waiting: Waiting) -> NextLifeFacts:
@@ -270,25 +271,3 @@ def dump_path(host: Host, name: str) -> str:
     """A file that is not there: DIR/NAME-SECONDS.core."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     return os.fspath(host.settings.dump_directory / f"{safe}-{int(host.wall_clock())}.core")
-
-
-def soft_reset_steps(host: Host, facts: SoftResetFacts) -> list[Step]:
-    """The steps of domain.soft_reset: the domain keeps its memory; kernel, rings and devices are new."""
-    domid, name = facts.old.domid, facts.name
-    assert domid is not None
-
-    async def reset(work: Work) -> None:
-        await host.consoles.end(domid)
-        with explained("reset it", name):
-            await host.store.release(domid)
-            await host.hypervisor.soft_reset(domid)
-
-    async def resume(work: Work) -> None:
-        await start(host, domid, name)
-
-    return [
-        *Destruction(host, facts.old).detaching(),
-        Step("reset", "reset it", reset),
-        *Creation(host, facts).steps_of_built(paused=True),
-        Step("start", "start it", resume),
-    ]

@@ -14,6 +14,9 @@ from xend.operation.running import ENDED, Operation, step_of_the_past
 from xend.operation.steps import Step
 
 Fields = dict[str, Any]
+#: Keys of steps that older xends recorded, and what they are called now: the same step, as far as undoing it
+#: and doing it again go.
+RENAMED_KEYS = {"populate": "claim"}
 
 
 @attrs.frozen
@@ -39,6 +42,7 @@ class Recovery:
             raise ValueError("it is no record")
         check_version(fields)
         checked(fields, "kind", "state", "domain", "steps", "step", "facts", "facts_version")
+        fields = with_new_keys(fields)
         return (
             self._ended(operation_id, fields)
             if fields["state"] in ENDED
@@ -80,6 +84,12 @@ class Recovery:
         step, _ = place(steps, fields["steps"], fields["step"])
         operation.remember(fields["state"], None if error is None else XendError.from_map(error), step)
         return operation
+
+
+def with_new_keys(fields: Fields) -> Fields:
+    """A record with the keys that its steps have today."""
+    steps = [[RENAMED_KEYS.get(key, key), name] for key, name in fields["steps"]]
+    return {**fields, "steps": steps, "step": RENAMED_KEYS.get(fields["step"], fields["step"])}
 
 
 def place(steps: Sequence[Step], recorded: Sequence[Sequence[str]], current: str | None) -> tuple[int, int]:

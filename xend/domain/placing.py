@@ -1,0 +1,96 @@
+"""Where a domain runs: its CPU pool, and on which of the host's CPUs each of its virtual ones."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from xend.config import DomainConfig
+from xend.config.cpus import CpuSet
+from xend.device.nodes import value_of
+from xend.errors import XendError
+from xend.host import Host
+from xend.hypervisor import CpuPool, HostInfo
+from xend.refusals import explained
+from xenstore.daemon.text import one_line
+
+#: Where the store has the names of pools; the hypervisor has none.
+POOLS = "/local/pool"
+
+
+@attrs.frozen
+class VcpuPlace:
+    """Where one virtual CPU may run (hard) and should (soft): numbers of CPUs; None: anywhere."""
+
+    vcpu: int
+    hard: Sequence[int] | None
+    soft: Sequence[int] | None
+
+
+async def pool_number(host: Host, config: DomainConfig) -> int:
+    """The number of the pool that a configuration names; the first where it names none.
+
+    Raises:
+        XendError: bad_config: there is no such pool; store_failed, hypervisor_failed.
+    """
+    if config.pool is None:
+        return 0
+    names = {}
+    with explained("look for its CPU pool", config.name):
+        for pool in await host.hypervisor.pools():
+            value = await value_of(host.store, f"{POOLS}/{pool.number}/name")
+            default = f"Pool-{pool.number}".encode()
+            names[pool.number] = (default if value is None else value).decode("utf-8", "replace")
+    for number, name in names.items():  # a name that is a number is a name first
+        if name == config.pool:
+            return number
+    if config.pool.isascii() and config.pool.isdigit() and int(config.pool[:9]) in names:
+        return int(config.pool[:9])
+    known = ", ".join(f"{one_line(name)} ({number})" for number, name in names.items())
+    raise XendError(
+        "bad_config",
+        f'pool = "{config.pool}": there is no such CPU pool; there are: {known}',
+        domain=config.name,
+    )
+
+
+async def places_of(host: Host, config: DomainConfig) -> list[VcpuPlace]:
+    """Of those virtual CPUs that may not, or should not, run anywhere.
+
+    Raises:
+        XendError: bad_config: the pool has none of the CPUs; unsupported: which CPUs are meant is not known.
+    """
+    if not config.cpus and not config.cpus_soft:
+        return []
+    number = await pool_number(host, config)
+    with explained("ask for the host's CPUs", config.name):
+        info = await host.hypervisor.host_info()
+        pool = next((each for each in await host.hypervisor.pools() if each.number == number), None)
+    if pool is None:
+        raise XendError("bad_config", f"the CPU pool {number} is gone", domain=config.name)
+    hard = [_cpus("cpus", each, info, pool) for each in _each(config.cpus, config.max_vcpus)]
+    soft = [_cpus("cpus_soft", each, info, pool) for each in _each(config.cpus_soft, config.max_vcpus)]
+    places = [VcpuPlace(vcpu, *cpus) for vcpu, cpus in enumerate(zip(hard, soft, strict=True))]
+    return [each for each in places if each.hard is not None or each.soft is not None]
+
+
+def _each(sets: Sequence[CpuSet | None], vcpus: int) -> list[CpuSet | None]:
+    return [*sets, *[None] * (vcpus - len(sets))]
+
+
+def _cpus(option: str, wanted: CpuSet | None, info: HostInfo, pool: CpuPool) -> list[int] | None:
+    if wanted is None:
+        return None
+    try:
+        meant = wanted.of(info.nr_cpus, info.nr_nodes)
+    except ValueError as error:
+        raise XendError(
+            "unsupported", f'{option} = "{wanted.text}": {error}', hint="name the CPUs: xl info -n shows them"
+        ) from None
+    found = [cpu for cpu in meant if cpu in pool.cpus]
+    if not found:
+        cpus = ", ".join(map(str, pool.cpus))
+        raise XendError(
+            "bad_config",
+            f'{option} = "{wanted.text}": the CPU pool {pool.number} has none of these CPUs; it has {cpus}',
+        )
+    return found
