@@ -82,7 +82,7 @@ async def _serve(options: Options, held: Held, log: Log, report: Report) -> None
                 open_listeners(held, options.rundir, options.operate_gid, options.read_gid)
             )
             keep_host = _have_host(options, stack)
-            hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor))
+            hypervisor = await stack.enter_async_context(open_hypervisor(options.hypervisor, log))
             store = await stack.enter_async_context(_open_store(options, hypervisor, log))
             manager = Xend(
                 hypervisor=hypervisor,

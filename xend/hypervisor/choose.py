@@ -1,17 +1,14 @@
 """Which hypervisor there is."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from xend.errors import XendError
 from xend.hypervisor import Hypervisor
 from xend.hypervisor.simulator import Simulator
 
 SIMULATED = "sim:"
-#: A privileged domain of Xen has one of these (Linux, NetBSD).
-_XEN = ("/proc/xen/privcmd", "/dev/xen/privcmd", "/kern/xen/privcmd")
 
 
 def valid_name(name: str) -> bool:
@@ -33,25 +30,23 @@ def absolute_name(name: str, expected: str) -> str:
 
 
 @asynccontextmanager
-async def open_hypervisor(name: str) -> AsyncIterator[Hypervisor]:
-    """The hypervisor "xen", "sim:DIR" (a simulated host that runs), or "auto": Xen, where it is found.
+async def open_hypervisor(name: str, log: Callable[[str], object] | None = None) -> AsyncIterator[Hypervisor]:
+    """The hypervisor "sim:DIR" (a simulated host that runs), "xen", or "auto": what there is, which is Xen.
+
+    Args:
+        name: one of these.
+        log: where helpers of the real Xen tell what went wrong; None: whoever asks builds no domains.
 
     Raises:
-        XendError: unsupported: it is not to be had; the text says what to do.
+        XendError: unsupported: it is not to be had; the text says what is missing, and what to do.
+        HypervisorError: nothing serves the simulated host.
     """
     if name.startswith(SIMULATED):
         async with Simulator.connect(Path(name.removeprefix(SIMULATED))) as simulator:
             yield simulator
         return
-    if name == "auto" and not any(os.path.exists(path) for path in _XEN):
-        raise XendError(
-            "unsupported",
-            "no Xen here: none of " + ", ".join(_XEN) + " exists",
-            hint="a simulated host is had with --hypervisor sim",
-        )
-    raise XendError(
-        "unsupported",
-        "this xend has no driver for the real Xen yet; it manages simulated hosts only",
-        hint="use Xen's own xl here, or --hypervisor sim for a simulated host",
-    )
-    yield  # pragma: no cover
+    # Here, as a simulated host needs none of it.
+    from xend.hypervisor.xen.opening import open_xen
+
+    async with open_xen(log) as xen:
+        yield xen

@@ -5,6 +5,8 @@ Source: xen/include/public/{domctl,sysctl,sched,memory}.h
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import attrs
@@ -118,6 +120,17 @@ class Domains:
         own = {errno.EINVAL: "this program runs in it, which the hypervisor would stop with it"}
         with refusing(f"domain {domid} cannot be paused", own):
             self._calls.domctl(PAUSE, domid)
+
+    @contextmanager
+    def held(self, domid: int) -> Iterator[None]:
+        """Paused within, whatever others do meanwhile, and afterwards as before."""
+        self.alive(domid)
+        self.pause_once_more(domid)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it may be gone
+                self._calls.domctl(UNPAUSE, domid)
 
     def unpause(self, domid: int) -> None:
         info = self.alive(domid).info

@@ -50,7 +50,7 @@ class Builders(Protocol):
         """See `Hypervisor.build`."""
 
     async def dump_core(self, domid: int, path: str) -> None:
-        """See `Hypervisor.dump_core`."""
+        """See `Hypervisor.dump_core`; the domain is paused already."""
 
     async def close(self) -> None:
         """End whoever is there."""
@@ -207,8 +207,8 @@ class Xen(Hypervisor):
         return await self._soft_reset.reset(domid, rings)
 
     async def dump_core(self, domid: int, path: str) -> None:
-        self._domains.alive(domid)
-        await self._builders.dump_core(domid, path)
+        with self._domains.held(domid):
+            await self._builders.dump_core(domid, path)
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         await trio.lowlevel.checkpoint()

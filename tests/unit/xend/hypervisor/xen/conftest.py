@@ -1,5 +1,6 @@
 """The driver on a hypervisor of its own, under Linux and under NetBSD."""
 
+import errno
 import sys
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.unit.platform.kernel import Kernel, LinuxKernel, NetBSDKernel, running
 from tests.unit.xend.hypervisor.xen.machine import Machine
-from xend.hypervisor import Image, Rings
+from xend.hypervisor import HypervisorError, Image, Rings
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
 from xend.hypervisor.xen.driver import Xen
@@ -26,9 +27,14 @@ class Builders:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.release = "4.17"
 
     def prepare(self) -> None:
         self.asked.append(("prepare",))
+
+    async def check(self, release: str) -> None:
+        if release != self.release:
+            raise HypervisorError(errno.ENOSYS, f"they are for {self.release}, this is {release}")
 
     async def build(self, domid: int, image: Image) -> Rings:
         self.asked.append(("build", domid, image))

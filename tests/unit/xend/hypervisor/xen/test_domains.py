@@ -113,6 +113,21 @@ def test_pauses_are_not_counted(machine: Machine, domains: Domains) -> None:
     assert guest.pauses == 0
 
 
+@pytest.mark.parametrize("pauses", [0, 1])
+def test_one_that_is_held_is_paused_whatever_others_do(
+    machine: Machine, domains: Domains, pauses: int
+) -> None:
+    guest = machine.guest()
+    guest.pauses = pauses
+    with domains.held(1):
+        assert guest.pauses == pauses + 1
+    assert guest.pauses == pauses
+    with domains.held(1):
+        del machine.guests[1]
+    with refused(errno.ESRCH), domains.held(1):
+        pytest.fail("it is gone")
+
+
 def test_what_others_paused_stays_so(machine: Machine, domains: Domains) -> None:
     guest = machine.guest()
     guest.pauses = 2
