@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -29,11 +30,14 @@ STOP_SECONDS = 10.0
 def need(*programs: Path) -> None:
     """Skip the calling test when a program is missing here, or fail it when XEND_REQUIRE_PEERS=1."""
     missing = [str(program) for program in programs if not shutil.which(program)]
-    if not missing:
-        return
-    reason = (
-        f"not installed: {', '.join(missing)} (Debian: {SYSTEM_PACKAGE}, xenstore-utils, gcc, util-linux)"
-    )
+    if missing:
+        lacking(
+            f"not installed: {', '.join(missing)} (Debian: {SYSTEM_PACKAGE}, xenstore-utils, gcc, util-linux)"
+        )
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the calling test for a reason, or fail it when XEND_REQUIRE_PEERS=1."""
     if os.environ.get("XEND_REQUIRE_PEERS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
