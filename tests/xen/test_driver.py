@@ -1,0 +1,150 @@
+"""xend's driver of the hypervisor on the real one, beside Debian's xl."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.xen.dom0 import Dom0
+from tests.xen.figures import Figures
+from tests.xen.guest import Devices, Guest
+
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
+
+TOP = Path(__file__).parents[2]
+#: A start of Python in dom0 takes 2 to 5 s.
+LIMIT_S = 60
+LIFE_LIMIT_S = 150
+
+
+def drive(dom0: Dom0, step: str, *words: object, limit_s: int = LIMIT_S) -> Any:
+    """What a step of driving.py found."""
+    line = " ".join(map(str, words))
+    output = dom0.must(f"cd {TOP} && {sys.executable} -B -m tests.xen.driving {step} {line}", limit_s)
+    return json.loads(output.splitlines()[-1])
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """Rows of what xl prints, by its columns' names, up to the last that has no blanks in it."""
+    head, *rows = (line.split() for line in text.splitlines())
+    return [dict(zip(head, row, strict=False)) for row in rows]
+
+
+def test_the_host(dom0: Dom0) -> None:
+    """As `xl info` has it; free memory is nobody's between the two."""
+    said = dict(
+        re.split(r"\s*: ?", line, maxsplit=1) for line in dom0.must("xl info").splitlines() if ":" in line
+    )
+    found = drive(dom0, "host")
+    info = found["info"]
+    for name in ("nr_cpus", "nr_nodes", "cores_per_socket", "threads_per_core", "xen_major", "xen_minor"):
+        assert str(info[name]) == said[name], name
+    for name in ("xen_extra", "xen_caps", "xen_scheduler", "xen_changeset", "xen_commandline", "cc_compiler"):
+        assert info[name].strip() == said[name].strip(), name
+    for name in ("cc_compile_by", "cc_compile_domain", "cc_compile_date", "build_id"):
+        assert info[name] == said[name], name
+    assert ":".join(f"{word:08x}" for word in info["hw_caps"]) == said["hw_caps"]
+    assert " ".join(info["virt_caps"]) == said["virt_caps"].strip()
+    assert f"virt_start={info['virt_start']:#x}" == said["platform_params"]
+    assert str(info["xen_pagesize"]) == said["xen_pagesize"]
+    assert f"{info['cpu_khz'] // 1000}.{info['cpu_khz'] % 1000:03}" == said["cpu_mhz"]
+    for name in ("total_memory", "free_memory", "outstanding_claims"):
+        key = f"{name}_kib"
+        assert str(info[key] // 1024) == said[name], name
+    assert [cpu["number"] for cpu in found["cpus"]] == list(range(info["nr_cpus"]))
+    assert len(found["nodes"]) == info["nr_nodes"]
+
+
+def test_topology(dom0: Dom0) -> None:
+    said = dom0.must("xl info -n")
+    found = drive(dom0, "host")
+    rows = re.search(r"cpu:\s+core\s+socket\s+node\n((?:\s*\d+:.*\n)+)", said)
+    assert rows is not None
+    cpus = [[int(word) for word in re.findall(r"\d+", line)] for line in rows[1].splitlines()]
+    assert [[cpu[name] for name in ("number", "core", "socket", "node")] for cpu in found["cpus"]] == cpus
+    (row,) = re.findall(r"^\s*0:\s+(\d+)\s+\d+\s+(\d+)", said.partition("numa_info")[2], re.MULTILINE)
+    assert [found["nodes"][0]["memory"] >> 20, found["nodes"][0]["distances"]] == [int(row[0]), [int(row[1])]]
+
+
+def test_domains_and_their_vcpus(dom0: Dom0, guest: Guest) -> None:
+    found = drive(dom0, "domains")
+    rows = {row["ID"]: row for row in table(dom0.must("xl list"))}
+    assert list(found) == list(rows) == ["0", str(guest.domid)]
+    for domid, info in found.items():
+        assert [str(info["memory_kib"] // 1024), str(info["vcpus"])] == [
+            rows[domid]["Mem"],
+            rows[domid]["VCPUs"],
+        ]
+        assert abs(info["cpu_time_ns"] / 1e9 - float(rows[domid]["Time(s)"])) < LIMIT_S
+    uuids = {line.split()[1]: line for line in dom0.must("xl list -v").splitlines()[1:]}
+    assert found[str(guest.domid)]["uuid"] in uuids[str(guest.domid)]
+    vcpus = [line.split() for line in dom0.must("xl vcpu-list").splitlines()[1:]]
+    ours = [[domid, str(vcpu["number"])] for domid, info in found.items() for vcpu in info["of_vcpus"]]
+    assert [line[1:3] for line in vcpus] == ours
+    assert {vcpu["is_online"] for info in found.values() for vcpu in info["of_vcpus"]} == {True}
+
+
+def test_messages(dom0: Dom0) -> None:
+    before = dom0.must("xl dmesg")
+    found = drive(dom0, "messages")
+    assert found["before"].rstrip("\n") == before
+    assert found["after"].rstrip("\n") == dom0.must("xl dmesg")
+
+
+def test_pausing(dom0: Dom0, guest: Guest) -> None:
+    state = f"xl list {guest.domid} | tail -n 1"
+    drive(dom0, "pause", guest.domid)
+    assert "p" in dom0.must(state).split()[4]
+    # The hypervisor counts: one is enough, as the driver did not pause twice.
+    dom0.must(f"xl unpause {guest.domid}")
+    assert guest.must("echo awake") == "awake"
+    dom0.must(f"xl pause {guest.domid}")
+    drive(dom0, "unpause", guest.domid)
+    assert guest.must("echo awake") == "awake"
+
+
+def test_tuning(dom0: Dom0, guest: Guest) -> None:
+    drive(dom0, "tune", guest.domid)
+    (line,) = dom0.must(f"xl vcpu-list {guest.domid}").splitlines()[1:]
+    assert line.split()[-3:] == ["1", "/", "0-1"] or line.split()[-1] in ("all", "0-1")
+    assert line.split()[-3] == "1"
+    (row,) = table(dom0.must(f"xl sched-credit2 -d {guest.domid}"))
+    assert [row["Weight"], row["Cap"]] == ["300", "80"]
+
+
+def test_a_console_that_xenconsoled_has(dom0: Dom0, guest: Guest) -> None:
+    frame, port = dom0.must(
+        f"xenstore-read {guest.home}/console/ring-ref {guest.home}/console/port"
+    ).splitlines()
+    drive(dom0, "taken_console", guest.domid, frame, port)
+    assert guest.must("echo alive") == "alive"
+
+
+def test_pools(dom0: Dom0) -> None:
+    (pool,) = drive(dom0, "pools")
+    (row,) = table(dom0.must("xl cpupool-list"))
+    assert [row["CPUs"], row["Sched"]] == [str(len(pool["cpus"])), pool["scheduler"]]
+
+
+@pytest.mark.parametrize("step", ["refusals", "claims", "new_domains", "watchdog"])
+def test_what_xl_has_no_word_for(dom0: Dom0, step: str) -> None:
+    drive(dom0, step)
+    assert len(dom0.must("xl list").splitlines()) <= 3
+
+
+def test_a_life(dom0: Dom0, figures: Figures) -> None:
+    """Built by a helper; its console is ours."""
+    images = dom0.images
+    times = drive(dom0, "life", "pv", images.kernel, images.guest, limit_s=LIFE_LIMIT_S)
+    figures.add(
+        "a life by xend's driver: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in times.items())
+    )
+
+
+def test_a_shutdown_of_a_domain_of_xls(dom0: Dom0) -> None:
+    guest = Guest(dom0, "ended", Devices())
+    drive(dom0, "shutdown", guest.domid, "poweroff")
+    guest.await_end()
