@@ -21,6 +21,9 @@ HVM_OP = 34
 SYSCTL_OP = 35
 DOMCTL_OP = 36
 
+#: The one command that gives a domid.
+CREATEDOMAIN = 1
+
 #: Where in the page of arguments what they point to begins, and how much there is; behind it is what the
 #: mapping of frames uses (`xenstore.platform.devices`).
 EXTRA_AT = 1024
@@ -84,7 +87,7 @@ class Calls:
 
     def create(self, arguments: bytes, domid: int) -> int:
         """XEN_DOMCTL_createdomain: the domid of the new domain; raises OSError."""
-        self._domctl(self._call.page, 1, domid, arguments)
+        self._domctl(self._call.page, CREATEDOMAIN, domid, arguments)
         return int(DOMCTL.unpack(self._call.page)["domain"])
 
     async def slow_domctl(self, command: int, domid: int) -> None:

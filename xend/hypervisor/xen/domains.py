@@ -99,7 +99,7 @@ class Domains:
                 return None
             with refusing(f"domain {domid} cannot be looked at"):
                 raise
-        # Up to 4.19 the hypervisor tells of the next domain where there is none.
+        # Up to 4.17 the hypervisor tells of the next domain where there is none (domain-build.md 6).
         return _record(fields) if fields["domain"] == domid else None
 
     def alive(self, domid: int) -> Record:

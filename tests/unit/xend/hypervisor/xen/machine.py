@@ -298,7 +298,7 @@ class Machine:
 
     def getdomaininfo(self, at: int, domid: int) -> int:
         found = [each for each in sorted(self.guests) if each >= domid]
-        if not found or (self.release >= (4, 20) and found[0] != domid):
+        if not found or (self.release >= (4, 18) and found[0] != domid):
             raise refusal(errno.ESRCH)
         self.write(at + 8, struct.pack("=H", found[0]))
         self.write(at + 16, self.info(self.guests[found[0]]))
