@@ -5,8 +5,8 @@ import resource
 MIB = 1 << 20
 #: Open files: its socket and errors, Xen's devices, kernel, ramdisk, what is written.
 FILES = 64
-#: Address space and memory of its own, in bytes, beside what depends on the job: Python and its libraries, and
-#: a kernel of the largest size (`files.UNPACKED_MAX`) while it is unpacked into a buffer that doubles.
+#: Address space and memory of its own, in bytes, beside what depends on the job: Python and its libraries,
+#: and a kernel of the largest size (`files.UNPACKED_MAX`) while it is unpacked into a buffer that doubles.
 ADDRESSES = 3072 * MIB
 DATA = 1024 * MIB
 

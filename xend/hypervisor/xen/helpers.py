@@ -18,8 +18,8 @@ from xenstore.daemon.text import one_line
 
 #: How the module of Xen's libraries is had.
 REMEDY = (
-    "install Xen's libraries with their headers (Debian: libxen-dev and pkg-config; pkgsrc: sysutils/xentools of "
-    "this Xen's version) and build xend anew with XEND_REQUIRE_XEN=1 in the environment"
+    "install Xen's libraries with their headers (Debian: libxen-dev and pkg-config; pkgsrc: "
+    "sysutils/xentools of this Xen's version) and build xend anew with XEND_REQUIRE_XEN=1 in the environment"
 )
 #: Ports and frame numbers, which the helper says, are smaller than these.
 _PORTS, _FRAMES = 1 << 17, 1 << 52

@@ -42,10 +42,10 @@ class Helper:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    command,
-                    env={"LC_ALL": "C"} | {name: v for name, v in _safe().items() if name in ENVIRONMENT},
+                    list(command),
+                    env=_environment(),
                     cwd=child.DIRECTORY,
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     start_new_session=True,
@@ -146,7 +146,7 @@ class Helper:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
-        return f"was ended by {name}{_LIKELY.get(-status, '')}"
+        return f"was ended by {name}{_LIKELY.get(name, '')}"
 
     def _last_words(self) -> list[str]:
         """The last line that it wrote to standard error."""
@@ -164,11 +164,12 @@ class Helper:
 
 #: What mostly sends a signal.
 _LIKELY = {
-    signal.SIGKILL: " (dom0 may be out of memory)",
-    signal.SIGXCPU: " (it used more of the processor than it may)",
-    signal.SIGBUS: " (a file may have become shorter while it was read)",
+    "SIGKILL": " (dom0 may be out of memory)",
+    "SIGXCPU": " (it used more of the processor than it may)",
+    "SIGBUS": " (a file may have become shorter while it was read)",
 }
 
 
-def _safe() -> dict[str, str]:
-    return child.environment(os.environ)
+def _environment() -> dict[str, str]:
+    safe = child.environment(os.environ)
+    return {"LC_ALL": "C"} | {name: safe[name] for name in ENVIRONMENT if name in safe}
