@@ -3,14 +3,14 @@
 `python -m tests.xen.builder FILE`: FILE is a JSON list of orders, each {"do": name, ...}; see `Builder`.
 """
 
-import ctypes
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,31 +18,11 @@ import attrs
 import trio
 
 from xenclient.store.blocking import Client
-from xend._guest import Handle
-from xend.hypervisor import Blueprint, HypervisorError, Image, Rings
+from xend.hypervisor import Blueprint, DomainInfo, HypervisorError, Image, Rings
 from xend.hypervisor.xen import process
+from xend.hypervisor.xen.driver import Xen
 from xend.hypervisor.xen.helpers import Helpers
-
-_LIBRARY = ctypes.CDLL("libxenctrl.so.4.17", use_errno=True)
-_LIBRARY.xc_interface_open.restype = ctypes.c_void_p
-_XEN = ctypes.c_void_p(_LIBRARY.xc_interface_open(None, None, 0))
-
-
-def _call(function: str, *arguments: Any) -> None:
-    if getattr(_LIBRARY, function)(_XEN, *arguments) < 0:
-        raise OSError(ctypes.get_errno(), function)
-
-
-def create(blueprint: Blueprint) -> int:
-    """What xend's driver does before a build (domain-build.md 1, steps 1 to 3), for Xen 4.17."""
-    is_hvm = blueprint.type == "pvh"
-    words = [3 if is_hvm else 0, 0, blueprint.max_vcpus, 1023, 64, 1024, 2, 0, 0, 1 if is_hvm else 0, 0]
-    record = bytes(4) + uuid4().bytes + b"".join(word.to_bytes(4, "little") for word in words)
-    domid = ctypes.c_uint32(0)
-    _call("xc_domain_create", ctypes.byref(domid), ctypes.create_string_buffer(record, 64))
-    _call("xc_domain_max_vcpus", domid, ctypes.c_uint(blueprint.max_vcpus))
-    _call("xc_domain_setmaxmem", domid, ctypes.c_uint64(blueprint.max_memory_kib + 1024))
-    return domid.value
+from xend.hypervisor.xen.opening import open_xen
 
 
 def nodes(domid: int, image: Image, rings: Rings) -> dict[str, str]:
@@ -69,9 +49,8 @@ def nodes(domid: int, image: Image, rings: Rings) -> dict[str, str]:
 class Builder:
     """Does orders; each returns what is said."""
 
-    def __init__(self, handle: Handle) -> None:
-        self.helpers = Helpers(lambda line: print("LOG", line, file=sys.stderr))
-        self.handle = handle
+    def __init__(self, xen: Xen) -> None:
+        self.xen = xen
 
     async def do(self, order: dict[str, Any]) -> dict[str, Any]:
         method = getattr(self, "do_" + order.pop("do"))
@@ -83,77 +62,82 @@ class Builder:
         return said | {"seconds": round(time.monotonic() - began, 2)}
 
     async def do_check(self, release: str) -> dict[str, Any]:
-        await self.helpers.check(release)
+        helpers = Helpers(print)
+        try:
+            await helpers.check(release)
+        finally:
+            await helpers.close()
         return {}
 
     async def do_refused(self, **fields: Any) -> dict[str, Any]:
         """A build that fails; nothing is left of it."""
-        with self.created(fields) as (domid, image):
-            await self.helpers.build(domid, image)
+        async with self.created(fields) as (domid, image):
+            await self.xen.build(domid, image)
         return {"built": True}
 
     async def do_live(self, commands: list[str] = [], dump: str = "", **fields: Any) -> dict[str, Any]:  # noqa: B006
         """A domain that comes up; what it answers to commands, and its core."""
-        with self.created(fields) as (domid, image):
+        async with self.created(fields) as (domid, image):
             built = time.monotonic()
-            self.helpers.prepare()
-            rings = await self.helpers.build(domid, image)
-            said: dict[str, Any] = {"rings": attrs.asdict(rings), "built_s": round(time.monotonic() - built, 2)}
+            rings = await self.xen.build(domid, image)
+            said: dict[str, Any] = {
+                "rings": attrs.asdict(rings),
+                "built_s": round(time.monotonic() - built, 2),
+            }
             with Client() as store:
                 self.introduce(store, domid, image, rings)
-                _call("xc_domain_unpause", ctypes.c_uint32(domid))
+                await self.xen.unpause(domid)
                 said["up"] = self.until(store, f"/local/domain/{domid}/data/state", "up")
                 said["answers"] = [
                     self.ask(store, domid, number + 1, text) for number, text in enumerate(commands)
                 ]
-                said["pages"] = self.handle.domain(domid)
+                said["info"] = attrs.asdict(await self.info(domid))
                 if dump:
-                    _call("xc_domain_pause", ctypes.c_uint32(domid))
-                    await self.helpers.dump_core(domid, dump)
+                    await self.xen.dump_core(domid, dump)
                     try:
-                        await self.helpers.dump_core(domid, dump)
+                        await self.xen.dump_core(domid, dump)
                     except HypervisorError as error:
                         said["again"] = [error.errno, error.text]
+                    said["is_paused"] = (await self.info(domid)).is_paused
                     said["left"] = os.listdir(os.path.dirname(dump))
         return said
 
     async def do_twice(self, **fields: Any) -> dict[str, Any]:
-        with self.created(fields) as (domid, image):
-            await self.helpers.build(domid, image)
-            await self.helpers.build(domid, image)
+        async with self.created(fields) as (domid, image):
+            await self.xen.build(domid, image)
+            await self.xen.build(domid, image)
         return {}
 
     async def do_killed(self, step: str, **fields: Any) -> dict[str, Any]:
         """The helper is killed at a step."""
-        with self.created(fields) as (domid, image):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.kill_at, step)
-                try:
-                    await self.helpers.build(domid, image)
-                except HypervisorError as error:
-                    return {"errno": error.errno, "text": error.text}
-                finally:
-                    nursery.cancel_scope.cancel()
+        async with self.created(fields) as (domid, image), trio.open_nursery() as nursery:
+            nursery.start_soon(self.kill_at, step)
+            try:
+                await self.xen.build(domid, image)
+            except HypervisorError as error:
+                return {"errno": error.errno, "text": error.text}
+            finally:
+                nursery.cancel_scope.cancel()
         return {"built": True}
 
     async def do_cancelled(self, step: str, **fields: Any) -> dict[str, Any]:
         """The build is cancelled at a step; how long that takes."""
-        with self.created(fields) as (domid, image), trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.helpers.build, domid, image)
-                await self.at(step)
-                began = time.monotonic()
-                scope.cancel()
+        async with self.created(fields) as (domid, image):
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self.xen.build, domid, image)
+                    await self.at(step)
+                    began = time.monotonic()
+                    scope.cancel()
         return {"cancelled": scope.cancelled_caught, "end_s": round(time.monotonic() - began, 2)}
 
     async def do_abandoned(self, step: str, **fields: Any) -> dict[str, Any]:
         """This process is killed at a step of a build (its domain is destroyed by whoever finds it)."""
-        with self.created(fields) as (domid, image):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.helpers.build, domid, image)
-                helper = await self.at(step)
-                print(json.dumps({"domid": domid, "pid": helper.pid}), flush=True)
-                os.kill(os.getpid(), signal.SIGKILL)
+        async with self.created(fields) as (domid, image), trio.open_nursery() as nursery:
+            nursery.start_soon(self.xen.build, domid, image)
+            helper = await self.at(step)
+            print(json.dumps({"domid": domid, "pid": helper.pid}), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
         return {}
 
     async def kill_at(self, step: str) -> None:
@@ -167,20 +151,27 @@ class Builder:
                     return helper
             await trio.sleep(0.001)
 
-    @contextmanager
-    def created(self, fields: dict[str, Any]) -> Iterator[tuple[int, Image]]:
+    async def info(self, domid: int) -> DomainInfo:
+        info = await self.xen.domain(domid)
+        assert info is not None
+        return info
+
+    @asynccontextmanager
+    async def created(self, fields: dict[str, Any]) -> AsyncIterator[tuple[int, Image]]:
         keys = {field.name for field in attrs.fields(Blueprint)}
         made = {"max_vcpus": 1, **{key: value for key, value in fields.items() if key in keys}}
         made.setdefault("max_memory_kib", fields["memory_kib"])
         rest = {key: value for key, value in fields.items() if key not in keys}
         blueprint = Blueprint(uuid=str(uuid4()), **made)
-        image = Image(**({"blueprint": blueprint, "vcpus": blueprint.max_vcpus} | rest))
-        domid = create(blueprint)
+        rest.setdefault("vcpus", blueprint.max_vcpus)
+        image = Image(blueprint=blueprint, **rest)
         _STARTED.clear()
+        domid = await self.xen.create(blueprint)
         try:
             yield domid, image
         finally:
-            _call("xc_domain_destroy", ctypes.c_uint32(domid))
+            with trio.CancelScope(shield=True):
+                await self.xen.destroy(domid)
             with Client() as store:
                 self.remove(store, domid)
 
@@ -227,14 +218,12 @@ _make = process.Helper.__init__
 process.Helper.__init__ = _remember  # type: ignore[assignment, method-assign]
 
 
-async def main(path: str) -> None:
-    with open(path) as file:
-        orders = json.load(file)
-    builder = Builder(Handle())
-    for order in orders:
-        print(json.dumps(await builder.do(order)), flush=True)
-    await builder.helpers.close()
+async def main(orders: list[dict[str, Any]]) -> None:
+    async with open_xen(lambda line: print("LOG", line, file=sys.stderr)) as xen:
+        builder = Builder(xen)
+        for order in orders:
+            print(json.dumps(await builder.do(order)), flush=True)
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, json.loads(Path(sys.argv[1]).read_text()))

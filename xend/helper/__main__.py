@@ -47,14 +47,14 @@ def _libraries() -> tuple[ModuleType | None, str]:
 
 def _job() -> tuple[str, Mapping[str, Any]]:
     """What it is to do; ends where nobody wants anything."""
-    unpacker = wire.unpacker(wire.JOB_MAX)
+    messages = wire.Messages(wire.JOB_MAX)
     while True:
-        for name, arguments in unpacker:
+        for name, arguments in messages:
             return name, arguments
         data = os.read(SOCKET, CHUNK)
         if not data:
             sys.exit(0)
-        unpacker.feed(data)
+        messages.feed(data)
 
 
 def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.Answer:

@@ -4,7 +4,7 @@ From the helper: ["ready", release or nil, why there is none], then ["step", key
 ["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -60,9 +60,26 @@ def pack_answer(answer: Answer) -> bytes:
     return pack([_NAMES[type(answer)], *answer])
 
 
-def unpacker(limit: int) -> msgpack.Unpacker:
-    """What takes a stream apart; it raises ValueError at what is malformed or longer than `limit`."""
-    return msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors=_BYTES)
+class Messages:
+    """Takes a stream apart into messages, each of at most `limit` bytes.
+
+    Raises:
+        ValueError: by `feed` and by iterating: what is malformed or longer.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._unpacker = msgpack.Unpacker(max_buffer_size=limit, strict_map_key=True, unicode_errors=_BYTES)
+
+    def feed(self, data: bytes) -> None:
+        """More of the stream."""
+        try:
+            self._unpacker.feed(data)
+        except msgpack.BufferFull:
+            raise ValueError("a message that is too long") from None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Those that are whole by now."""
+        return iter(self._unpacker)
 
 
 def answer_of(message: object) -> Answer:

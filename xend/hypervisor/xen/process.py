@@ -54,7 +54,7 @@ class Helper:
             ours.close()
             raise
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-        self._unpacker = wire.unpacker(wire.ANSWER_MAX)
+        self._messages = wire.Messages(wire.ANSWER_MAX)
         self._ready: wire.Ready | None = None
         self.step = ""
 
@@ -124,7 +124,7 @@ class Helper:
 
     async def _next(self) -> wire.Answer:
         while True:
-            for message in self._unpacker:
+            for message in self._messages:
                 return wire.answer_of(message)
             try:
                 data = await self._stream.receive_some(_CHUNK)
@@ -132,7 +132,7 @@ class Helper:
                 data = b""
             if not data:
                 raise Lost(await self._end_of_it())
-            self._unpacker.feed(data)
+            self._messages.feed(data)
 
     async def _end_of_it(self) -> str:
         """How it ended, which it does just now."""

@@ -19,9 +19,9 @@ from xend.helper import wire
     ],
 )
 def test_there_and_back(answer: wire.Answer) -> None:
-    unpacker = wire.unpacker(wire.ANSWER_MAX)
-    unpacker.feed(wire.pack_answer(answer))
-    assert [wire.answer_of(message) for message in unpacker] == [answer]
+    messages = wire.Messages(wire.ANSWER_MAX)
+    messages.feed(wire.pack_answer(answer))
+    assert [wire.answer_of(message) for message in messages] == [answer]
 
 
 @pytest.mark.parametrize(
@@ -47,20 +47,20 @@ def test_texts_are_bounded() -> None:
 def test_bytes_that_make_no_sense(seed: int) -> None:
     """Answers, or a ValueError."""
     chance = random.Random(seed)
-    data = chance.randbytes(chance.randrange(200))
+    data = bytearray(chance.randbytes(chance.randrange(200)))
     if seed % 2:
-        data = bytearray(wire.pack_answer(wire.Failed(5, "x" * 50)))
+        data[:] = wire.pack_answer(wire.Failed(5, "x" * 50))
         data[chance.randrange(len(data))] = chance.randrange(256)
-    unpacker = wire.unpacker(wire.ANSWER_MAX)
+    messages = wire.Messages(wire.ANSWER_MAX)
     try:
-        unpacker.feed(bytes(data))
-        for message in unpacker:
+        messages.feed(bytes(data))
+        for message in messages:
             wire.answer_of(message)
     except ValueError:
         pass
 
 
 def test_what_is_too_long() -> None:
-    unpacker = wire.unpacker(wire.ANSWER_MAX)
+    messages = wire.Messages(wire.ANSWER_MAX)
     with pytest.raises(ValueError):  # noqa: PT011 - msgpack's
-        unpacker.feed(msgpack.packb(["failed", 2, "x" * wire.ANSWER_MAX]))
+        messages.feed(msgpack.packb(["failed", 2, "x" * wire.ANSWER_MAX]))
