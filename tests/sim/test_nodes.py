@@ -1,21 +1,24 @@
-"""What stands in the store of a domain, against what Xen 4.17's xl wrote for the same one.
+"""What stands in the store of a domain, against what Xen 4.17's xl wrote for the same one, of each type.
 
-`xl-4.17.txt` is the output of `xenstore-ls -fp` there, with a Linux guest running; each difference of ours
-is a row with its reason.
+The recorded files are what `xenstore-ls -fp` printed there, with a Linux guest running; each difference of
+ours is a row with its reason.
 """
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
+import trio
 
 from tests.sim.world import World, play
 
-DUMP = Path(__file__).with_name("xl-4.17.txt")
+HERE = Path(__file__).parent
 LINE = re.compile(r'(/\S*) = "(.*)"   \((.*)\)')
-UUID = "6d4155f3-15e9-4224-878a-25d6a84e867c"
-CONFIG = f"""
+PV = """
 name = "d1"
-uuid = "{UUID}"
+uuid = "6d4155f3-15e9-4224-878a-25d6a84e867c"
 kernel = "/domu/vmlinuz"
 ramdisk = "/domu/domu.img"
 cmdline = "console=hvc0 quiet hold=90"
@@ -23,14 +26,23 @@ memory = 160
 vif = [ "mac=00:16:3e:01:02:03,bridge=xenbr0" ]
 disk = [ "/tmp/d.img,raw,xvda,w" ]
 """
+PVH = """
+name = "d1"
+type = "pvh"
+uuid = "68b92935-9ff6-4988-bdd8-db15f03a6bdc"
+kernel = "/domu/vmlinuz"
+ramdisk = "/domu/domu.img"
+memory = 192
+"""
 #: Whose value is another on each host, each run.
 VOLATILE = re.compile(r"(.*-)?ring-ref|port|event-channel.*|start_time|tty|script|params|kernel|ramdisk")
 GONE, OTHER = "only theirs", "another value or permission"
 LINUX_DOM0 = "written by their dom0's kernel, which can be told to shut down"
 LINUX_SCRIPT = "written by Linux's block script; the world's script writes physical-device alone"
 LINUX_GUEST = "written by a newer Linux's netfront"
+BACKEND_ID = "theirs can be written by the guest, as no key of a console's should (XSA-57)"
 #: Every difference and its reason.
-DIFFERENCES = {
+OF_PV = {
     ("/local/domain/0/control", GONE): LINUX_DOM0,
     ("/local/domain/0/control/feature-poweroff", GONE): LINUX_DOM0,
     ("/local/domain/0/control/feature-reboot", GONE): LINUX_DOM0,
@@ -40,8 +52,11 @@ DIFFERENCES = {
     ("/local/domain/1/device/vif/0/xdp-headroom", GONE): LINUX_GUEST,
     ("/local/domain/1/device/vif/0/multi-queue-num-queues", GONE): LINUX_GUEST,
     ("/local/domain/1/data/hello", GONE): "written by a program of their guest's",
-    ("/local/domain/1/console/backend-id", OTHER): "theirs can be written by the guest, as no key of a "
-    "console's should (XSA-57)",
+    ("/local/domain/1/console/backend-id", OTHER): BACKEND_ID,
+}
+OF_PVH = {
+    **{key: why for key, why in OF_PV.items() if why == LINUX_DOM0},
+    ("/local/domain/1/console/backend-id", OTHER): BACKEND_ID,
 }
 
 
@@ -57,7 +72,7 @@ def nodes(lines: list[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def ours() -> list[str]:
+def ours(config: str) -> list[str]:
     """The lines of our store."""
     lines: list[str] = []
 
@@ -67,8 +82,11 @@ def ours() -> list[str]:
             (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_bytes((root / "netbsd").read_bytes())
         os.truncate(root / "tmp/d.img", 16 << 20)
-        domid = await world.create(CONFIG)
-        await world.connected(domid, 51712)
+        domid = await world.create(config)
+        if "disk = [" in config:
+            await world.connected(domid, 51712)
+        else:
+            await trio.sleep(10)
         for path in await world.paths("/"):
             value = (await world.client.read(path)).decode().replace(str(root), "")
             perms = ",".join(str(perm) for perm in await world.client.get_perms(path))
@@ -78,12 +96,19 @@ def ours() -> list[str]:
     return lines
 
 
-def test_the_store_holds_what_xl_writes_with_its_permissions() -> None:
-    theirs, mine = nodes(DUMP.read_text().splitlines()), nodes(ours())
+@pytest.mark.parametrize(
+    ("config", "dump", "differences"),
+    [(PV, "xl-4.17.txt", OF_PV), (PVH, "xl-4.17-pvh.txt", OF_PVH)],
+    ids=["pv", "pvh"],
+)
+def test_the_store_holds_what_xl_writes_with_its_permissions(
+    config: str, dump: str, differences: Mapping[tuple[str, str], str]
+) -> None:
+    theirs, mine = nodes((HERE / dump).read_text().splitlines()), nodes(ours(config))
     found = {}
     for path in theirs | mine:
         if theirs.get(path) != mine.get(path):
             how = "only ours" if path not in theirs else GONE if path not in mine else OTHER
             found[path, how] = (theirs.get(path), mine.get(path))
-    assert {key: found[key] for key in found if key not in DIFFERENCES} == {}
-    assert found.keys() == DIFFERENCES.keys()
+    assert {key: found[key] for key in found if key not in differences} == {}
+    assert found.keys() == differences.keys()

@@ -24,6 +24,7 @@ from xend.host import Host
 from xend.operation.facts import Facts
 from xend.operation.kind import Effect
 from xend.operation.running import Operation
+from xend.refusals import explained
 
 Result = dict[str, Any]
 #: What ends a domain; whoever makes one of the same name waits for that.
@@ -83,7 +84,7 @@ class DomainCalls:
     async def config(self, call: Call, domain: str | int) -> Result:
         target = await self._targets.find_any(domain)
         managed = target.require_managed("show the configuration of")
-        return as_json(managed.config, target.domid)
+        return as_json(managed.config, target.domid, await self._cpus())
 
     async def create(
         self,
@@ -116,10 +117,14 @@ class DomainCalls:
             config = source.config()
             return {
                 "steps": self._starter.step_names(creation(source, config.name)),
-                "config": as_json(config, -1)["config"],
+                "config": as_json(config, -1, await self._cpus())["config"],
                 "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
             }
         return await self._starter.run(prepare, **how)
+
+    async def _cpus(self) -> int:
+        with explained("ask for the host's CPUs", "this host"):
+            return (await self._host.hypervisor.host_info()).nr_cpus
 
     async def destroy(self, call: Call, domain: str | int, **how: Any) -> Result:
         async def prepare() -> Facts | Operation:

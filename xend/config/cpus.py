@@ -17,7 +17,7 @@ from xend.config.option import accepted
 from xend.config.problem import ConfigError, Findings
 from xend.config.settings import Settings
 
-__all__ = ["CpuSet", "cpu_sets_of", "parse_cpu_set"]
+__all__ = ["ALL_CPUS", "MAX_CPU", "CpuSet", "cpu_sets_of", "parse_cpu_set"]
 
 EXPECTED = 'CPUs as in "0-3,^2", "node:1" or "all"'
 #: No host has more (NR_CPUS, xen/arch/x86/Kconfig), nor more nodes.
@@ -92,6 +92,10 @@ def parse_cpu_set(text: str) -> CpuSet:
     if parts[0].is_taken_away:
         raise ValueError("expected CPUs before those that ^ takes away")
     return CpuSet(text, tuple(parts))
+
+
+#: Wherever there are CPUs.
+ALL_CPUS = parse_cpu_set("all")
 
 
 def cpu_sets_of(settings: Settings, option: str, max_vcpus: int) -> Sequence[CpuSet | None]:

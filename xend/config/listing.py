@@ -4,10 +4,13 @@ Keys and enumerations are those of libxl_types.idl (tools/libs/light); as there,
 left out, and booleans that may be undecided are the texts "True" and "False".
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from xend.config import EVENTS, DomainConfig
+from xend.config.cpus import ALL_CPUS, MAX_CPU, CpuSet
 from xend.config.libxl import not_empty
+from xend.config.limits import TSC_MODES
 from xend.device.kinds import IN_ORDER
 
 __all__ = ["as_json"]
@@ -17,14 +20,14 @@ _DEFAULT_ACTION = "destroy"
 _ACTIONS = {"rename-restart": "restart_rename"}
 
 
-def as_json(config: DomainConfig, domid: int | None) -> dict[str, Any]:
-    """{"domid": domid, "config": what libxl would have made of the configuration}."""
+def as_json(config: DomainConfig, domid: int | None, cpus: int = MAX_CPU + 1) -> dict[str, Any]:
+    """{"domid": domid, "config": what libxl would have made of the configuration}; cpus: the host's."""
     events = {f"on_{event}": _action(config.actions[event]) for event in EVENTS}
     return {
         "domid": domid,
         "config": {
             "c_info": _create_info(config),
-            "b_info": _build_info(config),
+            "b_info": _build_info(config, cpus),
             **not_empty(**_devices(config)),
             **{event: action for event, action in events.items() if action != _DEFAULT_ACTION},
         },
@@ -37,19 +40,55 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
         "name": config.name,
         **not_empty(uuid=config.uuid),
         "run_hotplug_scripts": "True",
-        **not_empty(driver_domain="True" if config.driver_domain else None),
+        **not_empty(driver_domain="True" if config.driver_domain else None, pool_name=config.pool),
     }
 
 
-def _build_info(config: DomainConfig) -> dict[str, Any]:
+def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
+    limits = config.limits
+    frames = {"max_grant_frames": limits.grant_frames, "max_maptrack_frames": limits.maptrack_frames}
+    of_pv = not_empty(e820_host=_undecided(config.e820_host)) if config.type == "pv" else {}
     return {
         "max_vcpus": config.max_vcpus,
         "avail_vcpus": list(range(config.vcpus)),
+        **not_empty(
+            vcpu_hard_affinity=_affinity(config.cpus, cpus),
+            vcpu_soft_affinity=_affinity(config.cpus_soft, cpus),
+            numa_placement="False" if _is_placed(config) else None,
+            tsc_mode=None if config.tsc_mode == TSC_MODES[0] else config.tsc_mode,
+        ),
         "max_memkb": config.max_memory_kib,
         "target_memkb": config.memory_kib,
+        **not_empty(disable_migrate=_undecided(config.nomigrate)),
         **not_empty(kernel=config.kernel, cmdline=config.command_line, ramdisk=config.ramdisk),
-        f"type.{config.type}": {},
+        **{key: frame for key, frame in frames.items() if frame is not None},
+        **not_empty(
+            max_grant_version=limits.grant_version,
+            event_channels=limits.event_channels,
+            ioports=[not_empty(first=first, number=number) for first, number in config.ioports],
+            irqs=list(config.irqs),
+            iomem=[_frames(*frames) for frames in config.iomem],
+        ),
+        f"type.{config.type}": of_pv,
     }
+
+
+def _affinity(sets: Sequence[CpuSet | None], cpus: int) -> list[list[int]]:
+    """Of each virtual CPU; where a node of several is meant, as of a host with one."""
+    return [list((each or ALL_CPUS).of(cpus, 1)) for each in sets]
+
+
+def _is_placed(config: DomainConfig) -> bool:
+    """Whether libxl would look for no NUMA nodes by itself."""
+    return isinstance(config.given.get("cpus"), list) or bool(config.cpus_soft)
+
+
+def _frames(start: int, number: int, gfn: int | None) -> dict[str, int]:
+    return {"start": start, "number": number, **({} if gfn is None else {"gfn": gfn})}
+
+
+def _undecided(value: bool | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _devices(config: DomainConfig) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """libxl's JSON of a configuration."""
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.unit.xend.config.conftest import HOWTO, config
 from xend.config.domain import as_json, parse
@@ -106,4 +109,49 @@ def test_a_configuration_with_all_there_is() -> None:
         "on_crash": "restart_rename",
         "on_watchdog": "coredump_restart",
         "on_soft_reset": "coredump_destroy",
+    }
+
+
+#: Lines of a configuration, and what Debian's xl 4.17 prints of them: c_info beside type and name, b_info
+#: beside what every domain has.
+AS_XL_PRINTS = [
+    ("type = 'pvh'", {}, {"type.pvh": {}}),
+    ("nomigrate = 1", {}, {"disable_migrate": "True"}),
+    ("nomigrate = 0", {}, {"disable_migrate": "False"}),
+    ("e820_host = 1", {}, {"type.pv": {"e820_host": "True"}}),
+    ("type = 'pvh'; e820_host = 1", {}, {"type.pvh": {}}),
+    ("tsc_mode = 2", {}, {"tsc_mode": "native"}),
+    ("tsc_mode = 'default'", {}, {}),
+    ("max_grant_frames = 64", {}, {"max_grant_frames": 64}),
+    ("max_maptrack_frames = 0", {}, {"max_maptrack_frames": 0}),
+    ("max_grant_version = 1", {}, {"max_grant_version": 1}),
+    ("max_event_channels = 1023", {}, {"event_channels": 1023}),
+    ("max_event_channels = 0", {}, {}),
+    ("pool = 1", {"pool_name": "1"}, {}),
+    ("irqs = [5, '6']", {}, {"irqs": [5, 6]}),
+    ("ioports = ['3f8-3ff', 378]", {},
+     {"ioports": [{"first": 1016, "number": 8}, {"first": 888, "number": 1}]}),
+    ("iomem = ['fe000,8', '0xfe000,8@100']", {},
+     {"iomem": [{"start": 1040384, "number": 8}, {"start": 1040384, "number": 8, "gfn": 256}]}),
+    ("vcpus = 2; cpus = '0-1'", {}, {"vcpu_hard_affinity": [[0, 1], [0, 1]]}),
+    ("vcpus = 2; cpus = 'all,^1'", {},
+     {"vcpu_hard_affinity": [[0, 2, 3, 4, 5, 6, 7], [0, 2, 3, 4, 5, 6, 7]]}),
+    ("maxvcpus = 3; cpus = ['0', '1', '2-9', '3']", {},
+     {"vcpu_hard_affinity": [[0], [1], [2, 3, 4, 5, 6, 7]], "numa_placement": "False"}),
+    ("vcpus = 2; cpus_soft = '900'", {}, {"vcpu_soft_affinity": [[], []], "numa_placement": "False"}),
+]  # fmt: skip
+COMMON = ("max_vcpus", "avail_vcpus", "max_memkb", "target_memkb", "kernel")
+
+
+@pytest.mark.parametrize(("text", "create", "build"), AS_XL_PRINTS, ids=lambda each: str(each)[:40])
+def test_what_xl_prints(text: str, create: dict[str, Any], build: dict[str, Any]) -> None:
+    read = as_json(config(text), 1, cpus=8)["config"]
+    found = {
+        key: value for key, value in read["c_info"].items() if key not in ("name", "run_hotplug_scripts")
+    }
+    guest = "pvh" if "pvh" in text else "pv"
+    assert found == {"type": guest, **create}
+    assert {key: value for key, value in read["b_info"].items() if key not in COMMON} == {
+        f"type.{guest}": {},
+        **build,
     }
