@@ -39,13 +39,19 @@ UNLISTED_LIBRARY = "/lib/x86_64-linux-gnu/libgcc_s.so.1"
 
 
 class Images(NamedTuple):
-    """Files to boot, all in the cache; compressed: the kernel as Debian ships it."""
+    """Files to boot, all in the cache.
+
+    Attributes:
+        program: for 64 bits; program32: for 32 with PAE.
+        compressed: the kernel as Debian ships it.
+    """
 
     xen: Path
     kernel: Path
     dom0: Path
     guest: Path
     program: Path
+    program32: Path
     compressed: Path
 
 
@@ -63,9 +69,8 @@ def build() -> Images:
 def _build() -> Images:
     linux = kernel()
     folder = cache() / f"images-{_fingerprint(linux)}"
-    images = Images(
-        *(folder / name for name in ("xen", "vmlinux", "dom0.img", "guest.img", "program", "vmlinuz"))
-    )
+    names = ("xen", "vmlinux", "dom0.img", "guest.img", "program", "program32", "vmlinuz")
+    images = Images(*(folder / name for name in names))
     if not folder.exists():
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
@@ -85,7 +90,8 @@ def _build_in(folder: Path, linux: Kernel) -> None:
     for name in ("poweroff", "reboot"):
         guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
     guest.write(folder / "guest.img")
-    compile_program(folder / "program")
+    compile_program(folder / "program", 64)
+    compile_program(folder / "program32", 32)
 
 
 def _fingerprint(linux: Kernel) -> str:
@@ -97,15 +103,15 @@ def _fingerprint(linux: Kernel) -> str:
     return digest.hexdigest()[:12]
 
 
-def compile_program(target: Path) -> None:
-    """Make the guest that is one small program: without libraries, in the general registers alone."""
+def compile_program(target: Path, bits: int) -> None:
+    """Make the guest that is one small program, of 64 or 32 bits: no libraries, general registers alone."""
     options = (
         "-std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -mno-red-zone "
         "-mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables -no-pie -static -nostdlib "
         "-Wl,-Ttext-segment=0x100000,--build-id=none,-z,noexecstack,-z,max-page-size=4096"
     )
     sources = sorted(map(str, PROGRAM.glob("*.c")))
-    subprocess.run(["gcc", *options.split(), "-o", str(target), *sources], check=True)
+    subprocess.run(["gcc", f"-m{bits}", *options.split(), "-o", str(target), *sources], check=True)
 
 
 def _decompressed(image: Path) -> bytes:

@@ -1,9 +1,14 @@
 /*
- * What a hostile domain does to the store through its own page, one thing in each life, and the measurements
- * of a well-behaved one.  The console says how it went.
+ * What a hostile domain does to the store through its own page, one thing in each life; the measurements of a
+ * well-behaved one; lives and ends that a toolstack has to get on with.  The console says how it went.
  */
 
 #include "client.h"
+#include "console.h"
+#include "events.h"
+#include "netbsd.h"
+#include "shutdown.h"
+#include "text.h"
 #include "timing.h"
 #include "xen.h"
 
@@ -14,7 +19,7 @@
 static void shall_be_left_alone(void)
 {
     while (!store->error)
-        wait_for_store(LONG_MS);
+        wait_for_events(LONG_MS);
     say_number("bare: error", store->error);
     store->rsp_cons = store->rsp_prod;
     for (uint32_t round = 0; round < 20; round++) {
@@ -25,7 +30,7 @@ static void shall_be_left_alone(void)
         store->req_prod = store->req_cons + 16 + round * 50;
         copy(&before, store, sizeof before);
         notify_store();
-        wait_for_store(50);
+        wait_for_events(50);
         for (uint32_t at = 0; at < sizeof before; at++)
             if (((const uint8_t *)&before)[at] != ((const volatile uint8_t *)store)[at]) {
                 say_number("bare: the page was changed at", at);
@@ -79,7 +84,7 @@ static void never_read(void)
 
         sent += done;
         if (!done) {
-            wait_for_store(LONG_MS);
+            wait_for_events(LONG_MS);
             if (store->req_cons == consumed)
                 break;
         }
@@ -117,7 +122,7 @@ static void flood_of_events(void)
             push(&request, sizeof request);
             writes++;
         } else {
-            wait_for_store(LONG_MS);
+            wait_for_events(LONG_MS);
             if (store->req_cons == consumed)
                 break;
         }
@@ -132,15 +137,39 @@ static void beat(void)
         ask(WRITE, 0, BYTES("data/beat\0x"));
         reply();
         for (uint64_t begin = now_ns(); now_ns() - begin < 1000000000;)
-            wait_for_store(1000);
+            wait_for_events(1000);
     }
 }
 
-static int same(const char *text, const char *word)
+/* Is asked to end, says so, and goes on. */
+static void stubborn(void)
 {
-    while (*word && *word == *text)
-        word++, text++;
-    return !*word && (!*text || *text == ' ');
+    watch_shutdown(0);
+    for (;; wait_for_events(0))
+        if (fired_watches())
+            ignore_shutdown();
+}
+
+static void crash(void)
+{
+    leave(CRASH);
+}
+
+static void reboot(void)
+{
+    leave(REBOOT);
+}
+
+static void power_off(void)
+{
+    leave(POWEROFF);
+}
+
+static const char *arguments;
+
+static void netbsd(void)
+{
+    live_as_netbsd(arguments);
 }
 
 void run(const char *command)
@@ -151,13 +180,15 @@ void run(const char *command)
     } acts[] = {
         {"index", index_too_far},   {"reply-index", reply_index_too_far}, {"long", header_too_long},
         {"deaf", never_read},       {"flood", flood_of_events},           {"time", time_round_trips},
-        {"beat", beat},
+        {"beat", beat},             {"netbsd", netbsd},                   {"stubborn", stubborn},
+        {"crash", crash},           {"reboot", reboot},                   {"poweroff", power_off},
     };
 
+    arguments = after_first_word(command);
     ask(WRITE, 0, BYTES("data/state\0up"));
     reply();
     for (unsigned at = 0; at < sizeof acts / sizeof *acts; at++)
-        if (same(command, acts[at].name)) {
+        if (begins_with(command, acts[at].name)) {
             acts[at].act();
             return;
         }

@@ -1,24 +1,11 @@
 #include "client.h"
+#include "events.h"
+#include "text.h"
 #include "xen.h"
 
 int notify_always;
 
 #define RING 1024
-
-uint32_t length(const char *text)
-{
-    uint32_t size = 0;
-
-    while (text[size])
-        size++;
-    return size;
-}
-
-void copy(void *to, const void *from, uint32_t size)
-{
-    while (size--)
-        ((uint8_t *)to)[size] = ((const uint8_t *)from)[size];
-}
 
 uint32_t push(const void *bytes, uint32_t size)
 {
@@ -42,7 +29,7 @@ static void push_all(const void *bytes, uint32_t size)
     uint32_t done = 0;
 
     while ((done += push((const char *)bytes + done, size - done)) < size)
-        wait_for_store(0);
+        wait_for_events(0);
 }
 
 void ask(uint32_t type, uint32_t tx_id, const char *payload, uint32_t size)
@@ -60,7 +47,7 @@ static void pull_all(void *bytes, uint32_t size)
         int full = end - consumed >= RING;
 
         if (consumed == end) {
-            wait_for_store(0);
+            wait_for_events(0);
             continue;
         }
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -80,15 +67,35 @@ const struct message *receive(void)
 
     pull_all(&message.header, sizeof message.header);
     pull_all(message.payload, message.header.size);
+    message.payload[message.header.size] = 0;
     return &message;
+}
+
+static uint32_t fired;
+
+static void note(const struct message *event)
+{
+    const char *token = event->payload + length(event->payload) + 1;
+
+    fired |= 1u << (uint32_t)(*token - '0') % 32;
 }
 
 const struct message *reply(void)
 {
     const struct message *message;
 
-    do
-        message = receive();
-    while (message->header.type == WATCH_EVENT);
+    while ((message = receive())->header.type == WATCH_EVENT)
+        note(message);
     return message;
+}
+
+uint32_t fired_watches(void)
+{
+    uint32_t watches;
+
+    while (store->rsp_cons != store->rsp_prod)
+        note(receive());
+    watches = fired;
+    fired = 0;
+    return watches;
 }

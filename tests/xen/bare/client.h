@@ -4,15 +4,19 @@
 
 #include <stdint.h>
 
-enum { READ = 2, WATCH = 4, TRANSACTION_START = 6, TRANSACTION_END = 7, WRITE = 11, WATCH_EVENT = 15, ERROR = 16 };
+enum {
+    DIRECTORY = 1, READ = 2, WATCH = 4, UNWATCH = 5, TRANSACTION_START = 6, TRANSACTION_END = 7,
+    WRITE = 11, RM = 13, WATCH_EVENT = 15, ERROR = 16,
+};
 
 struct header {
     uint32_t type, req_id, tx_id, size;
 };
 
+/* What was received has a NUL behind its payload. */
 struct message {
     struct header header;
-    char payload[4096];
+    char payload[4096 + 1];
 };
 
 /*
@@ -29,9 +33,11 @@ uint32_t push(const void *bytes, uint32_t size);
 const struct message *receive(void);
 /* The reply to the request just made. */
 const struct message *reply(void);
-
-uint32_t length(const char *text);
-void copy(void *to, const void *from, uint32_t size);
+/*
+ * The watches that had an event since this was asked last, a bit each: a watch's token is a digit, which is the
+ * bit's number.
+ */
+uint32_t fired_watches(void);
 
 /* A literal with its NUL; and without. */
 #define STRING(text) text, sizeof text

@@ -1,5 +1,7 @@
 #include "timing.h"
 #include "client.h"
+#include "console.h"
+#include "events.h"
 #include "xen.h"
 
 #define SAMPLES 200
@@ -58,8 +60,8 @@ static void measure(const char *name, void (*act)(void))
 void time_round_trips(void)
 {
     /* Until whoever made this domain is done with it. */
-    for (uint64_t begin = now_ns(); now_ns() - begin < SETTLE_MS * 1000000ul;)
-        wait_for_store(SETTLE_MS);
+    for (uint64_t begin = now_ns(); now_ns() - begin < SETTLE_MS * 1000000ull;)
+        wait_for_events(SETTLE_MS);
     measure("bare: read ns", read_name);
     measure("bare: transaction ns", transaction);
     notify_always = 1;
