@@ -1,5 +1,7 @@
 """What goes wrong and does not stop an operation: told to who asked for it, logged, and over in time."""
 
+import errno
+
 import pytest
 import trio
 
@@ -7,6 +9,7 @@ from tests.sim.faulty import RefusingHypervisor
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import EXAMPLE, World, play
 from xend.errors import XendError
+from xend.hypervisor import ConsoleRing, HypervisorError
 
 BARE = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\n'
 DISK = "file:/disk.img,xvdb,w"
@@ -41,6 +44,31 @@ def test_a_script_that_fails_as_a_domain_is_destroyed_is_told_of() -> None:
         await world.kill_xend()
         await world.start_xend()
         assert await world.call("operation.show", operation=answer["operation"]) == shown
+
+    play(body)
+
+
+class Taken(RefusingHypervisor):
+    """Somebody else has bound the port of each console."""
+
+    async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
+        raise HypervisorError(errno.EINVAL, f"the console of domain {domid} cannot be opened")
+
+
+def test_a_console_that_another_program_has_is_left_to_it() -> None:
+    async def body(world: World) -> None:
+        await world.kill_xend()
+        world.wrap = Taken
+        await world.start_xend()
+        before = await world.snapshot()
+        answer = await world.call("domain.create", text=BARE)
+        (warning,) = answer["warnings"]
+        assert (warning["code"], warning["device"]) == ("hypervisor_failed", "console")
+        assert "xenconsoled" in warning["hint"]
+        (listed,) = (each for each in await world.call("domain.list") if each["name"] == "bare")
+        assert listed["state"] == "running"
+        await world.call("domain.destroy", domain="bare")
+        assert await world.snapshot() == before
 
     play(body)
 

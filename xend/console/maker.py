@@ -1,5 +1,6 @@
 """Putting a console together: its ring, its pty and the pty's name in the store, its log."""
 
+import errno
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
@@ -15,10 +16,17 @@ from xend.errors import XendError
 from xend.hypervisor import ConsoleRing, HypervisorError
 from xenstore.daemon.text import one_line
 
-__all__ = ["ConsoleMaker", "Filter", "Opener", "title"]
+__all__ = ["ConsoleMaker", "ConsoleTaken", "Filter", "Opener", "title"]
 
 #: What is done to bytes on their way into a log, see `stamp`.
 Filter = Callable[[bytes], bytes]
+
+
+class ConsoleTaken(XendError):
+    """The hypervisor refused the page or the port of a console.
+
+    Where both are right, as of a domain that was just built, another program has bound the port.
+    """
 
 
 class Opener(Protocol):
@@ -49,7 +57,8 @@ class ConsoleMaker:
         """A console to be run, its pty named in the store.
 
         Raises:
-            XendError: hypervisor_failed, store_failed; nothing is left open then.
+            XendError: hypervisor_failed (ConsoleTaken: perhaps another program has it), store_failed;
+                nothing is left open then.
         """
         with ExitStack() as undo:
             ring = undo.enter_context(await self._open_ring(domid, name, gfn, port))
@@ -81,7 +90,8 @@ class ConsoleMaker:
             return await self.hypervisor.open_console(domid, gfn, port)
         except HypervisorError as error:
             what = f"cannot open the console ring of {title(domid, name)}"
-            raise XendError("hypervisor_failed", what, domain=name, cause=error.text) from error
+            kind = ConsoleTaken if error.errno == errno.EINVAL else XendError
+            raise kind("hypervisor_failed", what, domain=name, cause=error.text) from error
 
     def _new_pty(self, domid: int, name: str) -> Pty | None:
         try:

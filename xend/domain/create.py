@@ -9,6 +9,7 @@ import attrs
 
 from xend.config import DomainConfig
 from xend.config.problem import ConfigError
+from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
 from xend.device.files import check_file
 from xend.device.kinds import IN_ORDER
@@ -315,7 +316,10 @@ class Creation:
         rings, domid = self.rings, self.domid
         with self._explained("connect its console"):
             await nodes.write_console(self.host.store, domid, rings)
-            await self.host.consoles.serve(domid, self.config.name, rings.console_gfn, rings.console_port)
+            try:
+                await self.host.consoles.serve(domid, self.config.name, rings.console_gfn, rings.console_port)
+            except ConsoleTaken as error:
+                work.warn(_taken(error))
         domain = self.host.domains.get(domid)
         assert domain is not None
         domain.console = (rings.console_gfn, rings.console_port)
@@ -363,6 +367,17 @@ class Creation:
     async def _is_alive(self, domid: int) -> bool:
         info = await self.host.hypervisor.domain(domid)
         return info is not None and info.uuid == self.source.uuid and not info.is_dying
+
+
+def _taken(error: ConsoleTaken) -> XendError:
+    """What is said of a new domain's console that another program has: its ring is right, so somebody does."""
+    return XendError(
+        "hypervisor_failed",
+        "xend does not serve its console, another program does",
+        device="console",
+        cause=error.fields["cause"],
+        hint="if that is Xen's xenconsoled: stop it, and restart xend",
+    )
 
 
 async def _nothing(work: Work) -> None:
