@@ -1,7 +1,7 @@
 """systemd, as far as docs/dom0.md goes: starts and stops services as their units say.
 
-A program on its own.  What a unit's program is told beside it is in /machine/simulated/NAME: where the
-simulated machine is.
+A program on its own.  What a unit's program is told beside it is in /machine/simulated/NAME, if there is
+that: where the simulated machine is.
 """
 
 import configparser
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 MACHINE = Path("/machine")
+UNITS = Path("/etc/systemd/system")
 READY_SECONDS = 30.0
 
 
@@ -25,7 +26,7 @@ class Unit:
         self._running = MACHINE / "running" / name
         parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
         parser.optionxform = str  # type: ignore[assignment,method-assign]
-        parser.read_string(Path(f"/etc/systemd/system/{name}.service").read_text())
+        parser.read_string((UNITS / f"{name}.service").read_text())
         self._unit, self._service = parser["Unit"], parser["Service"]
 
     def pid(self) -> int:
@@ -46,6 +47,10 @@ class Unit:
         self._run("ExecStartPost", environment)
 
     def stop(self) -> None:
+        if self.pid() == 0:
+            self._run("ExecStop", self._environment())
+            self._running.unlink()
+            return
         os.kill(self.pid(), getattr(signal, self._service.get("KillSignal", "SIGTERM")))
         while self.is_active():
             pass
@@ -70,7 +75,10 @@ class Unit:
         line = self._service.get(key, "")
         if line:
             argv = self._command(line.removeprefix("-"), environment)
-            argv[0] = argv[0].replace("/sbin/modprobe", "/rescue/modprobe")
+            if argv[0] == "/sbin/modprobe":
+                argv[0] = "/rescue/modprobe"
+                if not os.path.exists(argv[0]):
+                    return  # no modules are needed
             status = subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL).returncode
             allowed = (0, int(self._service.get("SuccessExitStatus", "0")))
             assert line.startswith("-") or status in allowed, (self.name, key, status)
@@ -82,7 +90,7 @@ class Unit:
             word.bind(str(path))
             word.settimeout(READY_SECONDS)
             argv = self._command(self._service["ExecStart"], environment)
-            argv += Path(MACHINE, "simulated", self.name).read_text().split()
+            argv += " ".join(self._file(str(MACHINE / "simulated" / self.name))).split()
             with open(MACHINE / "journal", "ab") as journal:
                 process = subprocess.Popen(
                     argv, env=environment | {"NOTIFY_SOCKET": str(path)},
