@@ -49,7 +49,7 @@ class Machine:
         return True
 
     def await_line(self, pattern: str, timeout_s: float) -> str | None:
-        """The first line of the serial line, from now on or before, with a match of `pattern`; None: there was
+        """The first line of the serial line so far or from now on that matches `pattern`; None: there was
         none within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
