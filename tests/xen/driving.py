@@ -25,7 +25,7 @@ from xend.hypervisor.xen.scheduler import CreditParameters
 
 #: How long a guest's kernel may take to say something, in seconds.
 SPEECH_SECONDS = 60
-MEMORY_KIB = 96 * 1024
+MEMORY_KIB = 160 * 1024
 Step = Callable[..., Awaitable[object]]
 
 

@@ -178,7 +178,8 @@ class Domains:
         if not 0 <= max_memory_kib < 1 << 53:
             raise HypervisorError(errno.EINVAL, f"domain {domid} cannot have {max_memory_kib} KiB")
         with refusing(f"domain {domid} cannot have at most {max_memory_kib} KiB"):
-            self._calls.domctl(MAX_MEM_OP, domid, MAX_MEM.pack(max_memkb=max_memory_kib + SLACK_KIB))
+            bound = max_memory_kib + _slack_kib(domid)
+            self._calls.domctl(MAX_MEM_OP, domid, MAX_MEM.pack(max_memkb=bound))
 
     def claim(self, domid: int, memory_kib: int) -> None:
         info = self.alive(domid).info
@@ -233,13 +234,17 @@ class Domains:
         return timer or result
 
 
+def _slack_kib(domid: int) -> int:
+    """dom0 has none: its kernel was given all that it may have."""
+    return SLACK_KIB if domid else 0
+
+
 def _record(fields: dict[str, int | bytes]) -> Record:
     numbers = {name: value for name, value in fields.items() if isinstance(value, int)}
     handle = fields["handle"]
     assert isinstance(handle, bytes)
     domid, flags = numbers["domain"], numbers["flags"]
     is_shutdown = bool(flags & SHUTDOWN)
-    max_memory_kib = numbers["max_pages"] * PAGE_KIB
     info = DomainInfo(
         domid=domid,
         uuid=str(UUID(bytes=handle)),
@@ -250,8 +255,7 @@ def _record(fields: dict[str, int | bytes]) -> Record:
         is_dying=bool(flags & DYING),
         shutdown_reason=flags >> _REASON_AT & 0xFF if is_shutdown else None,
         memory_kib=numbers["tot_pages"] * PAGE_KIB,
-        # dom0's is as its kernel was given it.
-        max_memory_kib=max(0, max_memory_kib - SLACK_KIB) if domid else max_memory_kib,
+        max_memory_kib=max(0, numbers["max_pages"] * PAGE_KIB - _slack_kib(domid)),
         outstanding_kib=numbers["outstanding_pages"] * PAGE_KIB,
         cpu_time_ns=numbers["cpu_time"],
         vcpus=numbers["nr_online_vcpus"],

@@ -54,6 +54,7 @@ class Events:
         self._ended = trio.Event()
         try:
             with self._scope:
+                await trio.lowlevel.checkpoint()  # the device may be closed before this ever ran
                 await (self._serve_by_poll() if self._device.poll_only else self._serve())
         finally:
             self._ended.set()

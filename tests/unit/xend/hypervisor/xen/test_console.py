@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.unit.xend.hypervisor.xen.conftest import SYSTEMS, Builders
 from tests.unit.xend.hypervisor.xen.machine import Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
 from xend.hypervisor import ConsoleRing
@@ -174,3 +175,11 @@ async def test_a_host_that_is_let_go_of_takes_the_ports_with_it(machine: Machine
     console.notify()
     console.close()
     assert machine.kernel.notified == []
+
+
+@pytest.mark.trio
+async def test_a_host_that_is_let_go_of_at_once(machine: Machine, system: str, builders: Builders) -> None:
+    """Before the task that reads its events has begun."""
+    async with Xen.connect(system, SYSTEMS[system][1], machine.kernel, builders) as xen:
+        await xen.close()
+    assert machine.kernel.files == {}

@@ -53,6 +53,8 @@ def test_dom0_has_what_its_kernel_has(domains: Domains) -> None:
     assert record is not None
     assert record.info.max_memory_kib == record.info.memory_kib == 4 << 16
     assert record.info.is_running
+    domains.set_max_memory(0, 8192)
+    assert domains.alive(0).info.max_memory_kib == 8192
 
 
 @pytest.mark.parametrize(
