@@ -92,7 +92,7 @@ START = (
     ),
     Provocation("xenbackendd: xend runs", "/etc/rc.d/xenbackendd onestart"),
     Provocation("xendomains: xend does not run:", f"{DOMAINS} onestart"),
-    Provocation("xend: this xend has no driver", "/usr/pkg/sbin/xend"),
+    Provocation("xend: no Xen here", "/usr/pkg/sbin/xend"),
     Provocation("xl: no socket", "xl list"),
     Provocation(
         "xend: /var/run/xend/socket is served", f"{XEND} start; /usr/pkg/sbin/xend --hypervisor sim:/sim"
@@ -119,7 +119,7 @@ DOMAIN = (
     Provocation("xl: vbd 0x0: disk", "xl create foo 'disk=[\"file:/vm/none,0x0,w\"]'"),
     Provocation("xl: domain foo exists", "xl create -q foo; xl create foo"),
     Provocation("xl: domain bar does not exist", "xl destroy bar"),
-    Provocation("xl: it needs", "xl create foo name=bar memory=9000 'disk=[]'"),
+    Provocation("xl: it needs", "xl create foo name=bar memory=3400 'disk=[]'"),
     Provocation("xl: vbd 0x1: /vm/foo-wd0", "xl block-attach foo file:/vm/foo-wd0,0x1,w"),
     Provocation("xl: foo has a vbd 0x0", "xl block-attach foo file:/vm/foo-wd0,0x0,r"),
     Provocation("xl: vbd 0x1: /usr/pkg", "xl block-attach foo phy:/dev/null,0x1,r"),
