@@ -8,7 +8,7 @@ is closed it ends by itself, in the middle of whatever it does.
 
 What it does without (`limits`, and what starts it, `xend.hypervisor.xen.process`):
 
-- core files, new files where the job makes none, and more than a few open files;
+- core files, writing to files where the job makes none, and more than a few open files;
 - more memory and time of the processor than the job needs, so that a kernel that unpacks without end, or
   crafted so that it is parsed for ever, costs the host little;
 - xend's environment, directory, session, and all of its descriptors but the socket; a kernel and a ramdisk

@@ -77,6 +77,7 @@ class _Build:
 
     def _look(self) -> None:
         """Refuse what cannot be built."""
+        check(self.image)
         with self.steps.at("domain"):
             found = self.handle.domain(self.domid)
             self.facts["capabilities"] = self.handle.capabilities().decode(errors="replace").strip()
@@ -87,7 +88,6 @@ class _Build:
             raise Refused(errno.EINVAL, f"domain {self.domid} was created as another type than {self._type}")
         if pages >= self.pages:
             raise Refused(errno.EEXIST, f"domain {self.domid} was built already")
-        check(self.image)
 
     @property
     def _type(self) -> str:

@@ -1,0 +1,178 @@
+"""The order in which a domain is built, and what is refused."""
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from tests.unit.xend.helper import fake_guest
+from xend.helper import acpi, build, limits
+from xend.helper.session import Session
+from xend.helper.steps import Refused
+from xend.hypervisor import Blueprint, Image
+
+PV, PVH = 5, 6
+
+
+@pytest.fixture
+def libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_guest.Libraries]:
+    made = fake_guest.Libraries()
+    monkeypatch.setattr(fake_guest, "LIBRARIES", made)
+    monkeypatch.setattr(
+        limits, "for_memory", lambda *sizes: made.called("bounded", *sizes)
+    )  # not this process
+    return made
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> str:
+    (tmp_path / "kernel").write_bytes(b"kernel")
+    return str(tmp_path / "kernel")
+
+
+def image(kernel: str, type: str = "pv", **fields: Any) -> Image:
+    own = {
+        name: fields.pop(name) for name in list(fields) if name in {f.name for f in attrs.fields(Blueprint)}
+    }
+    made = Blueprint(**{"uuid": "x", "type": type, "max_vcpus": 2, "max_memory_kib": 65536} | own)
+    return Image(**{"blueprint": made, "memory_kib": 65536, "kernel": kernel} | fields)
+
+
+def run(domid: int, wanted: Image) -> tuple[dict[str, Any], list[str]]:
+    steps: list[str] = []
+    session = Session(cast(Any, fake_guest), steps.append)
+    result = build.run(session, {"domid": domid, "image": attrs.asdict(wanted)})
+    return dict(result), steps
+
+
+def refusal(domid: int, wanted: Image) -> Refused:
+    with pytest.raises(Refused) as refused:
+        run(domid, wanted)
+    assert "\n" not in refused.value.text
+    return refused.value
+
+
+def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> None:
+    result, steps = run(PV, image(kernel, ramdisk=kernel, command_line="quiet"))
+    assert result == {"store_gfn": 0xFEFFC, "store_port": 1, "console_gfn": 0xFEFFF, "console_port": 2}
+    assert libraries.names() == [
+        "open", "domain", "bounded", "allocate", "event_channel", "event_channel", "set_memory_map_limit",
+        "apply_cpuid_policy", "set_kernel", "set_ramdisk", "parse", "set_ports", "set_memory", "populate", "load",
+        "boot", "seed_grants", "claim", "close",
+    ]  # fmt: skip
+    calls = {call[0]: call[1:] for call in libraries.calls}
+    assert calls["allocate"] == (PV, b"quiet", False, 256 << 20)
+    assert calls["set_ports"] == (1, 2, 2)
+    assert calls["set_memory"][:2] == (16384, 16384)
+    assert calls["claim"] == (PV, 0)
+    assert steps == [
+        "open", "domain", "files", "kernel", "ports", "limits", "policy", "kernel", "parse", "populate", "load",
+        "boot", "grants",
+    ]  # fmt: skip
+
+
+def test_a_pvh_domain(libraries: fake_guest.Libraries, kernel: str) -> None:
+    run(PVH, image(kernel, "pvh", memory_kib=32765, max_memory_kib=65534))
+    names = libraries.names()
+    assert names[6:10] == ["set_timer_mode", "set_no_altp2m", "set_paging_pool", "apply_cpuid_policy"]
+    assert names[names.index("populate") : names.index("load")] == [
+        "populate", "add_acpi", "add_acpi", "set_memory_map", "set_memory_map",
+    ]  # fmt: skip
+    calls = {call[0]: call[1:] for call in libraries.calls}
+    assert calls["set_memory"] == (8192, 16384, 0xFC000000)
+    assert calls["set_paging_pool"] == (PVH, 4096 * (256 * 2 + 63))
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_where_the_root_pointer_is(libraries: fake_guest.Libraries, kernel: str, is_old: bool) -> None:
+    if is_old:
+        libraries.at["old_linux"] = lambda: None
+    run(PVH, image(kernel, "pvh"))
+    (pointer, where), (_, tables) = (call[1:] for call in libraries.calls if call[0] == "add_acpi")
+    assert pointer.startswith(b"RSD PTR ")
+    assert tables == acpi.TABLES
+    assert where == (acpi.LOW_ROOT_POINTER if is_old else acpi.TABLES + 4096)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, False),
+        ({"is_migratable": False}, True),
+        ({"tsc_mode": "always_emulate"}, True),
+        ({"tsc_mode": "native"}, False),
+    ],
+)
+def test_who_sees_an_invariant_time_stamp_counter(
+    libraries: fake_guest.Libraries, kernel: str, fields: dict[str, Any], expected: bool
+) -> None:
+    run(PV, image(kernel, **fields))
+    assert ("apply_cpuid_policy", PV, expected) in libraries.calls
+
+
+def test_the_hosts_memory_map(libraries: fake_guest.Libraries, kernel: str) -> None:
+    run(PV, image(kernel, has_host_memory_map=True))
+    assert ("set_memory_map", PV, [(0, 64 << 20, 1)]) in libraries.calls
+
+
+@pytest.mark.parametrize(
+    ("domid", "fields", "number", "text"),
+    [
+        (9, {}, errno.ESRCH, "there is no domain 9, or it is dying"),
+        (PVH, {}, errno.EINVAL, "domain 6 was created as another type than pv"),
+        (
+            PV,
+            {"memory_kib": 65540},
+            errno.EINVAL,
+            "65540 KiB of memory, where the domain has at most 65536 KiB",
+        ),
+        (PV, {"memory_kib": 0}, errno.EINVAL, "0 KiB of memory, where the domain has at most 65536 KiB"),
+        (PV, {"command_line": "x" * 1024}, errno.EINVAL, "the kernel's command line has 1024 bytes"),
+        (PV, {"command_line": "a\0b"}, errno.EINVAL, "the kernel's command line has a null byte"),
+        (PVH, {"type": "pvh", "max_vcpus": 129}, errno.EINVAL, "a pvh domain has at most 128 vCPUs"),
+    ],
+)
+def test_what_cannot_be_built(
+    libraries: fake_guest.Libraries, kernel: str, domid: int, fields: dict[str, Any], number: int, text: str
+) -> None:
+    refused = refusal(domid, image(kernel, **fields))
+    assert (refused.errno, refused.text[: len(text)]) == (number, text)
+    assert "allocate" not in libraries.names()
+
+
+def test_a_domain_that_was_built(libraries: fake_guest.Libraries, kernel: str) -> None:
+    libraries.domains[PV] = (False, 16384)
+    assert refusal(PV, image(kernel)).errno == errno.EEXIST
+
+
+@pytest.mark.parametrize(
+    "call", ["event_channel", "set_kernel", "parse", "populate", "load", "boot", "seed_grants"]
+)
+def test_nothing_is_kept_of_a_build_that_fails(
+    libraries: fake_guest.Libraries, kernel: str, call: str
+) -> None:
+    libraries.at[call] = fake_guest.ACTS["refuse"]
+    refusal(PV, image(kernel))
+    assert libraries.names()[-2:] == ["close", "claim"]
+
+
+def test_a_claim_that_is_gone_hides_no_error(libraries: fake_guest.Libraries, kernel: str) -> None:
+    libraries.at["parse"] = libraries.at["claim"] = fake_guest.ACTS["refuse"]
+    assert refusal(PV, image(kernel)).errno == errno.ENOEXEC
+
+
+def test_names_of_files_are_any_bytes(libraries: fake_guest.Libraries, tmp_path: Path) -> None:
+    path = tmp_path / "k\udcff"
+    path.write_bytes(b"kernel")
+    run(PV, image(str(path), command_line="root=\udcff"))
+    assert next(call for call in libraries.calls if call[0] == "allocate")[2] == b"root=\xff"
+
+
+def test_an_image_comes_through(kernel: str) -> None:
+    wanted = image(kernel, "pvh", ramdisk=kernel, vcpus=2, tsc_mode="native")
+    assert build.image_of(attrs.asdict(wanted)) == wanted
+    assert SimpleNamespace(pages=[build.pages_of(kib) for kib in (1, 4, 5)]).pages == [1, 1, 2]

@@ -1,0 +1,53 @@
+"""What Xen's libraries logged on Xen 4.17 (domain-build.md 3), and what becomes of it."""
+
+import errno
+
+import pytest
+
+from xend.helper.library_text import refused
+from xend.helper.steps import STEPS, LibraryError
+
+FACTS: dict[str, object] = {
+    "domid": 5,
+    "kernel": "/boot/k",
+    "type": "pv",
+    "memory_kib": 4096,
+    "unpacked_mib": 256,
+    "capabilities": "xen-3.0-x86_64",
+}
+
+TABLE = [
+    ("parse", 0, "panic: xg_dom_core.c:689: xc_dom_find_loader: no loader found", errno.ENOEXEC, "is none that a pv domain can boot"),
+    ("parse", errno.EINVAL, "", errno.ENOEXEC, "/boot/k is none that a pv domain can boot"),
+    ("parse", 0, "panic: xg_dom_core.c:319: kernel image too large", errno.ENOEXEC, "unpacks to more than 256 MiB"),
+    ("kernel", 0, "xc_dom_check_gzip: size (zip 9, unzip 9) looks insane, skip gunzip", errno.ENOEXEC, "unpacks to more"),
+    ("parse", 0, "xc_dom_compat_check: guest type xen-3.0-x86_32p not supported by xen kernel, sorry", errno.ENOEXEC, "32 bits (x86_32p)"),
+    ("parse", 0, "guest type xen-3.0-ia64 not supported by xen kernel, sorry", errno.ENOEXEC, "it runs: xen-3.0-x86_64"),
+    ("parse", errno.ENOMEM, "xc_dom_malloc: allocation failed", errno.ENOMEM, "dom0 has not enough memory to unpack"),
+    ("populate", errno.EBUSY, "can't allocate low memory for domain", errno.ENOMEM, "host has not enough free memory for the 4096 KiB"),
+    ("paging", errno.ENOMEM, "", errno.ENOMEM, "page tables of domain 5"),
+    ("load", 0, "segment kernel too large (0x3a00 > 0x1000 - 0x1000 pages)", errno.ENOMEM, "do not fit 4096 KiB of memory"),
+    ("policy", errno.EEXIST, "", errno.EEXIST, "domain 5 was built already"),
+    ("open", errno.ENOENT, "", errno.ENODEV, "is this dom0"),
+    ("boot", errno.ESRCH, "", errno.ESRCH, "there is no domain 5"),
+    ("boot", errno.EFAULT, "panic: xg_dom_x86.c:1: SETHVMCONTEXT failed (rc=-1)", errno.EFAULT, "SETHVMCONTEXT failed (rc=-1): EFAULT"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "number", "logged", "expected", "text"), TABLE)
+def test_causes(step: str, number: int, logged: str, expected: int, text: str) -> None:
+    log = [(3, "xc_dom_parse_image: called"), *([(8, logged)] if logged else [])]
+    found = refused(LibraryError(step, number, "xc_dom_function", log), FACTS)
+    assert found.errno == expected
+    assert text in found.text
+    assert "\n" not in found.text
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("number", [0, errno.EPERM, errno.EINVAL])
+def test_every_step_has_some_cause(step: str, number: int) -> None:
+    """Also a dump's, which has fewer facts."""
+    facts = {"domid": 5} if step in ("open", "domain", "dump") else FACTS
+    found = refused(LibraryError(step, number, "xc_something", [(8, "x" * 5000 + "\n")]), facts)
+    assert found.errno > 0
+    assert len(found.text) < 500
