@@ -40,12 +40,15 @@ REFUSED_HERE = {
     "builder": "an empty one is HVM",
     "kernel": "an empty one, or one below no directory",
     "ramdisk": "one below no directory",
+    "cpus": "xl looks at a list only where vcpus or maxvcpus stands before it, and at none otherwise",
+    "cpus_soft": "the same",
 }
 
 
 #: What we refuse though nothing of it shows in what xl prints.
 NOT_SHOWN = {
-    **dict.fromkeys(("cpus", "cpuid"), "xl takes it to the hypervisor, which is not there"),
+    "cpuid": "xl takes it to the hypervisor, which is not there",
+    **dict.fromkeys(("cpus", "cpus_soft"), "as above"),
     **dict.fromkeys(
         ("llc_colors", "xenstore_feature_mask", "xenstore_quota", "virtio"),
         "xl 4.17 does not know it, newer ones do",
@@ -100,6 +103,10 @@ ALIKE = [
     *(f"{name} = 'x'" for name in XM),
     "frob = 1", "frob = [ 'a', [ 'b' ] ]", "vif_other_config = [ ]", "on_shutdown = 'destroy'",
     "arch = 'x86_64'",
+    "type = 'pvh'", "type = 'pvh'; maxmem = 64", "pool = 1", "nomigrate = 0", "tsc_mode = 3", "e820_host = 1",
+    "vcpus = 2; cpus = '0-3,^2'", "vcpus = 2; cpus = 1", "vcpus = 2; cpus = [ '0', 1 ]", "cpus = 'nodes:all'",
+    "vcpus = 2; cpus_soft = 'all,^5'", "max_grant_frames = 64", "max_grant_version = 1",
+    "irqs = [ 5, '6' ]", "ioports = [ '2f8-2ff', 378, '0x60' ]", "iomem = [ 'fe000,8', '0xfe000,8@100' ]",
     "vif = [ 'bridge=ovsbr0.4:12:34' ]", "vif = [ 'bridge=ovsbr0.4:1234:3456,script=vif-openvswitch' ]",
     "vif = [ 'bridge=a b' ]", "vif = [ 'gatewaydev=a-very-long-interface' ]", "vif = [ 'mac=0:16:3e:1:2:3' ]",
     "vif = [ 'mac=00:00:00:00:00:00' ]", "vif = [ 'frob=1,bridge=a' ]", "vif = [ 'frob' ]",
@@ -116,7 +123,29 @@ def test_what_both_take(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["tsc_mode = 'x'", "passthrough = 'x'", "altp2m = 'x'", "vuart = 'x'", "tee = 'x'", "a = ", "a = x"],
+    [
+        "tsc_mode = 'x'",
+        "passthrough = 'x'",
+        "altp2m = 'x'",
+        "vuart = 'x'",
+        "tee = 'x'",
+        "a = ",
+        "a = x",
+        "tsc_mode = 4",
+        "vcpus = 1; cpus = '1x'",
+        "vcpus = 1; cpus = '3-1'",
+        "vcpus = 1; cpus = '0,^all'",
+        "vcpus = 2; cpus_soft = [ 'x' ]",
+        "irqs = [ '0x5' ]",
+        "irqs = [ '5x' ]",
+        "irqs = [ '-1' ]",
+        "ioports = [ '3f8-' ]",
+        "ioports = [ 'x' ]",
+        "iomem = [ 'fe000' ]",
+        "iomem = [ 'fe000,8x' ]",
+        "max_grant_frames = 'x'",
+        "max_maptrack_frames = 'x'",
+    ],
 )
 def test_what_both_refuse(text: str, tmp_path: Path) -> None:
     assert not theirs(BASE + text + "\n", tmp_path)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
+from tests.sim.faulty import RefusingHypervisor
 from tests.sim.test_faults import CREATE, settled
 from tests.sim.test_lives import acting
 from tests.sim.world import EXAMPLE, World, play
+from xend.hypervisor import DomainInfo
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +96,40 @@ def test_one_that_is_being_made(step: str) -> None:
         assert [type(each) for each in outcome] == [dict], outcome
         await settled(world)
         assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_one_whose_pages_somebody_holds_is_gone_for_us_and_the_warning_says_who_it_may_be() -> None:
+    class Held(RefusingHypervisor):
+        """Somebody, a driver of another kernel for example, has pages of each domain mapped for ever."""
+
+        async def domain(self, domid: int) -> DomainInfo | None:
+            return known[domid] if domid in known else await super().domain(domid)
+
+        async def destroy(self, domid: int) -> None:
+            info = await super().domain(domid)
+            assert info is not None
+            await super().destroy(domid)
+            known[domid] = attrs.evolve(info, is_dying=True, memory_kib=0)
+
+    known: dict[int, DomainInfo] = {}
+
+    async def body(world: World) -> None:
+        await world.kill_xend()
+        world.wrap = Held
+        await world.start_xend()
+        await world.connected(await world.create())
+        answer = await world.call("domain.destroy", domain="example")
+        (warning,) = answer["warnings"]
+        assert (warning["code"], warning["waited_s"]) == ("no_answer", 10)
+        assert warning["message"] == (
+            "domain 1 of example was destroyed and is still dying after 10 s: "
+            "somebody has memory of it mapped"
+        )
+        for holder in ("xenconsoled", "a backend's driver", "a device model"):
+            assert holder in warning["hint"]
+        assert await world.names() == []
 
     play(body)
 

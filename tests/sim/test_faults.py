@@ -13,6 +13,7 @@ from tests.sim.world import EXAMPLE, Killed, World, play
 from xend.errors import XendError
 from xend.hypervisor import DomainInfo
 from xend.operation.running import Operation
+from xend.packing import pack, unpack
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +107,7 @@ def test_memory_that_runs_out_at_any_call_leaves_nothing() -> None:
         play(body)
         if calls[0] < refused:
             break
-    assert refused == 6  # create, populate, build, console, unpause: none was missed
+    assert refused == 6  # create, claim, build, console, unpause: none was missed
 
 
 @pytest.mark.parametrize("step", CREATE[2:])
@@ -161,6 +162,27 @@ def test_xend_killed_while_it_creates_undoes_it_when_it_is_back(step: str) -> No
         assert await world.names() == ["bystander"]
         assert await world.backend_state(other, "vif", 0) == b"4"
         await world.create()
+
+    play(body)
+
+
+def test_a_record_of_an_older_xend_whose_step_had_another_key_is_undone() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        world.on_step = at("domain.create", "write its nodes", kill)
+        answer = await world.call("domain.create", text=EXAMPLE, wait_for="accepted")
+        await trio.sleep(20)
+        record = world.directory / "xend/operations" / answer["operation"]
+        fields = unpack(record.read_bytes())
+        old = {"claim": "populate"}
+        fields["steps"] = [[old.get(key, key), name] for key, name in fields["steps"]]
+        assert ["populate", "set memory aside for it"] in fields["steps"]
+        record.write_bytes(pack(fields))
+        await world.start_xend()
+        await settled(world)
+        shown = await world.call("operation.show", operation=answer["operation"])
+        assert shown["error"]["message"] == "xend died at 'write its nodes'; undone"
+        assert await world.snapshot() == before
 
     play(body)
 

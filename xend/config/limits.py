@@ -2,6 +2,7 @@
 
 import attrs
 
+from xend.config.number import number_of
 from xend.config.problem import Findings
 from xend.config.settings import Settings
 
@@ -50,6 +51,6 @@ def limits_of(settings: Settings) -> Limits:
 def tsc_mode_of(settings: Settings) -> str:
     """One of TSC_MODES; "default" where it is not given."""
     value = settings.value("tsc_mode")
-    if value is not None and value.number is not None:
+    if value is not None and (value.number is not None or number_of(value.text) is not None):
         return TSC_MODES[settings.number("tsc_mode", 0, len(TSC_MODES) - 1) or 0]
     return settings.choice("tsc_mode", TSC_MODES) or TSC_MODES[0]

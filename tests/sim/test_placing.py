@@ -1,0 +1,155 @@
+"""Where a domain runs, what it may have and touch: from its configuration to the hypervisor."""
+
+import os
+
+import pytest
+
+from tests.sim.world import World, play
+from xend.errors import XendError
+from xend.hypervisor import Blueprint, HostAccess
+
+PLAIN = "vcpus=2"
+EXAMPLE_OTHER = 'name = "b"\nkernel = "/netbsd"\n'
+
+
+async def affinities(world: World, domid: int) -> list[tuple[list[int], list[int]]]:
+    """Hard and soft, of each virtual CPU."""
+    vcpus = await world.host.vcpus(domid)
+    return [(list(each.hard_affinity), list(each.soft_affinity)) for each in vcpus]
+
+
+ALL = [0, 1, 2, 3]
+AFFINITIES = [
+    (["cpus='1-2'"], [([1, 2], ALL)] * 2),
+    (["cpus='0-3,^1,9'"], [([0, 2, 3], ALL)] * 2),
+    (["cpus=['3']"], [([3], ALL), (ALL, ALL)]),
+    (["cpus='all'", "cpus_soft=[0, '2,3']"], [(ALL, [0]), (ALL, [2, 3])]),
+    (["cpus='node:0,^3'"], [([0, 1, 2], ALL)] * 2),
+    (["cpus='nodes:all'"], [(ALL, ALL)] * 2),
+]
+
+
+@pytest.mark.parametrize(("extra", "expected"), AFFINITIES)
+def test_virtual_cpus_run_where_the_configuration_says(
+    extra: list[str], expected: list[tuple[list[int], list[int]]]
+) -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(extra=[PLAIN, *extra])
+        assert await affinities(world, domid) == expected
+        await world.call("domain.reboot", domain="example", wait=True)
+        assert await affinities(world, domid + 1) == expected
+
+    play(body)
+
+
+@pytest.mark.parametrize(("pool", "number"), [("fast", 1), ("1", 1), ("Pool-0", 0), ("0", 0), ("Pool-2", 2)])
+def test_a_pool_is_found_by_name_or_number(pool: str, number: int) -> None:
+    async def body(world: World) -> None:
+        await world.client.write("/local/pool/1/name", "fast")
+        domid = await world.create(extra=[f'pool="{pool}"'])
+        assert [each.number for each in await world.host.pools() if each.domains == 1 + (not number)] == (
+            [number] if number == 0 else [0, number]
+        )
+        assert await affinities(world, domid) == [((cpus := [[0, 1], [3], [2]][number]), cpus)]
+
+    play(body, pool_cpus=(1, 1))
+
+
+REFUSED = [
+    (["pool='none'"], "bad_config",
+     'pool = "none": there is no such CPU pool; there are: Pool-0 (0), Pool-1 (1)'),
+    (["pool='7'"], "bad_config", 'pool = "7": there is no such CPU pool; there are: Pool-0 (0), Pool-1 (1)'),
+    (["cpus='9'"], "bad_config", 'cpus = "9": the CPU pool 0 has none of these CPUs; it has 0, 1, 2'),
+    (["cpus_soft='3'"], "bad_config",
+     'cpus_soft = "3": the CPU pool 0 has none of these CPUs; it has 0, 1, 2'),
+    (["pool='1'", "cpus='0'"], "bad_config", 'cpus = "0": the CPU pool 1 has none of these CPUs; it has 3'),
+    (["max_grant_frames=65"], "hypervisor_failed", "cannot create a domain"),
+    (["max_maptrack_frames=4096"], "hypervisor_failed", "cannot create a domain"),
+    (["irqs=[60000]"], "hypervisor_failed", "cannot let it touch the host's hardware"),
+    (["memory=1000000"], "out_of_memory", "it needs 1000000 MiB, the whole host has 4096 MiB"),
+    (["memory=4000"], "out_of_memory", "it needs 4000 MiB, 3552 MiB are free"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("extra", "code", "message"), REFUSED)
+def test_what_a_host_has_not_is_refused_and_leaves_nothing(extra: list[str], code: str, message: str) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        with pytest.raises(XendError) as caught:
+            await world.create(extra=extra)
+        assert (caught.value.code, caught.value.message) == (code, message)
+        assert await world.snapshot() == before
+
+    play(body, pool_cpus=(1,))
+
+
+@pytest.mark.parametrize(
+    ("caps", "guest", "lacking"),
+    [(("pv",), "pvh", "hvm and hap"), (("pv", "hvm"), "pvh", "hap"), (("hvm", "hap"), "pv", "pv")],
+)
+def test_a_type_that_a_host_does_not_run_is_refused_with_what_it_lacks(
+    caps: tuple[str, ...], guest: str, lacking: str
+) -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        with pytest.raises(XendError) as caught:
+            await world.create(extra=[f'type="{guest}"'])
+        assert caught.value.code == "unsupported"
+        assert caught.value.message == (
+            f"this host runs no {guest} domains: {lacking} not among the virt_caps of xl info "
+            f"({' '.join(caps)})"
+        )
+        assert await world.snapshot() == before
+
+    play(body, virt_caps=caps)
+
+
+def test_what_it_may_touch_of_the_host() -> None:
+    async def body(world: World) -> None:
+        extra = ["ioports=['2f8-2ff']", "irqs=[5]", "iomem=['fe000,8', 'fe100,1@20']"]
+        domid = await world.create(extra=extra)
+        (access,) = world.host._domains[domid].access
+        assert access == HostAccess(
+            memory=[(0xFE000, 8, 0xFE000), (0xFE100, 1, 0x20)], ports=((0x2F8, 8),), irqs=(5,)
+        )
+        steps = (await world.call("domain.create", text=EXAMPLE_OTHER, dry_run=True))["steps"]
+        assert "let it touch the host's hardware" not in steps
+
+    play(body)
+
+
+@pytest.mark.parametrize("what", ["kernel", "ramdisk"])
+def test_a_kernel_or_ramdisk_that_is_no_file_is_refused(what: str) -> None:
+    async def body(world: World) -> None:
+        os.mkfifo(world.directory / "root/fifo")
+        before = await world.snapshot()
+        for path, kind in (("/fifo", "a FIFO"), ("/", "a directory")):
+            with pytest.raises(XendError, match=f"^{what} .* is {kind}, a regular file was expected"):
+                await world.create(extra=[f'{what}="{path}"'])
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_one_that_was_not_built_is_not_unpaused() -> None:
+    async def body(world: World) -> None:
+        uuid = "6d4155f3-15e9-4224-878a-25d6a84e867c"
+        domid = await world.host.create(Blueprint(uuid=uuid, max_vcpus=1, max_memory_kib=4096))
+        with pytest.raises(XendError, match="has no kernel yet: who makes it is still at it, or died"):
+            await world.call("domain.unpause", domain=domid)
+        info = await world.host.domain(domid)
+        assert info is not None
+        assert info.is_paused
+
+    play(body)
+
+
+def test_a_pvh_domain_begins_with_less_memory_than_it_may_have() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(extra=["type='pvh'", "memory=32", "maxmem=64"])
+        info = await world.host.domain(domid)
+        assert info is not None
+        assert (info.memory_kib, info.max_memory_kib, info.outstanding_kib) == (32 << 10, 64 << 10, 0)
+        await world.call("domain.set_memory", domain="example", target_kib=64 << 10)
+
+    play(body)
