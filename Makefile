@@ -46,9 +46,10 @@ test: build
 test-quick: build
 	$(TEST) --quick
 
-# Suites too slow for CI.
+# Suites too slow for CI, on the real hypervisor as well.
 long: build
 	$(TEST) --long
+	$(PY) -m pytest --xen --long tests/xen
 
 # The real hypervisor under QEMU, with Debian's packages (it says which).
 test-xen: build
