@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chance import seeds
 from tests.conformance.in_process import SessionWorld
 from tests.conformance.over_socket import DaemonWorld
 from tests.conformance.show import show
@@ -179,13 +180,13 @@ def sessions() -> World:
     return SessionWorld({}, alone=False, bytewise=False)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(6, of=20))
 def test_a_few(tmp_path: Path, seed: int) -> None:
     with start_c(tmp_path) as daemon:
         play(DaemonWorld(daemon), sessions(), seed)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(2, of=5))
 def test_our_daemon(tmp_path: Path, seed: int) -> None:
     with start_c(tmp_path / "c") as theirs, start_ours(tmp_path / "ours") as ours:
         play(DaemonWorld(theirs), DaemonWorld(ours), seed)

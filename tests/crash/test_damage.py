@@ -187,7 +187,7 @@ def bytes_of_the_frame(history: History, by: Callable[[bytes], bytes], stride: i
     assert history.with_changes([]).dropped == []
 
 
-@pytest.mark.parametrize("flips", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("flips", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_random_flips(history: History, flips: int) -> None:
     """Of one bit or some, anywhere; half of them where there is something."""
     chance = random.Random(1)

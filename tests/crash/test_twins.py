@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chance import seeds
 from tests.crash.requests import path, request
 from tests.peers.wire import Message
 from tests.unit.journal.domains import LastingWorld
@@ -253,7 +254,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("restart", RESTARTS.values(), ids=RESTARTS)
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", seeds(40, of=100))
 def test_histories(tmp_path: Path, seed: int, restart: Restart) -> None:
     play(tmp_path, seed, restart)
 

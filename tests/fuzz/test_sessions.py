@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 
+from tests.chance import seeds
 from tests.fuzz.garbage import in_pieces, inputs, valid_request
 from tests.peers.wire import Message
 from tests.unit.store.client import Client, World
@@ -81,7 +82,7 @@ def is_not_noticed(seed: int, steps: int) -> None:
             observed.world.wait(1.0)
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", seeds(4, of=16))
 def test_a_guest_talking_nonsense_is_not_noticed_by_others(seed: int) -> None:
     is_not_noticed(seed, steps=40)
 

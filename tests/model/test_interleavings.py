@@ -5,6 +5,7 @@ from itertools import combinations_with_replacement
 
 import pytest
 
+from tests.chance import seeds
 from tests.model.interleaving import (
     EVERYTHING,
     LIST_P,
@@ -58,7 +59,7 @@ def sample(seed: int, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(1, of=4))
 def test_some_pairs_of_all_programs(seed: int) -> None:
     sample(seed, count=250)
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from tests.chance import seeds
 from tests.model import pools
 from tests.model.pools import Choose
 from tests.model.walk import CLIENT_STEPS, WORLD_STEPS, Walk
@@ -19,7 +20,7 @@ from tests.model.walk import CLIENT_STEPS, WORLD_STEPS, Walk
 pytestmark = pytest.mark.slow
 
 CI = settings(
-    max_examples=100,
+    max_examples=25,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -79,7 +80,7 @@ def random_walk(seed: int, steps: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(15, of=60))
 def test_random_walks(seed: int) -> None:
     random_walk(seed, steps=500)
 

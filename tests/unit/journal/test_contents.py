@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chance import seeds
 from tests.unit.journal.place import Place
 from tests.unit.store.random_store import Populated
 from xenstore import stream
@@ -192,7 +193,7 @@ def spoil_image(path: Path, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(12, of=40))
 def test_spoilt_logs_and_images(seed: int, tmp_path: Path, small: None) -> None:
     chance = random.Random(seed)
     whole = lived(tmp_path / "whole", seed)
@@ -243,7 +244,7 @@ def accepted(store: Store) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(6, of=30))
 def test_spoilt_streams(seed: int) -> None:
     chance = random.Random(seed)
     before = Populated(seed, requests=60)

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from tests.chance import seeds
 from tests.unit.store.random_store import Populated
 from tests.unit.store.streams import END, PREAMBLE, ROOT, connection, load, node, watch
 from tests.unit.store.test_stream import state
@@ -125,7 +126,7 @@ def test_every_truncation_is_an_error(private: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(2, of=8))
 def test_flipped_bits_are_an_error_or_a_store(seed: int) -> None:
     before = Populated(seed, requests=60)
     data = b"".join(stream.write(before.image(), before.world.store, private=seed % 2 == 0))

@@ -15,7 +15,6 @@ from tests.unit.xend.bus.toy import Toy, Wire, bus
 from xend.bus import serve
 from xend.bus.request_loop import CALLS_MAX
 
-MESSAGES = 100_000
 #: Those whose calls are refused, and that leave the connection as it is.
 PER_CONNECTION = 200
 MEMORY_MAX_BYTES = 48 << 20
@@ -77,7 +76,8 @@ async def annoy(wire: Wire, calls: list[bytes], last: bytes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.trio
-async def test_garbage_on_other_connections_is_not_noticed() -> None:
+@pytest.mark.parametrize("messages", [20_000, pytest.param(100_000, marks=pytest.mark.long)])
+async def test_garbage_on_other_connections_is_not_noticed(messages: int) -> None:
     chance = random.Random(6)
     wrong, bad = wrong_calls(chance), nonsense(chance)
     toy = Toy()
@@ -85,7 +85,7 @@ async def test_garbage_on_other_connections_is_not_noticed() -> None:
         worker = connect()
         before = memory_bytes()
         sent = 0
-        while sent < MESSAGES:
+        while sent < messages:
             calls = [next(wrong) for _ in range(chance.choice([0, 0, 0, 1, PER_CONNECTION]))]
             await annoy(connect(), calls, next(bad))
             sent += len(calls) + 1
