@@ -11,6 +11,7 @@ import subprocess
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,8 +22,10 @@ from tests.peers.programs import (
     OURS,
     PROGRAM_SECONDS,
     THEIRS,
+    Forked,
     Run,
     environment,
+    forked,
     need_programs,
     program,
     run,
@@ -31,20 +34,30 @@ from tests.peers.programs import (
 pytestmark = pytest.mark.peer
 
 
+class Stores(NamedTuple):
+    """Two stores of one kind, and our programs."""
+
+    theirs: Daemon
+    ours: Daemon
+    programs: Forked
+
+
 @pytest.fixture(scope="module", params=[start_c, start_ours], ids=["c", "ours"])
-def stores(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Daemon, Daemon]]:
-    """Two fresh stores of one kind: their programs work on the first, ours on the second."""
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Fresh: their programs work on the first, ours on the second."""
     need_programs()
     start: Callable[[Path], Daemon] = request.param
-    with start(tmp_path_factory.mktemp("theirs")) as first, start(tmp_path_factory.mktemp("ours")) as second:
-        yield first, second
+    with (
+        start(tmp_path_factory.mktemp("theirs")) as theirs,
+        start(tmp_path_factory.mktemp("ours")) as ours,
+        forked(tmp_path_factory.mktemp("printed")) as programs,
+    ):
+        yield Stores(theirs, ours, programs)
 
 
-def compare(stores: tuple[Daemon, Daemon], name: str, *arguments: str | bytes) -> Run:
-    theirs = run(THEIRS, stores[0].socket, name, *arguments)
-    ours = run(OURS, stores[1].socket, name, *arguments)
+def compare(stores: Stores, name: str, *arguments: str | bytes) -> Run:
+    theirs = run(THEIRS, stores.theirs.socket, name, *arguments)
+    ours = stores.programs.run(stores.ours.socket, name, *arguments)
     assert ours == theirs, f"xenstore-{name} {arguments}"
     return ours
 
@@ -222,13 +235,13 @@ ls -p
 """.strip().splitlines()  # fmt: skip
 
 
-def test_the_script_does_the_same(stores: tuple[Daemon, Daemon]) -> None:
+def test_the_script_does_the_same(stores: Stores) -> None:
     for line in SCRIPT:
         name, *arguments = shlex.split(line)
         compare(stores, name, *arguments)
 
 
-def test_every_option_of_every_program(stores: tuple[Daemon, Daemon]) -> None:
+def test_every_option_of_every_program(stores: Stores) -> None:
     words = {"write": ["/o", "x"], "chmod": ["/o", "n0"]}
     for name in NAMES:
         for option in ("-h", "-f", "-s", "-p", "-t", "-u", "-r", "-R", "-n0", "--raw", "--tidy", "-j"):
@@ -236,7 +249,7 @@ def test_every_option_of_every_program(stores: tuple[Daemon, Daemon]) -> None:
             compare(stores, name, option, *limit, *words.get(name, ["/o"]))
 
 
-def test_every_byte_in_a_value(stores: tuple[Daemon, Daemon]) -> None:
+def test_every_byte_in_a_value(stores: Stores) -> None:
     bytes_ = [bytes((number,)) for number in range(1, 256)]
     paths = [f"/byte/{byte.hex()}" for byte in bytes_]
     compare(stores, "write", "-R", *(word for pair in zip(paths, bytes_, strict=True) for word in pair))
@@ -248,15 +261,16 @@ def test_every_byte_in_a_value(stores: tuple[Daemon, Daemon]) -> None:
     compare(stores, "ls", "-f", "/byte")
 
 
-def test_bytes_that_are_no_text_in_paths(stores: tuple[Daemon, Daemon]) -> None:
+def test_bytes_that_are_no_text_in_paths(stores: Stores) -> None:
     for name in ("read", "list", "exists", "rm", "ls"):
         compare(stores, name, b"/\xff\xfe")
 
 
-def test_random_trees(stores: tuple[Daemon, Daemon]) -> None:
+def test_random_trees(stores: Stores) -> None:
     """Names, depths and values around every width at which a line is cut or filled."""
     seeded = random.Random(7)
     paths = ["/r"]
+    nodes: list[str | bytes] = []
     for _ in range(150):
         parent = seeded.choice(paths[-40:])
         paths.append(parent + "/" + "n" * seeded.choice([1, 2, 5, 20, 50, 75, 90]) + str(len(paths)))
@@ -264,13 +278,14 @@ def test_random_trees(stores: tuple[Daemon, Daemon]) -> None:
             seeded.choice(b"abc \n\\\x01\xff")
             for _ in range(seeded.choice([0, 1, 30, 48, 50, 60, 70, 75, 80, 200]))
         )
-        compare(stores, "write", "-R", paths[-1], value)
+        nodes += [paths[-1], value]
+    compare(stores, "write", "-R", *nodes)
     for options in ([], ["-p"], ["-f"], ["-fp"]):
         compare(stores, "ls", *options, "/r")
     compare(stores, "rm", "/r")
 
 
-def test_a_deep_tree(stores: tuple[Daemon, Daemon]) -> None:
+def test_a_deep_tree(stores: Stores) -> None:
     """Deeper than the line is wide, where the C program's precision becomes negative."""
     compare(stores, "write", "/d" + "/x" * 120, "bottom")
     for options in ([], ["-p"], ["-f"]):
@@ -281,7 +296,7 @@ def test_a_deep_tree(stores: tuple[Daemon, Daemon]) -> None:
     compare(stores, "exists", "/d")
 
 
-def test_a_directory_longer_than_a_message(stores: tuple[Daemon, Daemon]) -> None:
+def test_a_directory_longer_than_a_message(stores: Stores) -> None:
     for first in range(0, 900, 300):
         pairs = [f"/big/child-number-{n}" for n in range(first, first + 300)]
         compare(stores, "write", *(word for path in pairs for word in (path, "v")))
@@ -290,7 +305,7 @@ def test_a_directory_longer_than_a_message(stores: tuple[Daemon, Daemon]) -> Non
     compare(stores, "rm", "/big")
 
 
-def test_values_and_paths_too_long(stores: tuple[Daemon, Daemon]) -> None:
+def test_values_and_paths_too_long(stores: Stores) -> None:
     compare(stores, "write", "/long", "x" * 3000)
     compare(stores, "ls")
     compare(stores, "ls", "-f")
@@ -303,11 +318,11 @@ def test_values_and_paths_too_long(stores: tuple[Daemon, Daemon]) -> None:
 
 
 @pytest.mark.parametrize("columns", [0, 1, 2, 3, 9, 10, 11, 20, 40, 61, 62, 63, 80, 200])
-def test_ls_on_a_terminal(stores: tuple[Daemon, Daemon], columns: int) -> None:
+def test_ls_on_a_terminal(stores: Stores, columns: int) -> None:
     compare(stores, "write", "/tty/some/deeper/node", "y" * 70, "/tty/a", "z" * 10, "/tty/" + "n" * 60, "v")
     for options in ([], ["-p"], ["-f"]):
-        theirs = on_terminal(THEIRS, stores[0], columns, "ls", *options, "/tty")
-        assert on_terminal(OURS, stores[1], columns, "ls", *options, "/tty") == theirs
+        theirs = on_terminal(THEIRS, stores.theirs, columns, "ls", *options, "/tty")
+        assert on_terminal(OURS, stores.ours, columns, "ls", *options, "/tty") == theirs
 
 
 def on_terminal(side: Path, store: Daemon, columns: int, name: str, *arguments: str) -> bytes:
@@ -333,9 +348,9 @@ def on_terminal(side: Path, store: Daemon, columns: int, name: str, *arguments: 
     return printed
 
 
-def test_watching(stores: tuple[Daemon, Daemon]) -> None:
+def test_watching(stores: Stores) -> None:
     """Events of several paths in the order they come."""
-    assert watched(OURS, stores[1]) == watched(THEIRS, stores[0])
+    assert watched(OURS, stores.ours) == watched(THEIRS, stores.theirs)
 
 
 def watched(side: Path, store: Daemon) -> tuple[list[bytes], int]:
@@ -360,10 +375,10 @@ def watched(side: Path, store: Daemon) -> tuple[list[bytes], int]:
     return lines, child.wait(PROGRAM_SECONDS)
 
 
-def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -> None:
+def test_watch_ends_by_interrupt_without_a_word(stores: Stores) -> None:
     child = subprocess.Popen(
         [program(OURS, "watch"), "/"],
-        env=environment(stores[1].socket),
+        env=environment(stores.ours.socket),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -374,7 +389,7 @@ def test_watch_ends_by_interrupt_without_a_word(stores: tuple[Daemon, Daemon]) -
     assert (child.returncode, output, errors) == (130, b"", b"")
 
 
-def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
+def test_a_reader_that_goes_away(stores: Stores) -> None:
     """As `xenstore-ls | head -0`: no traceback."""
     for line in ("ls", "ls --json", "list /", "read -p /tool", "watch /", "watch -n 1 /", "control help"):
         reading, writing = os.pipe()
@@ -382,7 +397,7 @@ def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
         name, *arguments = line.split()
         child = subprocess.Popen(
             [program(OURS, name), *arguments],
-            env=environment(stores[1].socket),
+            env=environment(stores.ours.socket),
             stdout=writing,
             stderr=subprocess.PIPE,
         )
@@ -391,11 +406,11 @@ def test_a_reader_that_goes_away(stores: tuple[Daemon, Daemon]) -> None:
         assert child.returncode == 141, line
 
 
-def test_a_watch_ends_with_its_reader_though_nothing_happens(stores: tuple[Daemon, Daemon]) -> None:
+def test_a_watch_ends_with_its_reader_though_nothing_happens(stores: Stores) -> None:
     """As `xenstore-watch / | head -1`."""
     child = subprocess.Popen(
         [program(OURS, "watch"), "/"],
-        env=environment(stores[1].socket),
+        env=environment(stores.ours.socket),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -408,13 +423,13 @@ def test_a_watch_ends_with_its_reader_though_nothing_happens(stores: tuple[Daemo
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk(stores: tuple[Daemon, Daemon]) -> None:
+def test_a_full_disk(stores: Stores) -> None:
     for line in ("ls", "ls --json", "list /", "watch /", "control help"):
         name, *arguments = line.split()
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
                 [program(OURS, name), *arguments],
-                env=environment(stores[1].socket),
+                env=environment(stores.ours.socket),
                 stdout=full,
                 stderr=subprocess.PIPE,
                 timeout=PROGRAM_SECONDS,
@@ -464,5 +479,5 @@ CONTROL = [
 
 
 @pytest.mark.parametrize("line", CONTROL)
-def test_control(stores: tuple[Daemon, Daemon], line: str) -> None:
+def test_control(stores: Stores, line: str) -> None:
     compare(stores, "control", *line.split())
