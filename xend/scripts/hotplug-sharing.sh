@@ -200,16 +200,17 @@ number() {
     number=0
     for index; do
         # shellcheck disable=SC2086 # words are what is wanted
-        byte=$(nth "$index" $bytes) || return 1
+        nth "$index" $bytes || return 1
         number=$((number * 256 + byte))
         [ "$number" -lt 1048576 ] || return 1 # no header is as long
     done
 }
 
-# nth NUMBER WORD ...: prints that word
+# nth NUMBER WORD ...: $byte is that word; status 1: there are fewer
 nth() {
-    shift "$1" 2>/dev/null || return 1
-    [ $# -gt 0 ] && echo "$1"
+    [ $# -gt "$1" ] || return 1
+    shift "$1"
+    byte=$1
 }
 
 # named FILE OFFSET SIZE: $file is the name there, below the directory of FILE if it is relative
