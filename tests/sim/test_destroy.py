@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from tests.sim.faulty import RefusingHypervisor
-from tests.sim.test_faults import CREATE, settled
+from tests.sim.steps import CREATE
+from tests.sim.test_faults import settled
 from tests.sim.test_lives import acting
 from tests.sim.world import EXAMPLE, World, play
 from xend.hypervisor import DomainInfo

@@ -1,6 +1,6 @@
 """Something goes wrong at each step of an operation, one after the other: nothing may be left.
 
-A step is named as `dry_run` names it, so a step that is added is tested without anybody's doing.
+A step is named as `dry_run` names it: those of `steps`.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from tests.sim.faulty import RefusingHypervisor
+from tests.sim.steps import CREATE, DESTROY, RESTART
 from tests.sim.world import EXAMPLE, Killed, World, play
 from xend.errors import XendError
 from xend.hypervisor import DomainInfo
@@ -19,25 +20,6 @@ pytestmark = pytest.mark.slow
 
 XVDA = 51712
 BYSTANDER = EXAMPLE + 'name="bystander"\ndisk=["file:/disk.img,xvda,r"]\n'
-
-
-def steps(method: str) -> list[str]:
-    """Of an operation on the example."""
-    found: list[str] = []
-
-    async def body(world: World) -> None:
-        if method == "domain.create":
-            answer = await world.call(method, text=EXAMPLE, dry_run=True)
-        else:
-            await world.create()
-            answer = await world.call(method, domain="example", dry_run=True)
-        found.extend(answer["steps"])
-
-    play(body)
-    return found
-
-
-CREATE, DESTROY = steps("domain.create"), steps("domain.destroy")
 
 
 def at(
@@ -208,26 +190,7 @@ def test_xend_killed_while_it_destroys_goes_on_when_it_is_back(step: str) -> Non
     play(body)
 
 
-def restart_steps() -> list[str]:
-    """Of the operation that a reboot leads to."""
-    found: list[str] = []
-
-    async def body(world: World) -> None:
-        def on_step(operation: Operation) -> None:
-            if operation.kind.name == "domain.restart":
-                found[:] = [step.name for step in operation.steps]
-
-        world.on_step = on_step
-        await world.create()
-        await world.connected(1)
-        await world.call("domain.reboot", domain="example", wait=True)
-        await settled(world)
-
-    play(body)
-    return found
-
-
-@pytest.mark.parametrize("step", restart_steps())
+@pytest.mark.parametrize("step", RESTART)
 def test_xend_killed_while_a_domain_restarts_brings_it_up_when_it_is_back(step: str) -> None:
     async def body(world: World) -> None:
         domid = await world.create()

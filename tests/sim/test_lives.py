@@ -10,6 +10,7 @@ import trio
 
 from tests.sim.autostarting import outcomes
 from tests.sim.faulty import RefusingHypervisor
+from tests.sim.steps import NEXT_LIFE, RESTART, RESTART_LATER
 from tests.sim.test_faults import kill, settled
 from tests.sim.world import BEGIN, EXAMPLE, World, play
 from xenclient.xend.core import is_reading
@@ -31,6 +32,21 @@ ALONE = LOOP.replace("w!", "w")
 FILE = {"name": "example", "path": "/etc/xen/example"}
 #: Longer than any wait between two lives.
 LONG = 70.0
+
+
+class SlowToStart(RefusingHypervisor):
+    """Takes a while to let a domain run, so that a call that comes before that step finds it at it."""
+
+    async def unpause(self, domid: int) -> None:
+        await trio.sleep(1)
+        await super().unpause(domid)
+
+
+async def start_slowly(world: World) -> None:
+    """Another xend takes this one's place, whose domains are slow to start."""
+    await world.kill_xend()
+    world.wrap = SlowToStart
+    await world.start_xend()
 
 
 async def waiting(world: World, name: str = "example", failures: int = 5) -> dict[str, Any]:
@@ -126,39 +142,10 @@ def test_ending_it_while_it_waits_is_final(verb: str) -> None:
 # --- at each step -----------------------------------------------------------------------------------------
 
 
-def steps_of(kind: str, text: str, verb: str | None = None) -> list[str]:
-    """The steps of what follows a domain's end."""
-    found: list[str] = []
-
-    async def body(world: World) -> None:
-        def on_step(operation: Operation) -> None:
-            if operation.kind.name == kind:
-                found[:] = [step.name for step in operation.steps]
-
-        world.on_step = on_step
-        await world.create(text)
-        if verb is None:
-            await waiting(world, failures=3)
-            await trio.sleep(2.5)
-        else:
-            await world.connected(1)
-            await world.call(verb, domain="example", wait=True)
-
-    play(body)
-    return found
-
-
 #: At once: one operation; after a wait: two.
-REBOOTS = [("domain.restart", step) for step in steps_of("domain.restart", EXAMPLE, "domain.reboot")]
-LOOPS = [("domain.restart", step) for step in steps_of("domain.restart", LOOP)]
-LIVES = [("domain.next_life", step) for step in steps_of("domain.next_life", LOOP)]
-
-
-def test_there_are_steps() -> None:
-    assert "note that it waits for its next life" in dict(map(reversed, LOOPS))  # type: ignore[arg-type]
-    assert len(LOOPS) > 8
-    assert len(LIVES) > 12
-    assert len(REBOOTS) == len(LOOPS) - 1 + len(LIVES)
+REBOOTS = [("domain.restart", step) for step in RESTART]
+LOOPS = [("domain.restart", step) for step in RESTART_LATER]
+LIVES = [("domain.next_life", step) for step in NEXT_LIFE]
 
 
 def acting(world: World, kind: str, step: str, act: Callable[[], Any], skip: int = 0) -> list[object]:
@@ -337,23 +324,34 @@ def test_every_method_is_in_the_table() -> None:
     play(body)
 
 
-@pytest.mark.parametrize("method", METHODS)
+def params_of(method: str) -> dict[str, Any]:
+    params, _ = METHODS[method]
+    return params if {"text", "names"} & set(params) else {**params, "domain": "example"}
+
+
+@pytest.mark.parametrize("method", [method for method, (_, refusal) in METHODS.items() if refusal is None])
 def test_what_a_method_does_between_two_lives(method: str) -> None:
     async def body(world: World) -> None:
-        params, refusal = METHODS[method]
         await looping(world)
         (world.directory / "example").write_text(LOOP)
-        if not {"text", "names"} & set(params):
-            params = {**params, "domain": "example"}
-        if refusal is None:
-            await world.call(method, **params)
-            return
+        await world.call(method, **params_of(method))
+
+    play(body)
+
+
+def test_what_is_refused_between_two_lives_changes_nothing() -> None:
+    async def body(world: World) -> None:
+        await looping(world)
         before = await world.call("domain.list")
-        with pytest.raises(XendError) as caught:
-            await world.call(method, **params)
-        assert re.fullmatch(refusal, caught.value.message)
-        assert caught.value.fields["hint"] == "xl reboot example starts it now, xl destroy example ends it"
-        assert await world.call("domain.list") == before
+        for method, (_, refusal) in METHODS.items():
+            if refusal is None:
+                continue
+            with pytest.raises(XendError) as caught:
+                await world.call(method, **params_of(method))
+            assert re.fullmatch(refusal, caught.value.message), method
+            hint = "xl reboot example starts it now, xl destroy example ends it"
+            assert caught.value.fields["hint"] == hint, method
+            assert await world.call("domain.list") == before, method
 
     play(body)
 
@@ -370,20 +368,10 @@ def test_a_reboot_begins_the_next_life_at_once() -> None:
     play(body)
 
 
-class SlowToStart(RefusingHypervisor):
-    """Takes a while to let a domain run, so that a call that comes before that step finds it at it."""
-
-    async def unpause(self, domid: int) -> None:
-        await trio.sleep(1)
-        await super().unpause(domid)
-
-
 @pytest.mark.parametrize(("kind", "step"), [REBOOTS[0], REBOOTS[-1]])
 def test_who_reboots_one_between_two_lives_waits_for_the_begin_of_the_next(kind: str, step: str) -> None:
     async def body(world: World) -> None:
-        await world.kill_xend()
-        world.wrap = SlowToStart
-        await world.start_xend()
+        await start_slowly(world)
         await world.connected(await world.create())
         outcome = acting(world, kind, step, lambda: world.call("domain.reboot", domain="example", wait=True))
         await world.call("domain.reboot", domain="example")
@@ -447,6 +435,7 @@ def test_creating_the_mended_file_replaces_one_that_waits() -> None:
 @pytest.mark.parametrize(("kind", "step"), LOOPS + LIVES)
 def test_creating_the_mended_file_replaces_it_at_each_step(kind: str, step: str) -> None:
     async def body(world: World) -> None:
+        await start_slowly(world)
         act = lambda: world.call("domain.create", text=EXAMPLE.replace("w!", "w"), **FILE)  # noqa: E731
         outcome = acting(world, kind, step, act, skip=1)
         await world.create(ALONE, **FILE)
