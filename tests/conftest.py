@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
+from tests.starter import Starter
 from tests.suites import Quick, Times
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +91,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=f"{name}; run with --{name}"))
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    """An interpreter whose starts cost little."""
+    made = Starter()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

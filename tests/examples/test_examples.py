@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.manager.conftest import place  # noqa: F401  # a fixture
+from tests.manager.conftest import place, programs  # noqa: F401  # fixtures
 from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import DOMAIN, Place
 from tests.peers.daemons import Daemon

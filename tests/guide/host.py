@@ -11,6 +11,7 @@ from tests.guide.book import Block
 from tests.manager.terminal import Terminal
 from tests.peers.daemons import need
 from tests.rcd.host import ROOT, Dom0
+from tests.starter import Starter
 
 STANDINS = Path(__file__).with_name("standins")
 #: What stands in for the rest of a machine: its programs' files, and what they change.
@@ -34,10 +35,10 @@ class Host(Dom0):
     #: Root's.
     path_of_root: str
 
-    def __init__(self, wheel: Path) -> None:
-        need(Path("dash"), Path("unshare"), Path("nsenter"), Path("setsid"))
+    def __init__(self, wheel: Path, starter: Starter) -> None:
+        need(Path("dash"), Path("nsenter"), Path("setsid"))
         self._wheel = wheel
-        super().__init__("/usr/bin/dash")
+        super().__init__("/usr/bin/dash", starter)
 
     # --- what there is before ---------------------------------------------------------------------------
 

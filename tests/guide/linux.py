@@ -1,7 +1,5 @@
 """The guide's Linux."""
 
-import sys
-
 from tests.guide.host import MACHINE, STANDINS, Host
 from tests.rcd.host import SIMULATION
 from xend.simulator.image import write_kernel
@@ -29,9 +27,7 @@ class Linux(Host):
         # Scripts look for programs in /usr/pkg/sbin first, on Linux too.
         directories = {"/rescue": FOR_ROOT, "/usr/pkg/sbin": FOR_SCRIPTS}
         self.stand_in("linux", [(where, name) for where, names in directories.items() for name in names])
-        self.write(
-            "/rescue/systemctl", f"#!{sys.executable}\n{(STANDINS / 'systemctl.py').read_text()}", 0o755
-        )
+        self.write("/rescue/systemctl", f"#!{self.python}\n{(STANDINS / 'systemctl.py').read_text()}", 0o755)
         for unit, words in SIMULATIONS.items():
             self.write(f"{MACHINE}/simulated/{unit}", words)
         for directory in (
@@ -48,4 +44,4 @@ class Linux(Host):
             write_kernel(self.path(name))
 
     def power_on(self) -> None:
-        self.said(sys.executable, "-m", "xend.simulator", SIMULATION, "--flavour", "linux", "--seed", "1")
+        self.said(self.python, "-m", "xend.simulator", SIMULATION, "--flavour", "linux", "--seed", "1")

@@ -11,6 +11,7 @@ from tests.guide.compare import is_like
 from tests.guide.host import Host
 from tests.guide.linux import Linux
 from tests.guide.netbsd import NetBSD
+from tests.starter import Starter
 
 LINES_MOST = 530
 LINE_MOST = 120
@@ -26,8 +27,8 @@ OTHERS = re.compile(r"^(\[.*\]|Starting (iscsid|npf)\.)\n", re.MULTILINE)
 
 
 @pytest.fixture(params=[NetBSD, Linux], ids=["netbsd", "linux"])
-def host(request: pytest.FixtureRequest, wheel_file: Path) -> Iterator[Host]:
-    made: Host = request.param(wheel_file)
+def host(request: pytest.FixtureRequest, wheel_file: Path, starter: Starter) -> Iterator[Host]:
+    made: Host = request.param(wheel_file, starter)
     try:
         made.power_on()
         yield made

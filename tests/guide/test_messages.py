@@ -9,6 +9,7 @@ import pytest
 from tests.guide.book import blocks, rows
 from tests.guide.netbsd import NetBSD
 from tests.guide.provocations import ALL
+from tests.starter import Starter
 
 #: What they are about: a domain whose disk and bridge are there.
 RC_CONF = 'xencommons=YES\nxend=YES\nxend_flags="--init-seconds 3 --hotplug-seconds 3 --destroy-seconds 1"\n'
@@ -25,9 +26,9 @@ _VARIES = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
 @pytest.fixture
-def installed(wheel_file: Path) -> Iterator[NetBSD]:
+def installed(wheel_file: Path, starter: Starter) -> Iterator[NetBSD]:
     """All is installed as the guide says, and nothing runs."""
-    made = NetBSD(wheel_file)
+    made = NetBSD(wheel_file, starter)
     try:
         made.power_on()
         for block in blocks("netbsd"):

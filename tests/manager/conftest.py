@@ -1,6 +1,7 @@
 """A host for each test; what runs in it ends with the test."""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.manager.place import Place
+from tests.starter import Starter
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
+def programs(request: pytest.FixtureRequest, starter: Starter) -> Path:
+    """Where the programs are; they are started from nothing where the test has the mark `from_nothing`."""
+    is_real = request.node.get_closest_marker("from_nothing") is not None
+    return Path(sys.executable).parent if is_real else starter.bin
+
+
+@pytest.fixture
+def place(programs: Path) -> Iterator[Place]:
     """An empty host, with nothing running; its path is short enough for sockets."""
     top = Path(tempfile.mkdtemp(prefix="xend-"))
-    made = Place(top)
+    made = Place(top, programs)
     try:
         yield made
     finally:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from xenclient.xend.errors import BusError
 from xend.demo.__main__ import furnish, options
 from xend.simulator.__main__ import PID_FILE
 from xenstore.errors import ENOENT
-
-BIN = Path(sys.executable).parent
 
 DOMAIN = """
 name = "{name}"
@@ -36,30 +33,36 @@ TOPS = {"/vm", "/libxl", "/local/domain/0/backend"} | {
 class Place:
     """A host's directory.
 
+    programs: the directory of this project's programs, and of the interpreter that runs them.
+
     Attributes:
+        programs: see above.
+        python: that interpreter.
         environment: of every program that is run here.
         xend: the manager, not started yet.
         host: the simulated host's process, which xend starts if nobody else did.
         others: daemons that end with the place.
     """
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, programs: Path) -> None:
         self.top = top
+        self.programs = programs
+        self.python = str(programs / "python3")
         self.socket = top / "socket"
         self.store_socket = top / "xenstored/socket"
         self.log_file = top / "log/xend.log"
         self.scripts = top / "etc/scripts"
-        furnish(top, BIN)
+        furnish(top, programs)
         self.environment = clean_environment() | {
-            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PATH": f"{programs}:{os.environ['PATH']}",
             "XEND_SOCKET": str(self.socket),
             "XEND_CONFIG_DIR": str(top / "etc"),
             "XENSTORED_PATH": str(self.store_socket),
         }
         pid_file = top / "pid"
-        argv = [sys.executable, "-m", "xend", *options(top), "--pid-file", str(pid_file)]
+        argv = [self.python, "-m", "xend", *options(top), "--pid-file", str(pid_file)]
         self.xend = Daemon(argv, self.socket, pid_file, self.environment)
-        simulator = [sys.executable, "-m", "xend.simulator", str(top / "sim")]
+        simulator = [self.python, "-m", "xend.simulator", str(top / "sim")]
         self.host = Daemon(simulator, top / "sim/host.socket", top / "sim" / PID_FILE, self.environment)
         self.others: list[Daemon] = []
         self._slow: list[SlowScript] = []
@@ -110,10 +113,14 @@ class Place:
         """A connection to the store."""
         return StoreClient(str(self.store_socket), timeout=PATIENCE_SECONDS)
 
+    def program(self, name: str) -> str:
+        """The path of one of this project's programs."""
+        return str(self.programs / name)
+
     def tool(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Runs a command line of this project's: xl, xenstore-ls."""
         return subprocess.run(
-            [str(BIN / argv[0]), *argv[1:]],
+            [self.program(argv[0]), *argv[1:]],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

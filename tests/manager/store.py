@@ -1,7 +1,5 @@
 """xenstored as a daemon of its own, beside xend."""
 
-import sys
-
 from tests.manager.daemon import Daemon
 from tests.manager.place import Place
 
@@ -11,7 +9,7 @@ def xenstored(place: Place, platform: str) -> Daemon:
     rundir = place.top / "s"
     rundir.mkdir()
     words = ["--rundir", str(rundir), "-F", str(rundir / "pid"), "--platform", platform]
-    argv = [sys.executable, "-m", "xenstore.server", *words]
+    argv = [place.python, "-m", "xenstore.server", *words]
     daemon = Daemon(argv, rundir / "socket", rundir / "pid", place.environment)
     place.others.append(daemon)
     daemon.start()

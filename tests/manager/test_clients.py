@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.manager.daemon import PATIENCE_SECONDS
-from tests.manager.place import BIN, DOMAIN, Place, outcome
+from tests.manager.place import DOMAIN, Place, outcome
 from tests.manager.raw import Raw
 from tests.unit.xend.bus.test_foreign_client import foreign
 
@@ -20,7 +20,9 @@ def test_an_operation_goes_on_without_its_client(place: Place) -> None:
     place.start()
     slow = place.slow_script("vif-bridge")
     (place.top / "etc/victim").write_text(VICTIM)
-    xl = subprocess.Popen([BIN / "xl", "create", "victim"], env=place.environment, stderr=subprocess.DEVNULL)
+    xl = subprocess.Popen(
+        [place.program("xl"), "create", "victim"], env=place.environment, stderr=subprocess.DEVNULL
+    )
     slow.await_start()
     xl.kill()
     xl.wait(PATIENCE_SECONDS)
@@ -39,7 +41,9 @@ def test_an_interrupted_xl_has_its_domain_undone(place: Place) -> None:
     before = place.snapshot()
     slow = place.slow_script("vif-bridge")
     (place.top / "etc/victim").write_text(VICTIM)
-    xl = subprocess.Popen([BIN / "xl", "create", "victim"], env=place.environment, stderr=subprocess.PIPE)
+    xl = subprocess.Popen(
+        [place.program("xl"), "create", "victim"], env=place.environment, stderr=subprocess.PIPE
+    )
     slow.await_start()
     xl.send_signal(signal.SIGINT)
     _, errors = xl.communicate(timeout=PATIENCE_SECONDS)
@@ -55,7 +59,7 @@ def test_xl_ends_with_who_reads_it(place: Place, words: list[str]) -> None:
     place.create("victim")
     reading, writing = os.pipe()
     xl = subprocess.Popen(
-        [BIN / "xl", *words],
+        [place.program("xl"), *words],
         env=place.environment,
         stdin=subprocess.DEVNULL,
         stdout=writing,

@@ -5,7 +5,7 @@ import select
 import subprocess
 
 from tests.manager.daemon import PATIENCE_SECONDS
-from tests.manager.place import BIN, Place
+from tests.manager.place import Place
 
 
 def test_a_path_that_cannot_be_watched_is_named(place: Place) -> None:
@@ -79,7 +79,7 @@ def test_a_script_that_hangs_is_over_once_with_all_it_started_and_others_are_ser
     script = place.scripts / "vif-hang"
     script.write_text(HANGING.format(calls=calls, alive=alive))
     script.chmod(0o755)
-    attach = [str(BIN / "xl"), "network-attach", "example", "script=vif-hang"]
+    attach = [place.program("xl"), "network-attach", "example", "script=vif-hang"]
     with subprocess.Popen(attach, env=place.environment, stderr=subprocess.PIPE, text=True) as xl:
         assert select.select([reader], [], [], PATIENCE_SECONDS)[0]
         assert "example" in place.said("xl", "list")

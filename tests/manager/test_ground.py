@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,7 @@ def test_xend(what: str, harm: str, place: Place) -> None:
     for each in places.values():
         each.mkdir(parents=True, exist_ok=True)
     HARMS[harm](places[what])
-    done = xend(top)
+    done = xend(place)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("xend: ")]
     assert SAID[harm] in line
@@ -73,10 +72,11 @@ def test_xend(what: str, harm: str, place: Place) -> None:
         assert not (top / "log/xend.log").exists()
 
 
-def xend(top: Path) -> subprocess.CompletedProcess[str]:
+def xend(place: Place) -> subprocess.CompletedProcess[str]:
+    top = place.top / "x"
     words = ["--no-fork", SIM, f"--rundir={top}/run", f"--log-dir={top}/log"]
     return subprocess.run(
-        [sys.executable, "-m", "xend", *words], capture_output=True, text=True, timeout=120, check=False
+        [place.python, "-m", "xend", *words], capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -86,7 +86,7 @@ def test_a_file_of_somebody_elses(name: str, place: Place) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     give_away(path)
-    done = xend(place.top / "x")
+    done = xend(place)
     assert done.returncode == 1
     assert f"{path}: belongs to user {STRANGER}" in done.stderr
 
@@ -97,7 +97,7 @@ def test_a_log_that_is_a_link(place: Place) -> None:
     precious = place.top / "precious"
     precious.write_text("precious")
     (log / "xend.log").symlink_to(precious)
-    done = xend(place.top / "x")
+    done = xend(place)
     assert (done.returncode, precious.read_text()) == (1, "precious")
     assert (
         f"{log}/xend.log: is a link, and none is followed here: name what it leads to, or remove it"
@@ -123,7 +123,7 @@ def test_the_other_daemons(program: str, harm: str, place: Place) -> None:
     before = snapshot(path)
     words = SMALL[program].format(top=place.top).split()
     done = subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, timeout=120, check=False
+        [place.python, "-m", *words], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert done.stderr.startswith(f"{program}: ")
@@ -141,7 +141,7 @@ def test_files_of_xenstored(what: str, place: Place) -> None:
     path.write_text("here before")
     give_away(path)
     words = ["-m", "xenstore.server", "-N", "--rundir", str(place.top / "r"), what, str(path)]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([place.python, *words], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert f"{path}: belongs to user {STRANGER}" in done.stderr
     assert path.read_text() == "here before"
@@ -152,7 +152,7 @@ def test_a_state_of_somebody_elses(place: Place) -> None:
     state.write_bytes(b"")
     give_away(state)
     done = subprocess.run(
-        [sys.executable, "-m", "xenstore.server", "--check-state", str(state)], capture_output=True, text=True
+        [place.python, "-m", "xenstore.server", "--check-state", str(state)], capture_output=True, text=True
     )
     assert done.returncode == 1
     assert f"{state}: belongs to user {STRANGER}" in done.stderr

@@ -14,6 +14,9 @@ from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place, until
 from tests.snapshot import snapshot
 
+#: The daemon that is looked at is the process that was started.
+pytestmark = pytest.mark.from_nothing
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)

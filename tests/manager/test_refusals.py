@@ -17,7 +17,6 @@ from tests.unit.server.program import NOBODY, as_root
 
 #: Runs as NOBODY from the moment everything is imported: the interpreter may lie where only root can read.
 AS_NOBODY = [
-    sys.executable,
     "-c",
     "import os, sys, xend.__main__ as program; "
     f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(program.main(sys.argv[1:]))",
@@ -103,7 +102,7 @@ def test_a_directory_of_somebody_else(place: Place, option: str, name: str) -> N
     os.chown(place.top / "open", NOBODY, NOBODY)
     words = {"--rundir": "open", "--log-dir": "open", "--pid-file": "open/pid", option: name}
     options = [f"{each}={place.top / where}" for each, where in words.items()]
-    done = place.xend.run(argv=[*AS_NOBODY, "--hypervisor=sim", *options])
+    done = place.xend.run(argv=[place.python, *AS_NOBODY, "--hypervisor=sim", *options])
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("xend: ")
     assert f"{place.top}/kept" in done.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.manager.daemon import PATIENCE_SECONDS, Daemon
-from tests.manager.place import BIN, Place, await_node, clean_environment, settle
+from tests.manager.place import Place, await_node, clean_environment, settle
 from tests.manager.terminal import Terminal
 from tests.snapshot import snapshot
 from tests.unit.server.program import as_root
@@ -37,13 +37,14 @@ def tour() -> tuple[list[str], list[str]]:
 class Demo:
     """`python -m xend.demo run`, as make runs it, in a directory of its own."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, programs: Path) -> None:
         self.top = top
+        self.programs = programs
         self.run = top / "run"
         self.environment = clean_environment()
         self.host = Daemon([], self.run / "sim/host.socket", self.run / "sim/host.pid", self.environment)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "xend.demo", "run"],
+            [programs / "python3", "-m", "xend.demo", "run"],
             cwd=top,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -72,7 +73,7 @@ class Demo:
 
     def argv(self, command: str) -> list[str]:
         """For a shell, in which the README's variables are set."""
-        exports = [line.replace("$PWD/.venv/bin", str(BIN)) for line in tour()[0]]
+        exports = [line.replace("$PWD/.venv/bin", str(self.programs)) for line in tour()[0]]
         return ["sh", "-c", "\n".join([*exports, f"exec {command}"])]
 
     def said(self, command: str) -> str:
@@ -95,9 +96,9 @@ class Demo:
 
 
 @pytest.fixture
-def demo() -> Iterator[Demo]:
+def demo(programs: Path) -> Iterator[Demo]:
     top = Path(tempfile.mkdtemp(prefix="xend-"))
-    made = Demo(top)
+    made = Demo(top, programs)
     try:
         yield made
     finally:
@@ -193,6 +194,7 @@ TOUR: list[tuple[str, Callable[[Demo, str], None]]] = [
 ]
 
 
+@pytest.mark.from_nothing
 def test_the_tour(demo: Demo) -> None:
     assert tour()[1] == [command for command, _ in TOUR]
     for command, check in TOUR:
@@ -220,7 +222,10 @@ def test_a_signal_ends_all_of_it(demo: Demo, number: int) -> None:
 
 def test_a_second_one_leaves_the_first_alone(demo: Demo) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "xend.demo", str(demo.run)], capture_output=True, text=True, timeout=60
+        [demo.programs / "python3", "-m", "xend.demo", str(demo.run)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout) == (1, "")
     pid = (demo.run / "socket.lock").read_text().strip()
@@ -235,7 +240,7 @@ def test_a_second_one_while_the_first_is_starting(place: Place) -> None:
         (run / "domains").mkdir()
         before = snapshot(run)
         done = subprocess.run(
-            [sys.executable, "-m", "xend.demo", str(run)], capture_output=True, text=True, timeout=60
+            [place.python, "-m", "xend.demo", str(run)], capture_output=True, text=True, timeout=60
         )
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"xend.demo: {run}/socket is served by another xend (pid ")
@@ -250,7 +255,7 @@ def test_a_directory_of_somebody_elses(what: str, place: Place) -> None:
     os.chown(path, 4321, 4321)
     (path / "README").symlink_to(place.top / "written")
     done = subprocess.run(
-        [sys.executable, "-m", "xend.demo", str(place.top / "run")],
+        [place.python, "-m", "xend.demo", str(place.top / "run")],
         capture_output=True,
         text=True,
         timeout=60,

@@ -10,12 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.manager.place import clean_environment
 from tests.scripts.namespace import lacking
+from tests.starter import Starter, programs, script
 from xend.simulator.image import write_kernel
 
 ROOT = Path(__file__).parents[2]
@@ -27,12 +27,13 @@ SHARED = "xen.subr"
 SBIN = ("xenstored", "xend", "xenbackendd", "xenconsoled", "xenwatchdogd", "xen-init-dom0")
 PREFIX = "/usr/pkg"
 CONFIG = f"{PREFIX}/etc/xen"
+#: An interpreter that is started already (tests/starter).
+HANDS_OVER = f"{PREFIX}/libexec/python3"
 #: What is in the templates, and what an installation puts there.
 VARIABLES = {
     "PREFIX": PREFIX,
     "PKG_SYSCONFDIR": CONFIG,
     "VARBASE": "/var",
-    "PYTHONBIN": sys.executable,
 }
 #: The rest of a NetBSD's order, as far as these scripts touch it.
 SERVICES = {
@@ -65,68 +66,56 @@ fi
 PATIENCE_SECONDS = 120.0
 
 
-def substituted(template: Path, shell: str) -> str:
+def substituted(template: Path, shell: str, python: str = sys.executable) -> str:
     """A template as an installation has it."""
     text = template.read_text()
-    for name, value in {**VARIABLES, "RCD_SCRIPTS_SHELL": shell}.items():
+    for name, value in {**VARIABLES, "RCD_SCRIPTS_SHELL": shell, "PYTHONBIN": python}.items():
         text = text.replace(f"@{name}@", value)
     return text
-
-
-def programs() -> dict[str, str]:
-    """Every program by its name: the module and function that it calls."""
-    table: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    return {"xenwatchdogd": "xend.watchdog.__main__:main", **table}
 
 
 class Dom0:
     """Its shell is what scripts run under.
 
+    starter: has it begin, and its programs start fast.
+    is_real: its programs are started by the interpreter itself, from nothing.
+
     Attributes:
         root: its root, as seen from outside.
+        python: its programs' interpreter.
     """
 
-    def __init__(self, shell: str) -> None:
+    def __init__(self, shell: str, starter: Starter, is_real: bool = False) -> None:
         self.shell = shell
+        self.python = sys.executable if is_real else HANDS_OVER
         self._top = Path(tempfile.mkdtemp(prefix="rcd-"))
         base = os.path.realpath(sys.base_prefix)
         # What is below /usr is there already, and /usr itself must be writable.
         lent = [path.removeprefix("/") for path in (str(ROOT), base) if path != "/usr"]
-        self._unshare = subprocess.Popen(
-            [
-                "unshare",
-                "-m",
-                "-p",
-                "--fork",
-                sys.executable,
-                "-I",
-                str(HERE / "init.py"),
-                str(self._top),
-                *lent,
-            ],
+        self._begun = subprocess.Popen(
+            [str(starter.python), "-m", "tests.rcd.init", str(self._top), HANDS_OVER, *lent],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self._unshare.stdout is not None
-        if self._unshare.stdout.readline() != "up\n":
-            self._unshare.kill()
-            said = self._unshare.communicate()[1].strip()
+        assert self._begun.stdout is not None
+        self._init = self._begun.stdout.readline().strip()
+        if self._begun.stdout.readline() != "up\n":
+            said = self._begun.communicate()[1].strip()
             shutil.rmtree(self._top, ignore_errors=True)
             lacking(f"this kernel gives no namespaces for a dom0: {said}")
-        children = subprocess.check_output(["ps", "-o", "pid=", "--ppid", str(self._unshare.pid)], text=True)
-        self._init = children.strip()
         self.root = Path("/proc", self._init, "root")
         self._environment = clean_environment() | {"PATH": "/rescue:/sbin:/bin:/usr/sbin:/usr/bin"}
         self._install()
 
     def close(self) -> None:
         """End all that runs in it."""
-        assert self._unshare.stdin is not None
-        self._unshare.stdin.close()
-        self._unshare.wait(PATIENCE_SECONDS)
-        for stream in (self._unshare.stdout, self._unshare.stderr):
+        assert self._begun.stdin is not None
+        self._begun.stdin.close()
+        self._begun.wait(PATIENCE_SECONDS)
+        for stream in (self._begun.stdout, self._begun.stderr):
             assert stream is not None
             stream.close()
         shutil.rmtree(self._top, ignore_errors=True)
@@ -148,22 +137,23 @@ class Dom0:
         """What /etc/rc.conf says, beside how the daemons find the simulated machine."""
         self.write("/etc/rc.conf", SIMULATED + "\n".join(lines) + "\n")
 
+    def _substituted(self, name: str) -> str:
+        return substituted(TEMPLATES / f"{name}.in", self.shell, self.python)
+
     def _install(self) -> None:
         for name in SCRIPTS:
-            self.write(f"/etc/rc.d/{name}", substituted(TEMPLATES / f"{name}.in", self.shell), 0o755)
-        self.write(f"{PREFIX}/libexec/xen/{SHARED}", substituted(TEMPLATES / f"{SHARED}.in", self.shell))
+            self.write(f"/etc/rc.d/{name}", self._substituted(name), 0o755)
+        self.write(f"{PREFIX}/libexec/xen/{SHARED}", self._substituted(SHARED))
         for name, words in SERVICES.items():
             self.write(f"/etc/rc.d/{name}", f"# {words}\n:\n", 0o755)
         for file in sorted((HERE / "etc").iterdir()):
             self.write(f"/etc/{file.name}", file.read_text())
         self.write("/rescue/rcorder", f"#!{sys.executable}\n{(HERE / 'order.py').read_text()}", 0o755)
-        for name, target in programs().items():
-            module, function = target.split(":")
-            main = f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
-            text = f"#!{sys.executable} -P\n{main}"
-            self.write(f"{PREFIX}/{'sbin' if name in SBIN else 'bin'}/{name}", text, 0o755)
-        for script in ("block", "vif-bridge"):
-            self.write(f"{CONFIG}/scripts/{script}", HOTPLUG, 0o755)
+        for name in programs():
+            directory = "sbin" if name in SBIN else "bin"
+            self.write(f"{PREFIX}/{directory}/{name}", script(name, self.python), 0o755)
+        for hotplug in ("block", "vif-bridge"):
+            self.write(f"{CONFIG}/scripts/{hotplug}", HOTPLUG, 0o755)
         self.path(f"{CONFIG}/auto").mkdir()
         write_kernel(self.path("/netbsd"))
         self.rc_conf()
@@ -241,14 +231,14 @@ class Dom0:
 
     def await_end(self, pid: str) -> None:
         """Returns once there is no such process."""
-        while self.run("kill", "-0", pid).returncode == 0:
-            pass
+        while self.path(f"/proc/{pid}").exists():
+            os.sched_yield()
 
     # --- its machine ----------------------------------------------------------------------------------
 
     def power_on(self) -> None:
         """The simulated machine, as its firmware leaves it to dom0's kernel."""
-        self.said(sys.executable, "-m", "xend.simulator", SIMULATION, "--flavour", "netbsd", "--seed", "1")
+        self.said(self.python, "-m", "xend.simulator", SIMULATION, "--flavour", "netbsd", "--seed", "1")
 
     def machine(self) -> list[str]:
         """The command lines of a machine that is on, and nothing runs in it."""

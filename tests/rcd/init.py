@@ -1,15 +1,16 @@
-"""Process 1 of a dom0 of the tests' own: makes the root file system, takes its place, and reaps.
+"""Process 1 of a dom0 of the tests' own: makes the root file system, takes its place, starts programs, reaps.
 
-`init.py ROOT` in new mount and process namespaces.  A program on its own: it imports nothing of the tests.
-Says "up" once the root is there; ends, and everything in it, when its standard input does.
+`python -m tests.rcd.init ROOT PYTHON DIRECTORY ...` lets it begin, in new mount and process namespaces.  It
+prints its process id, and "up" once the root is there.  It starts what the interpreter PYTHON, which has been
+put there, hands over (`tests.starter.server`); it ends, and everything in it, when its standard input does.
 """
 
 import os
-import signal
-import subprocess
+import shutil
 import sys
-import threading
 from pathlib import Path
+
+from tests.starter import server, system
 
 #: Of the machine, as they are.
 LENT = (
@@ -31,16 +32,35 @@ KERNFS = ("version", "xen/privcmd", "xen/xsd_port", "xen/xenbus")
 MADE = ("proc", "tmp", "root", "var/run", "var/log", "var/db", "etc/rc.d", "etc/rc.conf.d", "dev/pts")
 
 
-def main(root: Path, lent: list[str]) -> None:
-    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(root))
+def main(root: Path, python: str, lent: list[str]) -> int:
+    """The part of process 1's parent, which is not in its namespaces."""
+    system.unshare(system.CLONE_NEWNS | system.CLONE_NEWPID)
+    pid = os.fork()
+    if pid != 0:
+        print(pid, flush=True)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    system.mount("none", "/", "", system.MS_REC | system.MS_PRIVATE)
+    make_root(root, lent)
+    put_interpreter(root, python)
+    os.chroot(root)
+    os.chdir("/")
+    listener = server.listen(f"{python}.socket")
+    print("up", flush=True)
+    server.Server(listener).run()
+    return 0
+
+
+def make_root(root: Path, lent: list[str]) -> None:
+    """Whatever a root file system has that nobody installs."""
+    system.mount("tmpfs", str(root), "tmpfs", 0, "mode=755")
     for name in MADE:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
     for name in (*LENT, *lent):
         if Path("/", name).is_dir():
             (root / name).mkdir(parents=True, exist_ok=True)
-            mount("--rbind", f"/{name}", str(root / name))
-            mount("-o", "remount,bind,ro", str(root / name))
+            bind(f"/{name}", root / name, system.MS_REC)
+            bind(f"/{name}", root / name, system.MS_REMOUNT | system.MS_RDONLY)
     for name in LINKS:
         if Path("/", name).is_symlink():
             (root / name).symlink_to(os.readlink(f"/{name}"))
@@ -51,8 +71,6 @@ def main(root: Path, lent: list[str]) -> None:
         file = root / "kern" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("2\n")
-    os.chroot(root)
-    os.chdir("/")
 
 
 def make_devices(root: Path) -> None:
@@ -60,35 +78,23 @@ def make_devices(root: Path) -> None:
     for name in (*DEVICES, *XEN_DEVICES):
         file = root / "dev" / name
         file.touch()
-        mount("--bind", "/dev/null" if name in XEN_DEVICES else f"/dev/{name}", str(file))
-    mount("-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=0620", "devpts", str(root / "dev/pts"))
+        bind("/dev/null" if name in XEN_DEVICES else f"/dev/{name}", file)
+    system.mount("devpts", str(root / "dev/pts"), "devpts", 0, "newinstance,ptmxmode=0666,mode=0620")
     (root / "dev/ptmx").symlink_to("pts/ptmx")
-    mount("-t", "proc", "proc", str(root / "proc"))
+    system.mount("proc", str(root / "proc"), "proc", 0)
 
 
-def mount(*words: str) -> None:
-    subprocess.run(["mount", *words], check=True)
+def bind(source: str, target: Path, flags: int = 0) -> None:
+    """Have a file or directory be at another place, too; or change how it is there."""
+    system.mount(source, str(target), "", system.MS_BIND | flags)
 
 
-def reap() -> None:
-    """For ever; no other process of this namespace is anybody's but its own caller's."""
-    while True:
-        signal.sigwait([signal.SIGCHLD])
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-
-
-def end_with_input() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
+def put_interpreter(root: Path, python: str) -> None:
+    """Put this program's there, which hands over."""
+    target = root / python.removeprefix("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(sys.executable, target)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    threading.Thread(target=end_with_input, daemon=True).start()
-    print("up", flush=True)
-    reap()
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))

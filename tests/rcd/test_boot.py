@@ -69,7 +69,11 @@ def check_nothing_is_left(dom0: Dom0) -> None:
     assert [path.name for path in dom0.path("/sim").iterdir() if path.name.isdigit()] == ["0"]
 
 
-@pytest.mark.parametrize(("dom0", "verb"), [("dash", "stop"), ("mksh", "faststop")], indirect=["dom0"])
+@pytest.mark.parametrize(
+    ("dom0", "verb"),
+    [pytest.param("dash", "stop", marks=pytest.mark.from_nothing), ("mksh", "faststop")],
+    indirect=["dom0"],
+)
 def test_boot_and_shutdown(dom0: Dom0, verb: str) -> None:
     enable(dom0)
     lines = boot(dom0)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.rcd.host import Dom0
 from tests.rcd.verbs import answer
+from tests.starter import Starter
 
 #: A daemon in Python, whose #! line is to be filled in.
 DAEMON = """\
@@ -51,9 +52,9 @@ MATCHES = (
 
 
 @pytest.fixture
-def dom0() -> Iterator[Dom0]:
+def dom0(starter: Starter) -> Iterator[Dom0]:
     """Any shell's will do; nothing of it is on."""
-    made = Dom0("/usr/bin/dash")
+    made = Dom0("/usr/bin/dash", starter)
     made.write("/etc/rc.conf", "d=YES\n")
     yield made
     made.close()

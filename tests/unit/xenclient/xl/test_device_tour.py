@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.manager.conftest import place
+from tests.manager.conftest import place, programs
 from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place
 
-__all__ = ["place"]
+__all__ = ["place", "programs"]
 
 ROOT = Path(__file__).parents[4]
 #: Where the README says that it is.
