@@ -13,10 +13,12 @@ from tests.starter import Starter
 
 
 @pytest.fixture
-def programs(request: pytest.FixtureRequest, starter: Starter) -> Path:
+def programs(request: pytest.FixtureRequest) -> Path:
     """Where the programs are; they are started from nothing where the test has the mark `from_nothing`."""
-    is_real = request.node.get_closest_marker("from_nothing") is not None
-    return Path(sys.executable).parent if is_real else starter.bin
+    if sys.platform != "linux" or request.node.get_closest_marker("from_nothing") is not None:
+        return Path(sys.executable).parent
+    starter: Starter = request.getfixturevalue("starter")
+    return starter.bin
 
 
 @pytest.fixture

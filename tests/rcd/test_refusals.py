@@ -203,6 +203,7 @@ def test_directories_are_made(dom0: Dom0) -> None:
         assert dom0.path(f"/var/{name}").stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.from_nothing
 def test_a_driver_domain_reaches_the_store_through_its_kernel(dom0: Dom0) -> None:
     """The device is the store's socket here, seen through a link."""
     dom0.rc_conf("xend=YES")

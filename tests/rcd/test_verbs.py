@@ -157,6 +157,7 @@ def common_round(dom0: Dom0, xend: str, prefix: str) -> None:
     assert asked("status") == (1, dead, "")
 
 
+@pytest.mark.from_nothing
 def test_xencommons_starts_what_is_missing_of_it(dom0: Dom0) -> None:
     dom0.rc_conf("xencommons=YES")
     assert ask(dom0, "xencommons", "restart") == (0, "Starting xencommons.\n", "")

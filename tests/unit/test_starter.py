@@ -24,6 +24,7 @@ print(json.dumps([
     sys.stdout.errors, sys.flags.utf8_mode, os.getuid(), os.path.realpath("/proc/self/exe"),
 ]))
 """
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has what it needs")
 #: Code, and how it ends.
 ENDS = {
     "well": ("", 0, ""),
