@@ -1,8 +1,8 @@
 """Runs in dom0: drives the hypervisor with xend's own driver, one step of the tests in test_driver.py.
 
-    python -m tests.xen.driving STEP [WORD ...]
+    python -m tests.xen.driving STEP[,STEP ...] [WORD ...]
 
-The last line of the output is what the step found, as JSON; a check that fails ends the program.
+The last line of the output is what the last step found, as JSON; a check that fails ends the program.
 """
 
 import errno
@@ -294,9 +294,12 @@ STEPS: dict[str, Step] = {
 
 
 async def main(*words: str) -> None:
-    name, *rest = words
+    names, *rest = words
+    found = None
     async with open_xen(print) as xen:
-        found = await STEPS[name](xen, *rest)
+        for name in names.split(","):
+            print(f"== {name}")
+            found = await STEPS[name](xen, *rest)
     print(json.dumps(found))
 
 

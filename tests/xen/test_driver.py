@@ -15,8 +15,8 @@ from tests.xen.guest import Devices, Guest
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
 TOP = Path(__file__).parents[2]
-#: A start of Python in dom0 takes 2 to 5 s.
-LIMIT_S = 60
+#: A start of Python in dom0 takes 2 to 5 s on a machine that has nothing else to do.
+LIMIT_S = 90
 LIFE_LIMIT_S = 150
 
 
@@ -56,11 +56,10 @@ def test_the_host(dom0: Dom0) -> None:
         assert str(info[key] // 1024) == said[name], name
     assert [cpu["number"] for cpu in found["cpus"]] == list(range(info["nr_cpus"]))
     assert len(found["nodes"]) == info["nr_nodes"]
+    _compare_topology(found, dom0.must("xl info -n"))
 
 
-def test_topology(dom0: Dom0) -> None:
-    said = dom0.must("xl info -n")
-    found = drive(dom0, "host")
+def _compare_topology(found: dict[str, Any], said: str) -> None:
     rows = re.search(r"cpu:\s+core\s+socket\s+node\n((?:\s*\d+:.*\n)+)", said)
     assert rows is not None
     cpus = [[int(word) for word in re.findall(r"\d+", line)] for line in rows[1].splitlines()]
@@ -123,16 +122,13 @@ def test_a_console_that_xenconsoled_has(dom0: Dom0, guest: Guest) -> None:
     assert guest.must("echo alive") == "alive"
 
 
-def test_pools(dom0: Dom0) -> None:
-    (pool,) = drive(dom0, "pools")
+def test_what_takes_no_guest(dom0: Dom0) -> None:
+    """All of it leaves the host as it was."""
+    before = dom0.must("xl list | cut -c-50; xl cpupool-list")
+    (pool,) = drive(dom0, "refusals,claims,new_domains,watchdog,pools", limit_s=2 * LIMIT_S)
+    assert dom0.must("xl list | cut -c-50; xl cpupool-list") == before
     (row,) = table(dom0.must("xl cpupool-list"))
     assert [row["CPUs"], row["Sched"]] == [str(len(pool["cpus"])), pool["scheduler"]]
-
-
-@pytest.mark.parametrize("step", ["refusals", "claims", "new_domains", "watchdog"])
-def test_what_xl_has_no_word_for(dom0: Dom0, step: str) -> None:
-    drive(dom0, step)
-    assert len(dom0.must("xl list").splitlines()) <= 3
 
 
 def test_a_life(dom0: Dom0, figures: Figures) -> None:

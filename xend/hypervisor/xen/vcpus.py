@@ -3,11 +3,12 @@
 import errno
 from collections.abc import Sequence
 
-from xend.hypervisor import VcpuInfo
+from xend.hypervisor import HypervisorError, VcpuInfo
 from xend.hypervisor.xen.bitmaps import BITMAP_BITS, BITMAP_SIZE, bitmap_of, numbers_of
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
 from xend.hypervisor.xen.layouts import VCPU_AFFINITY, VCPU_INFO
+from xend.hypervisor.xen.pools import Pools
 from xend.hypervisor.xen.refusal import refusing
 
 SETVCPUAFFINITY = 9
@@ -22,6 +23,7 @@ class Vcpus:
     def __init__(self, calls: Calls, domains: Domains) -> None:
         self._calls = calls
         self._domains = domains
+        self._pools = Pools(calls)
 
     def of(self, domid: int) -> list[VcpuInfo]:
         """Those of a domain, offline ones included, by rising number."""
@@ -33,25 +35,31 @@ class Vcpus:
         self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
     ) -> None:
         """See `Hypervisor.set_affinity`: both or neither are set."""
-        self._domains.alive(domid)
+        pool = self._domains.alive(domid).pool
         maps = bitmap_of(hard or ()), bitmap_of(soft or ())
         flags = (HARD if hard is not None else 0) | (SOFT if soft is not None else 0)
         if not flags:
             return
-        self._calls.put(b"".join(maps))
         words = ", ".join(
             f"{name} CPUs {','.join(map(str, cpus)) or '(none)'}"
             for name, cpus in (("hard", hard), ("soft", soft))
             if cpus is not None
         )
+        what = f"vCPU {vcpu} of domain {domid} cannot have {words}"
         reason = f"it has no vCPU {vcpu}, or none of these CPUs is in its pool (xl cpupool-list -c)"
-        with refusing(
-            f"vCPU {vcpu} of domain {domid} cannot have {words}", {errno.EINVAL: reason, errno.ESRCH: reason}
-        ):
+        if soft is not None and not self._has_any(pool, soft):
+            # The hypervisor takes such a one, and never heeds it (domain-build.md 4.2).
+            raise HypervisorError(errno.EINVAL, f"{what}: {reason}")
+        with refusing(what, {errno.EINVAL: reason}):
             try:
+                self._calls.put(b"".join(maps))
                 self._calls.domctl(SETVCPUAFFINITY, domid, self._question(vcpu, flags))
             except ProcessLookupError as error:
                 raise OSError(errno.EINVAL, "no such vCPU") from error
+
+    def _has_any(self, pool: int, cpus: Sequence[int]) -> bool:
+        """Whether one of these CPUs is in a pool."""
+        return any(each.number == pool and not set(cpus).isdisjoint(each.cpus) for each in self._pools.all())
 
     def _one(self, domid: int, number: int) -> VcpuInfo:
         info = VCPU_INFO.unpack(self._calls.domctl(GETVCPUINFO, domid, VCPU_INFO.pack(vcpu=number)))

@@ -327,8 +327,6 @@ class Machine:
         ]
         if flags & 1 and not masks[0] & self.pools[guest.pool][1]:
             raise refusal(errno.EINVAL)
-        if flags & 2 and not masks[1]:
-            raise refusal(errno.EINVAL)
         if flags & 1:
             vcpu.hard = masks[0]
         if flags & 2:

@@ -78,7 +78,7 @@ def test_affinity(
     ("vcpu", "hard", "soft"),
     [
         (0, [], None), (0, None, []), (0, [4], None), (0, [-1], None), (0, None, [1 << 20]), (2, [1], None),
-        (0, [3], None),
+        (0, [3], None), (0, None, [3]), (0, [1], [3]), (2, None, [1]),
     ],
 )  # fmt: skip
 def test_refused(
