@@ -24,6 +24,9 @@ from xend.hypervisor.xen.driver import Xen
 from xend.hypervisor.xen.helpers import Helpers
 from xend.hypervisor.xen.opening import open_xen
 
+#: What a guest's kernel writes to, below its home.
+OWN = ("data", "control/shutdown", "control/feature-poweroff", "control/feature-reboot", "device", "error")
+
 
 def nodes(domid: int, image: Image, rings: Rings) -> dict[str, str]:
     """What a guest's kernel looks for in the store."""
@@ -180,7 +183,7 @@ class Builder:
         with store.transaction() as tx:
             tx.mkdir(home)
             tx.set_perms(home, ["n0", f"r{domid}"])
-            for name in ("data", "control/shutdown", "device", "error"):
+            for name in OWN:
                 tx.mkdir(f"{home}/{name}")
                 tx.set_perms(f"{home}/{name}", [f"n{domid}"])
             for path, value in nodes(domid, image, rings).items():

@@ -8,7 +8,6 @@ import errno
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -118,11 +117,11 @@ def _say(data: bytes) -> Callable[[], object]:
 
 
 def _write_file() -> None:
-    with tempfile.TemporaryFile() as file:
-        try:
-            os.write(file.fileno(), b"x")
-        except OSError as error:
-            raise RuntimeError(error.strerror) from error
+    fd = os.memfd_create("none")
+    try:
+        os.write(fd, b"x")
+    except OSError as error:
+        raise RuntimeError(error.strerror) from error
 
 
 #: What may happen within a call.
@@ -138,7 +137,7 @@ ACTS: dict[str, Callable[[], object]] = {
     "fault": lambda: 1 // 0,
     "write": _write_file,
     "junk": _say(b"\xc1\xc1\xc1"),
-    "flood": _say(b"\xc6\x00\xff\xff\xff" + bytes(60_000)),
+    "flood": _say(b"\xc6\x00\xff\xff\xff" + bytes(20_000)),
     "unknown": _say(b"\x92\xa4step\xa7nowhere"),
 }
 

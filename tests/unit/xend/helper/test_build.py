@@ -1,9 +1,7 @@
 """The order in which a domain is built, and what is refused."""
 
 import errno
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import attrs
@@ -19,7 +17,7 @@ PV, PVH = 5, 6
 
 
 @pytest.fixture
-def libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_guest.Libraries]:
+def libraries(monkeypatch: pytest.MonkeyPatch) -> fake_guest.Libraries:
     made = fake_guest.Libraries()
     monkeypatch.setattr(fake_guest, "LIBRARIES", made)
     monkeypatch.setattr(
@@ -35,11 +33,11 @@ def kernel(tmp_path: Path) -> str:
 
 
 def image(kernel: str, type: str = "pv", **fields: Any) -> Image:
-    own = {
-        name: fields.pop(name) for name in list(fields) if name in {f.name for f in attrs.fields(Blueprint)}
-    }
-    made = Blueprint(**{"uuid": "x", "type": type, "max_vcpus": 2, "max_memory_kib": 65536} | own)
-    return Image(**{"blueprint": made, "memory_kib": 65536, "kernel": kernel} | fields)
+    names = {field.name for field in attrs.fields(Blueprint)}
+    own: dict[str, Any] = {"uuid": "x", "type": type, "max_vcpus": 2, "max_memory_kib": 65536}
+    own |= {name: fields.pop(name) for name in list(fields) if name in names}
+    rest: dict[str, Any] = {"memory_kib": 65536, "kernel": kernel} | fields
+    return Image(blueprint=Blueprint(**own), **rest)
 
 
 def run(domid: int, wanted: Image) -> tuple[dict[str, Any], list[str]]:
@@ -61,8 +59,8 @@ def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> N
     assert result == {"store_gfn": 0xFEFFC, "store_port": 1, "console_gfn": 0xFEFFF, "console_port": 2}
     assert libraries.names() == [
         "open", "domain", "bounded", "allocate", "event_channel", "event_channel", "set_memory_map_limit",
-        "apply_cpuid_policy", "set_kernel", "set_ramdisk", "parse", "set_ports", "set_memory", "populate", "load",
-        "boot", "seed_grants", "claim", "close",
+        "apply_cpuid_policy", "set_kernel", "set_ramdisk", "parse", "set_ports", "set_memory", "populate",
+        "load", "boot", "seed_grants", "claim", "close",
     ]  # fmt: skip
     calls = {call[0]: call[1:] for call in libraries.calls}
     assert calls["allocate"] == (PV, b"quiet", False, 256 << 20)
@@ -70,8 +68,8 @@ def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> N
     assert calls["set_memory"][:2] == (16384, 16384)
     assert calls["claim"] == (PV, 0)
     assert steps == [
-        "open", "domain", "files", "kernel", "ports", "limits", "policy", "kernel", "parse", "populate", "load",
-        "boot", "grants",
+        "open", "domain", "files", "kernel", "ports", "limits", "policy", "kernel", "parse", "populate",
+        "load", "boot", "grants",
     ]  # fmt: skip
 
 
@@ -175,4 +173,4 @@ def test_names_of_files_are_any_bytes(libraries: fake_guest.Libraries, tmp_path:
 def test_an_image_comes_through(kernel: str) -> None:
     wanted = image(kernel, "pvh", ramdisk=kernel, vcpus=2, tsc_mode="native")
     assert build.image_of(attrs.asdict(wanted)) == wanted
-    assert SimpleNamespace(pages=[build.pages_of(kib) for kib in (1, 4, 5)]).pages == [1, 1, 2]
+    assert [build.pages_of(kib) for kib in (1, 4, 5)] == [1, 1, 2]

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from xend.helper.steps import Refused
 
 
 @pytest.fixture
-def libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_guest.Libraries]:
+def libraries(monkeypatch: pytest.MonkeyPatch) -> fake_guest.Libraries:
     made = fake_guest.Libraries()
     monkeypatch.setattr(fake_guest, "LIBRARIES", made)
     monkeypatch.setattr(limits, "for_memory", lambda *sizes: None)  # not this process

@@ -17,21 +17,21 @@ FACTS: dict[str, object] = {
 }
 
 TABLE = [
-    ("parse", 0, "panic: xg_dom_core.c:689: xc_dom_find_loader: no loader found", errno.ENOEXEC, "is none that a pv domain can boot"),
+    ("parse", 0, "xc_dom_find_loader: no loader found", errno.ENOEXEC, "is none that a pv domain can boot"),
     ("parse", errno.EINVAL, "", errno.ENOEXEC, "/boot/k is none that a pv domain can boot"),
-    ("parse", 0, "panic: xg_dom_core.c:319: kernel image too large", errno.ENOEXEC, "unpacks to more than 256 MiB"),
-    ("kernel", 0, "xc_dom_check_gzip: size (zip 9, unzip 9) looks insane, skip gunzip", errno.ENOEXEC, "unpacks to more"),
-    ("parse", 0, "xc_dom_compat_check: guest type xen-3.0-x86_32p not supported by xen kernel, sorry", errno.ENOEXEC, "32 bits (x86_32p)"),
-    ("parse", 0, "guest type xen-3.0-ia64 not supported by xen kernel, sorry", errno.ENOEXEC, "it runs: xen-3.0-x86_64"),
-    ("parse", errno.ENOMEM, "xc_dom_malloc: allocation failed", errno.ENOMEM, "dom0 has not enough memory to unpack"),
-    ("populate", errno.EBUSY, "can't allocate low memory for domain", errno.ENOMEM, "host has not enough free memory for the 4096 KiB"),
+    ("parse", 0, "panic: kernel image too large", errno.ENOEXEC, "unpacks to more than 256 MiB"),
+    ("kernel", 0, "size (zip 9, unzip 9) looks insane, skip gunzip", errno.ENOEXEC, "unpacks to more"),
+    ("parse", 0, "x86_32p not supported by xen kernel, sorry", errno.ENOEXEC, "32 bits (x86_32p)"),
+    ("parse", 0, "ia64 not supported by xen kernel, sorry", errno.ENOEXEC, "it runs: xen-3.0-x86_64"),
+    ("parse", errno.ENOMEM, "xc_dom_malloc: allocation failed", errno.ENOMEM, "dom0 has not enough memory"),
+    ("populate", errno.EBUSY, "can't allocate low memory", errno.ENOMEM, "free memory for the 4096 KiB"),
     ("paging", errno.ENOMEM, "", errno.ENOMEM, "page tables of domain 5"),
-    ("load", 0, "segment kernel too large (0x3a00 > 0x1000 - 0x1000 pages)", errno.ENOMEM, "do not fit 4096 KiB of memory"),
+    ("load", 0, "segment kernel too large (0x3a00 > 0x1000 pages)", errno.ENOMEM, "do not fit 4096 KiB"),
     ("policy", errno.EEXIST, "", errno.EEXIST, "domain 5 was built already"),
     ("open", errno.ENOENT, "", errno.ENODEV, "is this dom0"),
     ("boot", errno.ESRCH, "", errno.ESRCH, "there is no domain 5"),
-    ("boot", errno.EFAULT, "panic: xg_dom_x86.c:1: SETHVMCONTEXT failed (rc=-1)", errno.EFAULT, "SETHVMCONTEXT failed (rc=-1): EFAULT"),
-]  # fmt: skip
+    ("boot", errno.EFAULT, "SETHVMCONTEXT failed (rc=-1)", errno.EFAULT, "failed (rc=-1): EFAULT"),
+]
 
 
 @pytest.mark.parametrize(("step", "number", "logged", "expected", "text"), TABLE)

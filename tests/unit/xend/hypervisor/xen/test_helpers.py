@@ -36,6 +36,7 @@ def script(text: str) -> list[str]:
 
 #: What every helper says first, as a line of a script.
 READY = r"say(b'\x93\xa5ready\xa44.17\xa0'); read()" + "\n"
+NO_MODULE = r"say(b'\x93\xa5ready\xc0\xa9no module'); read()"
 
 
 class Bench:
@@ -94,17 +95,17 @@ async def test_a_build(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("act", "number", "text"),
     [
-        ("segv", errno.EIO, "the helper of the build of domain 5 was ended by SIGSEGV while reading the kernel (parse)"),
-        ("kill", errno.EIO, "was ended by SIGKILL (dom0 may be out of memory) while reading the kernel (parse)"),
+        ("segv", errno.EIO, "helper of the build of domain 5 was ended by SIGSEGV while reading the kernel"),
+        ("kill", errno.EIO, "ended by SIGKILL (dom0 may be out of memory) while reading the kernel (parse)"),
         ("exit", errno.EIO, "ended with status 7 (free(): invalid pointer) while reading the kernel (parse)"),
         ("spin", errno.EIO, "was ended by SIGXCPU (it used more of the processor than it may) while reading"),
         ("eat", errno.ENOMEM, "dom0 has not enough memory, or the helper may not have so much"),
         ("refuse", errno.ENOEXEC, "/kernel is none that a pv domain can boot"),
         ("fault", errno.EIO, "a fault of the helper's: ZeroDivisionError"),
         ("write", errno.EIO, "a fault of the helper's: RuntimeError('File too large')"),
-        ("junk", errno.EIO, "said what no helper says while reading the kernel (parse)"),
-        ("flood", errno.EIO, "said what no helper says while reading the kernel (parse)"),
-        ("unknown", errno.EIO, "said what no helper says while reading the kernel (parse)"),
+        ("junk", errno.EIO, "said what no helper says"),
+        ("flood", errno.EIO, "said what no helper says"),
+        ("unknown", errno.EIO, "said what no helper says"),
     ],
 )  # fmt: skip
 async def test_a_helper_that_fails(bench: Bench, act: str, number: int, text: str) -> None:
@@ -130,7 +131,7 @@ async def test_killed_at_each_step(bench: Bench, call: str) -> None:
         (READY + READY, "said what no helper says"),
         (READY + r"say(b'\x92\xa4done\x80'); read()", "gave rings that are none"),
         (READY + r"say(b'\x92\xa4done\x81\xa1\n\x01'); read()", "gave rings that are none"),
-        (READY + "os.close(0); sys.stdout.flush(); os.execvp('sleep', ['sleep', '99'])", "closed its socket and went on"),
+        (READY + "os.close(0); os.execvp('sleep', ['sleep', '99'])", "closed its socket and went on"),
     ],
 )  # fmt: skip
 async def test_a_hostile_helper(bench: Bench, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
@@ -292,8 +293,8 @@ async def test_one_without_a_job_ends_with_xend(bench: Bench) -> None:
     ("command", "text"),
     [
         (fake(), None),
-        (script(r"say(b'\x93\xa5ready\xa44.18\xa0'); read()"), "xend was built for Xen 4.18, this is 4.17: install "),
-        (script(r"say(b'\x93\xa5ready\xc0\xa9no module'); read()"), "xend has no module for Xen's libraries (no module): "),
+        (script(READY.replace("4.17", "4.18")), "xend was built for Xen 4.18, this is 4.17: install "),
+        (script(NO_MODULE), "xend has no module for Xen's libraries (no module): install "),
         (script(""), "xend's helper ended with status 0"),
     ],
 )  # fmt: skip
