@@ -10,6 +10,7 @@ from pathlib import Path
 
 from contrib.install.__main__ import main as install
 from contrib.install.target import Target
+from contrib.install.wheel import OPTIONAL
 
 PREFIX = "/usr/pkg"
 SITELIB = f"{PREFIX}/lib/python/site-packages"
@@ -33,7 +34,8 @@ def generate(wheel: Path | None = None) -> str:
             if install(words) != 0:
                 raise RuntimeError("nothing was installed")
         suffix = Target.ask(sys.executable).suffix
-        return HEADER + "".join(f"{entry}\n" for entry in sorted(entries(Path(directory + PREFIX), suffix)))
+        found = sorted(set(entries(Path(directory + PREFIX), suffix)) | set(map(_optional, OPTIONAL)))
+        return HEADER + "".join(f"{entry}\n" for entry in found if f"${{PLIST.xen}}{entry}" not in found)
 
 
 def entries(top: Path, suffix: str) -> Iterator[str]:
@@ -44,6 +46,11 @@ def entries(top: Path, suffix: str) -> Iterator[str]:
     for path in top.rglob("*"):
         if not path.is_dir():
             yield _entry(str(path.relative_to(top)), suffix)
+
+
+def _optional(module: str) -> str:
+    """The entry of a compiled module that some installations lack, whether this one has it or not."""
+    return f"${{PLIST.xen}}${{PYSITELIB}}/{module.replace('.', '/')}.so"
 
 
 def _entry(name: str, suffix: str) -> str:

@@ -16,7 +16,7 @@
 #endif
 
 /* The last lines that were logged. */
-#define XEND_LINES 32
+#define XEND_LINES 128
 #define XEND_LINE_BYTES 256
 
 struct xend_log {

@@ -31,8 +31,8 @@ cdef extern from "_guest.h" nogil:
     ctypedef char xen_capabilities_info_t[1024]
     struct xend_log:
         unsigned int count
-        int levels[32]
-        char lines[32][256]
+        int levels[128]
+        char lines[128][256]
     struct e820entry:
         uint64_t addr
         uint64_t size

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -94,3 +95,39 @@ def test_cython_finds_what_is_cimported(source: Path) -> None:
     lines = re.findall(r"^[ \t]*(?:from\b.*)?\bcimport\b.*", source.read_text(), re.MULTILINE)
     named = {source.with_name(f"{word}.pxd") for line in lines for word in re.findall(r"\b_\w+", line)}
     assert {path for path in named if path.exists()} <= compiled_from(source)
+
+
+@pytest.fixture
+def without_xen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(TREE)
+    monkeypatch.setenv("PKG_CONFIG", "false")
+    monkeypatch.delenv("XEND_REQUIRE_XEN", raising=False)
+
+
+def names() -> set[str]:
+    return {module.name for module in runpy.run_path("setup.py")["modules"]()}
+
+
+def test_without_xens_libraries_all_else_is_compiled(without_xen: None) -> None:
+    assert "xend._guest" not in names()
+    assert {"xend._spawn", "xenstore._tree"} <= names()
+
+
+def test_xens_libraries_may_be_asked_for(without_xen: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XEND_REQUIRE_XEN", "1")
+    with pytest.raises(SystemExit, match=r"xend\._guest needs pkg-config, libxenctrl and"):
+        names()
+
+
+def test_a_module_for_xens_libraries_knows_their_release(
+    without_xen: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "pkg-config"
+    program.write_text(
+        "#!/bin/sh\ncase $1 in --modversion) echo 4.18.2; echo 4.18.2;; *) echo -lxen;; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PKG_CONFIG", str(program))
+    (module,) = (each for each in runpy.run_path("setup.py")["modules"]() if each.name == "xend._guest")
+    assert module.define_macros == [("XEND_XEN", "418")]
+    assert (module.extra_link_args, module.optional) == (["-lxen"], True)
