@@ -38,6 +38,7 @@ class _Row:
 
 _DOM0_MEMORY = ("allocation failed", "Out of memory", "out of memory", "mmap failed")
 _NO_ROOM = "dom0 has not enough memory to unpack the kernel {kernel}"
+_NO_ROOM_TO_BUILD = "dom0 has not enough memory to build domain {domid}"
 _UNREADABLE = (
     "the kernel {kernel} is none that a {type} domain can boot: "
     "an ELF image or a bzImage is needed, perhaps compressed, and whole"
@@ -100,10 +101,8 @@ _ROWS = (
         errno.ENOMEM,
         "kernel and ramdisk do not fit {memory_kib} KiB of memory: give the domain more memory",
     ),
+    _Row(("load", "boot"), (), _DOM0_MEMORY, errno.ENOMEM, _NO_ROOM_TO_BUILD),
     _Row(("load",), (), ("elf",), errno.ENOEXEC, _UNREADABLE),
-    _Row(
-        ("load", "boot"), (), _DOM0_MEMORY, errno.ENOMEM, "dom0 has not enough memory to build domain {domid}"
-    ),
 )
 
 
