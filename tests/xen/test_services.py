@@ -50,7 +50,7 @@ def test_our_xenconsoled_serves_consoles(dom0: Dom0, guest: Guest) -> None:
     ours = f"{BIN}/xenconsoled --hypervisor xen --log=guest --log-dir=/run/consoles --pid-file=/run/ours.pid"
     dom0.must(f"mkdir -p /run/consoles; {ours}", 60)
     dom0.must(
-        f"setsid script -qfc 'xl console {guest.name}' /run/typescript >/dev/null 2>&1 </dev/zero &\n"
+        f"setsid script -qfc 'xl console {guest.name}' /run/typescript >/dev/null 2>&1 </run/never &\n"
         f"{UNTIL}until_done xenstore-read {guest.home}/console/tty"
     )
     guest.must("echo by way of ours >/dev/console")

@@ -29,7 +29,7 @@ def survivor(managed: Dom0, empty: Left) -> Guest:
     guest = Guest(managed, "survivor", Devices("/run/survivor.img", "10.0.0.5"), toolstack=OURS)
     load(managed, guest)
     managed.must(
-        f"setsid script -qfc '{OURS.xl} console survivor' /run/survivor-console >/dev/null 2>&1 </dev/zero &"
+        f"setsid script -qfc '{OURS.xl} console survivor' /run/survivor-console >/dev/null 2>&1 </run/never &"
     )
     return guest
 

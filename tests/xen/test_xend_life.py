@@ -47,7 +47,7 @@ def test_it_is_listed_as_running(managed: Dom0, web: Guest) -> None:
 
 def test_its_console_is_read_through_a_terminal(managed: Dom0, web: Guest) -> None:
     managed.must(
-        f"setsid script -qfc '{OURS.xl} console {web.name}' /run/typescript >/dev/null 2>&1 </dev/zero &\n"
+        f"setsid script -qfc '{OURS.xl} console {web.name}' /run/typescript >/dev/null 2>&1 </run/never &\n"
         f"echo $! >/run/console.pid\n{UNTIL}until_done grep -aq named /run/typescript"
     )
     web.must("echo a line of now >/dev/console")

@@ -370,7 +370,7 @@ class Creation:
 
 
 def _taken(error: ConsoleTaken) -> XendError:
-    """What is said of a new domain's console that another program has: its ring is right, so somebody does."""
+    """What is said of a new domain's console that another program has: the ring is right, so one does."""
     return XendError(
         "hypervisor_failed",
         "xend does not serve its console, another program does",
