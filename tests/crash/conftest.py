@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.daemon import Daemons, Starter
-
-
-@pytest.fixture(scope="session")
-def starter() -> Iterator[Starter]:
-    """One for all tests: its imports are what a start costs."""
-    starter = Starter()
-    yield starter
-    starter.close()
+from tests.crash.daemon import Daemons
+from tests.starter import Starter
 
 
 @pytest.fixture

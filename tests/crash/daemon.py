@@ -5,49 +5,27 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
-import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.peers.wire import Wire
+from tests.starter import ROOT, Starter
 from xenstore.wire import MessageType
 
 #: Longer than any start takes.
 START_SECONDS = 30.0
-
-
-class Starter:
-    """The process that forks daemons (`tests.crash.starter`); by: a command that runs the one after it."""
-
-    def __init__(self, *by: str) -> None:
-        self._process = subprocess.Popen(
-            [*by, sys.executable, "-m", "tests.crash.starter"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._orders, self._answers = self._process.stdin, self._process.stdout
-        self.pid = self._process.pid
-
-    def order(self, order: dict[str, object]) -> str:
-        """Its answer."""
-        self._orders.write(json.dumps(order) + "\n")
-        self._orders.flush()
-        return self._answers.readline()
-
-    def close(self) -> None:
-        self._orders.close()
-        self._answers.close()
-        self._process.wait()
+#: Process, user and group, as Linux tells of who is at the other end of a socket.
+_PEER = struct.Struct("=iII")
 
 
 class Daemons:
     """Starts xenstored and kills it; a context manager that leaves nothing running.
 
     segment_bytes: of a segment of the journal, if not the usual 4 MiB.  user: whose the daemons are, if not
-    whoever runs the tests.
+    whoever runs the tests.  by: a command that runs the one after it, which starts each of them.
 
     Attributes:
         user: see above.
@@ -56,7 +34,13 @@ class Daemons:
     """
 
     def __init__(
-        self, starter: "Starter", directory: Path, *options: str, segment_bytes: int = 0, user: int = 0
+        self,
+        starter: Starter,
+        directory: Path,
+        *options: str,
+        segment_bytes: int = 0,
+        user: int = 0,
+        by: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.rundir = directory / "r"
@@ -67,7 +51,8 @@ class Daemons:
         self._options = options
         self._segment_bytes = segment_bytes
         self.user = user
-        self._starter = starter
+        self._argv = [*by, str(starter.python), "-m", "tests.crash.program"]
+        self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._births = socket.socket(socket.AF_UNIX)
         self._births.bind(str(directory / "life"))
@@ -82,18 +67,19 @@ class Daemons:
         if failpoint is not None:
             environment["XENSTORED_FAILPOINT"] = failpoint
         arguments = ["--no-fork", "--rundir", str(self.rundir), "--platform", f"sim:{self.guests}"]
-        answer = self._starter.order(
-            {
-                "start": [*arguments, *self._options, *options],
-                "environment": environment,
-                "stderr": str(self.directory / "stderr"),
-                "life": str(self.directory / "life"),
-                "segment": self._segment_bytes,
-                "user": self.user,
-            }
-        )
-        self._pid = int(answer)
+        how = {"life": str(self.directory / "life"), "segment": self._segment_bytes, "user": self.user}
+        with (self.directory / "stderr").open("ab") as errors:
+            self._process = subprocess.Popen(
+                [*self._argv, json.dumps(how), *arguments, *self._options, *options],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+            )
         self.life = self._births.accept()[0]
+        peer = self.life.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        self._pid = _PEER.unpack(peer)[0]
 
     def start(self, *options: str, failpoint: str | None = None) -> bool:
         """A daemon; returns once it serves.  False: it has come to an end before."""
@@ -122,12 +108,14 @@ class Daemons:
 
     def kill(self) -> None:
         """End it by SIGKILL."""
-        os.kill(self._pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(self._pid, signal.SIGKILL)
         self.reap()
 
     def reap(self) -> int:
         """Wait for its end; returns its exit status, negative for a signal."""
-        status = int(self._starter.order({"reap": self._pid}))
+        assert self._process is not None
+        status = self._process.wait()
         self._pid = 0
         self.life.close()
         try:

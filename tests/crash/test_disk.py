@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.daemon import Daemons, Starter
+from tests.crash.daemon import Daemons
 from tests.peers.ring import Guest
 from tests.peers.wire import Closed, Wire
+from tests.starter import Starter
 from xenstore.wire import MessageType
 
 NOBODY = 65534
@@ -101,17 +102,28 @@ class FileSize(Trouble):
 class FullDisk(Trouble):
     """The journal is on a disk of its own, which somebody else fills after it has begun."""
 
-    MOUNT = 'mount -t tmpfs -o size=24M tmpfs "$0" && exec "$@"'
+    MOUNT = 'mount -t tmpfs -o size=24M,mode=700 tmpfs "$0" && echo mounted; exec cat'
 
     def __init__(self, starter: Starter, directory: Path, stack: ExitStack) -> None:
         self._journal = directory / "r" / "journal"
         self._journal.mkdir(parents=True)
-        inside = Starter("unshare", "-m", "sh", "-c", self.MOUNT, str(self._journal))
-        stack.callback(inside.close)
-        self._pid = inside.pid
-        super().__init__(stack.enter_context(Daemons(inside, directory)))
-        if not self.daemons.start():
-            pytest.skip(f"no disk can be mounted here: {self.daemons.said()}")
+        keeper = stack.enter_context(
+            subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", self.MOUNT, str(self._journal)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
+        stack.callback(keeper.stdin.close)
+        said = keeper.stdout.readline()
+        if said != b"mounted\n":
+            pytest.skip(f"no disk can be mounted here: {said!r}")
+        self._by = ("nsenter", "-t", str(keeper.pid), "-m")
+        super().__init__(stack.enter_context(Daemons(starter, directory, by=self._by)))
+        assert self.daemons.start(), self.daemons.said()
         with Wire(self.daemons.socket) as dom0:
             write(dom0, b"/x", b"old")
         self._inside("sh", "-c", 'cat /dev/zero > "$0/other" 2> /dev/null || :', str(self._journal))
@@ -120,7 +132,7 @@ class FullDisk(Trouble):
         self._inside("mount", "-o", "remount,size=128M", str(self._journal))
 
     def _inside(self, *command: str) -> None:
-        subprocess.run(["nsenter", "-t", str(self._pid), "-m", *command], check=True)
+        subprocess.run([*self._by, *command], check=True)
 
 
 @pytest.fixture(params=[FileSize, pytest.param(FullDisk, marks=as_root)])
