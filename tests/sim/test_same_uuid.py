@@ -68,6 +68,19 @@ def test_whenever_it_is_made_before_ours_it_is_found_and_left_alone(look: int) -
     play(body)
 
 
+@pytest.mark.parametrize("action", ["restart", "rename-restart", "coredump-restart"])
+def test_our_own_earlier_lives_are_no_strangers(action: str) -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(CONFIG, extra=[f'on_reboot="{action}"'])
+        await world.connected(domid)
+        await world.call("domain.reboot", domain="example", wait=True)
+        await settled(world)
+        (found,) = await world.call("domain.list", domain="example")
+        assert (found["domid"], found["state"]) == (domid + 1, "running")
+
+    play(body)
+
+
 class Forgetful(RefusingHypervisor):
     """xend is killed as a domain was made: nobody learns of its domid."""
 
