@@ -31,14 +31,32 @@ class Left(NamedTuple):
 STAYING = re.compile(r"^/(local/domain/0/backend(/\w+)?|libxl|vm|local/domain/0/libxl.*)$")
 
 
+#: Prints them, one list after the other.
+_LISTS = (
+    "xl list | awk 'NR > 1 {print $2}'",
+    f"{OURS.xl} info | grep ^outstanding_claims",
+    "xenstore-ls -f",
+    "losetup -a",
+    "ls /sys/class/net/xenbr0/brif",
+    "pgrep -af xend.helper",
+)
+_END = "=== end of a list"
+
+
 def state_of(dom0: Dom0) -> Left:
     """What is there now."""
-    paths = [line.split(" = ")[0] for line in dom0.must("xenstore-ls -f").splitlines()]
+    said = dom0.must("".join(f"{each} || true\necho '{_END}'\n" for each in _LISTS))
+    domains, claims, nodes, loops, ports, helpers = (part.splitlines() for part in said.split(_END)[:-1])
+    paths = [line.split(" = ")[0] for line in nodes]
     return Left(
-        domains=[line.split()[1] for line in dom0.must("xl list | tail -n +2").splitlines()],
-        claims=dom0.must(f"{OURS.xl} info | grep ^outstanding_claims"),
-        nodes=[path for path in paths if not STAYING.match(path)],
-        loops=dom0.must("losetup -a || true").splitlines(),
-        ports=dom0.must("ls /sys/class/net/xenbr0/brif").splitlines(),
-        helpers=dom0.must("pgrep -af xend.helper || true").splitlines(),
+        domains=_lines(domains),
+        claims="".join(claims),
+        nodes=[path for path in _lines(paths) if not STAYING.match(path)],
+        loops=_lines(loops),
+        ports=_lines(ports),
+        helpers=_lines(helpers),
     )
+
+
+def _lines(part: list[str]) -> list[str]:
+    return [line for line in part if line]
