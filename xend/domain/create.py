@@ -1,9 +1,7 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import cast
 
 import attrs
 
@@ -12,11 +10,12 @@ from xend.config.problem import ConfigError
 from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
 from xend.device.files import check_file
-from xend.device.kinds import IN_ORDER
 from xend.device.plug import Plug, check
 from xend.domain import nodes
+from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
+from xend.domain.makers import Maker, makers_of
 from xend.domain.placing import places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
@@ -26,30 +25,11 @@ from xend.domain.sharing import check_disks, claim_disks
 from xend.domain.source import Source, source_of
 from xend.errors import XendError
 from xend.host import Host
-from xend.hypervisor import (
-    MAX_EVENT_CHANNELS,
-    Blueprint,
-    DomainType,
-    HostAccess,
-    Image,
-    Rings,
-    rings_of,
-)
+from xend.hypervisor import HostAccess, Rings, rings_of
 from xend.operation.facts import Facts
 from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
 from xend.validators import count, domids, typed
-
-
-@attrs.frozen
-class Maker:
-    """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=)."""
-
-    kind: str
-    devid: int
-    name: str
-    backend: str
-    make: Callable[..., Device]
 
 
 @attrs.define(kw_only=True)
@@ -103,7 +83,7 @@ class Creation:
         ]
         if self.config.cpus or self.config.cpus_soft:
             steps.append(Step("place", "say on which CPUs it runs", self.place, _nothing))
-        if self.access != HostAccess():
+        if access_of(self.config) != HostAccess():
             steps.append(
                 Step("allow-access", "let it touch the host's hardware", self.allow_access, _nothing)
             )
@@ -152,19 +132,7 @@ class Creation:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
 
     def _makers(self) -> list[Maker]:
-        """One for each device, in the order in which they come in."""
-        settings = self.host.settings
-        return [
-            Maker(
-                kind.name,
-                config.devid,
-                kind.label(config.name),
-                config.backend,
-                partial(kind.make, config=config, settings=settings),
-            )
-            for kind in IN_ORDER
-            for config in self.config.of_kind(kind.name)
-        ]
+        return makers_of(self.config, self.host.settings)
 
     # --- steps --------------------------------------------------------------------------------------------
 
@@ -181,7 +149,7 @@ class Creation:
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        check_host(info, self.config, self._kernel)
+        check_host(info, self.config, kernel_of(self.host, self.config))
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await self.check_uuid()
@@ -219,7 +187,7 @@ class Creation:
         # Again, and held from here on: others may have been as far as this meanwhile, and a step that is
         # resumed after a crash was checked by another xend.
         claim_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
-        blueprint = await self._blueprint()
+        blueprint = await blueprint_of(self.host, self.source.uuid, self.config)
         await self.check_uuid()  # another toolstack may have been as fast
         with self._explained("create a domain"):
             domid = await self.host.hypervisor.create(blueprint)
@@ -228,22 +196,6 @@ class Creation:
         domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
         self.host.domains.enter(domain)
         work.result |= {"name": self.config.name, "uuid": self.source.uuid}
-
-    async def _blueprint(self) -> Blueprint:
-        config, limits = self.config, self.config.limits
-        return Blueprint(
-            uuid=self.source.uuid,
-            type=cast(DomainType, config.type),
-            max_vcpus=config.max_vcpus,
-            max_memory_kib=config.max_memory_kib,
-            max_event_channels=limits.event_channels or MAX_EVENT_CHANNELS,
-            max_grant_frames=limits.grant_frames,
-            max_maptrack_frames=limits.maptrack_frames,
-            max_grant_version=limits.grant_version,
-            pool=await pool_number(self.host, config),
-            is_migratable=not config.nomigrate,
-            tsc_mode=config.tsc_mode,
-        )
 
     async def destroy(self, work: Work) -> None:
         """The domain that was made, and none of another toolstack's with its UUID.
@@ -275,7 +227,7 @@ class Creation:
 
     async def allow_access(self, work: Work) -> None:
         with self._explained("let it touch the host's hardware"):
-            await self.host.hypervisor.allow_access(self.domid, self.access)
+            await self.host.hypervisor.allow_access(self.domid, access_of(self.config))
 
     async def write_nodes(self, work: Work) -> None:
         with self._explained("write its nodes"):
@@ -287,16 +239,7 @@ class Creation:
                 await nodes.remove_all(self.host.store, self.domid, self.source.uuid)
 
     async def build(self, work: Work) -> None:
-        config = self.config
-        image = Image(
-            blueprint=await self._blueprint(),
-            memory_kib=config.memory_kib,
-            kernel=self._kernel,
-            ramdisk=None if config.ramdisk is None else self.host.settings.guest_file(config.ramdisk),
-            command_line=config.command_line,
-            vcpus=config.vcpus,
-            has_host_memory_map=config.type == "pv" and bool(config.e820_host),
-        )
+        image = await image_of(self.host, self.source.uuid, self.config)
         with self._explained("load its kernel"):
             rings = await self.host.hypervisor.build(self.domid, image)
         self.facts.rings = rings
@@ -341,19 +284,6 @@ class Creation:
         """Of the domain that was made."""
         assert self.facts.domid is not None
         return self.facts.domid
-
-    @property
-    def access(self) -> HostAccess:
-        """What of the host the configuration lets it touch."""
-        return HostAccess(
-            memory=[(first, n, first if gfn is None else gfn) for first, n, gfn in self.config.iomem] or (),
-            ports=self.config.ioports,
-            irqs=self.config.irqs,
-        )
-
-    @property
-    def _kernel(self) -> str:
-        return self.host.settings.guest_file(self.config.kernel or "")
 
     @property
     def rings(self) -> Rings:

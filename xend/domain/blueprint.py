@@ -1,0 +1,57 @@
+"""What the hypervisor is told of a configuration: what a domain is created from, boots, and may touch."""
+
+from typing import cast
+
+from xend.config import DomainConfig
+from xend.domain.placing import pool_number
+from xend.host import Host
+from xend.hypervisor import MAX_EVENT_CHANNELS, Blueprint, DomainType, HostAccess, Image
+
+
+async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint:
+    """What the domain is created from.
+
+    Raises:
+        XendError: bad_config: there is no such CPU pool.
+    """
+    limits = config.limits
+    return Blueprint(
+        uuid=uuid,
+        type=cast(DomainType, config.type),
+        max_vcpus=config.max_vcpus,
+        max_memory_kib=config.max_memory_kib,
+        max_event_channels=limits.event_channels or MAX_EVENT_CHANNELS,
+        max_grant_frames=limits.grant_frames,
+        max_maptrack_frames=limits.maptrack_frames,
+        max_grant_version=limits.grant_version,
+        pool=await pool_number(host, config),
+        is_migratable=not config.nomigrate,
+        tsc_mode=config.tsc_mode,
+    )
+
+
+async def image_of(host: Host, uuid: str, config: DomainConfig) -> Image:
+    """What it boots, and the memory with which it does; raises as `blueprint_of`."""
+    return Image(
+        blueprint=await blueprint_of(host, uuid, config),
+        memory_kib=config.memory_kib,
+        kernel=kernel_of(host, config),
+        ramdisk=None if config.ramdisk is None else host.settings.guest_file(config.ramdisk),
+        command_line=config.command_line,
+        vcpus=config.vcpus,
+        has_host_memory_map=config.type == "pv" and bool(config.e820_host),
+    )
+
+
+def kernel_of(host: Host, config: DomainConfig) -> str:
+    """The path of its kernel in dom0."""
+    return host.settings.guest_file(config.kernel or "")
+
+
+def access_of(config: DomainConfig) -> HostAccess:
+    """What of the host's hardware the configuration lets it touch."""
+    return HostAccess(
+        memory=[(first, n, first if gfn is None else gfn) for first, n, gfn in config.iomem] or (),
+        ports=config.ioports,
+        irqs=config.irqs,
+    )
