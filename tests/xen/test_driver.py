@@ -141,6 +141,6 @@ def test_a_life(dom0: Dom0, figures: Figures) -> None:
 
 
 def test_a_shutdown_of_a_domain_of_xls(dom0: Dom0) -> None:
-    guest = Guest(dom0, "ended", Devices())
+    guest = Guest(dom0, "ended", Devices(), wait=False)
     drive(dom0, "shutdown", guest.domid, "poweroff")
     guest.await_end()
