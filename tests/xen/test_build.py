@@ -114,7 +114,10 @@ def test_all_compressions_of_a_bzimage(dom0: Dom0) -> None:
     (dom0.share / "gz").write_bytes(gzip.compress(image))
     kernels = [f"{SHARE}/gz", *(f"{SHARE}/bz-{name}" for name in COMPRESSIONS)]
     results = obeyed(dom0, [program(dom0, kernel=kernel) for kernel in kernels], 300)
-    assert [result["up"] for result in results] == ["up"] * len(kernels)
+    for result, kernel in zip(results, kernels, strict=True):
+        # Debian's libxenguest is built without libbz2.
+        expected = "cannot unpack" if kernel.endswith("bzip2") else "up"
+        assert expected in result.get("up", result.get("text")), kernel
 
 
 @pytest.mark.parametrize("type", ["pv", "pvh"])
@@ -164,7 +167,7 @@ def test_what_cannot_be_built(dom0: Dom0, bad: str, type: str) -> None:
         ]
     else:
         table = [row for row in table if "command_line" not in row[0]]
-        table.append(({"kernel": str(dom0.images.program)}, errno.ENOEXEC, none))
+        table.append(({"kernel": str(dom0.images.program)}, errno.ENOEXEC, "no entry point for pvh"))
     orders = [refused(dom0, type, **fields) for fields, _, _ in table]
     results = obeyed(dom0, orders, 400)
     wrong = [

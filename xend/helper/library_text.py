@@ -84,6 +84,21 @@ _ROWS = (
         errno.ENOEXEC,
         "the kernel {kernel} is for guests that this Xen does not run; it runs: {capabilities}",
     ),
+    _Row(
+        ("parse",),
+        (),
+        ("decompress support unavailable",),
+        errno.ENOEXEC,
+        "the kernel {kernel} is compressed in a way that Xen's libraries here cannot unpack: "
+        "one that is not compressed, or otherwise, is needed",
+    ),
+    _Row(
+        ("parse",),
+        (),
+        ("not capable of booting inside a HVM container",),
+        errno.ENOEXEC,
+        "the kernel {kernel} is one for pv domains: it has no entry point for pvh (Linux: CONFIG_PVH)",
+    ),
     _Row(("kernel", "parse"), (errno.ENOMEM,), (), errno.ENOMEM, _NO_ROOM),
     _Row(("kernel", "parse"), (), _DOM0_MEMORY, errno.ENOMEM, _NO_ROOM),
     _Row(("kernel", "parse"), (), (), errno.ENOEXEC, _UNREADABLE),

@@ -23,6 +23,8 @@ TABLE = [
     ("kernel", 0, "size (zip 9, unzip 9) looks insane, skip gunzip", errno.ENOEXEC, "unpacks to more"),
     ("parse", 0, "x86_32p not supported by xen kernel, sorry", errno.ENOEXEC, "32 bits (x86_32p)"),
     ("parse", 0, "ia64 not supported by xen kernel, sorry", errno.ENOEXEC, "it runs: xen-3.0-x86_64"),
+    ("parse", 0, "BZIP2 decompress support unavailable: Internal error", errno.ENOEXEC, "cannot unpack"),
+    ("parse", 0, "image not capable of booting inside a HVM container", errno.ENOEXEC, "entry point for pvh"),
     ("parse", errno.ENOMEM, "xc_dom_malloc: allocation failed", errno.ENOMEM, "dom0 has not enough memory"),
     ("populate", errno.EBUSY, "can't allocate low memory", errno.ENOMEM, "free memory for the 4096 KiB"),
     ("paging", errno.ENOMEM, "", errno.ENOMEM, "page tables of domain 5"),
