@@ -12,13 +12,17 @@ BIN = Path(sys.prefix) / "bin"
 #: The start of a daemon of ours to its word that it serves.
 LIMIT_S = 180
 CONFIG = "/run/etc"
-LOG = "/run/log"
+#: On the share, so that a failure shows what was logged.
+LOG = "/run/share/log/xend"
 PID = "/run/xend.pid"
 
 
 def start(dom0: Dom0) -> None:
     """Bring the host up: our store, xend with our scripts, a bridge.  Raises dom0.Failed."""
-    dom0.must(f"{script('host')}mkdir -p {CONFIG}/scripts {LOG}\ncp {ROOT}/xend/scripts/* {CONFIG}/scripts")
+    dom0.must(
+        f"{script('host')}mkdir -p {CONFIG}/scripts {LOG}/dump\ncp {ROOT}/xend/scripts/* {CONFIG}/scripts\n"
+        f"mount -t tmpfs -o mode=700 dump {LOG}/dump"  # cores are large for a share
+    )
     start_store(dom0)
     start_xend(dom0)
 
