@@ -85,6 +85,13 @@ _ROWS = (
         "the kernel {kernel} is for guests that this Xen does not run; it runs: {capabilities}",
     ),
     _Row(
+        ("dump",),
+        (),
+        ("p2m_size < nr_pages",),
+        errno.EINVAL,
+        "domain {domid} has not told yet where its memory is, which a pv kernel does as it boots: it has no core",
+    ),
+    _Row(
         ("parse",),
         (),
         ("decompress support unavailable",),
