@@ -89,7 +89,7 @@ _ROWS = (
         (),
         ("p2m_size < nr_pages",),
         errno.EINVAL,
-        "domain {domid} has not told yet where its memory is, which a pv kernel does as it boots: it has no core",
+        "domain {domid} has no core yet: a pv kernel tells where its memory is as it boots",
     ),
     _Row(
         ("parse",),

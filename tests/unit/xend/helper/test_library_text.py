@@ -31,7 +31,7 @@ TABLE = [
     ("load", 0, "segment kernel too large (0x3a00 > 0x1000 pages)", errno.ENOMEM, "do not fit 4096 KiB"),
     ("load", errno.ENOMEM, "failed to mmap domU pages: Out of memory", errno.ENOMEM, "to build domain 5"),
     ("load", 0, "xc_dom_load_elf_kernel: failed to load elf binary", errno.ENOEXEC, "is none that a pv"),
-    ("dump", errno.EPERM, "p2m_size < nr_pages -1 (1 < 7ff: Internal error", errno.EINVAL, "it has no core"),
+    ("dump", errno.EPERM, "p2m_size < nr_pages -1 (1 < 7ff: Internal error", errno.EINVAL, "has no core yet"),
     ("policy", errno.EEXIST, "", errno.EEXIST, "domain 5 was built already"),
     ("open", errno.ENOENT, "", errno.ENODEV, "is this dom0"),
     ("boot", errno.ESRCH, "", errno.ESRCH, "there is no domain 5"),
