@@ -6,13 +6,14 @@
 #include "ring.h"
 #include "store.h"
 #include "text.h"
+#include "xen.h"
 
 enum { OP_READ = 0, OP_WRITE = 1, OP_FLUSH = 3, VDISK_READONLY = 4 };
 enum { SECTOR_BYTES = 512, SECTORS_PER_PAGE = PAGE / SECTOR_BYTES, FIRST_SECTOR = 8, PAGES = 2 };
 
 #define DISKS 4
 #define ENTRIES 32
-#define PATIENCE_S 60
+#define PATIENCE_NS 60000000000
 
 struct request {
     uint8_t operation, segments;
@@ -136,6 +137,8 @@ static int transfer(struct disk *disk, uint8_t operation, uint32_t pages)
 {
     struct ring *ring = &disk->shared.ring;
     struct request *request = &disk->shared.entry[ring->req_prod % ENTRIES].request;
+    uint16_t access = operation == OP_WRITE ? READ_ONLY : READ_WRITE;
+    uint64_t deadline_ns = now_ns() + PATIENCE_NS;
     uint32_t references[PAGES];
 
     request->operation = operation;
@@ -144,8 +147,7 @@ static int transfer(struct disk *disk, uint8_t operation, uint32_t pages)
     request->id = ring->req_prod % ENTRIES;
     request->sector = FIRST_SECTOR;
     for (uint32_t at = 0; at < pages; at++) {
-        references[at] =
-            grant(disk->frontend->backend_domid, disk->data + at * PAGE, operation == OP_WRITE ? READ_ONLY : READ_WRITE);
+        references[at] = grant(disk->frontend->backend_domid, disk->data + at * PAGE, access);
         request->segment[at].reference = references[at];
         request->segment[at].first = 0;
         request->segment[at].last = SECTORS_PER_PAGE - 1;
@@ -153,7 +155,7 @@ static int transfer(struct disk *disk, uint8_t operation, uint32_t pages)
     disk->waiting = 1;
     if (publish(ring, ring->req_prod + 1))
         notify(disk->port);
-    for (uint32_t second = 0; disk->waiting && second < PATIENCE_S; second++)
+    while (disk->waiting && now_ns() < deadline_ns)
         wait_for_events(1000);
     if (disk->waiting) {
         disk->connected = 0;

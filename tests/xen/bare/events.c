@@ -56,15 +56,26 @@ static int fired(uint32_t port)
     return !!(__atomic_fetch_and(&shared.info.pending[port / WORD_BITS], ~bit, __ATOMIC_SEQ_CST) & bit);
 }
 
-void wait_for_events(uint64_t at_most_ms)
+/* Until one of the first `many` ports has fired, or for some milliseconds at most; 0: without an end. */
+static void poll(uint32_t many, uint64_t at_most_ms)
 {
     struct {
         uint32_t *ports;
-        uint32_t count;
-        uint64_t timeout;
-    } poll = {ports, count, at_most_ms ? now_ns() + at_most_ms * 1000000 : 0};
+        uint32_t many;
+        uint64_t end_ns;
+    } request = {ports, many, at_most_ms ? now_ns() + at_most_ms * 1000000 : 0};
 
-    hypercall(SCHED_OP, SCHEDOP_POLL, (word)&poll, 0);
+    hypercall(SCHED_OP, SCHEDOP_POLL, (word)&request, 0);
+}
+
+void sleep_ms(uint64_t duration_ms)
+{
+    poll(0, duration_ms);
+}
+
+void wait_for_events(uint64_t at_most_ms)
+{
+    poll(count, at_most_ms);
     for (uint32_t at = 0; at < count; at++)
         if (fired(ports[at]) && handlers[at].act)
             handlers[at].act(handlers[at].owner);

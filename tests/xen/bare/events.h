@@ -17,5 +17,7 @@ void on_event(uint32_t port, void (*handler)(void *), void *owner);
 void close_port(uint32_t port);
 /* Until a port fires, or for some milliseconds at most; 0: until one fires. */
 void wait_for_events(uint64_t at_most_ms);
+/* Calls no handler. */
+void sleep_ms(uint64_t duration_ms);
 
 #endif

@@ -56,5 +56,5 @@ int revoke(uint32_t reference)
 void revoke_in_time(uint32_t reference)
 {
     while (!revoke(reference))
-        wait_for_events(500);
+        sleep_ms(10);
 }

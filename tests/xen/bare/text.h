@@ -7,7 +7,7 @@
 uint32_t length(const char *text);
 void copy(void *to, const void *from, uint32_t size);
 void clear(void *at, uint32_t size);
-/* The difference of two areas is found: 0 if there is none. */
+/* False if two areas hold the same. */
 int differ(const void *left, const void *right, uint32_t size);
 /* The first of the words of a text, which are parted by blanks, is this one. */
 int begins_with(const char *text, const char *word);
