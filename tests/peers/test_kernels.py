@@ -50,7 +50,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     if not shutil.which("gcc"):
         lacking("gcc is not installed")
     path = tmp_path_factory.mktemp("kernel") / "pv"
-    compile_program(path)
+    compile_program(path, 64)
     return {"pv": path.read_bytes(), "pvh": of_pvh()}
 
 

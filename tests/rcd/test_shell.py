@@ -30,7 +30,7 @@ def test_these_are_all_templates() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_only_known_variables_are_left_to_substitute(name: str) -> None:
     found = set(re.findall(r"@(\w+)@", (TEMPLATES / f"{name}.in").read_text()))
-    assert found <= {*VARIABLES, "RCD_SCRIPTS_SHELL"}
+    assert found <= {*VARIABLES, "RCD_SCRIPTS_SHELL", "PYTHONBIN"}
 
 
 def test_shellcheck_has_nothing_to_say(installed: list[Path]) -> None:
