@@ -20,15 +20,20 @@ def empty(managed: Dom0) -> Left:
     return state_of(managed)
 
 
-@pytest.fixture(scope="module", params=["pv", "pvh"])
+#: How many vCPUs each has.  With two of a paravirtual guest QEMU's threads corrupt memory now and then: processes
+#: of dom0 die, once its kernel's ring was garbage.
+VCPUS = {"pv": 1, "pvh": 2}
+
+
+@pytest.fixture(scope="module", params=VCPUS)
 def web(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
-    """A guest with two vCPUs, two disks and two interfaces; the last test of this file ends it."""
+    """A guest with two disks and two interfaces; the last test of this file ends it."""
     name = f"web-{request.param}"
     for image in (SYSTEM, DATA):
         managed.must(f"truncate -s 16M {image.format(name)}")
     settings: Settings = {
         "type": request.param,
-        "vcpus": 2,
+        "vcpus": VCPUS[request.param],
         "disk": [f"{SYSTEM.format(name)},raw,xvda,w", f"{DATA.format(name)},raw,xvdb,w"],
         "vif": ["mac=00:16:3e:01:02:02,bridge=xenbr0", "mac=00:16:3e:01:02:03,bridge=xenbr0"],
         "extra": "console=hvc0 quiet address=10.0.0.2",
@@ -40,7 +45,7 @@ def web(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
 def test_it_is_listed_as_running(managed: Dom0, web: Guest) -> None:
     row = managed.must(f"{OURS.xl} list {web.name}").splitlines()[1].split()
     assert row[:2] == [web.name, str(web.domid)]
-    assert row[3] == "2"
+    assert row[3] == str(VCPUS[web.name.removeprefix("web-")])
     theirs = managed.must(f"xl list {web.name}").splitlines()[1].split()
     assert theirs[:4] == row[:4]
 
@@ -88,6 +93,8 @@ def test_it_gives_memory_back_and_gets_it_again(managed: Dom0, web: Guest) -> No
 
 
 def test_a_vcpu_goes_offline(managed: Dom0, web: Guest) -> None:
+    if web.name == "web-pv":
+        pytest.skip("it has one vCPU")
     managed.must(
         f"xenstore-write {web.home}/cpu/1/availability offline\n"
         f"gone() {{ {OURS.xl} vcpu-list {web.name} | awk 'NR == 3 {{exit $5 !~ /^--/}}'; }}\n"
