@@ -20,8 +20,8 @@ def empty(managed: Dom0) -> Left:
     return state_of(managed)
 
 
-#: How many vCPUs each has.  With two of a paravirtual guest QEMU's threads corrupt memory now and then: processes
-#: of dom0 die, once its kernel's ring was garbage.
+#: How many vCPUs each has.  With two of a paravirtual guest QEMU's threads corrupt memory now and then:
+#: processes of dom0 die, once its kernel's ring was garbage.
 VCPUS = {"pv": 1, "pvh": 2}
 
 
