@@ -35,9 +35,7 @@ def start_store(dom0: Dom0) -> None:
 def start_xend(dom0: Dom0) -> None:
     """Start xend, or start it again; returns once it serves.  Raises dom0.Failed."""
     options = f"--hypervisor xen --config-dir {CONFIG} --log-dir {LOG} --pid-file {PID} --bridge xenbr0"
-    # The helper that said for which Xen it was made takes a moment to end.
-    idle = "while pgrep -f xend.helper >/dev/null; do read -r -t 0.1 <>/run/never || true; done"
-    dom0.must(f"{BIN}/xend {options}\n{idle}", LIMIT_S)
+    dom0.must(f"{BIN}/xend {options}", LIMIT_S)
 
 
 def kill(dom0: Dom0, *pid_files: str) -> None:

@@ -56,15 +56,9 @@ class Helpers:
         try:
             ready = await helper.ready()
         except Lost as lost:
-            await helper.end()
             raise HypervisorError(errno.ENOSYS, f"xend's helper {lost}") from None
-        except BaseException:
+        finally:
             await helper.end()
-            raise
-        if ready.release == release and self._idle is None:
-            self._idle = helper
-            return
-        await helper.end()
         if ready.release is None:
             reason = one_line(ready.reason)
             raise HypervisorError(
