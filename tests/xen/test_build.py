@@ -17,7 +17,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.figures import Figures
 from tests.xen.guest import UNTIL
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours]
+pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
 ROOT = Path(__file__).parents[2]
 #: Of a Linux guest, and of one small program, in KiB.
 LINUX_KIB, PROGRAM_KIB = 96 * 1024, 8 * 1024

@@ -12,7 +12,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.figures import Figures
 from tests.xen.guest import Devices, Guest
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours]
+pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
 
 TOP = Path(__file__).parents[2]
 #: A start of Python in dom0 takes 2 to 5 s on a machine that has nothing else to do.

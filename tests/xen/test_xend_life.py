@@ -25,7 +25,7 @@ def empty(managed: Dom0) -> Left:
 VCPUS = {"pv": 1, "pvh": 2}
 
 
-@pytest.fixture(scope="module", params=VCPUS)
+@pytest.fixture(scope="module", params=["pv", pytest.param("pvh", marks=pytest.mark.long)])
 def web(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
     """A guest with two disks and two interfaces; the last test of this file ends it."""
     name = f"web-{request.param}"
@@ -123,9 +123,10 @@ def test_it_reboots_in_place(managed: Dom0, web: Guest) -> None:
     assert web.pings("10.0.0.1")
 
 
+@pytest.mark.long  # a core of 160 MiB takes minutes here
 def test_one_that_crashes_leaves_a_core_and_is_there_again(managed: Dom0, web: Guest) -> None:
     web.order("echo c >/proc/sysrq-trigger")
-    web.await_next_life(180)
+    web.await_next_life(400)
     cores = managed.must(f"ls {manager.LOG}/dump/{web.name}-*.core").split()
     assert len(cores) == 1
     header = managed.must(f"readelf -h {cores[0]}; rm {cores[0]}")

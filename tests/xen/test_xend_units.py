@@ -9,7 +9,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.guest import OURS, UNTIL
 from tests.xen.units import CONFIG, PLACE
 
-pytestmark = pytest.mark.xen
+pytestmark = [pytest.mark.xen, pytest.mark.long]
 
 UNITS = f"cd {manager.ROOT} && {sys.executable} -m tests.xen.units"
 LOG = "/var/log/xen/xend.log"
