@@ -54,7 +54,8 @@ class Keeper:
         #: What operations held that have ended, in their order.
         self._freed: dict[Lock, None] = {}
         self._has_looked = trio.Event()
-        #: Domains whose end could not be acted on: how often in a row, and when it is tried again.
+        #: Domains whose end could not be acted on: how often in a row, and when it is tried again; until some
+        #: operation on that domain is done.
         self._failures: dict[str, tuple[int, float]] = {}
         self._next_lives = NextLives(host, operations)
         #: Facts of restarts that failed before the old life had ended, by the old one's UUID.
@@ -72,6 +73,7 @@ class Keeper:
         if operation.error is None:
             for lock in operation.locks:
                 self._cut_off.pop(lock.value, None)
+                self._failures.pop(lock.value, None)
         elif isinstance(operation.work.facts, NextLifeFacts):  # not if its record could not be used
             for domain in self._with_locks(operation.locks):
                 self._restart_failed(domain, operation, operation.work.facts, operation.error)
@@ -117,7 +119,7 @@ class Keeper:
     def _next_look(self) -> float:
         """When to look at all domains again, on trio's clock."""
         due = -math.inf if self._some_ended else self._looked_at + LOOK_SECONDS
-        due = min([due, *(at for _, at in self._failures.values())])
+        due = min([due, *(at for _, at in self._failures.values() if at > self._looked_at)])
         return max(due, self._looked_at + PAUSE_SECONDS)
 
     def _start(self, domain: Domain, facts: Facts) -> None:
@@ -228,6 +230,7 @@ class Keeper:
         with explained("remove its nodes", domain.name):
             await nodes.remove_vm(self._host.store, domain.uuid)
         self._host.domains.forget(domain.uuid)
+        self._failures.pop(domain.uuid, None)
         self._host.publish(
             "domain", "reaped", domid=domain.domid, name=domain.name, uuid=domain.uuid, reason=reason
         )
