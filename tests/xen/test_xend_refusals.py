@@ -15,14 +15,14 @@ REFUSED = {
     "missing kernel": ("kernel = '/run/none'", "/run/none"),
     "directory": ("kernel = '/run'", "/run"),
     "empty kernel": ("kernel = '/run/empty'", "/run/empty"),
-    "junk": ("kernel = '/run/junk'", "no kernel"),
+    "junk": ("kernel = '/run/junk'", "none that a pv domain can boot"),
     "truncated": ("kernel = '/run/truncated'", "/run/truncated"),
     "ramdisk is a pipe": ("kernel = 'KERNEL'\nramdisk = '/run/pipe'", "/run/pipe"),
     "little memory": ("kernel = 'KERNEL'\nmemory = 8", "memory"),
-    "more memory than the host's": ("kernel = 'KERNEL'\nmemory = 65536", "MiB are free"),
+    "more memory than the host's": ("kernel = 'KERNEL'\nmemory = 65536", "the whole host has"),
     "more vCPUs than Xen's": ("kernel = 'KERNEL'\nvcpus = 9000", "vcpus|vCPU"),
     "no such pool": ("kernel = 'KERNEL'\npool = 'none'", "none"),
-    "junk, pvh": ("type = 'pvh'\nkernel = '/run/junk'", "no kernel"),
+    "junk, pvh": ("type = 'pvh'\nkernel = '/run/junk'", "none that a pvh domain can boot"),
     "no such script": ("kernel = 'KERNEL'\nvif = ['script=none']", "none"),
 }
 
