@@ -14,7 +14,8 @@ __all__ = ["LINGER_SECONDS", "Terminal"]
 _CHUNK_BYTES = 4096
 #: How long a reader may take for a domain's last words: closing a pty throws away what nobody read.
 LINGER_SECONDS = 1.0
-_LOOK_SECONDS = 0.02
+#: How often it is looked whether all was read: while something is, and where nobody reads.
+_LOOK_SECONDS, _LOOK_MAX_SECONDS = 0.02, 0.1
 
 
 class Terminal:
@@ -51,11 +52,14 @@ class Terminal:
             self.backlog.drop(len(self.backlog))
 
     async def linger(self) -> None:
-        """Give a reader the time to read the rest."""
+        """Give a reader the time to read the rest; where nobody does, it is looked at less and less often."""
+        pause_s = _LOOK_SECONDS
         with trio.move_on_after(LINGER_SECONDS), suppress(OSError):
             while self.lost is None:
-                self._write()
-                await trio.sleep(_LOOK_SECONDS)  # bytes need a moment from one side to the other
+                if self._write():
+                    pause_s = _LOOK_SECONDS
+                await trio.sleep(pause_s)  # bytes need a moment from one side to the other
+                pause_s = min(2 * pause_s, _LOOK_MAX_SECONDS)
                 if not self.backlog and not self.pty.unread():
                     return
 
@@ -66,10 +70,12 @@ class Terminal:
             self._write()
             shown()
 
-    def _write(self) -> None:
+    def _write(self) -> int:
+        """How many bytes the pty took."""
         data = self.backlog.first(_CHUNK_BYTES)
-        if data:
-            self.backlog.drop(self.pty.write(data))
+        taken = self.pty.write(data) if data else 0
+        self.backlog.drop(taken)
+        return taken
 
     async def _take(self, typed: Callable[[bytes], Awaitable[None]]) -> None:
         while True:
