@@ -6,6 +6,7 @@ gives the same trace, one line per event.
 """
 
 import gc
+import math
 import os
 import random
 import shutil
@@ -96,8 +97,8 @@ class Scripts:
         if behaviour == "fail once" and put_in:
             del self.behaviours[Path(argv[0]).name]
         if behaviour == "fail" or (behaviour == "fail once" and put_in):
-            await self.store.write(f"{path}/hotplug-status", "error")
             await self.store.write(f"{path}/hotplug-error", "bridge xenbr0 does not exist")
+            await self.store.write(f"{path}/hotplug-status", "error")
             return ScriptOutcome(1, "looking for the bridge\nno such bridge")
         if behaviour == "hang" or (behaviour == "stuck" and not put_in):
             await trio.sleep(seconds)
@@ -117,7 +118,8 @@ class Scripts:
 class PromptStream(trio.abc.Stream):
     """A connection to a store in this process, which answers what is sent before the sender goes on.
 
-    No task of the store's has to be woken up for it.
+    No task of the store's has to be woken up for it; nor is sending a checkpoint, as each sender waits for
+    more to send, or for the answer.
     """
 
     def __init__(self, sock: socket.socket, pump: Pump) -> None:
@@ -134,7 +136,6 @@ class PromptStream(trio.abc.Stream):
             except OSError as error:
                 raise trio.BrokenResourceError from error
         _turn(self._pump)
-        await trio.lowlevel.checkpoint()
 
     async def wait_send_all_might_not_block(self) -> None:
         await trio.lowlevel.wait_writable(self._socket)
@@ -355,7 +356,9 @@ async def _serve(pump: Pump) -> None:
     """Turns the pump whenever there is something."""
     while True:
         pause = pump.pause()
-        if pause > 0:
+        if pause == math.inf:
+            await trio.lowlevel.wait_readable(pump.fileno())
+        elif pause > 0:
             with trio.move_on_after(pause):
                 await trio.lowlevel.wait_readable(pump.fileno())
         else:
