@@ -8,6 +8,7 @@ from tests.xen import images, manager, stores
 from tests.xen.dom0 import Dom0, Failed
 from tests.xen.figures import Figures
 from tests.xen.guest import Devices, Guest
+from tests.xen.host_state import Left, state_of
 from tests.xen.packages import Missing
 from tests.xen.stores import Store
 
@@ -102,6 +103,12 @@ def managed(machine: OneMachine) -> Dom0:
     booted = machine.boot("managed")
     manager.start(booted)
     return booted
+
+
+@pytest.fixture(scope="module")
+def empty(managed: Dom0) -> Left:
+    """What the host has while no domain is there."""
+    return state_of(managed)
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,6 @@ HELPER = "pgrep -f 'xend.helper'"
 
 
 @pytest.fixture(scope="module")
-def empty(managed: Dom0) -> Left:
-    """What the host has while no domain is there."""
-    return state_of(managed)
-
-
-@pytest.fixture(scope="module")
 def survivor(managed: Dom0, empty: Left) -> Guest:
     """A guest under load, whose console somebody reads."""
     guest = Guest(managed, "survivor", Devices("/run/survivor.img", "10.0.0.5"), toolstack=OURS)

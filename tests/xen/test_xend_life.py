@@ -14,12 +14,6 @@ pytestmark = pytest.mark.xen
 SYSTEM, DATA = "/run/{}-system.img", "/run/{}-data.img"
 
 
-@pytest.fixture(scope="module")
-def empty(managed: Dom0) -> Left:
-    """What the host has while no domain is there."""
-    return state_of(managed)
-
-
 #: How many vCPUs each has.  With two of a paravirtual guest QEMU's threads corrupt memory now and then:
 #: processes of dom0 die, once its kernel's ring was garbage.
 VCPUS = {"pv": 1, "pvh": 2}

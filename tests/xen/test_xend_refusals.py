@@ -35,14 +35,8 @@ def files(managed: Dom0) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def empty(managed: Dom0, files: None) -> Left:
-    """What the host has while no domain is there."""
-    return state_of(managed)
-
-
 @pytest.mark.parametrize("case", REFUSED)
-def test_it_is_refused_and_leaves_nothing(managed: Dom0, empty: Left, case: str) -> None:
+def test_it_is_refused_and_leaves_nothing(managed: Dom0, files: None, empty: Left, case: str) -> None:
     lines, expected = REFUSED[case]
     lines = lines.replace("KERNEL", str(managed.images.kernel))
     managed.must(f"cat >/run/bad.cfg <<'END'\nname = 'bad'\n{lines}\nEND")
