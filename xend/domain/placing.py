@@ -84,7 +84,9 @@ def _cpus(option: str, wanted: CpuSet | None, info: HostInfo, pool: CpuPool) -> 
         meant = wanted.of(info.nr_cpus, info.nr_nodes)
     except ValueError as error:
         raise XendError(
-            "unsupported", f'{option} = "{wanted.text}": {error}', hint="name the CPUs: xl info -n shows them"
+            "unsupported",
+            f'{option} = "{wanted.text}": {error}',
+            hint="give the CPUs by number; xl info says how many there are",
         ) from None
     found = [cpu for cpu in meant if cpu in pool.cpus]
     if not found:
