@@ -37,8 +37,9 @@ def main(root: Path, python: str, lent: list[str]) -> int:
     system.unshare(system.CLONE_NEWNS | system.CLONE_NEWPID)
     pid = os.fork()
     if pid != 0:
-        print(pid, flush=True)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    # This /proc is still the machine's.  Process 1 prints both lines, or they might come in the other order.
+    print(os.readlink("/proc/self"), flush=True)
     system.mount("none", "/", "", system.MS_REC | system.MS_PRIVATE)
     make_root(root, lent)
     put_interpreter(root, python)

@@ -76,9 +76,9 @@ class World:
         return f"xvif{self.domid}i0"
 
     def close(self) -> None:
-        self.vanish()
-        for path in self._others:
-            self._remove(f"/local/domain/0/backend/{path}")
+        # A script looks into the directory of each class of backends: none stays for the next test's.
+        for path in ("/local/domain/0/backend", *self._others):
+            self._remove(path)
         self._client.close()
 
     # --- the store ------------------------------------------------------------------------------------
@@ -113,13 +113,13 @@ class World:
             self._client.rm(path)
 
     def put_beside(self, path: str, nodes: Mapping[str, str]) -> None:
-        """Nodes of another backend, which go with this world: below /local/domain/0/backend."""
-        self._others.append(path)
+        """Nodes of another backend: below /local/domain/0/backend."""
         for key, value in nodes.items():
             self._client.write(f"/local/domain/0/backend/{path}/{key}", self.filled(value).encode())
 
     def put_node(self, path: str, value: str) -> None:
-        """Any other node."""
+        """Any other node, which goes with this world."""
+        self._others.append(path)
         self._client.write(path, value.encode())
 
     # --- scripts --------------------------------------------------------------------------------------
