@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.manager.daemon import PATIENCE_SECONDS, Daemon
 from tests.manager.slow_script import SlowScript
+from tests.unit.xenclient.xl.conftest import SAID
 from xenclient.store.blocking import Client as StoreClient
 from xenclient.xend.blocking import Client, Console
 from xenclient.xend.errors import BusError
@@ -132,7 +133,7 @@ class Place:
     def said(self, *argv: str) -> str:
         """What a command line prints that succeeds without a complaint."""
         done = self.tool(*argv)
-        assert (done.returncode, done.stderr) == (0, ""), done
+        assert (done.returncode, SAID.sub("", done.stderr)) == (0, ""), done
         return done.stdout
 
     # --- domains --------------------------------------------------------------------------------------

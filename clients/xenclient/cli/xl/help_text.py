@@ -15,13 +15,18 @@ GLOBAL = (
 
 
 def help_of_all(program: str) -> str:
-    """Every sub-command in a line."""
+    """Every sub-command in a line.
+
+    The bash completion of Debian's xen-utils-common drops the first four lines, and takes for a sub-command
+    what follows a single blank at the beginning of a line: so only the table has one, and it has line five.
+    """
     lines = [f"Usage: {program} [-vfNtT] COMMAND [OPTION ...] [ARGUMENT ...]", ""]
+    lines += ["Commands; any beginning of a name does that no other has:", ""]
     width = max(len(row.name) for row in COMMANDS)
     lines += [f" {row.name:<{width}} {row.text}" for row in COMMANDS]
-    lines += ["", "Any beginning of a name does that no other has. Global options:", ""]
-    lines += [f" {option:<{width}} {text}" for option, text in GLOBAL]
-    lines += ["", "Not there yet:", "", *_wrapped(LATER), ""]
+    lines += ["", "Global options:", ""]
+    lines += [f"  {option:<{width}} {text}" for option, text in GLOBAL]
+    lines += ["", "Not there yet:", "", *_wrapped(LATER), ""] if LATER else [""]
     lines += [f"{program} help COMMAND tells a command's options."]
     return "\n".join(lines) + "\n"
 
@@ -37,9 +42,9 @@ def help_of(row: Row, program: str) -> str:
 
 
 def _wrapped(names: tuple[str, ...]) -> list[str]:
-    lines = [""]
+    lines = [" "]
     for name in names:
         if len(lines[-1]) + len(name) + 1 > WIDTH_COLUMNS:
-            lines.append("")
+            lines.append(" ")
         lines[-1] += f" {name}"
     return lines

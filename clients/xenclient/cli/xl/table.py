@@ -102,10 +102,18 @@ def find(word: str) -> Row:
     names = [*rows, *LATER]
     found = [word] if word in LATER else [name for name in names if word and name.startswith(word)]
     if not found:
-        raise Failure(f"no sub-command {word!r}", hint="PROGRAM help lists them")
+        raise _unknown(word, list(rows))
     if len(found) > 1:
         more = ", ..." if len(found) > SHOWN else ""
         raise Failure(f"{word!r} is ambiguous: {', '.join(found[:SHOWN])}{more}")
     if found[0] in LATER:
         raise Failure(f"{found[0]} is not there yet", hint="PROGRAM help lists what is")
     return rows[found[0]]
+
+
+def _unknown(word: str, names: list[str]) -> Failure:
+    from xenclient.cli.xl.suggestions import meant
+
+    found = " or ".join(f"PROGRAM {line}" for line in meant(word, names))
+    hint = f"did you mean {found}?" if found else "PROGRAM help lists them"
+    return Failure(f"no sub-command {word!r}", hint=hint)

@@ -1,6 +1,7 @@
 """xl run in this process, on a fake xend."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ from xenclient.cli.xl import program
 
 #: Runs `xl` with these words: exit status, standard output, standard error.
 Xl = Callable[..., tuple[int, str, str]]
+#: What shutdown and reboot say of each domain: test_said.py looks at it, and all others at what else is said.
+SAID = re.compile(r"^(Shutting down domain|Rebooting domain|Waiting for) .*\n", re.MULTILINE)
 
 
 @pytest.fixture
@@ -24,7 +27,20 @@ def xend() -> FakeXend:
 
 @pytest.fixture
 def xl(xend: FakeXend, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Xl:
-    monkeypatch.setattr("xenclient.xend.blocking.Client", lambda: xend)
+    everything = xl_with_all(xend, monkeypatch, capfdbinary)
+
+    def run(*words: str, program_name: str = "xl") -> tuple[int, str, str]:
+        status, out, err = everything(*words, program_name=program_name)
+        return status, out, SAID.sub("", err)
+
+    return run
+
+
+def xl_with_all(
+    xend: FakeXend, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Xl:
+    """The same, with all that is said."""
+    monkeypatch.setattr("xenclient.xend.blocking.Client", lambda *_: xend)
 
     def run(*words: str, program_name: str = "xl") -> tuple[int, str, str]:
         status = program.run([os.fsencode(word) for word in (program_name, *words)])

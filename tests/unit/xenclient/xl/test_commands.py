@@ -1,15 +1,19 @@
 """Names, prefixes, global options, help, and how errors are told."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.peers.daemons import lacking
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
 from xenclient.cli.xl import commands
 from xenclient.cli.xl.command import ANY, Command
 from xenclient.cli.xl.failure import Failure
+from xenclient.cli.xl.suggestions import ELSEWHERE, meant
 from xenclient.cli.xl.table import COMMANDS, LATER, Row, find
 from xenclient.xend.errors import BusError
 
@@ -93,13 +97,13 @@ def test_each_module_has_a_row() -> None:
         ("DOM SIZE[bkmgt]", 2, 2),
         ("DOM DEVID|MAC", 2, 2),
         ("[KEY]", 0, 1),
-        ("-a|DOM", 0, 1),
         ("[DOM ...]", 0, ANY),
         ("[-a|NAME ...]", 0, ANY),
         ("DOM ...", 1, ANY),
         ("DOM DISK ...", 2, ANY),
         ("DOM [KEY=VALUE ...]", 1, ANY),
         ("DOM [VCPUS [CPUS]]", 1, 3),
+        ("[-a|DOM ...]", 0, ANY),
     ],
 )
 def test_the_usage_says_how_many_arguments_there_may_be(arguments: str, least: int, most: int) -> None:
@@ -151,6 +155,73 @@ def test_help_of_all(xl: Xl) -> None:
 
 def test_help_of_none(xl: Xl) -> None:
     assert xl("help", "nosuch") == (1, "", "xl: no sub-command 'nosuch' (xl help lists them)\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("ls", "xl list"),
+        ("stop", "xl shutdown"),
+        ("LIST", "xl list"),
+        ("lst", "xl list"),
+        ("shell", "xl console"),
+        ("dominfo", "xl list -l"),
+        ("attach-disk", "xl block-attach"),
+        ("shutdwon", "xl shutdown"),
+        ("network-lsit", "xl network-list"),
+    ],
+)
+def test_what_was_meant(xl: Xl, word: str, meant: str) -> None:
+    status, _, errors = xl(word, "d1")
+    assert status == 1
+    assert errors.startswith(f"xl: no sub-command {word!r} (did you mean {meant}")
+    assert xl(word, program_name="xm")[2].startswith(f"xm: no sub-command {word!r} (did you mean xm ")
+
+
+#: Sub-commands that the words of others may lead to before they are there.
+PLANNED = {"start", "new", "delete", "edit", "config-check"}
+
+
+@pytest.mark.parametrize("word", sorted(ELSEWHERE))
+def test_what_others_call_it(word: str) -> None:
+    """Each leads to something that Xen's xl has or ours; some day to the first of them."""
+    names = [row.name for row in COMMANDS]
+    for line in ELSEWHERE[word]:
+        assert line.split()[0] in {*names, *LATER, *PLANNED}
+    assert all(line.split()[0] in names for line in meant(word, names))
+    assert meant(word, names) or {line.split()[0] for line in ELSEWHERE[word]} <= {*LATER, *PLANNED}
+
+
+def test_a_long_word_is_near_to_nothing() -> None:
+    assert meant("x" * 100_000, ["list"]) == []
+
+
+PEER = "/usr/share/bash-completion/completions/xl"
+
+
+@pytest.mark.peer
+def test_debians_completion_finds_all_in_the_help(xl: Xl, tmp_path: Path) -> None:
+    if not Path(PEER).exists():
+        lacking(f"{PEER} is not there (xen-utils-common)")
+    (tmp_path / "help").write_text(xl("help")[1])
+    (tmp_path / "xl").write_text(f"#!/bin/sh\ncat {tmp_path}/help\n")
+    (tmp_path / "xl").chmod(0o755)
+    script = f"source {PEER}; COMP_WORDS=(xl $1); COMP_CWORD=1; _xl; printf '%s\\n' ${{COMPREPLY[@]}}"
+
+    def completed(word: str) -> list[str]:
+        done = subprocess.run(
+            ["bash", "-c", script, "bash", word],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert completed("") == [row.name for row in COMMANDS]
+    assert completed("mem-s") == ["mem-set"]
+    assert completed("help") == ["help"]
+    assert completed("-") == []
 
 
 @pytest.mark.parametrize("words", [["-f"], ["-vfTt"], ["-v", "-T"], ["--"]])
