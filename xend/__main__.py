@@ -8,19 +8,21 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
+import attrs
 import trio
 
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.bus.listeners import SOCKET, open_listeners
 from xend.bus.server import serve
+from xend.config.xl_conf import FILE, XlConf, read_xl_conf
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
 from xend.hypervisor import Blueprint, Hypervisor, host_process
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
-from xend.settings import PLATFORM, Settings
+from xend.settings import PLATFORM, VIF_SCRIPT, Settings
 from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
@@ -42,11 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         PROGRAM.to_stderr(f"{error}; xend --help lists the options")
         return 2
+    conf = read_xl_conf(os.path.join(options.config_directory, FILE))
+    if not options.foreground:  # the log, which has them too, goes elsewhere
+        for line in conf.lines():
+            PROGRAM.to_stderr(line)
     report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.report
     log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
     try:
         with holding(os.path.join(options.rundir, SOCKET), PROGRAM.name) as held:
-            _run(options, held, log, report)
+            _run(options, conf, held, log, report)
     except KeyboardInterrupt:
         return 130
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the daemon ends: one line, no traceback
@@ -65,17 +71,19 @@ def _line(error: BaseException) -> str:
     return str(error) if isinstance(error, StartError | XendError) else start.internal_error(error)
 
 
-def _run(options: Options, held: Held, log: Log, report: Report) -> None:
+def _run(options: Options, conf: XlConf, held: Held, log: Log, report: Report) -> None:
     start.raise_descriptor_limit()
     with ExitStack() as stack:
         if options.pid_file is not None:
             stack.enter_context(pid_file(options.pid_file))
         log.open()
+        for line in conf.lines():
+            log(line)
         check_logs(os.path.join(options.log_directory, "console"))
-        trio.run(_serve, options, held, log, report)
+        trio.run(_serve, options, conf, held, log, report)
 
 
-async def _serve(options: Options, held: Held, log: Log, report: Report) -> None:
+async def _serve(options: Options, conf: XlConf, held: Held, log: Log, report: Report) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with AsyncExitStack() as stack:
             sockets = stack.enter_context(
@@ -87,7 +95,7 @@ async def _serve(options: Options, held: Held, log: Log, report: Report) -> None
             manager = Xend(
                 hypervisor=hypervisor,
                 store=store,
-                settings=_settings(options),
+                settings=_settings(options, conf),
                 rundir=Path(options.rundir),
                 log_directory=Path(options.log_directory),
                 log=log,
@@ -126,15 +134,24 @@ async def _obey(signals: AsyncIterator[int], manager: Xend, log: Log) -> None:
         manager.host.consoles.reopen_logs()
 
 
-def _settings(options: Options) -> Settings:
+def _settings(options: Options, conf: XlConf) -> Settings:
+    """What the command line says, which goes before the file for all domains."""
+    defaults = attrs.evolve(
+        conf.defaults,
+        vif_script=None if options.vif_script else conf.defaults.vif_script,
+        vif_bridge=None if options.bridge else conf.defaults.vif_bridge,
+    )
     return Settings(
         root=options.root,
         script_directory=Path(options.config_directory, "scripts"),
         dump_directory=Path(options.log_directory, "dump"),
         store_socket=options.store_socket,
         platform=options.platform or PLATFORM,
-        vif_script=options.vif_script,
+        vif_script=options.vif_script or VIF_SCRIPT,
         bridge=options.bridge,
+        defaults=defaults,
+        claims_memory=conf.claims_memory,
+        output_format=conf.output_format,
         init_seconds=options.init_seconds,
         hotplug_seconds=options.hotplug_seconds,
         destroy_seconds=options.destroy_seconds,

@@ -45,7 +45,7 @@ class Options:
     read_gid: int | None
     platform: str | None
     failpoint: str | None
-    vif_script: str
+    vif_script: str | None
     bridge: str | None
     init_seconds: float
     hotplug_seconds: float
@@ -184,10 +184,14 @@ _TABLE = ArgparseTable(
         Option(
             "--vif-script",
             "NAME",
-            "the hotplug script of interfaces that name none: vif-nat, vif-route ... (%(default)s)",
-            default=VIF_SCRIPT,
+            "the hotplug script of interfaces that name none: vif-nat, vif-route ... (default: xl.conf's, "
+            f"or {VIF_SCRIPT})",
         ),
-        Option("--bridge", "NAME", "of interfaces that name none (bridge0 on NetBSD, xenbr0 on Linux)"),
+        Option(
+            "--bridge",
+            "NAME",
+            "of interfaces that name none (default: xl.conf's, or bridge0 on NetBSD, xenbr0 on Linux)",
+        ),
         Option("--version", prints=f"xend {xend.VERSION}"),
         _seconds_option("init", INIT_SECONDS, "a device's backend may take to appear"),
         _seconds_option("hotplug", HOTPLUG_SECONDS, "a hotplug script may take"),

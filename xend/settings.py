@@ -5,6 +5,8 @@ from pathlib import Path
 
 import attrs
 
+from xend.config.defaults import Defaults
+
 #: Whose conventions this system follows.
 PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
 
@@ -25,6 +27,9 @@ class Settings:
         script_directory: the only one whose scripts are run.
         store_socket: what scripts find in XENSTORED_PATH.
         vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
+        defaults: of domains that say nothing themselves (xl.conf).
+        claims_memory: a new domain's memory is set aside before it is built.
+        output_format: "json" or "sxp", of what xl prints for programs.
         init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
             end, a backend to close.
     """
@@ -36,6 +41,9 @@ class Settings:
     store_socket: str
     vif_script: str = VIF_SCRIPT
     bridge: str | None = None
+    defaults: Defaults = attrs.field(factory=Defaults)
+    claims_memory: bool = True
+    output_format: str = "json"
     init_seconds: float = INIT_SECONDS
     hotplug_seconds: float = HOTPLUG_SECONDS
     destroy_seconds: float = DESTROY_SECONDS

@@ -308,7 +308,8 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 #: Those that name no domain.
 OTHERS = {
-    "hello", "host.info", "host.dmesg", "console.write", "console.detach", "operation.list", "operation.show",
+    "hello", "host.info", "host.config", "host.dmesg", "console.write", "console.detach", "operation.list",
+    "operation.show",
     "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe",
 }  # fmt: skip
 

@@ -3,8 +3,10 @@
 import os
 
 import pytest
+import trio
 
 from tests.sim.world import World, play
+from xend.config.defaults import Defaults
 from xend.errors import XendError
 from xend.hypervisor import Blueprint, HostAccess
 
@@ -151,5 +153,46 @@ def test_a_pvh_domain_begins_with_less_memory_than_it_may_have() -> None:
         assert info is not None
         assert (info.memory_kib, info.max_memory_kib, info.outstanding_kib) == (32 << 10, 64 << 10, 0)
         await world.call("domain.set_memory", domain="example", target_kib=64 << 10)
+
+    play(body)
+
+
+def test_what_xl_conf_says_of_all_domains() -> None:
+    async def body(world: World) -> None:
+        net = await world.create(
+            extra=["name='net'", "driver_domain=1", "extra='sim=driver-domain'", "vif=[]", "disk=[]"]
+        )
+        await trio.sleep(5)  # until it serves
+        world.claims_memory = False
+        world.defaults = Defaults(
+            vif_bridge="br7", vif_backend="net", max_grant_frames=8, cpumask="0-2", pv_cpumask="1-3"
+        )
+        await world.kill_xend()
+        await world.start_xend()
+        domid = await world.create(extra=["vif=['','backend=0,bridge=own']", PLAIN])
+        assert await affinities(world, domid) == [([1, 2], ALL)] * 2
+        assert await world.client.read(f"/local/domain/{net}/backend/vif/{domid}/0/bridge") == b"br7"
+        assert await world.client.read(f"/local/domain/0/backend/vif/{domid}/1/bridge") == b"own"
+        build = (await world.call("domain.config", domain="example"))["config"]["b_info"]
+        assert (build["max_grant_frames"], build["vcpu_hard_affinity"]) == (8, [[1, 2]] * 2)
+        await world.call("device.attach", domain="example", kind="vif", spec="devid=5")
+        assert await world.client.read(f"/local/domain/{net}/backend/vif/{domid}/5/bridge") == b"br7"
+
+        # It keeps them through another xend, and in its next life.
+        world.defaults = Defaults()
+        await world.kill_xend()
+        await world.start_xend()
+        await world.call("domain.reboot", domain="example", wait=True)
+        assert await affinities(world, domid + 1) == [([1, 2], ALL)] * 2
+        assert await world.client.read(f"/local/domain/{net}/backend/vif/{domid + 1}/5/bridge") == b"br7"
+        await world.call("domain.destroy", domain="example")
+
+        world.defaults = Defaults(cpumask="0")
+        await world.kill_xend()
+        await world.start_xend()
+        with pytest.raises(XendError, match='lets pv domains run on the CPUs "0" only, this one is to'):
+            await world.create(extra=["cpus='1-2'"])
+        free = await world.create(extra=["cpus='1-2'"], ignore_masks=True)
+        assert await affinities(world, free) == [([1, 2], ALL)]
 
     play(body)

@@ -25,6 +25,7 @@ from trio._core import _run as trio_run
 from tests.unit.xend.console.fake_pty import FakePty
 from xenclient.store.aio import Client
 from xend.bus.methods import Call, Methods
+from xend.config.defaults import Defaults
 from xend.daemon import Seams, Xend
 from xend.disk import Disks, Identity, Use
 from xend.errors import XendError
@@ -162,6 +163,7 @@ class World:
         trace: one line for each event since the beginning.
         on_step: called before each step of an operation.
         wrap: puts something between xend and its hypervisor.
+        defaults, claims_memory: what xl.conf says to each xend that starts.
     """
 
     seed: int
@@ -177,6 +179,8 @@ class World:
     client: Client = attrs.field(init=False)
     scripts: Scripts = attrs.field(init=False)
     ptys: list[FakePty] = attrs.field(factory=list)
+    defaults: Defaults = attrs.field(factory=Defaults)
+    claims_memory: bool = True
     _methods: Methods = attrs.field(init=False)
     _starts: int = 0
     _store: Store = attrs.field(init=False)
@@ -342,6 +346,8 @@ class World:
             script_directory=self.directory / "scripts",
             dump_directory=self.directory / "dump",
             store_socket="the world's store",
+            defaults=self.defaults,
+            claims_memory=self.claims_memory,
         )
 
 

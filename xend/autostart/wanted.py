@@ -9,6 +9,7 @@ from xend.autostart.needs import needs
 from xend.autostart.order import circles, drawn, in_order
 from xend.autostart.rows import Row, failed
 from xend.config import DomainConfig
+from xend.config.defaults import Defaults
 from xend.config.domain import parse
 from xend.config.place import shown
 from xend.errors import XendError
@@ -54,15 +55,17 @@ class Wanted:
         ]
 
 
-def examine(directory: ConfigDirectory, names: Sequence[str] | None) -> Wanted:
+def examine(directory: ConfigDirectory, names: Sequence[str] | None, defaults: Defaults) -> Wanted:
     """What is to be done for these names; None: for what stands in auto/.
+
+    defaults: the host's, by which a domain may have its backends in another.
 
     Raises:
         XendError: bad_config: the directory itself is not to be trusted, or cannot be read.
     """
     directory.check()
     given = list(dict.fromkeys(directory.listed() if names is None else names))
-    found, refused = _read_all(directory, given, is_listed=names is None)
+    found, refused = _read_all(directory, given, defaults, is_listed=names is None)
     passed_over = {name for name, row in refused.items() if row.is_well}
     by_word = {name: name for name in given if name not in passed_over} | {
         each.config.name: each.name for each in found.values()
@@ -87,7 +90,7 @@ def examine(directory: ConfigDirectory, names: Sequence[str] | None) -> Wanted:
 
 
 def _read_all(
-    directory: ConfigDirectory, names: Sequence[str], is_listed: bool
+    directory: ConfigDirectory, names: Sequence[str], defaults: Defaults, is_listed: bool
 ) -> tuple[dict[str, Candidate], dict[str, Row]]:
     found: dict[str, Candidate] = {}
     refused: dict[str, Row] = {}
@@ -98,7 +101,7 @@ def _read_all(
                 reason = f"its link leads nowhere: {shown(target)}"
                 refused[name] = Row(name=name, outcome="ignored", reason=reason)
                 continue
-            candidate = _candidate(directory, name, is_listed)
+            candidate = _candidate(directory, name, defaults, is_listed)
             domain = candidate.config.name
             if domain in files:
                 message = f"{candidate.text.path}: domain {domain} stands in {files[domain]} already"
@@ -111,7 +114,7 @@ def _read_all(
     return found, refused
 
 
-def _candidate(directory: ConfigDirectory, name: str, is_listed: bool) -> Candidate:
+def _candidate(directory: ConfigDirectory, name: str, defaults: Defaults, is_listed: bool) -> Candidate:
     text = directory.read(name, is_listed)
     config = parse(text.text, source=text.path, name=name, directory=text.directory)
-    return Candidate(name, text, config)
+    return Candidate(name, text, defaults.applied(config))

@@ -14,7 +14,7 @@ from xend.autostart.rows import Publish, Row
 from xend.autostart.runs import Runs
 from xend.autostart.start import Starting, missing
 from xend.autostart.stop import Stopping, clear_way
-from xend.autostart.wanted import Candidate, examine
+from xend.autostart.wanted import Candidate, Wanted, examine
 from xend.bus.kinds import FLAG, SECONDS, TEXT, TEXTS, choice
 from xend.bus.methods import OPERATION, Call, Method, optional
 from xend.calls.domains import DomainCalls
@@ -101,7 +101,7 @@ class AutostartCalls:
         check_pattern("prehook", prehook)
         check_pattern("posthook", posthook)
         if dry_run:
-            return {"steps": examine(self._directory, names).lines()}
+            return {"steps": self._examined(names).lines()}
         hooks = Hooks(host=self._host, directory=self._directory, before=prehook, after=posthook)
 
         async def body(publish: Publish) -> list[Row]:
@@ -154,13 +154,16 @@ class AutostartCalls:
         def make(candidate: Candidate) -> Start:
             return Start(self._host, self._operations, acts, hooks, candidate)
 
-        wanted = examine(self._directory, names)
+        wanted = self._examined(names)
         starting = Starting(wanted, await missing(acts, wanted), make, publish)
         self._starting.append(starting)
         try:
             return await starting.run()
         finally:
             self._starting.remove(starting)
+
+    def _examined(self, names: Sequence[str] | None) -> Wanted:
+        return examine(self._directory, names, self._host.settings.defaults)
 
     def _give_up_starting(self, words: Sequence[str] | None) -> None:
         """What is being stopped is not to be started any more."""

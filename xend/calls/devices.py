@@ -153,13 +153,16 @@ class DeviceCalls:
         """What attaching means for the configuration, and whose backend it asks for."""
         device, address = device_of_spec(kind, spec, directory), KINDS[kind].address
         change = {"kind": kind, "spec": spec, "directory": directory, "devid": device.devid}
+        defaults = self._host.settings.defaults
+        if given := defaults.given(without_masks=True):
+            change["defaults"] = given
         if device.devid is None:
             assert target.managed is not None
             used = {each.devid for each in target.managed.config.of_kind(kind)}
             change["devid"] = next(number for number in range(len(used) + 1) if number not in used)
         if address is not None:
             change[address.key] = getattr(device, address.key) or address.choose(self._host.random)
-        return change, device.backend
+        return change, defaults.device(kind, device).backend
 
     async def _addresses(self, devices: list[Device]) -> dict[str, str]:
         """Of devices whose type has addresses, by the devices' names, from the toolstack's own copy."""

@@ -64,6 +64,7 @@ class DomainCalls:
             "directory": optional(BYTES),
             "extra": optional(LIST_OF_BYTES),
             "paused": optional(FLAG),
+            "ignore_masks": optional(FLAG),
             **dry,
             **OPERATION,
         }
@@ -95,10 +96,14 @@ class DomainCalls:
         directory: str | None = None,
         extra: list[str] | None = None,
         paused: bool = False,
+        ignore_masks: bool = False,
         **how: Any,
     ) -> Result:
+        def made() -> tuple[Source, DomainConfig]:
+            return self._source(text, name, path, directory, extra or [], ignore_masks)
+
         async def prepare() -> Facts:
-            source, config = self._source(text, name, path, directory, extra or [])
+            source, config = made()
             if (replaced := await self._lives.replaced(config, source)) is not None:
                 source = await self._lives.make_room(replaced, config, source)
             facts = creation(source, config.name)
@@ -113,7 +118,7 @@ class DomainCalls:
 
         if how.get("dry_run"):
             # Only what the configuration says, whatever runs: start scripts ask so for domains that are up.
-            source, _ = self._source(text, name, path, directory, extra or [])
+            source, _ = made()
             config = source.config()
             return {
                 "steps": self._starter.step_names(creation(source, config.name)),
@@ -191,7 +196,13 @@ class DomainCalls:
             )
 
     def _source(
-        self, text: str, name: str | None, path: str | None, directory: str | None, extra: list[str]
+        self,
+        text: str,
+        name: str | None,
+        path: str | None,
+        directory: str | None,
+        extra: list[str],
+        ignore_masks: bool,
     ) -> tuple[Source, DomainConfig]:
         """What a domain is made of, and its configuration as far as that was given."""
         file = name or "configuration"
@@ -206,5 +217,6 @@ class DomainCalls:
             extra=extra,
             uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
             addresses=addresses_of(config, chance),
+            defaults=self._host.settings.defaults.given(without_masks=ignore_masks),
         )
         return source, config

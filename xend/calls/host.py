@@ -22,6 +22,7 @@ class HostCalls:
         """All of them."""
         return [
             Method("host.info", "read", {}, self.info),
+            Method("host.config", "read", {}, self.config),
             Method("host.dmesg", "read", {"clear": optional(FLAG, operate=True)}, self.dmesg),
         ]
 
@@ -38,6 +39,14 @@ class HostCalls:
             "system_version": system.version,
             "machine": system.machine,
             "uptime_s": time.clock_gettime(_BOOT_CLOCK),
+        }
+
+    async def config(self, call: Call) -> dict[str, Any]:
+        settings = self._host.settings
+        return {
+            "output_format": settings.output_format,
+            "claims_memory": settings.claims_memory,
+            "defaults": settings.defaults.given(),
         }
 
     async def dmesg(self, call: Call, clear: bool = False) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class DomainConfig:
         memory_kib: at the start; max_memory_kib: at most (maxmem), not below memory_kib.
         cpus, cpus_soft: on which of the host's CPUs each virtual one may run, and should; None, and what is
             missing at the end: any.
+        cpu_masks: CPUs that all masks of the host's xl.conf hold, and none else, may be used.
         pool: name or number of the CPU pool in which it runs; None: the first.
         nomigrate, e820_host: as given; None: not given, which is False.
         iomem, ioports, irqs: see xend.config.host_access.
@@ -76,6 +77,7 @@ class DomainConfig:
     max_memory_kib: int = 128 * 1024
     cpus: Sequence[CpuSet | None] = ()
     cpus_soft: Sequence[CpuSet | None] = ()
+    cpu_masks: Sequence[CpuSet] = ()
     pool: str | None = None
     limits: Limits = attrs.field(factory=Limits)
     tsc_mode: str = TSC_MODES[0]

@@ -52,7 +52,7 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         "max_vcpus": config.max_vcpus,
         "avail_vcpus": list(range(config.vcpus)),
         **not_empty(
-            vcpu_hard_affinity=_affinity(config.cpus, cpus),
+            vcpu_hard_affinity=_hard_affinity(config, cpus),
             vcpu_soft_affinity=_affinity(config.cpus_soft, cpus),
             numa_placement="False" if _is_placed(config) else None,
             tsc_mode=None if config.tsc_mode == TSC_MODES[0] else config.tsc_mode,
@@ -71,6 +71,15 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         ),
         f"type.{config.type}": of_pv,
     }
+
+
+def _hard_affinity(config: DomainConfig, cpus: int) -> list[list[int]]:
+    """The same less what the masks of xl.conf leave out."""
+    if not config.cpu_masks:
+        return _affinity(config.cpus, cpus)
+    sets = [*config.cpus, *[None] * (config.max_vcpus - len(config.cpus))]
+    allowed = set.intersection(*(set(mask.of(cpus, 1)) for mask in config.cpu_masks))
+    return [[cpu for cpu in found if cpu in allowed] for found in _affinity(sets, cpus)]
 
 
 def _affinity(sets: Sequence[CpuSet | None], cpus: int) -> list[list[int]]:

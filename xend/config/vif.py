@@ -53,6 +53,7 @@ class VifConfig(CalledByNumber):
         mac: lower case, six pairs with colons.
         rate: (bytes per interval, interval in microseconds).
         type: "vif" or "ioemu".
+        has_backend: the configuration says in which domain its backend is.
     """
 
     mac: str | None = None
@@ -64,6 +65,7 @@ class VifConfig(CalledByNumber):
     script: str | None = None
     ip: str | None = None
     backend: str = "0"
+    has_backend: bool = attrs.field(default=False, eq=False)
     rate: tuple[int, int] | None = None
     mtu: int | None = None
     vlan: str | None = None
@@ -100,6 +102,7 @@ def parse_vif(
         script=fields.script("script"),
         ip=fields.free_text("ip"),
         backend=fields.domain("backend"),
+        has_backend=fields.get("backend") is not None,
         rate=_rate(fields),
         devid=_number(fields, "devid", 0, _MAX_DEVID),
         mtu=_number(fields, "mtu", _MIN_MTU, _MAX_MTU),

@@ -16,7 +16,7 @@ from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
 from xend.domain.makers import Maker, makers_of
-from xend.domain.placing import places_of, pool_number
+from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
 from xend.domain.same_uuid import made_unknown, others_with
@@ -81,7 +81,7 @@ class Creation:
             Step("create", "create an empty domain", self.create, self.destroy),
             Step("claim", "set memory aside for it", self.claim, _nothing),
         ]
-        if self.config.cpus or self.config.cpus_soft:
+        if is_placed(self.config):
             steps.append(Step("place", "say on which CPUs it runs", self.place, _nothing))
         if access_of(self.config) != HostAccess():
             steps.append(
@@ -217,6 +217,8 @@ class Creation:
         self.host.domains.forget(self.source.uuid)
 
     async def claim(self, work: Work) -> None:
+        if not self.host.settings.claims_memory:
+            return  # claim_mode=0 of xl.conf
         with self._explained("set memory aside for it"):
             await self.host.hypervisor.claim(self.domid, self.config.memory_kib)
 

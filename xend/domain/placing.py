@@ -53,13 +53,18 @@ async def pool_number(host: Host, config: DomainConfig) -> int:
     )
 
 
+def is_placed(config: DomainConfig) -> bool:
+    """Whether a configuration, or the host's xl.conf, says on which CPUs a domain runs."""
+    return bool(config.cpus or config.cpus_soft or config.cpu_masks)
+
+
 async def places_of(host: Host, config: DomainConfig) -> list[VcpuPlace]:
     """Of those virtual CPUs that may not, or should not, run anywhere.
 
     Raises:
         XendError: bad_config: the pool has none of the CPUs; unsupported: which CPUs are meant is not known.
     """
-    if not config.cpus and not config.cpus_soft:
+    if not is_placed(config):
         return []
     number = await pool_number(host, config)
     with explained("ask for the host's CPUs", config.name):
@@ -67,7 +72,10 @@ async def places_of(host: Host, config: DomainConfig) -> list[VcpuPlace]:
         pool = next((each for each in await host.hypervisor.pools() if each.number == number), None)
     if pool is None:
         raise XendError("bad_config", f"the CPU pool {number} is gone", domain=config.name)
-    hard = [_cpus("cpus", each, info, pool) for each in _each(config.cpus, config.max_vcpus)]
+    hard = [
+        _masked(_cpus("cpus", each, info, pool), config, info, pool)
+        for each in _each(config.cpus, config.max_vcpus)
+    ]
     soft = [_cpus("cpus_soft", each, info, pool) for each in _each(config.cpus_soft, config.max_vcpus)]
     places = [VcpuPlace(vcpu, *cpus) for vcpu, cpus in enumerate(zip(hard, soft, strict=True))]
     return [each for each in places if each.hard is not None or each.soft is not None]
@@ -75,6 +83,28 @@ async def places_of(host: Host, config: DomainConfig) -> list[VcpuPlace]:
 
 def _each(sets: Sequence[CpuSet | None], vcpus: int) -> list[CpuSet | None]:
     return [*sets, *[None] * (vcpus - len(sets))]
+
+
+def _masked(cpus: list[int] | None, config: DomainConfig, info: HostInfo, pool: CpuPool) -> list[int] | None:
+    """Those that the masks of xl.conf leave.
+
+    Raises:
+        XendError: bad_config: none; unsupported.
+    """
+    for mask in config.cpu_masks:
+        allowed = mask.of(info.nr_cpus, info.nr_nodes)
+        before = list(pool.cpus) if cpus is None else cpus
+        cpus = [cpu for cpu in before if cpu in allowed]
+        if not cpus:
+            raise XendError(
+                "bad_config",
+                f'xl.conf lets {config.type} domains run on the CPUs "{mask.text}" only, this one is to run '
+                f"on {', '.join(map(str, before))}",
+                domain=config.name,
+                hint="change cpus = ..., or vm.cpumask and its like in xl.conf; "
+                "xl create --ignore-global-affinity-masks passes over them",
+            )
+    return cpus
 
 
 def _cpus(option: str, wanted: CpuSet | None, info: HostInfo, pool: CpuPool) -> list[int] | None:

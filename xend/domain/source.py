@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from xend.config import DomainConfig
+from xend.config.defaults import Defaults
 from xend.config.domain import parse
 from xend.config.place import Place
 from xend.device.kinds import KINDS
@@ -18,6 +19,11 @@ from xend.validators import lists_of_texts, text_or_none, texts, typed
 Spec = str | list[str]
 #: The call whose specification it is, unless another one is named.
 ATTACH = "device.attach"
+
+
+def _are_defaults(source: object, field: "attrs.Attribute[Any]", value: Any) -> None:
+    typed(dict)(source, field, value)
+    Defaults.of(value)
 
 
 @attrs.define(kw_only=True)
@@ -32,9 +38,10 @@ class Source:
         uuid: chosen here where the text says nothing.
         addresses: of the text's devices whose type has addresses, by the type's name, in the text's order;
             chosen here, too, where it says nothing.
+        defaults: those of the host's xl.conf with which it was made (Defaults.given).
         renamed: the name given later, if any.
-        changes: devices put in, {kind, spec, directory, devid, and an address by its key: mac}, and taken
-            out, {kind, devid}, in order.
+        changes: devices put in, {kind, spec, directory, devid, defaults, and an address by its key: mac}, and
+            taken out, {kind, devid}, in order.
     """
 
     text: str = attrs.field(validator=typed(str))
@@ -45,6 +52,7 @@ class Source:
     uuid: str = attrs.field(validator=typed(str))
     addresses: dict[str, list[str]] = attrs.field(validator=lists_of_texts)
     path: str | None = attrs.field(default=None, validator=text_or_none)
+    defaults: dict[str, Any] = attrs.field(factory=dict, validator=_are_defaults)
     renamed: str | None = attrs.field(default=None, validator=text_or_none)
     changes: list[dict[str, Any]] = attrs.field(factory=list)
 
@@ -57,6 +65,7 @@ class Source:
         config = parse(
             self.text, source=self.file, name=self.name, extra=self.extra, directory=self.directory
         )
+        config = Defaults.of(self.defaults).applied(config)
         devices = {kind: self._with_addresses(kind, found) for kind, found in config.devices.items()}
         config = attrs.evolve(config, uuid=self.uuid, devices=devices, name=self.renamed or config.name)
         for change in self.changes:
@@ -113,6 +122,7 @@ def device_of_change(change: Mapping[str, Any]) -> Any:
     kind, address = change["kind"], KINDS[change["kind"]].address
     chosen = {} if address is None else {address.key: change[address.key]}
     device = device_of_spec(kind, change["spec"], change.get("directory"))
+    device = Defaults.of(change.get("defaults", {})).device(kind, device)
     return attrs.evolve(device, devid=change["devid"], **chosen)
 
 

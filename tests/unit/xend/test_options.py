@@ -33,7 +33,7 @@ def test_where_the_store_is(words: tuple[str, ...], environment: dict[str, str],
 
 
 def test_interfaces_that_say_nothing_are_bridged_unless_it_is_told() -> None:
-    assert (options().vif_script, options().bridge) == ("vif-bridge", None)
+    assert (options().vif_script, options().bridge) == (None, None)
     chosen = options("--vif-script=vif-nat", "--bridge=br1")
     assert (chosen.vif_script, chosen.bridge) == ("vif-nat", "br1")
 

@@ -180,6 +180,7 @@ class FakeXend:
         self.subscribed: Map = {}
         self.consoles: dict[str | int, FakeConsole] = {}
         self.host = dict(HOST)
+        self.settings: Map = {"output_format": "json"}
         self.interrupted = False
         self.last_event = 0
         self.devices: list[Map] = []
@@ -193,6 +194,7 @@ class FakeXend:
             raise self.fails[method]
         answer: Callable[[Map], Any] | None = {
             "host.info": lambda _: self.host,
+            "host.config": lambda _: self.settings,
             "host.dmesg": self._dmesg,
             "domain.list": self._list,
             "domain.config": self._config,

@@ -6,8 +6,9 @@ import os
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, Command, Option
+from xenclient.cli.xl.configurations import configuration_text
 from xenclient.cli.xl.operation import perform, plan
-from xenclient.cli.xl.printing import as_text, log, write
+from xenclient.cli.xl.printing import log, write
 from xenclient.cli.xl.source import read_source
 from xenclient.xend.errors import BusError, ClientError
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     #: A domain as domain.create returns it, or an event.
     Map = Mapping[str, Any]
 
-#: As Xen's xl indents.
-INDENT = 4
 #: Events after which a domain does not come back, unless it is restarted.
 GONE = ("destroyed", "reaped")
 
@@ -31,6 +30,8 @@ def run(call: Call) -> int:
     if not call.given("quiet"):
         log(f"Parsing config from {source.path}\n")
     parameters: dict[str, Any] = {**source.parameters(), "extra": assignments}
+    if call.given("ignore-global-affinity-masks"):
+        parameters["ignore_masks"] = True
     if call.given("dry-run"):
         perform(call, "domain.create", **parameters)
         return 0
@@ -38,7 +39,7 @@ def run(call: Call) -> int:
     is_dry_run = call.given("dryrun") or call.settings.dry_run
     if is_dry_run or call.given("debug"):
         planned = plan(call, "domain.create", **parameters)
-        text = as_text(planned["config"], indent=INDENT) + "\n"
+        text = configuration_text(call, planned["config"])
         if is_dry_run:
             write(text)
             return 0
@@ -63,7 +64,7 @@ CREATE = Command(
     Option("d", "debug", "print the configuration as JSON too"),
     Option("e", "", "accepted: xend, not xl, waits for the domain's end"),
     Option("F", "", "wait until the domain is gone"),
-    Option("", "ignore-global-affinity-masks", "accepted: xend has none"),
+    Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     DRY_RUN,
     least=0,  # -f may name the file
 )
