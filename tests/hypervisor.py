@@ -33,6 +33,7 @@ from xend.hypervisor import (
     Image,
     Rings,
 )
+from xend.hypervisor.scheduling import CreditParameters, PoolParameters, RealTimeParameters
 from xend.simulator.image import KERNEL
 
 SOFT_RESET = SHUTDOWN_REASONS.index("soft_reset")
@@ -195,6 +196,116 @@ async def cpu_pools(bench: Bench) -> None:
     assert (await bench.hypervisor.pools())[0].domains == before + 1
 
 
+async def topology(bench: Bench) -> None:
+    info = await bench.hypervisor.host_info()
+    cpus, nodes = await bench.hypervisor.topology(), await bench.hypervisor.nodes()
+    assert [cpu.number for cpu in cpus] == list(range(len(cpus)))
+    assert len(cpus) >= info.nr_cpus
+    assert {cpu.node for cpu in cpus} - {None} <= {node.number for node in nodes}
+    assert [node.distances[node.number] for node in nodes] == [10] * len(nodes)
+    assert all(device.node < len(nodes) for device in await bench.hypervisor.device_nodes())
+    domid = await bench.create()
+    assert set(await bench.hypervisor.node_affinity(domid)) <= {node.number for node in nodes}
+
+
+async def changing_cpu_pools(bench: Bench) -> None:
+    """With the last CPU of the first pool; the host has at least two."""
+    hypervisor = bench.hypervisor
+    first = (await hypervisor.pools())[0]
+    cpu, domid = first.cpus[-1], await bench.create()
+    assert await hypervisor.free_cpus() == []
+    await hypervisor.remove_cpu(0, cpu)
+    assert await hypervisor.free_cpus() == [cpu]
+    number = await hypervisor.create_pool("credit")
+    try:
+        with refused(errno.ESRCH):  # it has no CPU yet
+            await hypervisor.move_domain(domid, number)
+        await hypervisor.add_cpu(number, cpu)
+        await hypervisor.move_domain(domid, number)
+        assert (await bench.info(domid)).pool == number
+        made = (await hypervisor.pools())[-1]
+        assert [made.number, made.scheduler, made.domains, list(made.cpus)] == [number, "credit", 1, [cpu]]
+        assert (await hypervisor.pool_parameters(number)).timeslice_ms is not None
+        with refused(errno.EBUSY):
+            await hypervisor.destroy_pool(number)
+        with refused(errno.EBUSY):
+            await hypervisor.remove_cpu(number, cpu)
+        with refused(errno.ENODEV):
+            await hypervisor.add_cpu(0, cpu)
+        with refused(errno.ENODEV):
+            await hypervisor.remove_cpu(0, cpu)
+        await hypervisor.move_domain(domid, 0)
+        await hypervisor.remove_cpu(number, cpu)
+    finally:
+        await hypervisor.destroy_pool(number)
+        await hypervisor.add_cpu(0, cpu)
+    for call in (
+        lambda: hypervisor.destroy_pool(number),
+        lambda: hypervisor.add_cpu(number, cpu),
+        lambda: hypervisor.remove_cpu(number, cpu),
+        lambda: hypervisor.pool_parameters(number),
+        lambda: hypervisor.set_pool_parameters(number, PoolParameters(ratelimit_us=2000)),
+    ):
+        with refused(errno.ENOENT):
+            await call()
+    with refused(errno.ESRCH):
+        await hypervisor.move_domain(domid, number)
+    with refused(errno.EINVAL, errno.ENOENT):
+        await hypervisor.create_pool("none")
+
+
+async def scheduling(bench: Bench) -> None:
+    """Under credit or credit2, as the first pool of every host has it."""
+    hypervisor = bench.hypervisor
+    domid = await bench.create()
+    assert await hypervisor.parameters(domid) == CreditParameters(weight=256, cap=0)
+    wanted = CreditParameters(weight=300, cap=80)
+    await hypervisor.set_parameters(domid, wanted)
+    assert await hypervisor.parameters(domid) == wanted
+    with refused(errno.EINVAL):
+        await hypervisor.set_parameters(domid, CreditParameters(weight=0, cap=0))
+    real_time = RealTimeParameters(period_us=500, budget_us=500, extra_time=True)
+    for call in (
+        lambda: hypervisor.set_parameters(domid, real_time),
+        lambda: hypervisor.vcpu_parameters(domid),
+        lambda: hypervisor.set_vcpu_parameters(domid, {0: real_time}),
+    ):
+        with refused(errno.EOPNOTSUPP):
+            await call()
+    assert await hypervisor.parameters(domid) == wanted
+    before = await hypervisor.pool_parameters(0)
+    assert before.ratelimit_us is not None
+    await hypervisor.set_pool_parameters(0, PoolParameters(ratelimit_us=2000))
+    assert await hypervisor.pool_parameters(0) == attrs.evolve(before, ratelimit_us=2000)
+    await hypervisor.set_pool_parameters(0, before)
+    with refused(errno.EINVAL):
+        await hypervisor.set_pool_parameters(0, PoolParameters(ratelimit_us=1))
+
+
+async def triggers(bench: Bench) -> None:
+    domid, _ = await bench.built()
+    await bench.hypervisor.send_trigger(domid, "nmi", 0)
+    for trigger, vcpu in (("nmi", 2), ("bell", 0)):
+        with refused(errno.EINVAL):
+            await bench.hypervisor.send_trigger(domid, trigger, vcpu)
+
+
+async def knobs_of_the_hypervisor(bench: Bench) -> None:
+    hypervisor = bench.hypervisor
+    before = len(await hypervisor.message_buffer())
+    await hypervisor.send_debug_keys("h")
+    assert len(await hypervisor.message_buffer()) > before
+    with refused(errno.EINVAL):
+        await hypervisor.send_debug_keys("")
+    with refused(errno.ENOENT, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        await hypervisor.set_boot_parameter("no-such-parameter", "1")
+    if await hypervisor.is_enforcing() is None:
+        with refused(errno.ENOSYS):
+            await hypervisor.set_enforcing(enforcing=True)
+        with refused(errno.ENOSYS):
+            await hypervisor.load_policy(b"policy")
+
+
 async def domains_in_order(bench: Bench) -> None:
     made = [await bench.create() for _ in range(3)]
     assert made == sorted(made)
@@ -272,6 +383,12 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.vcpus(domid),
         lambda: hypervisor.dump_core(domid, str(bench.place / "none")),
         lambda: hypervisor.open_console(domid, 0, 1),
+        lambda: hypervisor.node_affinity(domid),
+        lambda: hypervisor.move_domain(domid, 0),
+        lambda: hypervisor.parameters(domid),
+        lambda: hypervisor.set_parameters(domid, CreditParameters(weight=1, cap=0)),
+        lambda: hypervisor.vcpu_parameters(domid),
+        lambda: hypervisor.send_trigger(domid, "nmi", 0),
     ]
 
 
@@ -653,6 +770,11 @@ CHECKS_OF_EACH_TYPE = (
 CHECKS = (
     the_host,
     cpu_pools,
+    topology,
+    changing_cpu_pools,
+    scheduling,
+    triggers,
+    knobs_of_the_hypervisor,
     domains_in_order,
     a_uuid_may_stand_twice,
     blueprints,

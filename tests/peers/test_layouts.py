@@ -17,7 +17,7 @@ HEADERS = Path("/usr/include")
 #: The sizes of what is not read to its end.
 CUT_SHORT = {"xen_domctl_getdomaininfo"}
 #: Parts of another layout's structure.
-PARTS = (layouts.SCHEDULER_VCPUS,)
+PARTS = (layouts.SCHEDULER_VCPUS, layouts.FLASK_LOAD)
 
 PROGRAM = """
 #include <stddef.h>
@@ -34,6 +34,8 @@ PROGRAM = """
 #include <xen/physdev.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
+#include <xen/hypfs.h>
+#include <xen/xsm/flask_op.h>
 
 int main(void)
 {

@@ -1,7 +1,8 @@
 """A hypervisor that refuses one call."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from xend.hypervisor import (
     Blueprint,
@@ -16,9 +17,23 @@ from xend.hypervisor import (
     Rings,
     VcpuInfo,
 )
+from xend.hypervisor.control import Control
 
 
-class RefusingHypervisor(Hypervisor):
+def _passed_on(name: str) -> Callable[..., Awaitable[object]]:
+    async def call(self: "RefusingHypervisor", *arguments: object, **named: object) -> object:
+        return await getattr(self._inner, name)(*arguments, **named)
+
+    return call
+
+
+#: A hypervisor but for what has to do with domains' lives; its calls go to another.
+_Passing: Any = type(
+    "_Passing", (Hypervisor,), {name: _passed_on(name) for name in Control.__abstractmethods__}
+)
+
+
+class RefusingHypervisor(_Passing, Hypervisor):  # type: ignore[misc]
     """Passes everything on to another, but for the call with the number `refused`, counted from 1.
 
     Only calls that use memory count.
@@ -63,9 +78,14 @@ class RefusingHypervisor(Hypervisor):
         await self._inner.claim(domid, memory_kib)
 
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
-        await self._inner.set_affinity(domid, vcpu, hard, soft)
+        await self._inner.set_affinity(domid, vcpu, hard, soft, force)
 
     async def allow_access(self, domid: int, access: HostAccess) -> None:
         await self._inner.allow_access(domid, access)

@@ -19,9 +19,9 @@ import trio
 
 from xend.console.ring import ConsolePage
 from xend.hypervisor import SHUTDOWN_REASONS, Blueprint, HypervisorError, Image, Rings
+from xend.hypervisor.scheduling import CreditParameters
 from xend.hypervisor.xen.driver import Xen
 from xend.hypervisor.xen.opening import open_xen
-from xend.hypervisor.xen.scheduler import CreditParameters
 
 #: How long a guest's kernel may take to say something, in seconds.
 SPEECH_SECONDS = 60
@@ -83,7 +83,7 @@ async def tune(xen: Xen, domid: str) -> None:
     await xen.set_max_memory(number, info.memory_kib + 8192)
     assert await has(xen, number, max_memory_kib=info.memory_kib + 8192)
     with refused(errno.EINVAL):
-        await xen.send_trigger(number, "power")
+        await xen.send_trigger(number, "power", 0)
     with refused(errno.EINVAL):
         await xen.soft_reset(number, Rings(store_gfn=1, store_port=1, console_gfn=1, console_port=2))
 

@@ -14,6 +14,8 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from xend.hypervisor.control import Control
+
 __all__ = [
     "MAX_EVENT_CHANNELS",
     "SHUTDOWN_REASONS",
@@ -104,6 +106,8 @@ class DomainInfo:
     cpu_time_ns: int  # of all its vCPUs since it was created
     vcpus: int  # online
     max_vcpus: int
+    pool: int = 0  # the number of the CPU pool in which it runs
+    shared_kib: int = 0  # of its memory, what it shares with others, copied on write
 
 
 @attrs.frozen(kw_only=True)
@@ -265,7 +269,7 @@ class ConsoleRing(ABC):
         self.close()
 
 
-class Hypervisor(ABC):
+class Hypervisor(Control, ABC):
     """One host.
 
     All calls that take a domid raise HypervisorError(ESRCH) when there is no such domain, or when it is
@@ -323,9 +327,16 @@ class Hypervisor(ABC):
 
     @abstractmethod
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
         """Say on which of the host's CPUs a virtual CPU may run (hard), should run (soft); None: as it was.
+
+        force: end what holds it on one CPU for a while, as dom0 does for some of its drivers.
 
         Raises:
             HypervisorError: EINVAL: there is no such vCPU, or none of these CPUs is one of the domain's pool.

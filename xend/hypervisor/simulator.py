@@ -27,6 +27,7 @@ from xend.hypervisor import (
     Rings,
     VcpuInfo,
 )
+from xend.hypervisor.simulator_control import SimulatorControl
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.wire import ANSWER_MAX, SOCKET_NAME, domain_info, pack, unpacker
 
@@ -35,7 +36,7 @@ ANSWER_SECONDS = 30.0
 _CHUNK = 1 << 20
 
 
-class Simulator(Hypervisor):
+class Simulator(SimulatorControl, Hypervisor):
     """The host that lives in a directory; made by `connect`."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -102,9 +103,14 @@ class Simulator(Hypervisor):
         await self._call("claim", domid=domid, memory_kib=memory_kib)
 
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
-        await self._call("set_affinity", domid=domid, vcpu=vcpu, hard=hard, soft=soft)
+        await self._call("set_affinity", domid=domid, vcpu=vcpu, hard=hard, soft=soft, force=force)
 
     async def allow_access(self, domid: int, access: HostAccess) -> None:
         await self._call("allow_access", domid=domid, **attrs.asdict(access))

@@ -1,20 +1,23 @@
 """The backends that one kernel drives over its store ring: dom0's, or a driver domain's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
+import attrs
 import trio
 
 from xend.simulator.backend import Backend
 from xend.simulator.channel import Channel
 from xend.simulator.drivers import KINDS
 from xend.simulator.gate import Gate
+from xend.simulator.guest.vcpus import CPUS, wanted
 from xend.simulator.inbox import Inbox
 from xend.simulator.store_client import StoreClient, StoreError
 
 #: Nodes of a backend's directory that a driver looks at; all others may change as they like.
 _LOOKED_AT = ("state", "online", "hotplug-status", "physical-device", "frontend")
 _ROOT = "backend"
+TARGET = "memory/target"
 
 Key = tuple[str, str, str]
 
@@ -97,8 +100,17 @@ class Drivers:
             await backend.look()
 
 
+@attrs.frozen(kw_only=True)
+class Tuning:
+    """What dom0's kernel does to itself as the store says: as `Machine` has it."""
+
+    max_vcpus: int
+    set_online: Callable[[Collection[int]], None]
+    set_memory: Callable[[int], int]
+
+
 class Dom0Kernel:
-    """dom0's kernel, which does nothing else here.
+    """dom0's kernel: its drivers, its memory and its vCPUs.
 
     begins_anew: the page was another kernel's, and a store may be serving it.
     """
@@ -111,6 +123,7 @@ class Dom0Kernel:
         flavour: str,
         faults: str,
         begins_anew: bool,
+        tuning: Tuning,
     ) -> None:
         gate = Gate()
         gate.open()
@@ -118,6 +131,7 @@ class Dom0Kernel:
         self._store = StoreClient(page, channel, fire, self._inbox.put, gate)
         self._drivers = Drivers(self._store, flavour, faults)
         self._begins_anew = begins_anew
+        self._tuning = tuning
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -126,5 +140,18 @@ class Dom0Kernel:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._store.run)
             await self._drivers.attend()
+            for path in (CPUS, TARGET):
+                await self._store.watch(path, path)
             while True:
-                await self._drivers.handle(nursery, *await self._inbox.take())
+                path, token = await self._inbox.take()
+                if not await self._drivers.handle(nursery, path, token):
+                    with suppress(StoreError):
+                        await self._tune(token)
+
+    async def _tune(self, token: str) -> None:
+        if token == CPUS:
+            self._tuning.set_online(await wanted(self._store, self._tuning.max_vcpus))
+        elif token == TARGET:
+            (target,) = await self._store.read_all([TARGET])
+            if target and target.isascii() and target.isdigit():
+                self._tuning.set_memory(int(target[:12]))

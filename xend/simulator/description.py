@@ -24,6 +24,7 @@ class Hardware:
         flavour: whose dom0 kernel it has, one of FLAVOURS.
         backend_faults: words for dom0's backends (backend.FAULTS).
         virt_caps: which guests it can run, as `xl info` has it.
+        nodes: how many NUMA nodes its CPUs are in, one after the other.
         pool_cpus: for each CPU pool beyond Pool-0, how many CPUs it has, the host's last ones.
     """
 
@@ -33,6 +34,7 @@ class Hardware:
     backend_faults: str = ""
     virt_caps: tuple[str, ...] = ("pv", "hvm", "hap")
     pool_cpus: tuple[int, ...] = ()
+    nodes: int = attrs.field(default=1, validator=attrs.validators.in_(range(1, 65)))
 
     @property
     def dom0_memory_kib(self) -> int:
@@ -47,6 +49,10 @@ class Hardware:
             "hvm": "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
         }
         return "".join(words for cap, words in caps.items() if cap in self.virt_caps)
+
+    def node_of(self, cpu: int) -> int:
+        """The NUMA node of one of its CPUs."""
+        return cpu * self.nodes // self.cpus
 
     def pools(self) -> dict[int, tuple[int, ...]]:
         """The CPUs of each pool, by its number."""
@@ -66,8 +72,8 @@ def host_info(hardware: Hardware, free_memory_kib: int, claimed_kib: int) -> Hos
     """As `Hypervisor.host_info`."""
     return HostInfo(
         nr_cpus=hardware.cpus,
-        nr_nodes=1,
-        cores_per_socket=hardware.cpus,
+        nr_nodes=hardware.nodes,
+        cores_per_socket=-(-hardware.cpus // hardware.nodes),
         threads_per_core=1,
         cpu_khz=2_400_000,
         hw_caps=(0x178BF3FF, 0xF6D8320B, 0x2E500800, 0x244037FF, 0x0000000F, 0x219C91A9, 0x00400004, 0x500),

@@ -1,12 +1,13 @@
 """A domain of the simulated host: what the hypervisor knows of it, and what its kernel runs on."""
 
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 import trio
 
 from xend.hypervisor import Blueprint, DomainInfo, HostAccess, Image, Rings, VcpuInfo
+from xend.hypervisor.scheduling import Parameters
 from xend.simulator.affinity import Affinity
 from xend.simulator.channel import Channel
 from xend.simulator.gate import Gate
@@ -97,6 +98,8 @@ class Domain:
 
     Attributes:
         outstanding_kib: what was claimed for it, and is not its memory yet.
+        online: the vCPUs that its kernel uses.
+        parameters: how it is scheduled, where that was said: by vCPU under rtds, else None's.
         access: what of the host it may touch.
         holder: who has its console mapped; None: nobody.
         run: its kernel's boot, from `build` until it ends.
@@ -116,8 +119,9 @@ class Domain:
         self.gate = Gate()
         self.memory_kib = 0
         self.outstanding_kib = 0
-        self.vcpus = 0
+        self.online: set[int] = set()
         self.affinity: dict[int, Affinity] = {}
+        self.parameters: dict[int | None, Parameters] = {}
         self.access: list[HostAccess] = []
         self.image: Image | None = None
         self.rings: Rings | None = None
@@ -132,7 +136,7 @@ class Domain:
         """It has a kernel from now on; frames and ports are the guest's own, as its builder lays them."""
         port = STORE_PORT + self.domid
         self.image = image
-        self.vcpus = image.vcpus
+        self.online = set(range(image.vcpus))
         self.rings = Rings(
             store_gfn=store_gfn, store_port=port, console_gfn=store_gfn + 1, console_port=port + 1
         )
@@ -149,6 +153,10 @@ class Domain:
         self.rings = attrs.evolve(rings, store_port=rings.store_port + 2, console_port=rings.console_port + 2)
         self.run = Run.prepare(self.files)
         return self.rings
+
+    def use(self, vcpus: Collection[int]) -> None:
+        """Its kernel uses these vCPUs from now on, as far as it has them."""
+        self.online = {number for number in vcpus if 0 <= number < self.max_vcpus}
 
     def stop(self) -> None:
         """Its vCPUs stop, for good or until it is reset."""
@@ -176,8 +184,9 @@ class Domain:
             max_memory_kib=self.max_memory_kib,
             outstanding_kib=self.outstanding_kib,
             cpu_time_ns=round(self.cpu.seconds * 1e9),
-            vcpus=self.vcpus,
+            vcpus=len(self.online),
             max_vcpus=self.max_vcpus,
+            pool=self.pool,
         )
 
     def vcpu_infos(self, cpus: Sequence[int]) -> list[VcpuInfo]:
@@ -188,11 +197,11 @@ class Domain:
         return [
             VcpuInfo(
                 number=number,
-                is_online=number < self.vcpus,
-                is_running=number < self.vcpus and info.is_running,
-                is_blocked=number < self.vcpus and info.is_blocked,
+                is_online=number in self.online,
+                is_running=number in self.online and info.is_running,
+                is_blocked=number in self.online and info.is_blocked,
                 cpu=affinity.hard[(self.domid + number) % len(affinity.hard)],
-                cpu_time_ns=info.cpu_time_ns // self.vcpus if number < self.vcpus else 0,
+                cpu_time_ns=info.cpu_time_ns // len(self.online) if number in self.online else 0,
                 hard_affinity=affinity.hard,
                 soft_affinity=affinity.soft,
             )

@@ -25,6 +25,7 @@ from xend.hypervisor import (
 from xend.simulator import core_file, description
 from xend.simulator.affinity import Affinity
 from xend.simulator.console_ring import MappedConsole
+from xend.simulator.control import SimulatedControl
 from xend.simulator.description import Hardware
 from xend.simulator.domain import ConsoleHolder, Domain
 from xend.simulator.domids import Domids
@@ -35,13 +36,14 @@ from xend.simulator.machine import SOFT_RESET, WATCHDOG
 from xend.simulator.memory import PAGE_KIB, Memory, in_pages
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
+from xend.simulator.pools import Pools
 from xend.simulator.watchdog import Watchdogs
 
 #: Most characters of a command line.
 _COMMAND_LINE_MAX = 4096
 
 
-class SimulatedHost(Hypervisor):
+class SimulatedHost(SimulatedControl, Hypervisor):
     """The host in a directory, as it is after boot: dom0 alone.  Its kernels run while `run` does.
 
     Made within trio's run, before a store is started with this directory as its platform.
@@ -63,12 +65,13 @@ class SimulatedHost(Hypervisor):
         random: random.Random,
         hardware: Hardware | None = None,
     ) -> None:
+        super().__init__()
         self.hardware = hardware or Hardware()
         self.place = Place(directory)
         self.name = f"simulated host in {self.place.directory}"
         self.store_platform = f"sim:{self.place.directory}"
         self._random = random
-        self._pools = self.hardware.pools()
+        self._pools = Pools(self.hardware.cpus, self.hardware.pools(), description.SCHEDULER)
         self._boot_number = self.place.prepare()
         self._booted_at = trio.current_time()
         self._messages = MessageBuffer(self._now)
@@ -85,8 +88,10 @@ class SimulatedHost(Hypervisor):
         self._watchdogs = Watchdogs(self._watchdog_expired)
         for line in description.boot_lines(self.hardware):
             self._messages.say(line)
-        self._kernels = Kernels(self.place, self.hardware, self._messages.say, self.guest_shutdown)
-        self._domains[0] = self._dom0()
+        dom0 = self._domains[0] = self._dom0()
+        self._kernels = Kernels(
+            self.place, self.hardware, self._messages.say, self.guest_shutdown, dom0, self._balloon
+        )
         self._kernels.doorbell.fire(DOMAIN_CHANGES)  # a store that lives may know domains that are gone
 
     def _now(self) -> float:
@@ -101,7 +106,7 @@ class SimulatedHost(Hypervisor):
         )
         dom0 = Domain(0, blueprint, self.place.domain(0), self._now)
         dom0.memory_kib = self.hardware.dom0_memory_kib
-        dom0.vcpus = self.hardware.cpus
+        dom0.online = set(range(self.hardware.cpus))
         dom0.is_paused = False
         dom0.cpu.load = 1.0
         dom0.cpu.run()
@@ -145,14 +150,16 @@ class SimulatedHost(Hypervisor):
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         await trio.lowlevel.checkpoint()
         domain = self._alive(domid)
-        return domain.vcpu_infos(self._pools[domain.pool])
+        return domain.vcpu_infos(self._pools.get(domain.pool).cpus)
 
     async def pools(self) -> list[CpuPool]:
         await trio.lowlevel.checkpoint()
         members = [domain.pool for domain in self._domains.values()]
         return [
-            CpuPool(number=number, scheduler=description.SCHEDULER, domains=members.count(number), cpus=cpus)
-            for number, cpus in self._pools.items()
+            CpuPool(
+                number=number, scheduler=pool.scheduler, domains=members.count(number), cpus=tuple(pool.cpus)
+            )
+            for number, pool in self._pools.items()
         ]
 
     async def message_buffer(self, clear: bool = False) -> bytes:
@@ -163,7 +170,7 @@ class SimulatedHost(Hypervisor):
 
     async def create(self, blueprint: Blueprint) -> int:
         await trio.lowlevel.checkpoint()
-        check_blueprint(blueprint, self.hardware, self._pools)
+        check_blueprint(blueprint, self.hardware, self._pools.numbers())
         domid = self._domids.next(self._domains)
         domain = Domain(domid, blueprint, self.place.domain(domid), self._now)
         try:
@@ -192,14 +199,19 @@ class SimulatedHost(Hypervisor):
         domain.outstanding_kib = wanted
 
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
         await trio.lowlevel.checkpoint()
         domain = self._alive(domid)
         if not 0 <= vcpu < domain.max_vcpus:
             raise HypervisorError(errno.EINVAL, f"domain {domid} has no vCPU {vcpu}")
-        pool = self._pools[domain.pool]
-        before = domain.affinity.get(vcpu, Affinity(pool, pool))
+        pool = self._pools.get(domain.pool).cpus
+        before = domain.affinity.get(vcpu, Affinity(tuple(pool), tuple(pool)))
         domain.affinity[vcpu] = before.changed(hard, soft, pool)
 
     async def allow_access(self, domid: int, access: HostAccess) -> None:
@@ -418,12 +430,6 @@ class SimulatedHost(Hypervisor):
         self._domains.clear()
         self._kernels.doorbell.fire(DOMAIN_CHANGES)
         self._kernels.close()
-
-    def _alive(self, domid: int) -> Domain:
-        domain = self._domains.get(domid)
-        if domain is None or domain.is_dying:
-            raise HypervisorError(errno.ESRCH, f"domain {domid} does not exist")
-        return domain
 
     def _guest(self, domid: int) -> Domain:
         domain = self._alive(domid)

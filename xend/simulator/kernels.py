@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from xend.simulator.backends import Dom0Kernel
+from xend.simulator.backends import Dom0Kernel, Tuning
 from xend.simulator.channel import Channel, Doorbell
 from xend.simulator.description import Hardware
 from xend.simulator.domain import BOOT_SECONDS, Domain
@@ -24,6 +24,7 @@ class Kernels:
     """Starts and serves them, in a nursery of its own.
 
     say: adds a line to the hypervisor's console.  shutdown: called when a guest shuts itself down.
+    balloon: gives dom0 so much memory, as `Machine.set_memory` has it.
 
     Attributes:
         doorbell: fires the store's ports.
@@ -31,7 +32,13 @@ class Kernels:
     """
 
     def __init__(
-        self, place: Place, hardware: Hardware, say: Callable[[str], None], shutdown: Shutdown
+        self,
+        place: Place,
+        hardware: Hardware,
+        say: Callable[[str], None],
+        shutdown: Shutdown,
+        dom0: Domain,
+        balloon: Balloon,
     ) -> None:
         self._say = say
         self._shutdown = shutdown
@@ -40,11 +47,11 @@ class Kernels:
         self.doorbell = Doorbell(place.store_channel)
         self._waiting: list[tuple[Domain, Kernel]] = []
         self._nursery: trio.Nursery | None = None
-        self._dom0 = self._make_dom0(place, hardware)
+        self._dom0 = self._make_dom0(place, hardware, dom0, balloon)
 
-    def _make_dom0(self, place: Place, hardware: Hardware) -> Dom0Kernel:
+    def _make_dom0(self, place: Place, hardware: Hardware, dom0: Domain, balloon: Balloon) -> Dom0Kernel:
         """dom0's kernel on the page that is there already, if a store may have that mapped."""
-        files = place.domain(0)
+        files = dom0.files
         has_store = self.doorbell.fire(STORE_PORT)
         begins_anew = has_store and (files.home / "store.page").exists()
         if not (files.home / "store.page").exists():
@@ -54,7 +61,17 @@ class Kernels:
             page[:] = bytes(PAGE_SIZE)
         self._dom0_channel = Channel(files.store_channel, place.store_channel)
         return Dom0Kernel(
-            page, self._dom0_channel, self._ring(0), hardware.flavour, hardware.backend_faults, begins_anew
+            page,
+            self._dom0_channel,
+            self._ring(0),
+            hardware.flavour,
+            hardware.backend_faults,
+            begins_anew,
+            Tuning(
+                max_vcpus=dom0.max_vcpus,
+                set_online=dom0.use,
+                set_memory=lambda wanted_kib: balloon(dom0, wanted_kib),
+            ),
         )
 
     def _ring(self, domid: int) -> Callable[[], object]:
@@ -81,6 +98,8 @@ class Kernels:
                 domid=domain.domid,
                 command_line=image.command_line,
                 vcpus=image.vcpus,
+                max_vcpus=domain.max_vcpus,
+                set_online=domain.use,
                 gate=domain.gate,
                 memory_kib=lambda: domain.memory_kib,
                 set_memory=lambda wanted_kib: balloon(domain, wanted_kib),

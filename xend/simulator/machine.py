@@ -1,7 +1,7 @@
 """What the kernel of a simulated domain has of its host: its hypercalls, pages and event channels."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import attrs
 
@@ -19,6 +19,8 @@ class Machine:
     Attributes:
         gate: shut while the domain is paused; its kernel asks it before it does anything.
         memory_kib: what it has now, in KiB.
+        vcpus: how many are online as it boots.
+        set_online: use these vCPUs from now on, by number.
         set_memory: balloon to so many KiB, as far as its maximum and the host's memory allow; returns what it
             has then.
         shutdown: SCHEDOP_shutdown; the kernel does not come back from its next checkpoint.
@@ -32,8 +34,10 @@ class Machine:
     domid: int
     command_line: str
     vcpus: int
+    max_vcpus: int
     gate: Gate
     memory_kib: Callable[[], int]
+    set_online: Callable[[Collection[int]], None]
     set_memory: Callable[[int], int]
     shutdown: Callable[[int], None]
     watchdog: Callable[[int, int], int]

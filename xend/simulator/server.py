@@ -9,8 +9,10 @@ import msgpack
 import trio
 
 from xend.hypervisor import Blueprint, HostAccess, HypervisorError, Image, Rings
+from xend.hypervisor.control import Control
+from xend.hypervisor.scheduling import PoolParameters, RealTimeParameters
 from xend.simulator.host import SimulatedHost
-from xend.simulator.wire import REQUEST_MAX, domain_row, pack, unpacker
+from xend.simulator.wire import REQUEST_MAX, domain_row, pack, parameters_of, plain, unpacker
 
 _CHUNK = 64 * 1024
 
@@ -53,7 +55,7 @@ class Connection:
                 raise ValueError("no request")
         self._used()
         try:
-            return [id, None, await _METHODS[method](self, **arguments)]
+            return [id, None, plain(await _METHODS[method](self, **arguments))]
         except HypervisorError as error:
             return [id, [error.errno, error.text], None]
         except (TypeError, AttributeError, ValueError) as error:
@@ -82,9 +84,19 @@ class Connection:
         await self._host.claim(domid, memory_kib)
 
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: list[int] | None, soft: list[int] | None
+        self, domid: int, vcpu: int, hard: list[int] | None, soft: list[int] | None, force: bool
     ) -> None:
-        await self._host.set_affinity(domid, vcpu, hard, soft)
+        await self._host.set_affinity(domid, vcpu, hard, soft, force)
+
+    async def set_parameters(self, domid: int, **fields: Any) -> None:
+        await self._host.set_parameters(domid, parameters_of(fields))
+
+    async def set_vcpu_parameters(self, domid: int, vcpus: dict[str, dict[str, Any]]) -> None:
+        made = {int(number): RealTimeParameters(**fields) for number, fields in vcpus.items()}
+        await self._host.set_vcpu_parameters(domid, made)
+
+    async def set_pool_parameters(self, pool: int, **fields: Any) -> None:
+        await self._host.set_pool_parameters(pool, PoolParameters(**fields))
 
     async def allow_access(self, domid: int, **access: Any) -> None:
         await self._host.allow_access(domid, HostAccess(**access))
@@ -133,8 +145,18 @@ class Connection:
             release()
 
 
+def _passed_on(name: str) -> Callable[..., Awaitable[object]]:
+    """A call whose arguments and result need nothing done to them."""
+
+    async def call(connection: Connection, **arguments: Any) -> object:
+        return await getattr(connection._host, name)(**arguments)
+
+    return call
+
+
 _METHODS: dict[str, Callable[..., Awaitable[object]]] = {
-    name: method for name, method in vars(Connection).items() if not name.startswith("_") and name != "serve"
+    **{name: _passed_on(name) for name in Control.__abstractmethods__},
+    **{n: method for n, method in vars(Connection).items() if not n.startswith("_") and n != "serve"},
 }
 
 

@@ -12,6 +12,7 @@ import attrs
 import msgpack
 
 from xend.hypervisor import DomainInfo
+from xend.hypervisor.scheduling import CreditParameters, Parameters, RealTimeParameters
 
 SOCKET_NAME = "host.socket"
 #: The longest request and the longest answer, in bytes.
@@ -42,3 +43,21 @@ def domain_row(info: DomainInfo) -> list[Any]:
 def domain_info(row: Sequence[Any]) -> DomainInfo:
     """The inverse of `domain_row`."""
     return DomainInfo(**dict(zip(_NAMES, row, strict=True)))
+
+
+def plain(value: Any) -> Any:
+    """A value as it travels: attrs classes by their fields; whole numbers that are keys as texts."""
+    if attrs.has(type(value)):
+        return attrs.asdict(value)
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def parameters_of(fields: dict[str, Any]) -> Parameters:
+    """Those that these fields make.
+
+    Raises:
+        TypeError: they are none.
+    """
+    return CreditParameters(**fields) if "weight" in fields else RealTimeParameters(**fields)

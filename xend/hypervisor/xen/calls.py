@@ -14,12 +14,14 @@ from xenstore.platform.mapping import Mapping
 
 MEMORY_OP = 12
 XEN_VERSION = 17
+XSM_OP = 27
 SCHED_OP = 29
 EVENT_CHANNEL_OP = 32
 PHYSDEV_OP = 33
 HVM_OP = 34
 SYSCTL_OP = 35
 DOMCTL_OP = 36
+HYPFS_OP = 42
 
 #: The one command that gives a domid.
 CREATEDOMAIN = 1
@@ -129,6 +131,10 @@ class Calls:
         page = self._call.page
         _write(page, 0, layout.pack(**values))
         return self._call(call, command, page.address)
+
+    def call(self, number: int, *arguments: int) -> int:
+        """The result of a call whose arguments are all numbers or addresses; raises OSError."""
+        return self._call(number, *arguments)
 
     def version(self, command: int, size: int) -> bytes:
         """A part of what XEN_VERSION tells, in bytes of this size; raises OSError."""

@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from xend.hypervisor import SHUTDOWN_REASONS, WATCHDOG_TIMERS, DomainInfo, HypervisorError
+from xend.hypervisor.control import TRIGGERS
 from xend.hypervisor.xen.calls import ANSWER_SIZE, MEMORY_OP, SCHED_OP, Calls
 from xend.hypervisor.xen.host import PAGE_KIB
 from xend.hypervisor.xen.layouts import (
@@ -46,9 +47,6 @@ _NO_VCPU = 0xFFFFFFFF
 SLACK_KIB = 1024
 FIRST_RESERVED_DOMID = 0x7FF0
 
-#: XEN_DOMCTL_SENDTRIGGER_*, by the words of `xl trigger`.
-TRIGGERS = ("nmi", "reset", "init", "power", "sleep")
-
 
 @attrs.frozen
 class Record:
@@ -57,12 +55,10 @@ class Record:
     Attributes:
         info: what the contract has of it.
         is_hvm: it has the processor's help, as PVH domains do.
-        pool: the number of its CPU pool.
     """
 
     info: DomainInfo
     is_hvm: bool
-    pool: int
 
 
 class Domains:
@@ -260,5 +256,7 @@ def _record(fields: dict[str, int | bytes]) -> Record:
         cpu_time_ns=numbers["cpu_time"],
         vcpus=numbers["nr_online_vcpus"],
         max_vcpus=0 if numbers["max_vcpu_id"] == _NO_VCPU else numbers["max_vcpu_id"] + 1,
+        pool=numbers["cpupool"],
+        shared_kib=numbers["shr_pages"] * PAGE_KIB,
     )
-    return Record(info, bool(flags & HVM), numbers["cpupool"])
+    return Record(info, bool(flags & HVM))

@@ -18,7 +18,6 @@ from xend.hypervisor import (
     DomainInfo,
     HostAccess,
     HostInfo,
-    Hypervisor,
     Image,
     Rings,
     VcpuInfo,
@@ -26,16 +25,11 @@ from xend.hypervisor import (
 from xend.hypervisor.xen.access import Access
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.console import Consoles
+from xend.hypervisor.xen.control import XenControl
 from xend.hypervisor.xen.creation import Creation
-from xend.hypervisor.xen.domains import Domains
 from xend.hypervisor.xen.events import Events
-from xend.hypervisor.xen.host import Host
-from xend.hypervisor.xen.messages import Messages
-from xend.hypervisor.xen.pools import Pools
 from xend.hypervisor.xen.release import running_release
-from xend.hypervisor.xen.scheduler import Scheduler
 from xend.hypervisor.xen.soft_reset import SoftReset
-from xend.hypervisor.xen.vcpus import Vcpus
 from xenstore._system import System
 from xenstore.platform.devices import Devices
 
@@ -56,17 +50,11 @@ class Builders(Protocol):
         """End whoever is there."""
 
 
-class Xen(Hypervisor):
+class Xen(XenControl):
     """This host's; made by `connect`.
-
-    Besides the contract, what only some commands need is there by subject.
 
     Attributes:
         release: the hypervisor's, such as "4.17".
-        host: also its topology and NUMA nodes.
-        cpu_pools: also to make, change and end pools.
-        scheduler: parameters of domains.
-        messages: also those since the last time, and debug keys.
     """
 
     def __init__(self, store_platform: str, devices: Devices, system: System, builders: Builders) -> None:
@@ -85,13 +73,8 @@ class Xen(Hypervisor):
         calls = Calls(hypercalls, release)
         self.release = str(release)
         self.name = f"Xen {release}"
-        self.host = Host(calls)
-        self.cpu_pools = Pools(calls)
-        self.messages = Messages(calls)
-        self._domains = Domains(calls)
-        self.scheduler = Scheduler(calls, self._domains)
+        super().__init__(calls)
         self._creation = Creation(calls, self.host, self._domains, self.cpu_pools)
-        self._vcpus = Vcpus(calls, self._domains)
         self._access = Access(calls, self._domains)
         self._soft_reset = SoftReset(calls, self._domains)
         self._events = Events(event_device)
@@ -169,10 +152,15 @@ class Xen(Hypervisor):
         self._domains.claim(domid, memory_kib)
 
     async def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
         await trio.lowlevel.checkpoint()
-        self._vcpus.set_affinity(domid, vcpu, hard, soft)
+        self._vcpus.set_affinity(domid, vcpu, hard, soft, force)
 
     async def allow_access(self, domid: int, access: HostAccess) -> None:
         await trio.lowlevel.checkpoint()
@@ -221,10 +209,3 @@ class Xen(Hypervisor):
     async def open_console(self, domid: int, gfn: int, port: int) -> ConsoleRing:
         await trio.lowlevel.checkpoint()
         return self._consoles.open(domid, gfn, port)
-
-    # --- what the contract does not name ----------------------------------------------------------------
-
-    async def send_trigger(self, domid: int, trigger: str, vcpu: int = 0) -> None:
-        """See `Domains.send_trigger`."""
-        await trio.lowlevel.checkpoint()
-        self._domains.send_trigger(domid, trigger, vcpu)

@@ -5,9 +5,8 @@ import os
 import struct
 from typing import Any
 
-import attrs
-
 from xend.hypervisor import HostInfo, HypervisorError
+from xend.hypervisor.topology import Cpu, Node
 from xend.hypervisor.xen.calls import EXTRA_SIZE, Calls
 from xend.hypervisor.xen.layouts import (
     COMPILE_INFO,
@@ -60,26 +59,6 @@ SCHEDULERS = {5: "credit", 6: "credit2", 7: "arinc653", 8: "rtds", 9: "null"}
 
 #: What a core, socket, node or distance is that there is not (XEN_INVALID_*).
 _NONE = 0xFFFFFFFF
-
-
-@attrs.frozen
-class Cpu:
-    """One of the host's CPUs, and where it is; None: not known, or it is not there."""
-
-    number: int
-    core: int | None
-    socket: int | None
-    node: int | None
-
-
-@attrs.frozen
-class Node:
-    """A NUMA node: its memory in bytes, and how far each node is from it (10: itself); None: not known."""
-
-    number: int
-    memory: int | None
-    free: int | None
-    distances: tuple[int | None, ...]
 
 
 class Host:

@@ -108,6 +108,7 @@ MEMORY_MAPPING = Layout(
     "xen_domctl_memory_mapping", "Q first_gfn", "Q first_mfn", "Q nr_mfns", "I add_mapping", "I pad"
 )
 SEND_TRIGGER = Layout("xen_domctl_sendtrigger", "I trigger", "I vcpu")
+NODE_AFFINITY = Layout("xen_domctl_nodeaffinity", "Q nodes=nodemap.bitmap", "I bits=nodemap.nr_bits", "I pad")
 
 READ_CONSOLE = Layout(
     "xen_sysctl_readconsole",
@@ -123,6 +124,13 @@ CPU_TOPOLOGY_INFO = Layout("xen_sysctl_cputopoinfo", "I num_cpus", "I pad", "Q c
 CPU_TOPOLOGY = Layout("xen_sysctl_cputopo", "I core", "I socket", "I node")
 NUMA_INFO = Layout("xen_sysctl_numainfo", "I num_nodes", "I pad", "Q meminfo", "Q distance")
 NODE_MEMORY = Layout("xen_sysctl_meminfo", "Q memsize", "Q memfree")
+PCI_TOPOLOGY_INFO = Layout("xen_sysctl_pcitopoinfo", "I num_devs", "I pad", "Q devs", "Q nodes")
+POOL_SCHEDULER_OP = Layout("xen_sysctl_scheduler_op", "I cpupool_id", "I sched_id", "I cmd", "I pad", "16s u")
+CREDIT_SCHEDULE = Layout(
+    "xen_sysctl_credit_schedule", "I timeslice=tslice_ms", "I ratelimit=ratelimit_us",
+    "I delay=vcpu_migr_delay_us",
+)  # fmt: skip
+CREDIT2_SCHEDULE = Layout("xen_sysctl_credit2_schedule", "I ratelimit=ratelimit_us")
 CPUPOOL_OP = Layout(
     "xen_sysctl_cpupool_op",
     "I op", "I cpupool_id", "I sched_id", "I domid", "I cpu", "I n_dom",
@@ -133,6 +141,14 @@ MEMORY_RESERVATION = Layout(
     "xen_memory_reservation",
     "Q extent_start", "Q nr_extents", "I extent_order", "I mem_flags", "H domid", "6s pad",
 )  # fmt: skip
+PCI_DEVICE = Layout("physdev_pci_device", "H seg", "B bus", "B devfn")
+HYPFS_ENTRY = Layout(
+    "xen_hypfs_direntry", "B type", "B encoding", "H pad", "I size=content_len", "I room=max_write_len"
+)
+FLASK_OP = Layout(
+    "xen_flask_op", "I cmd", "I interface_version", "I enforcing=u.enforce.enforcing", "28s pad"
+)
+FLASK_LOAD = Layout("xen_flask_op", "8s pad", "Q policy=u.load.buffer", "I size=u.load.size", "20s pad")
 REMOTE_SHUTDOWN = Layout("sched_remote_shutdown", "H domain_id", "H pad", "I reason")
 WATCHDOG = Layout("sched_watchdog", "I id", "I timeout")
 ALLOC_UNBOUND = Layout("evtchn_alloc_unbound", "H dom", "H remote_dom", "I port")

@@ -3,9 +3,8 @@
 import errno
 from collections.abc import Mapping, Sequence
 
-import attrs
-
 from xend.hypervisor import HypervisorError
+from xend.hypervisor.scheduling import CreditParameters, Parameters, RealTimeParameters
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
 from xend.hypervisor.xen.host import scheduler_number
@@ -20,36 +19,6 @@ _EXTRA = 1
 _CREDITS = {"credit": CREDIT, "credit2": CREDIT2}
 
 
-@attrs.frozen(kw_only=True)
-class CreditParameters:
-    """Of a domain under credit or credit2.
-
-    Attributes:
-        weight: its share beside others', 1 to 65535.
-        cap: how much it gets at most, in percent of one CPU; 0: no bound.
-    """
-
-    weight: int
-    cap: int
-
-
-@attrs.frozen(kw_only=True)
-class RealTimeParameters:
-    """Of a vCPU under rtds.
-
-    Attributes:
-        period_us, budget_us: it gets this budget in each period.
-        extra_time: and more, where nobody else wants it.
-    """
-
-    period_us: int
-    budget_us: int
-    extra_time: bool
-
-
-Parameters = CreditParameters | RealTimeParameters
-
-
 class Scheduler:
     """Every method raises HypervisorError: ESRCH: there is no such domain; EOPNOTSUPP: the scheduler of its
     pool has no such parameters."""
@@ -61,7 +30,7 @@ class Scheduler:
 
     def of(self, domid: int) -> str:
         """The name of the scheduler under which a domain runs."""
-        number = self._domains.alive(domid).pool
+        number = self._domains.alive(domid).info.pool
         for pool in self._pools.all():
             if pool.number == number:
                 return pool.scheduler

@@ -7,14 +7,16 @@ from xend.hypervisor import HypervisorError, VcpuInfo
 from xend.hypervisor.xen.bitmaps import BITMAP_BITS, BITMAP_SIZE, bitmap_of, numbers_of
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
-from xend.hypervisor.xen.layouts import VCPU_AFFINITY, VCPU_INFO
+from xend.hypervisor.xen.layouts import NODE_AFFINITY, VCPU_AFFINITY, VCPU_INFO
 from xend.hypervisor.xen.pools import Pools
 from xend.hypervisor.xen.refusal import refusing
 
 SETVCPUAFFINITY = 9
 GETVCPUINFO = 14
 GETVCPUAFFINITY = 25
-HARD, SOFT = 1, 2
+GETNODEAFFINITY = 69
+#: XEN_VCPUAFFINITY_*.
+HARD, SOFT, FORCE = 1, 2, 4
 
 
 class Vcpus:
@@ -32,14 +34,20 @@ class Vcpus:
             return [self._one(domid, number) for number in range(count)]
 
     def set_affinity(
-        self, domid: int, vcpu: int, hard: Sequence[int] | None, soft: Sequence[int] | None
+        self,
+        domid: int,
+        vcpu: int,
+        hard: Sequence[int] | None,
+        soft: Sequence[int] | None,
+        force: bool = False,
     ) -> None:
         """See `Hypervisor.set_affinity`: both or neither are set."""
-        pool = self._domains.alive(domid).pool
+        pool = self._domains.alive(domid).info.pool
         maps = bitmap_of(hard or ()), bitmap_of(soft or ())
         flags = (HARD if hard is not None else 0) | (SOFT if soft is not None else 0)
         if not flags:
             return
+        flags |= FORCE if force else 0
         words = ", ".join(
             f"{name} CPUs {','.join(map(str, cpus)) or '(none)'}"
             for name, cpus in (("hard", hard), ("soft", soft))
@@ -56,6 +64,15 @@ class Vcpus:
                 self._calls.domctl(SETVCPUAFFINITY, domid, self._question(vcpu, flags))
             except ProcessLookupError as error:
                 raise OSError(errno.EINVAL, "no such vCPU") from error
+
+    def node_affinity(self, domid: int) -> list[int]:
+        """See `Control.node_affinity`."""
+        self._domains.alive(domid)
+        with refusing(f"the NUMA nodes of domain {domid} cannot be looked at"):
+            self._calls.put(bytes(BITMAP_SIZE))
+            asked = NODE_AFFINITY.pack(nodes=self._calls.extra, bits=BITMAP_BITS)
+            self._calls.domctl(GETNODEAFFINITY, domid, asked)
+            return numbers_of(self._calls.get(BITMAP_SIZE))
 
     def _has_any(self, pool: int, cpus: Sequence[int]) -> bool:
         """Whether one of these CPUs is in a pool."""

@@ -6,6 +6,7 @@ import trio
 
 from xend.simulator.guest.devices import Devices
 from xend.simulator.guest.faults import Faults
+from xend.simulator.guest.vcpus import CPUS, wanted
 from xend.simulator.inbox import Inbox
 from xend.simulator.machine import CRASH, POWEROFF, REBOOT, SUSPEND, Machine
 from xend.simulator.store_client import StoreClient, StoreError
@@ -26,6 +27,7 @@ WATCHED = {
     "control/shutdown": "shutdown",
     "control/sysrq": "sysrq",
     "memory/target": "target",
+    CPUS: "cpu",
     "device": "device",
 }
 
@@ -73,6 +75,8 @@ class Control:
                 await self._sysrq_asked()
             case ["target"]:
                 await self._balloon()
+            case ["cpu"]:
+                self._machine.set_online(await wanted(self._store, self._machine.max_vcpus))
             case ["device"]:
                 await self._devices.changed(path)
             case ["backend", device]:

@@ -31,7 +31,7 @@ RELEASES: dict[tuple[int, int], tuple[int, int, str, int, int, bool]] = {
 
 class Vcpu:
     def __init__(self) -> None:
-        self.online = self.blocked = self.running = False
+        self.online = self.blocked = self.running = self.is_held = False
         self.cpu_time = 0
         self.cpu = 0
         self.hard = self.soft = (1 << 64) - 1
@@ -45,7 +45,7 @@ class Guest:
         self.domid, self.handle, self.hvm = domid, handle, hvm
         self.created: tuple[Any, ...] = ()
         self.vcpus: list[Vcpu] = []
-        self.pages = self.max_pages = self.outstanding = 0
+        self.pages = self.max_pages = self.outstanding = self.shared = 0
         self.pauses = 1
         self.reason: int | None = None
         self.dying = self.is_held = False
@@ -111,6 +111,12 @@ class Machine:
         self.keys = b""
         self.timers: dict[int, int] = {}
         self.batch = 64
+        self.schedules: dict[int, list[int]] = {}
+        self.enforcing: bool | None = None  # None: there is no FLASK
+        self.policy = b""
+        self.hypfs: dict[str, tuple[int, bytes, int]] = {}  # type, contents, room
+        self.has_hypfs = True
+        self.device_nodes: dict[tuple[int, int, int], int] = {}
         self.shares_vcpus = 1  # how many vCPUs' parameters are taken at a time
 
     def guest(self, *, hvm: bool = False, vcpus: int = 2, pages: int = 4096, built: bool = True) -> Guest:
@@ -134,6 +140,10 @@ class Machine:
                 return self.claim(*self.read(at, "=QQIIH"))
             case 17, (command, at, 0, 0, 0):
                 return self.version(command, at)
+            case 27, (at, 0, 0, 0, 0):
+                return self.flask(at)
+            case 42, (command, path_at, path_size, at, size):
+                return self.hypfs_op(command, path_at, path_size, at, size)
             case 29, (4, at, 0, 0, 0):
                 domid, _, reason = self.read(at, "=HHI")
                 guest = self.alive(domid)
@@ -209,6 +219,44 @@ class Machine:
         if pages - guest.pages > self.free - claimed:
             raise refusal(errno.ENOMEM)
         guest.outstanding = pages - guest.pages
+        return 0
+
+    def flask(self, at: int) -> int:
+        command, version = self.read(at, "=II")
+        self.read(at, "=40s")
+        assert version == 1
+        if self.enforcing is None:
+            raise refusal(errno.ENOSYS)
+        match command:
+            case 1:
+                where, size = self.read(at + 8, "=QI")
+                (policy,) = self.read(where, f"={size}s")
+                if policy[:4] != b"\x8c\xff\x7c\xf9":
+                    raise refusal(errno.EINVAL)
+                self.policy = policy
+            case 2:
+                return int(self.enforcing)
+            case 3:
+                self.enforcing = bool(self.read(at + 8, "=I")[0])
+        return 0
+
+    def hypfs_op(self, command: int, path_at: int, path_size: int, at: int, size: int) -> int:
+        if not self.has_hypfs:
+            raise refusal(errno.ENOSYS)
+        (path,) = self.read(path_at, f"={path_size}s")
+        assert path[-1:] == b"\0"
+        if path[:-1].decode() not in self.hypfs:
+            raise refusal(errno.ENOENT)
+        kind, contents, room = self.hypfs[path[:-1].decode()]
+        if command == 1:
+            self.write(at, struct.pack("=BBHII", kind, 0, 0, len(contents), room))
+            if 12 + len(contents) > size:
+                raise refusal(errno.ENOBUFS)
+            self.write(at + 12, contents)
+        else:
+            assert command == 2
+            assert size <= room
+            self.hypfs[path[:-1].decode()] = kind, self.read(at, f"={size}s")[0], room
         return 0
 
     def version(self, command: int, at: int) -> int:
@@ -308,7 +356,7 @@ class Machine:
         last = len(guest.vcpus) - 1 if guest.vcpus else 0xFFFFFFFF
         return struct.pack(
             "=HHI7QIII16sI", guest.domid, 0xDEAD, guest.flags, guest.pages, guest.max_pages,
-            guest.outstanding, PATTERN, PATTERN, PATTERN, sum(vcpu.cpu_time for vcpu in guest.vcpus),
+            guest.outstanding, guest.shared, PATTERN, PATTERN, sum(vcpu.cpu_time for vcpu in guest.vcpus),
             sum(vcpu.online for vcpu in guest.vcpus), last, PATTERN, guest.handle, guest.pool,
         ).ljust(self.info_size, b"\xee")  # fmt: skip
 
@@ -319,7 +367,7 @@ class Machine:
 
     def domctl_9(self, guest: Guest, at: int) -> None:
         number, flags, hard_at, hard_bits, soft_at, soft_bits = self.read(at, "=IIQI4xQI4x")
-        assert flags & ~3 == 0
+        assert flags & ~7 == 0
         vcpu = self.vcpu(guest, number)
         masks = [
             int.from_bytes(self.read(where, f"={bits // 8}s")[0], "little") & ((1 << self.cpus) - 1)
@@ -327,6 +375,8 @@ class Machine:
         ]
         if flags & 1 and not masks[0] & self.pools[guest.pool][1]:
             raise refusal(errno.EINVAL)
+        if flags & 4:
+            vcpu.is_held = False
         if flags & 1:
             vcpu.hard = masks[0]
         if flags & 2:
@@ -366,6 +416,10 @@ class Machine:
             if cap > 100 * len(guest.vcpus):
                 raise refusal(errno.EINVAL)
             guest.credit = [weight or guest.credit[0], cap]
+
+    def domctl_69(self, guest: Guest, at: int) -> None:
+        where, bits = self.read(at, "=QI")
+        self.write(where, (0b10).to_bytes(bits // 8, "little"))
 
     def real_time(self, guest: Guest, at: int, *, put: bool) -> None:
         where, count = self.read(at, "=QI")
@@ -526,3 +580,23 @@ class Machine:
             case 7:
                 self.write(where, free.to_bytes(bits // 8, "little"))
         self.write(at + 4, struct.pack("=I", pool))
+
+    def sysctl_19(self, at: int) -> None:
+        pool, scheduler, command = self.read(at, "=3I")
+        if pool not in self.pools or self.pools[pool][0] != scheduler:
+            raise refusal(errno.ESRCH)
+        now = self.schedules.setdefault(pool, {5: [30, 1000, 0], 6: [1000]}[scheduler])
+        if command == 0:
+            wanted = list(self.read(at + 16, f"={len(now)}I"))
+            if scheduler == 5 and wanted[1] > 1000 * wanted[0]:
+                raise refusal(errno.EINVAL)
+            self.schedules[pool] = wanted
+        self.write(at + 16, struct.pack(f"={len(now)}I", *self.schedules[pool]))
+
+    def sysctl_22(self, at: int) -> None:
+        """A device at a time."""
+        count, devices, nodes = self.read(at, "=I4xQQ")
+        assert count >= 1
+        address = self.read(devices, "=HBB")
+        self.write(nodes, struct.pack("=I", self.device_nodes.get(address, 0xFFFFFFFE)))
+        self.write(at, struct.pack("=I", 1))

@@ -22,7 +22,7 @@ def test_what_is_told_of_a_domain(system: str, kernel: Kernel, release: tuple[in
     machine = Machine(kernel, release)
     guest = machine.guest(vcpus=3, pages=1024)
     guest.outstanding = 5
-    guest.pool = 0
+    guest.pool, guest.shared = 0, 3
     guest.vcpus[0].cpu_time, guest.vcpus[1].cpu_time = 1000, 1 << 40
     hypercalls = SYSTEMS[system][1].hypercalls(kernel)
     domains = Domains(Calls(hypercalls, running_release(hypercalls)))
@@ -41,10 +41,12 @@ def test_what_is_told_of_a_domain(system: str, kernel: Kernel, release: tuple[in
         cpu_time_ns=1000 + (1 << 40),
         vcpus=1,
         max_vcpus=3,
+        pool=0,
+        shared_kib=12,
     )
     record = domains.find(1)
     assert record is not None
-    assert (record.info, record.is_hvm, record.pool) == (expected, False, 0)
+    assert (record.info, record.is_hvm) == (expected, False)
     assert domains.all()[1:] == [expected]
 
 

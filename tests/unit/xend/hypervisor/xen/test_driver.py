@@ -40,7 +40,7 @@ async def test_a_life(machine: Machine, system: str, xen: Xen, builders: Builder
     await xen.pause(domid)
     await xen.dump_core(domid, "/var/core")
     assert builders.asked[2:] == [("dump_core", domid, "/var/core")]
-    await xen.send_trigger(domid, "nmi")
+    await xen.send_trigger(domid, "nmi", 0)
     await xen.shutdown(domid, 0)
     assert [info.domid for info in await xen.domains()] == [0, domid]
     assert [pool.domains for pool in await xen.pools()] == [2]

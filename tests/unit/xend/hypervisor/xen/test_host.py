@@ -10,8 +10,9 @@ from tests.unit.xend.hypervisor.xen.conftest import SYSTEMS
 from tests.unit.xend.hypervisor.xen.machine import RELEASES, Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
 from xend.hypervisor import HostInfo
+from xend.hypervisor.topology import Cpu, Node
 from xend.hypervisor.xen.calls import Calls
-from xend.hypervisor.xen.host import Cpu, Host, Node
+from xend.hypervisor.xen.host import Host
 from xend.hypervisor.xen.release import running_release
 
 EXPECTED = HostInfo(

@@ -6,9 +6,10 @@ import pytest
 
 from tests.unit.xend.hypervisor.xen.machine import Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
+from xend.hypervisor.scheduling import CreditParameters, RealTimeParameters
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
-from xend.hypervisor.xen.scheduler import CreditParameters, RealTimeParameters, Scheduler
+from xend.hypervisor.xen.scheduler import Scheduler
 
 CREDIT, CREDIT2, ARINC653, RTDS = 5, 6, 7, 8
 

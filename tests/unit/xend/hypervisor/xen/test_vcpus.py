@@ -89,3 +89,18 @@ def test_refused(
     with refused(errno.EINVAL):
         vcpus.set_affinity(1, vcpu, hard, soft)
     assert vcpus.of(1)[0].hard_affinity == [0, 1, 2, 3]
+
+
+def test_what_holds_a_vcpu_for_a_while_is_ended_by_force(machine: Machine, vcpus: Vcpus) -> None:
+    guest = machine.guest()
+    for force in (False, True):
+        guest.vcpus[0].is_held = True
+        vcpus.set_affinity(1, 0, [1], None, force)
+        assert guest.vcpus[0].is_held is not force
+
+
+def test_node_affinity(machine: Machine, vcpus: Vcpus) -> None:
+    machine.guest()
+    assert vcpus.node_affinity(1) == [1]
+    with refused(errno.ESRCH):
+        vcpus.node_affinity(2)

@@ -1,0 +1,216 @@
+"""The simulated host's part of `xend.hypervisor.control`."""
+
+import errno
+from collections.abc import Mapping, MutableMapping
+
+import trio
+
+from xend.hypervisor import HypervisorError
+from xend.hypervisor.control import TRIGGERS, Control
+from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
+from xend.hypervisor.topology import Cpu, DeviceNode, Node
+from xend.simulator.description import Hardware
+from xend.simulator.domain import Domain
+from xend.simulator.memory import Memory
+from xend.simulator.messages import MessageBuffer
+from xend.simulator.pools import Pools, check_parameters
+
+#: What of its command line this hypervisor lets be changed while it runs.
+BOOT_PARAMETERS = ("console_timestamps", "guest_loglvl", "loglvl")
+
+
+class SimulatedControl(Control):
+    """What `SimulatedHost` is beside its domains.
+
+    Attributes:
+        boot_parameters: those that were changed.
+    """
+
+    hardware: Hardware
+    _pools: Pools
+    _memory: Memory
+    _messages: MessageBuffer
+    _domains: MutableMapping[int, Domain]
+
+    def __init__(self) -> None:
+        self.boot_parameters: dict[str, str] = {}
+
+    def _alive(self, domid: int) -> Domain:
+        domain = self._domains.get(domid)
+        if domain is None or domain.is_dying:
+            raise HypervisorError(errno.ESRCH, f"domain {domid} does not exist")
+        return domain
+
+    # --- where everything is ------------------------------------------------------------------------------
+
+    async def topology(self) -> list[Cpu]:
+        await trio.lowlevel.checkpoint()
+        node_of = self.hardware.node_of
+        return [Cpu(number, number, node_of(number), node_of(number)) for number in range(self.hardware.cpus)]
+
+    async def nodes(self) -> list[Node]:
+        await trio.lowlevel.checkpoint()
+        count = self.hardware.nodes
+        size, free = (kib * 1024 // count for kib in (self.hardware.memory_kib, self._memory.free_kib))
+        return [
+            Node(number, size, free, tuple(10 if other == number else 20 for other in range(count)))
+            for number in range(count)
+        ]
+
+    async def device_nodes(self) -> list[DeviceNode]:
+        await trio.lowlevel.checkpoint()
+        return []
+
+    async def node_affinity(self, domid: int) -> list[int]:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        pool = self._pools.get(domain.pool).cpus
+        cpus = {cpu for each in domain.affinity.values() for cpu in each.hard} or set(pool)
+        if len(domain.affinity) < domain.max_vcpus:  # the others run anywhere in its pool
+            cpus |= set(pool)
+        return sorted({self.hardware.node_of(cpu) for cpu in cpus})
+
+    # --- CPU pools ----------------------------------------------------------------------------------------
+
+    async def free_cpus(self) -> list[int]:
+        await trio.lowlevel.checkpoint()
+        return self._pools.free()
+
+    async def create_pool(self, scheduler: str) -> int:
+        await trio.lowlevel.checkpoint()
+        return self._pools.create(scheduler)
+
+    async def destroy_pool(self, pool: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._pools.destroy(pool, self._members(pool))
+
+    async def add_cpu(self, pool: int, cpu: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._pools.add_cpu(pool, cpu)
+        self._fit_affinities(pool)
+
+    async def remove_cpu(self, pool: int, cpu: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._pools.remove_cpu(pool, cpu, self._members(pool))
+        self._fit_affinities(pool)
+
+    async def move_domain(self, domid: int, pool: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        if pool not in self._pools or not self._pools.get(pool).cpus:
+            raise HypervisorError(errno.ESRCH, f"there is no CPU pool {pool}, or it has no CPU")
+        if pool != domain.pool:
+            domain.pool = pool
+            domain.affinity.clear()
+            domain.parameters.clear()
+
+    def _members(self, pool: int) -> int:
+        """How many domains run in a pool."""
+        return sum(domain.pool == pool for domain in self._domains.values())
+
+    def _fit_affinities(self, pool: int) -> None:
+        """vCPUs of which no CPU is left may run anywhere in their pool."""
+        cpus = set(self._pools.get(pool).cpus)
+        for domain in self._domains.values():
+            if domain.pool == pool:
+                domain.affinity = {
+                    vcpu: each for vcpu, each in domain.affinity.items() if cpus.intersection(each.hard)
+                }
+
+    # --- schedulers ---------------------------------------------------------------------------------------
+
+    async def parameters(self, domid: int) -> Parameters:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        return domain.parameters.get(None) or self._usual(domain)
+
+    async def set_parameters(self, domid: int, parameters: Parameters) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        check_parameters(parameters, self._pools.get(domain.pool).of_domains, domain.max_vcpus)
+        if isinstance(parameters, RealTimeParameters):
+            domain.parameters.update(dict.fromkeys(range(domain.max_vcpus), parameters))
+        else:
+            domain.parameters[None] = parameters
+
+    async def vcpu_parameters(self, domid: int) -> dict[int, RealTimeParameters]:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        usual = self._usual(domain)
+        if not isinstance(usual, RealTimeParameters):
+            raise HypervisorError(errno.EOPNOTSUPP, f"domain {domid} has no parameters for each vCPU")
+        found = {number: domain.parameters.get(number, usual) for number in range(domain.max_vcpus)}
+        return {number: each for number, each in found.items() if isinstance(each, RealTimeParameters)}
+
+    async def set_vcpu_parameters(self, domid: int, vcpus: Mapping[int, RealTimeParameters]) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        for number, parameters in vcpus.items():
+            if not 0 <= number < domain.max_vcpus:
+                raise HypervisorError(errno.EINVAL, f"domain {domid} has no vCPU {number}")
+            check_parameters(parameters, self._pools.get(domain.pool).of_domains, domain.max_vcpus)
+        for number, parameters in vcpus.items():
+            domain.parameters[number] = parameters
+
+    def _usual(self, domain: Domain) -> Parameters:
+        usual = self._pools.get(domain.pool).of_domains
+        if usual is None:
+            raise HypervisorError(
+                errno.EOPNOTSUPP, f"domain {domain.domid} runs under a scheduler without parameters"
+            )
+        return usual
+
+    async def pool_parameters(self, pool: int) -> PoolParameters:
+        await trio.lowlevel.checkpoint()
+        return self._pools.get(pool).parameters
+
+    async def set_pool_parameters(self, pool: int, parameters: PoolParameters) -> None:
+        await trio.lowlevel.checkpoint()
+        self._pools.set_parameters(pool, parameters)
+
+    # --- what else can be done ----------------------------------------------------------------------------
+
+    async def send_trigger(self, domid: int, trigger: str, vcpu: int) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._alive(domid)
+        is_there = trigger in TRIGGERS and 0 <= vcpu < domain.max_vcpus
+        if not is_there or (trigger != "nmi" and domain.type == "pv"):
+            raise HypervisorError(
+                errno.EINVAL,
+                f"{trigger} cannot be sent to vCPU {vcpu} of domain {domid}: there is no such trigger "
+                "or vCPU, or it is not for domains of its type",
+            )
+        self._messages.say(f"d{domid}v{vcpu}: {trigger}")
+
+    async def send_debug_keys(self, keys: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if not keys or not keys.isascii():
+            raise HypervisorError(errno.EINVAL, "debug keys are one or more ASCII characters")
+        for key in keys:
+            self._messages.say(f"'{key}' pressed -> nothing to show in a simulated host")
+
+    async def set_boot_parameter(self, name: str, value: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if name not in BOOT_PARAMETERS:
+            raise HypervisorError(
+                errno.ENOENT,
+                f"there is no parameter {name} that can be changed: {', '.join(BOOT_PARAMETERS)}",
+            )
+        self.boot_parameters[name] = value
+        self._messages.say(f"parameter {name} is {value}")
+
+    async def is_enforcing(self) -> bool | None:
+        await trio.lowlevel.checkpoint()
+        return None
+
+    async def set_enforcing(self, enforcing: bool) -> None:
+        await trio.lowlevel.checkpoint()
+        raise _without_flask()
+
+    async def load_policy(self, policy: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        raise _without_flask()
+
+
+def _without_flask() -> HypervisorError:
+    return HypervisorError(errno.ENOSYS, "a simulated host has no FLASK")
