@@ -28,8 +28,11 @@ from xend.calls.devices import DeviceCalls
 from xend.calls.domain_map import DomainMaps
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
+from xend.calls.host_control import HostControlCalls
 from xend.calls.media import MediaCalls
 from xend.calls.operation_methods import operation_methods
+from xend.calls.pools import PoolCalls
+from xend.calls.quotas import QuotaCalls
 from xend.calls.starter import OperationStarter
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
@@ -134,6 +137,9 @@ class Xend:
         return [
             hello(about),
             *HostCalls(self.host).methods(),
+            *HostControlCalls(self.host).methods(),
+            *PoolCalls(self.host, targets).methods(),
+            *QuotaCalls(self.host, targets).methods(),
             *domains.methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),

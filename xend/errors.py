@@ -15,6 +15,7 @@ CODES = {
     "not_permitted": "this socket, or this user, may not do that",
     "no_such_domain": "no domain has this name, domid or UUID",
     "no_such_device": "the domain has no such device",
+    "no_such_pool": "no CPU pool has this name or number",
     "no_such_operation": "no operation has this id (those that ended are forgotten after a while)",
     "name_in_use": "another domain has this name",
     "uuid_in_use": "another domain has this UUID",

@@ -8,8 +8,8 @@ row here.  Whatever is asked of kinds elsewhere (what may run beside what, what 
 from typing import Any
 
 from xend.autostart.ending import StopFacts, stop_steps
-from xend.bus.kinds import NUMBER, TEXT
-from xend.bus.methods import required
+from xend.bus.kinds import BYTES, FLAG, NUMBER, REAL_TIME, TEXT, choice
+from xend.bus.methods import optional, required
 from xend.calls.domain_method import DomainOperation, DomainReading
 from xend.domain.attach import AttachFacts, DetachFacts, attach_steps, detach_steps
 from xend.domain.change import (
@@ -28,9 +28,13 @@ from xend.domain.change import (
 )
 from xend.domain.create import CreateFacts, create_steps
 from xend.domain.destroy import DestroyFacts, ReapFacts, destroy_steps
+from xend.domain.dump_core import DumpCoreFacts, dump_core_steps, prepare_dump_core
 from xend.domain.max_memory import MaxMemoryFacts, max_memory_steps, prepare_max_memory
 from xend.domain.medium import EjectFacts, InsertFacts, medium_steps
 from xend.domain.memory import MemoryFacts, memory_steps, prepare_memory
+from xend.domain.online import VcpusFacts, prepare_vcpus, vcpus_steps
+from xend.domain.pinning import PinFacts, pin_steps, prepare_pin
+from xend.domain.pooling import PoolFacts, pool_steps, prepare_pool
 from xend.domain.restart import (
     DumpFacts,
     NextLifeFacts,
@@ -40,8 +44,10 @@ from xend.domain.restart import (
     restart_locks,
     restart_steps,
 )
+from xend.domain.scheduling import SchedulingFacts, prepare_scheduling, read_scheduling, scheduling_steps
 from xend.domain.shutdown import RebootFacts, ShutdownFacts, shutdown_steps
 from xend.domain.soft_reset import SoftResetFacts, soft_reset_steps
+from xend.domain.trigger import TriggerFacts, prepare_trigger, trigger_steps
 from xend.domain.vcpus import read_vcpus
 from xend.host import Host
 from xend.operation.kind import Effect, Kind
@@ -91,7 +97,19 @@ KINDS: tuple[Kind[Host, Any], ...] = (
     Kind(
         facts=MaxMemoryFacts, plan=max_memory_steps, effect=Effect.CHANGES, on_crash="undo", title="mem-max",
     ),
+    Kind(facts=VcpusFacts, plan=vcpus_steps, effect=Effect.CHANGES, on_crash="undo", title="vcpu-set"),
+    Kind(facts=PinFacts, plan=pin_steps, effect=Effect.CHANGES, on_crash="undo", title="vcpu-pin"),
+    Kind(
+        facts=SchedulingFacts, plan=scheduling_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="change of scheduling",
+    ),
+    Kind(facts=PoolFacts, plan=pool_steps, effect=Effect.CHANGES, on_crash="undo", title="cpupool-migrate"),
     Kind(facts=SysrqFacts, plan=sysrq_steps, effect=Effect.CHANGES, on_crash="undo"),
+    Kind(facts=TriggerFacts, plan=trigger_steps, effect=Effect.CHANGES, on_crash="undo"),
+    Kind(
+        facts=DumpCoreFacts, plan=dump_core_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="dump-core",
+    ),
     # What changes its devices.
     Kind(
         facts=AttachFacts, plan=attach_steps, effect=Effect.CHANGES, on_crash="undo", title="device attach",
@@ -127,5 +145,36 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
         facts=SysrqFacts, doing="send a sysrq to", prepare=prepare_sysrq,
         parameters={"letter": required(TEXT)},
     ),
+    DomainOperation(
+        facts=VcpusFacts, doing="change the vCPUs of", prepare=prepare_vcpus, takes_dom0=True,
+        parameters={"vcpus": required(NUMBER), "ignore_host": optional(FLAG)},
+    ),
+    DomainOperation(
+        facts=PinFacts, doing="pin the vCPUs of", prepare=prepare_pin, takes_dom0=True,
+        parameters={
+            "vcpu": optional(NUMBER), "hard": optional(TEXT), "soft": optional(TEXT),
+            "force": optional(FLAG),
+        },
+    ),
+    DomainOperation(
+        facts=SchedulingFacts, doing="change the scheduling of", prepare=prepare_scheduling, takes_dom0=True,
+        parameters={
+            "scheduler": required(choice("credit", "credit2", "rtds")), "weight": optional(NUMBER),
+            "cap": optional(NUMBER), "vcpus": optional(REAL_TIME),
+        },
+    ),
+    DomainOperation(
+        facts=PoolFacts, doing="move", prepare=prepare_pool, takes_dom0=True,
+        parameters={"pool": required(TEXT)},
+    ),
+    DomainOperation(
+        facts=TriggerFacts, doing="send a trigger to", prepare=prepare_trigger,
+        parameters={"trigger": required(TEXT), "vcpu": optional(NUMBER)},
+    ),
+    DomainOperation(
+        facts=DumpCoreFacts, doing="dump the core of", prepare=prepare_dump_core,
+        parameters={"path": required(BYTES)},
+    ),
     DomainReading(name="vcpu.list", read=read_vcpus),
+    DomainReading(name="scheduling.show", read=read_scheduling),
 )  # fmt: skip

@@ -36,6 +36,16 @@ def domid(domain: object, field: "Attribute[Any]", value: Any) -> None:
         raise ValueError(f"{field.name} is {value!r}, a guest's domid was expected")
 
 
+def any_domid(domain: object, field: "Attribute[Any]", value: Any) -> None:
+    """That of a guest or of dom0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < DOMID_LIMIT:
+        raise ValueError(f"{field.name} is {value!r}, a domid was expected")
+
+
 count = and_(instance_of(int), number)
 number_or_none = optional(number)
 domid_or_none = optional(domid)

@@ -295,6 +295,15 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.set_memory": ({"target_kib": 32 << 10}, WAITS),
     "domain.set_max_memory": ({"max_memory_kib": 256 << 10}, WAITS),
     "domain.sysrq": ({"letter": "s"}, WAITS),
+    "domain.set_vcpus": ({"vcpus": 1}, WAITS),
+    "domain.pin_vcpus": ({"hard": "0"}, WAITS),
+    "domain.set_scheduling": ({"scheduler": "credit2", "weight": 300}, WAITS),
+    "domain.set_pool": ({"pool": "Pool-0"}, WAITS),
+    "domain.trigger": ({"trigger": "nmi"}, WAITS),
+    "domain.dump_core": ({"path": "/core"}, WAITS),
+    "scheduling.show": ({}, WAITS),
+    "quota.list": ({}, WAITS),
+    "quota.set": ({"values": {"nodes": 10}}, WAITS),
     "vcpu.list": ({}, WAITS),
     "device.list": ({}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),
@@ -310,7 +319,10 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
 OTHERS = {
     "hello", "host.info", "host.config", "host.dmesg", "console.write", "console.detach", "operation.list",
     "operation.show",
-    "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe",
+    "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe", "host.debug_keys",
+    "host.set_parameters", "topology.show", "cpus.show", "security.show", "security.set_enforcing",
+    "security.load_policy", "scheduling.list", "pool.list", "pool.create", "pool.destroy", "pool.rename",
+    "pool.add_cpus", "pool.remove_cpus", "pool.split", "pool.set_scheduling",
 }  # fmt: skip
 
 

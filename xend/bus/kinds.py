@@ -12,6 +12,8 @@ __all__ = [
     "FLAG",
     "LIST_OF_BYTES",
     "NUMBER",
+    "NUMBERS_BY_NAME",
+    "REAL_TIME",
     "SECONDS",
     "SPEC",
     "TEXT",
@@ -55,6 +57,20 @@ def _is_list_of_them(value: Any) -> bool:
     return type(value) is list and all(map(_is_bytes_or_text, value))
 
 
+def _is_real_time(value: Any) -> bool:
+    checks: dict[str, Callable[[Any], bool]] = {
+        "vcpu": _is_number,
+        "period_us": _is_number,
+        "budget_us": _is_number,
+        "extra_time": lambda each: type(each) is bool,
+    }
+    return type(value) is list and all(
+        type(row) is dict
+        and all(key in checks and (each is None or checks[key](each)) for key, each in row.items())
+        for row in value
+    )
+
+
 def _read_bytes(value: Any) -> Any:
     """The same as text, bytes that are no UTF-8 as os.fsdecode has them."""
     if type(value) is list:
@@ -76,6 +92,14 @@ DATA = Kind("bytes (bin)", lambda value: type(value) is bytes)
 FLAG = Kind("true or false", lambda value: type(value) is bool)
 NUMBER = Kind("a number from 0", _is_number)
 SECONDS = Kind("a number of seconds above 0", lambda value: type(value) in (int, float) and 0 < value < 1e9)
+#: Of sched-rtds: what some virtual CPUs are to have; without vcpu: all of them.
+REAL_TIME = Kind("a list of maps with vcpu?, period_us?, budget_us? and extra_time?", _is_real_time)
+NUMBERS_BY_NAME = Kind(
+    "a map of numbers from 0, by name",
+    lambda value: (
+        type(value) is dict and all(type(key) is str and _is_number(each) for key, each in value.items())
+    ),
+)
 DOMAIN = Kind("a domain's name, domid or UUID", lambda value: type(value) is str or _is_number(value))
 
 

@@ -22,12 +22,14 @@ class DomainOperation:
         doing: what it does to the domain, where that is refused: "pause" for "cannot pause Domain-0".
         prepare: finds out the facts: (host, target, and the parameters that were given).
         parameters: besides the domain, and those that all operations have.
+        takes_dom0: Domain-0 is no exception.
     """
 
     facts: type[Facts]
     doing: str
     prepare: Callable[..., Awaitable[Facts]]
     parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
+    takes_dom0: bool = False
 
     def method(self, host: Host, targets: Targets, starter: OperationStarter) -> Method:
         """The method, over a host."""
@@ -41,7 +43,9 @@ class DomainOperation:
             **given: Any,
         ) -> dict[str, Any]:
             async def prepare() -> Facts:
-                target = (await targets.find(domain)).require_guest(self.doing)
+                target = await targets.find(domain)
+                if not self.takes_dom0:
+                    target = target.require_guest(self.doing)
                 return await self.prepare(host, target, **given)
 
             return await starter.run(prepare, key, wait_for, dry_run)

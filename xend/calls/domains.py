@@ -15,6 +15,7 @@ from xend.config.listing import as_json
 from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts
+from xend.domain.placed import with_placing
 from xend.domain.shutdown import ANSWER_SECONDS, RebootFacts, ShutdownFacts
 from xend.domain.source import Source, addresses_of
 from xend.domain.target import Target
@@ -69,7 +70,9 @@ class DomainCalls:
             **OPERATION,
         }
         return [
-            Method("domain.list", "read", {"domain": optional(DOMAIN)}, self.list_),
+            Method(
+                "domain.list", "read", {"domain": optional(DOMAIN), "placing": optional(FLAG)}, self.list_
+            ),
             Method("domain.config", "read", domain, self.config),
             Method("domain.create", "operate", create, self.create),
             Method("domain.destroy", "operate", one, self.destroy),
@@ -78,9 +81,10 @@ class DomainCalls:
             Method("domain.rename", "operate", {**one, "name": required(TEXT)}, self.rename),
         ]
 
-    async def list_(self, call: Call, domain: str | int | None = None) -> list[Result]:
+    async def list_(self, call: Call, domain: str | int | None = None, placing: bool = False) -> list[Result]:
         found = await self._targets.all() if domain is None else [await self._targets.find_any(domain)]
-        return [self._maps.of(target) for target in found]
+        maps = [self._maps.of(target) for target in found]
+        return await with_placing(self._host, maps) if placing else maps
 
     async def config(self, call: Call, domain: str | int) -> Result:
         target = await self._targets.find_any(domain)

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from xenclient.store.operations import get_feature
 from xend.bus.kinds import FLAG
 from xend.bus.methods import Call, Method, optional
 from xend.host import Host
@@ -29,11 +30,14 @@ class HostCalls:
     async def info(self, call: Call) -> dict[str, Any]:
         with explained("ask for the host", "this host"):
             info = await self._host.hypervisor.host_info()
+            free_cpus = await self._host.hypervisor.free_cpus()
+            (features,) = await self._host.store.together(get_feature())
         system = os.uname()
         return {
             **attrs.asdict(info),
             "max_cpu_id": info.nr_cpus - 1,
-            "free_cpus": 0,
+            "free_cpus": len(free_cpus),
+            "xenstore_features": features,
             "host": system.nodename,
             "release": system.release,
             "system_version": system.version,

@@ -8,7 +8,7 @@ anywhere.  `^` takes away from what stands before it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -32,11 +32,18 @@ class _Part:
     first: int
     last: int
 
-    def of(self, cpus: int) -> range:
-        """On a host of so many CPUs, all of them in node 0."""
+    def of(self, cpus: int, nodes: Sequence[Collection[int]]) -> set[int]:
+        """On a host of so many CPUs, of which each node has these."""
         if self.is_of_nodes:
-            return range(cpus if self.first == 0 else 0)
-        return range(self.first, min(self.last + 1, cpus))
+            return {cpu for node in nodes[self.first : self.last + 1] for cpu in node}
+        return set(range(self.first, min(self.last + 1, cpus)))
+
+    def missing(self, cpus: int, nodes: int) -> str | None:
+        """What of it a host of so many CPUs and nodes has not; None: nothing."""
+        there, what = (nodes, "node") if self.is_of_nodes else (cpus, "CPU")
+        if self.last >= MAX_CPU or self.last < there:
+            return None
+        return f"{what} {max(self.first, there)}"
 
 
 @attrs.frozen
@@ -50,25 +57,18 @@ class CpuSet:
     text: str
     _parts: tuple[_Part, ...]
 
-    @property
-    def names_nodes(self) -> bool:
-        """Whether it depends on which CPUs are in which NUMA node; "all" of the nodes does not."""
-        return any(part.is_of_nodes and part.last < MAX_CPU for part in self._parts)
-
-    def of(self, cpus: int, nodes: int) -> tuple[int, ...]:
-        """Numbers of CPUs, rising, on a host of so many CPUs and nodes; which node has which, where it
-        matters, is known of a host with one node only.
-
-        Raises:
-            ValueError: it names nodes of a host with several.
-        """
-        if self.names_nodes and nodes > 1:
-            raise ValueError("which CPUs a node of this host has is not known")
+    def of(self, cpus: int, nodes: Sequence[Collection[int]]) -> tuple[int, ...]:
+        """Numbers of CPUs, rising, on a host of so many CPUs, of which each node has these."""
         found: set[int] = set()
         for part in self._parts:
-            meant = set(part.of(cpus))
+            meant = part.of(cpus, nodes)
             found = found - meant if part.is_taken_away else found | meant
         return tuple(sorted(found))
+
+    def missing(self, cpus: int, nodes: int) -> str | None:
+        """The first of it that a host of so many CPUs and nodes has not, such as "CPU 9"; None: nothing."""
+        lacking = (part.missing(cpus, nodes) for part in self._parts)
+        return next((each for each in lacking if each is not None), None)
 
 
 def parse_cpu_set(text: str) -> CpuSet:

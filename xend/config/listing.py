@@ -78,13 +78,13 @@ def _hard_affinity(config: DomainConfig, cpus: int) -> list[list[int]]:
     if not config.cpu_masks:
         return _affinity(config.cpus, cpus)
     sets = [*config.cpus, *[None] * (config.max_vcpus - len(config.cpus))]
-    allowed = set.intersection(*(set(mask.of(cpus, 1)) for mask in config.cpu_masks))
+    allowed = set.intersection(*(set(mask.of(cpus, [range(cpus)])) for mask in config.cpu_masks))
     return [[cpu for cpu in found if cpu in allowed] for found in _affinity(sets, cpus)]
 
 
 def _affinity(sets: Sequence[CpuSet | None], cpus: int) -> list[list[int]]:
     """Of each virtual CPU; where a node of several is meant, as of a host with one."""
-    return [list((each or ALL_CPUS).of(cpus, 1)) for each in sets]
+    return [list((each or ALL_CPUS).of(cpus, [range(cpus)])) for each in sets]
 
 
 def _is_placed(config: DomainConfig) -> bool:

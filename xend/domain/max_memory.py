@@ -3,6 +3,8 @@
 import attrs
 
 from xend.domain import nodes
+from xend.domain.lasting import extra_of, with_assignments
+from xend.domain.lasting import record as record_extra
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
@@ -47,7 +49,7 @@ async def prepare_max_memory(host: Host, target: Target, max_memory_kib: int) ->
         **target.identity,
         max_memory_kib=max_memory_kib,
         old_kib=target.info.max_memory_kib,
-        old_extra=[] if target.managed is None else target.managed.source.extra,
+        old_extra=extra_of(target),
     )
 
 
@@ -64,11 +66,7 @@ def max_memory_steps(host: Host, facts: MaxMemoryFacts) -> list[Step]:
     async def record(kib: int, extra: list[str]) -> None:
         with explained("record its memory limit", facts.name):
             await host.store.write(node, str(kib))
-        domain = host.domains.by_uuid(facts.uuid)
-        if domain is not None:
-            domain.source.extra = extra
-            domain.config = domain.source.config()
-            host.domains.save(domain)
+        record_extra(host, facts.uuid, extra)
 
     async def set_limit(work: Work) -> None:
         await limit(new)
@@ -77,7 +75,7 @@ def max_memory_steps(host: Host, facts: MaxMemoryFacts) -> list[Step]:
         await limit(facts.old_kib)
 
     async def record_new(work: Work) -> None:
-        await record(new, [*facts.old_extra, *_assignments(host, facts)])
+        await record(new, with_assignments(facts.old_extra, _assignments(host, facts)))
 
     async def record_old(work: Work) -> None:
         await record(facts.old_kib, facts.old_extra)
@@ -88,9 +86,9 @@ def max_memory_steps(host: Host, facts: MaxMemoryFacts) -> list[Step]:
     ]
 
 
-def _assignments(host: Host, facts: MaxMemoryFacts) -> list[str]:
+def _assignments(host: Host, facts: MaxMemoryFacts) -> dict[str, str]:
     """What the configuration says from now on, in whole MiB; `memory` is never more than `maxmem`."""
     domain = host.domains.by_uuid(facts.uuid)
     mib = -(-facts.max_memory_kib // 1024)
     is_less = domain is not None and domain.config.memory_kib > mib * 1024
-    return [f"maxmem={mib}", *([f"memory={mib}"] if is_less else [])]
+    return {"maxmem": str(mib), **({"memory": str(mib)} if is_less else {})}

@@ -4,6 +4,7 @@ Permissions: the guest reads what is the toolstack's and owns what is its own.  
 the guest's to read later is never below a node that is.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from xenclient.store.aio import Client, Transaction
@@ -157,6 +158,18 @@ async def rename(store: Client, domid: int, uuid: str, name: str) -> None:
 async def set_memory_target(store: Client, domid: int, target_kib: int) -> None:
     """What the guest's balloon driver follows."""
     await store.write(f"{home(domid)}/memory/target", str(target_kib))
+
+
+async def write_or_remove(store: Client, directory: str, words: Mapping[str, str]) -> None:
+    """Write nodes below a directory, in one transaction; one whose word is empty is removed."""
+
+    async def body(tx: Transaction) -> None:
+        await tx.together(
+            *written(directory, {key: word for key, word in words.items() if word}),
+            *(removed(f"{directory}/{key}") for key, word in words.items() if not word),
+        )
+
+    await store.run_transaction(body)
 
 
 async def _remove(store: Client, *paths: str) -> None:

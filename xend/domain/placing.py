@@ -6,15 +6,12 @@ import attrs
 
 from xend.config import DomainConfig
 from xend.config.cpus import CpuSet
-from xend.device.nodes import value_of
+from xend.domain.host_cpus import HostCpus, host_cpus
+from xend.domain.pools import listed, number_named, pool_names
 from xend.errors import XendError
 from xend.host import Host
-from xend.hypervisor import CpuPool, HostInfo
+from xend.hypervisor import CpuPool
 from xend.refusals import explained
-from xenstore.daemon.text import one_line
-
-#: Where the store has the names of pools; the hypervisor has none.
-POOLS = "/local/pool"
 
 
 @attrs.frozen
@@ -34,23 +31,15 @@ async def pool_number(host: Host, config: DomainConfig) -> int:
     """
     if config.pool is None:
         return 0
-    names = {}
-    with explained("look for its CPU pool", config.name):
-        for pool in await host.hypervisor.pools():
-            value = await value_of(host.store, f"{POOLS}/{pool.number}/name")
-            default = f"Pool-{pool.number}".encode()
-            names[pool.number] = (default if value is None else value).decode("utf-8", "replace")
-    for number, name in names.items():  # a name that is a number is a name first
-        if name == config.pool:
-            return number
-    if config.pool.isascii() and config.pool.isdigit() and int(config.pool[:9]) in names:
-        return int(config.pool[:9])
-    known = ", ".join(f"{one_line(name)} ({number})" for number, name in names.items())
-    raise XendError(
-        "bad_config",
-        f'pool = "{config.pool}": there is no such CPU pool; there are: {known}',
-        domain=config.name,
-    )
+    names = await pool_names(host)
+    number = number_named(names, config.pool)
+    if number is None:
+        raise XendError(
+            "bad_config",
+            f'pool = "{config.pool}": there is no such CPU pool; there are: {listed(names)}',
+            domain=config.name,
+        )
+    return number
 
 
 def is_placed(config: DomainConfig) -> bool:
@@ -62,16 +51,16 @@ async def places_of(host: Host, config: DomainConfig) -> list[VcpuPlace]:
     """Of those virtual CPUs that may not, or should not, run anywhere.
 
     Raises:
-        XendError: bad_config: the pool has none of the CPUs; unsupported: which CPUs are meant is not known.
+        XendError: bad_config: the pool has none of the CPUs; hypervisor_failed.
     """
     if not is_placed(config):
         return []
     number = await pool_number(host, config)
     with explained("ask for the host's CPUs", config.name):
-        info = await host.hypervisor.host_info()
         pool = next((each for each in await host.hypervisor.pools() if each.number == number), None)
     if pool is None:
         raise XendError("bad_config", f"the CPU pool {number} is gone", domain=config.name)
+    info = await host_cpus(host)
     hard = [
         _masked(_cpus("cpus", each, info, pool), config, info, pool)
         for each in _each(config.cpus, config.max_vcpus)
@@ -85,14 +74,14 @@ def _each(sets: Sequence[CpuSet | None], vcpus: int) -> list[CpuSet | None]:
     return [*sets, *[None] * (vcpus - len(sets))]
 
 
-def _masked(cpus: list[int] | None, config: DomainConfig, info: HostInfo, pool: CpuPool) -> list[int] | None:
+def _masked(cpus: list[int] | None, config: DomainConfig, info: HostCpus, pool: CpuPool) -> list[int] | None:
     """Those that the masks of xl.conf leave.
 
     Raises:
-        XendError: bad_config: none; unsupported.
+        XendError: bad_config: none.
     """
     for mask in config.cpu_masks:
-        allowed = mask.of(info.nr_cpus, info.nr_nodes)
+        allowed = info.meant(mask)
         before = list(pool.cpus) if cpus is None else cpus
         cpus = [cpu for cpu in before if cpu in allowed]
         if not cpus:
@@ -107,18 +96,10 @@ def _masked(cpus: list[int] | None, config: DomainConfig, info: HostInfo, pool: 
     return cpus
 
 
-def _cpus(option: str, wanted: CpuSet | None, info: HostInfo, pool: CpuPool) -> list[int] | None:
+def _cpus(option: str, wanted: CpuSet | None, info: HostCpus, pool: CpuPool) -> list[int] | None:
     if wanted is None:
         return None
-    try:
-        meant = wanted.of(info.nr_cpus, info.nr_nodes)
-    except ValueError as error:
-        raise XendError(
-            "unsupported",
-            f'{option} = "{wanted.text}": {error}',
-            hint="give the CPUs by number; xl info says how many there are",
-        ) from None
-    found = [cpu for cpu in meant if cpu in pool.cpus]
+    found = [cpu for cpu in info.meant(wanted) if cpu in pool.cpus]
     if not found:
         cpus = ", ".join(map(str, pool.cpus))
         raise XendError(

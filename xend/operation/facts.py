@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import attrs
 
 from xend.stored import stored_fields
-from xend.validators import domid_or_none, texts, typed
+from xend.validators import any_domid, domid_or_none, texts, typed
 
 
 @attrs.define(kw_only=True)
@@ -37,6 +37,10 @@ class Facts:
         """Everything of it that is stored, as MessagePack can hold it."""
         return stored_fields(self)
 
+    def of_every_kind(self) -> "Facts":
+        """Only those that operations of every kind have."""
+        return Facts(name=self.name, uuid=self.uuid, domid=self.domid)
+
     @classmethod
     def from_fields(cls, version: int, fields: Mapping[str, Any]) -> Self:
         """The facts of a record.
@@ -63,3 +67,13 @@ class Facts:
             ValueError: a record of that version is not read.
         """
         raise ValueError(f"its facts are of version {version}; this xend reads version {cls.VERSION} only")
+
+
+@attrs.define(kw_only=True)
+class AnyDomainFacts(Facts):
+    """The facts of an operation on a domain that lives, which may be dom0."""
+
+    domid: int = attrs.field(validator=any_domid)
+
+    def of_every_kind(self) -> Facts:
+        return AnyDomainFacts(name=self.name, uuid=self.uuid, domid=self.domid)

@@ -46,7 +46,7 @@ class Work:
 
     def close(self) -> None:
         """The operation has ended: of its facts only those of every kind are kept, of warnings no frames."""
-        self.facts = Facts(name=self.facts.name, uuid=self.facts.uuid, domid=self.facts.domid)
+        self.facts = self.facts.of_every_kind()
         self.warnings = [XendError.from_map(warning.as_map()) for warning in self.warnings]
 
     @contextmanager

@@ -1,0 +1,47 @@
+"""What a change of a domain leaves in its configuration, so that its further lives have it, too.
+
+It stands in the assignments that follow the configuration's text (`Source.extra`).  Domains of other
+toolstacks, and dom0, have none here: for them a change lasts as long as they live.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from xend.domain.target import Target
+from xend.host import Host
+
+
+def extra_of(target: Target) -> list[str]:
+    """The assignments that follow the text of its configuration, as they are now."""
+    return [] if target.managed is None else list(target.managed.source.extra)
+
+
+def with_assignments(extra: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """These assignments with some more, each "option=value"; those that they replace are left out, so that a
+    change that is made each minute makes no longer list."""
+    kept = [each for each in extra if not _is_only(each, values)]
+    return [*kept, *(f"{option}={value}" for option, value in values.items())]
+
+
+def _is_only(assignment: str, options: Mapping[str, str]) -> bool:
+    """Whether it says something about one of these options, and nothing else."""
+    option, is_there, value = assignment.partition("=")
+    return bool(is_there) and option.strip() in options and not any(each in value for each in ";\n")
+
+
+def record(host: Host, uuid: str, extra: Sequence[str]) -> None:
+    """Have these assignments follow its configuration from now on; nothing happens if it is not ours.
+
+    Raises:
+        XendError: bad_config: they make none; nothing is changed then.
+    """
+    domain = host.domains.by_uuid(uuid)
+    if domain is None:
+        return
+    before = domain.source.extra
+    domain.source.extra = list(extra)
+    try:
+        domain.config = domain.source.config()
+    except BaseException:
+        domain.source.extra = before
+        raise
+    host.domains.save(domain)
