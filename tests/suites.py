@@ -16,6 +16,7 @@ OF_PROGRAMS = {
     "guide",
     "install",
     "manager",
+    "others",
     "peers",
     "rcd",
     "scripts",
