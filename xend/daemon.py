@@ -23,6 +23,7 @@ from xend.bus.hello import hello
 from xend.bus.methods import Method
 from xend.bus.streaming import event_methods
 from xend.calls.autostart import AutostartCalls
+from xend.calls.check import CheckCalls
 from xend.calls.consoles import ConsoleCalls
 from xend.calls.devices import DeviceCalls
 from xend.calls.domain_map import DomainMaps
@@ -143,6 +144,7 @@ class Xend:
             *domains.methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),
+            *CheckCalls(self.host, domains, directory).methods(),
             *DeviceCalls(self.host, starter, targets).methods(),
             *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),

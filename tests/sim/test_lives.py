@@ -317,8 +317,8 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 #: Those that name no domain.
 OTHERS = {
-    "hello", "host.info", "host.config", "host.dmesg", "console.write", "console.detach", "operation.list",
-    "operation.show",
+    "config.check", "hello", "host.info", "host.config", "host.dmesg", "console.write", "console.detach",
+    "operation.list", "operation.show",
     "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe", "host.debug_keys",
     "host.set_parameters", "topology.show", "cpus.show", "security.show", "security.set_enforcing",
     "security.load_policy", "scheduling.list", "pool.list", "pool.create", "pool.destroy", "pool.rename",

@@ -164,6 +164,7 @@ class World:
         on_step: called before each step of an operation.
         wrap: puts something between xend and its hypervisor.
         defaults, claims_memory: what xl.conf says to each xend that starts.
+        platform: what each xend that starts is told.
     """
 
     seed: int
@@ -181,6 +182,7 @@ class World:
     ptys: list[FakePty] = attrs.field(factory=list)
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
+    platform: str = "linux"
     _methods: Methods = attrs.field(init=False)
     _starts: int = 0
     _store: Store = attrs.field(init=False)
@@ -341,7 +343,7 @@ class World:
 
     def _settings(self) -> Settings:
         return Settings(
-            platform="linux",
+            platform=self.platform,
             root=str(self.directory / "root"),
             script_directory=self.directory / "scripts",
             dump_directory=self.directory / "dump",

@@ -9,7 +9,7 @@ import stat
 
 import attrs
 
-from xend.autostart.leftovers import is_leftover
+from xend.autostart.leftovers import is_leftover, is_of_xen
 from xend.config.place import shown
 from xend.config.text import MAX_TEXT_BYTES, text_of
 from xend.device.scripts import PATH
@@ -69,6 +69,22 @@ class ConfigDirectory:
             return []
         except OSError as error:
             raise _unreadable(path, error) from error
+
+    def files(self) -> list[str]:
+        """The names of the directory's own files that may describe domains, in their order.
+
+        Left out is, besides what `listed` leaves out, what belongs to Xen itself, and programs (hooks).
+
+        Raises:
+            XendError: bad_config.
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                return sorted(entry.name for entry in entries if _may_describe_domain(entry))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
     def broken_link(self, name: str) -> str | None:
         """Where the link of that name in auto/ leads, if nothing is there; None: it is none.
@@ -177,6 +193,16 @@ def _may_be_configuration(entry: os.DirEntry[str]) -> bool:
         return not is_leftover(entry.name) and not entry.is_dir()
     except OSError:
         return True  # who reads it is told what is wrong with it
+
+
+def _may_describe_domain(entry: os.DirEntry[str]) -> bool:
+    if not _may_be_configuration(entry) or is_of_xen(entry.name) or not entry.name.isprintable():
+        return False
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) and not mode & stat.S_IXUSR
 
 
 def _read(path: str) -> bytes:

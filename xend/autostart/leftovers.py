@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["is_leftover"]
+__all__ = ["is_leftover", "is_of_xen"]
 
 _LEFTOVER = re.compile(
     r"""\..*                                               # hidden, .x.swp and .#x among them
@@ -15,6 +15,19 @@ _LEFTOVER = re.compile(
       | .*,v                                              # RCS's""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+
+
+#: What Xen's packages put beside the configurations of domains: settings of its programs, and samples.
+_OF_XEN = re.compile(
+    r"xl\.conf | oxenstored\.conf | xenstored\.conf | xencommons.* | xendomains | .*\.sxp | cpupools?"
+    r"| (xl|xm)example.* | xend-.*",
+    re.VERBOSE,
+)
+
+
+def is_of_xen(name: str) -> bool:
+    """Whether a file of this name belongs to Xen itself, and describes no domain."""
+    return _OF_XEN.fullmatch(name) is not None
 
 
 def is_leftover(name: str) -> bool:

@@ -104,7 +104,7 @@ class DomainCalls:
         **how: Any,
     ) -> Result:
         def made() -> tuple[Source, DomainConfig]:
-            return self._source(text, name, path, directory, extra or [], ignore_masks)
+            return self.source(text, name, path, directory, extra or [], ignore_masks)
 
         async def prepare() -> Facts:
             source, config = made()
@@ -199,7 +199,7 @@ class DomainCalls:
                 hint=f"xl unpause {target.name}, or xl destroy {target.name}",
             )
 
-    def _source(
+    def source(
         self,
         text: str,
         name: str | None,

@@ -34,10 +34,10 @@ READING_VERBS = frozenset(
 #: What acts at once and is no operation: it takes no key, so it is not sent again.
 ACTING = frozenset(
     (
-        "console.attach", "console.write", "console.detach", "operation.cancel", "host.debug_keys",
-        "host.set_parameters", "pool.add_cpus", "pool.create", "pool.destroy", "pool.remove_cpus",
-        "pool.rename", "pool.set_scheduling", "pool.split", "quota.set", "security.load_policy",
-        "security.set_enforcing",
+        "config.check", "console.attach", "console.write", "console.detach", "operation.cancel",
+        "host.debug_keys", "host.set_parameters", "pool.add_cpus", "pool.create", "pool.destroy",
+        "pool.remove_cpus", "pool.rename", "pool.set_scheduling", "pool.split", "quota.set",
+        "security.load_policy", "security.set_enforcing",
     )
 )  # fmt: skip
 

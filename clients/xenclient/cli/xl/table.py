@@ -34,6 +34,7 @@ class Row:
 #: In the order of the help.
 COMMANDS = (
     Row("create", "create a domain"),
+    Row("config-check", "what is wrong with a configuration, before it is started"),
     Row("list", "list domains"),
     Row("destroy", "end a domain at once"),
     Row("shutdown", "ask a domain to shut down"),

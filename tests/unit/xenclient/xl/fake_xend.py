@@ -167,6 +167,7 @@ class FakeXend:
         warnings: of every operation.
         stories: as device.explain has them, by domid and device.
         operations: as operation.list has them.
+        answers: of further methods; given: what each of these was called with last.
     """
 
     def __init__(self, *guests: Map) -> None:
@@ -186,12 +187,17 @@ class FakeXend:
         self.devices: list[Map] = []
         self.stories: dict[tuple[int, str], Map] = {}
         self.operations: list[Map] = []
+        self.answers: Map = {}
+        self.given: dict[str, Map] = {}
         self.vcpus: dict[int, list[Map]] = {}
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
 
     def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
         if method in self.fails and not self.fail_late:
             raise self.fails[method]
+        if method in self.answers:
+            self.given[method] = parameters
+            return self.answers[method]
         answer: Callable[[Map], Any] | None = {
             "host.info": lambda _: self.host,
             "host.config": lambda _: self.settings,
