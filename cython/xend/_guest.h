@@ -77,13 +77,79 @@ static int xend_set_paging_pool(xc_interface *xch, uint32_t domid, uint64_t byte
 #endif
 }
 
-/* Up to 4.18 the parameter that is off unless it is set; later ones refuse it. */
-static int xend_no_altp2m(xc_interface *xch, uint32_t domid)
+/* Up to 4.18 the parameter that is off unless it is set; later ones refuse it, the domain was made so. */
+static int xend_set_altp2m(xc_interface *xch, uint32_t domid, uint64_t mode)
 {
 #if XEND_XEN <= 418
-    return xc_hvm_param_set(xch, domid, HVM_PARAM_ALTP2M, 0);
+    return xc_hvm_param_set(xch, domid, HVM_PARAM_ALTP2M, mode);
 #else
-    (void)xch, (void)domid;
+    (void)xch, (void)domid, (void)mode;
     return 0;
+#endif
+}
+
+/* What a domain's processor is otherwise: rows of CPUID, each register as 32 characters or NULL, and of model
+   specific registers, 64 characters each; a row whose number is the end's ends them. */
+#define XEND_LEAVES 64
+#define XEND_REGISTERS 4
+
+typedef struct {
+    struct xc_xend_cpuid leaves[XEND_LEAVES + 1];
+    char bits[XEND_LEAVES][4][33];
+#ifdef XC_MSR_INPUT_UNUSED
+    struct xc_msr registers[XEND_REGISTERS + 1];
+#endif
+    unsigned int leaf_count, register_count;
+} xend_policy;
+
+static void xend_clear(xend_policy *policy)
+{
+    memset(policy, 0, sizeof(*policy));
+    policy->leaves[0].input[0] = XEN_CPUID_INPUT_UNUSED;
+#ifdef XC_MSR_INPUT_UNUSED
+    policy->registers[0].index = XC_MSR_INPUT_UNUSED;
+#endif
+}
+
+/* Rows come in their order. */
+static void xend_set_leaf(xend_policy *policy, unsigned int index, uint32_t leaf, uint32_t subleaf)
+{
+    policy->leaves[index].input[0] = leaf;
+    policy->leaves[index].input[1] = subleaf;
+    policy->leaves[index + 1].input[0] = XEN_CPUID_INPUT_UNUSED;
+    policy->leaf_count = index + 1;
+}
+
+static void xend_set_bits(xend_policy *policy, unsigned int index, unsigned int at, const char *bits)
+{
+    memcpy(policy->bits[index][at], bits, 32);
+    policy->leaves[index].policy[at] = policy->bits[index][at];
+}
+
+static void xend_set_register(xend_policy *policy, unsigned int index, uint32_t number, const char *bits)
+{
+#ifdef XC_MSR_INPUT_UNUSED
+    policy->registers[index].index = number;
+    memcpy(policy->registers[index].policy, bits, 64);
+    policy->registers[index + 1].index = XC_MSR_INPUT_UNUSED;
+#else
+    (void)number, (void)bits;
+#endif
+    policy->register_count = index + 1;
+}
+
+static int xend_apply_policy(xc_interface *xch, uint32_t domid, int itsc, int nested, xend_policy *policy)
+{
+    const struct xc_xend_cpuid *leaves = policy->leaf_count ? policy->leaves : NULL;
+
+#ifdef XC_MSR_INPUT_UNUSED
+    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, itsc, nested, leaves,
+                                 policy->register_count ? policy->registers : NULL);
+#else
+    if (policy->register_count) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, itsc, nested, leaves);
 #endif
 }

@@ -26,6 +26,12 @@ cdef extern from "_guest.h" nogil:
     enum: XC_DOM_HVM_CONTAINER
     enum: HVM_PARAM_TIMER_MODE
 
+    enum: XEND_LEAVES
+    enum: XEND_REGISTERS
+
+    ctypedef struct xend_policy:
+        pass
+
     ctypedef struct xc_interface:
         pass
     ctypedef char xen_capabilities_info_t[1024]
@@ -69,7 +75,7 @@ cdef extern from "_guest.h" nogil:
 
     xc_interface *xend_open(xend_log *log)
     int xend_set_paging_pool(xc_interface *xch, uint32_t domid, uint64_t size)
-    int xend_no_altp2m(xc_interface *xch, uint32_t domid)
+    int xend_set_altp2m(xc_interface *xch, uint32_t domid, uint64_t mode)
 
     int xc_interface_close(xc_interface *xch)
     int xc_version(xc_interface *xch, int command, void *answer)
@@ -80,8 +86,11 @@ cdef extern from "_guest.h" nogil:
     int xc_domain_set_memory_map(xc_interface *xch, uint32_t domid, e820entry *entries, uint32_t count)
     int xc_get_machine_memory_map(xc_interface *xch, e820entry *entries, uint32_t room)
     int xc_hvm_param_set(xc_interface *xch, uint32_t domid, uint32_t parameter, uint64_t value)
-    int xc_cpuid_apply_policy(xc_interface *xch, uint32_t domid, bint restore, const uint32_t *features,
-                              unsigned int count, bint pae, bint itsc, bint nested, const void *xend, const void *msr)
+    void xend_clear(xend_policy *policy)
+    void xend_set_leaf(xend_policy *policy, unsigned int index, uint32_t leaf, uint32_t subleaf)
+    void xend_set_bits(xend_policy *policy, unsigned int index, unsigned int register, const char *bits)
+    void xend_set_register(xend_policy *policy, unsigned int index, uint32_t register, const char *bits)
+    int xend_apply_policy(xc_interface *xch, uint32_t domid, bint itsc, bint nested, xend_policy *policy)
     int xc_domain_dumpcore_via_callback(xc_interface *xch, uint32_t domid, void *argument,
                                         int (*write)(xc_interface *, void *, char *, unsigned int) noexcept nogil)
 
@@ -249,12 +258,12 @@ cdef class Handle:
             number = errno.errno
         done(result, number, "xc_hvm_param_set")
 
-    def set_no_altp2m(self, domid):
-        """HVM_PARAM_ALTP2M is 0, in releases that have it."""
+    def set_altp2m(self, domid, uint64_t mode):
+        """HVM_PARAM_ALTP2M, in releases that have it."""
         cdef uint32_t which = valid_domid(domid)
         cdef int result, number
         with nogil:
-            result = xend_no_altp2m(self.xch, which)
+            result = xend_set_altp2m(self.xch, which, mode)
             number = errno.errno
         done(result, number, "xc_hvm_param_set")
 
@@ -267,12 +276,33 @@ cdef class Handle:
             number = errno.errno
         done(result, number, "xc_set_paging_mempool_size")
 
-    def apply_cpuid_policy(self, domid, bint has_invariant_tsc):
-        """What it sees of the processor: what Xen gives by itself."""
+    def apply_cpuid_policy(self, domid, bint has_invariant_tsc, bint has_nested_virt, list leaves, list registers):
+        """What it sees of the processor: what Xen gives by itself, but for these.
+
+        leaves: each (leaf, subleaf, four texts of 32 bits, or empty ones); registers: (number, 64 bits).
+        """
         cdef uint32_t which = valid_domid(domid)
         cdef int result, number
+        cdef xend_policy policy
+        cdef Py_ssize_t index, at
+        cdef bytes bits
+        if len(leaves) > XEND_LEAVES or len(registers) > XEND_REGISTERS:
+            raise ValueError(f"at most {XEND_LEAVES} leaves and {XEND_REGISTERS} registers")
+        xend_clear(&policy)
+        for index, (leaf, subleaf, texts) in enumerate(leaves):
+            xend_set_leaf(&policy, <unsigned int>index, leaf, subleaf)
+            for at in range(4):
+                bits = texts[at]
+                if bits and len(bits) != 32:
+                    raise ValueError("32 bits a register")
+                if bits:
+                    xend_set_bits(&policy, <unsigned int>index, <unsigned int>at, bits)
+        for index, (register, bits) in enumerate(registers):
+            if len(bits) != 64:
+                raise ValueError("64 bits a register")
+            xend_set_register(&policy, <unsigned int>index, register, bits)
         with nogil:
-            result = xc_cpuid_apply_policy(self.xch, which, False, NULL, 0, True, has_invariant_tsc, False, NULL, NULL)
+            result = xend_apply_policy(self.xch, which, has_invariant_tsc, has_nested_virt, &policy)
             number = -result if result < -1 else errno.errno
         done(result, number, "xc_cpuid_apply_policy")
 

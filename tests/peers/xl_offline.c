@@ -3,9 +3,15 @@
  *
  *   LD_PRELOAD=xl_offline.so /usr/lib/xen-VERSION/bin/xl -N create -q FILE
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PHYSINFO_BYTES 112
 #define XENVER_PAGESIZE 7
@@ -58,4 +64,55 @@ int libxl_get_physinfo(void *context, void *info)
 {
     memset(info, 0, sizeof(uint32_t));
     return 0;
+}
+
+/* Many files in one process: xl starts once and forks for each, which costs a tenth of a start.
+ *
+ *   XL_BATCH=1 LD_PRELOAD=xl_offline.so xl < PATHS
+ *
+ * Each line of the standard input is the path of a file; what xl says of it goes to PATH.out and PATH.err, and
+ * its exit status as a line, "STATUS PATH", to the standard output.
+ */
+static int (*their_main)(int, char **, char **);
+
+static void judge(char *path, char **environment)
+{
+    char name[4096], *arguments[] = {"xl", "-N", "create", "-q", path, NULL};
+
+    snprintf(name, sizeof(name), "%s.out", path);
+    if (!freopen(name, "w", stdout))
+        _exit(120);
+    snprintf(name, sizeof(name), "%s.err", path);
+    if (!freopen(name, "w", stderr) || !freopen("/dev/null", "r", stdin))
+        _exit(120);
+    exit(their_main(5, arguments, environment));
+}
+
+static int judge_all(int count, char **arguments, char **environment)
+{
+    static char paths[1 << 20];
+    int status;
+
+    /* All of it before the first fork: what a child closes would move the parent's place in a file. */
+    paths[fread(paths, 1, sizeof(paths) - 1, stdin)] = 0;
+    for (char *path = strtok(paths, "\n"); path; path = strtok(NULL, "\n")) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0)
+            judge(path, environment);
+        if (child < 0 || waitpid(child, &status, 0) != child)
+            return 1;
+        printf("%d %s\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), path);
+    }
+    return 0;
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int count, char **arguments, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    int (*real)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void),
+                void *) = dlsym(RTLD_NEXT, "__libc_start_main");
+
+    their_main = main;
+    return real(getenv("XL_BATCH") ? judge_all : main, count, arguments, init, fini, rtld_fini, stack_end);
 }

@@ -1,14 +1,22 @@
 """Where a domain runs, what it may have and touch: from its configuration to the hypervisor."""
 
 import os
+import time
 
+import attrs
 import pytest
 import trio
 
 from tests.sim.world import World, play
+from xenclient.store.perms import Perm
 from xend.config.defaults import Defaults
+from xend.config.domain import parse
+from xend.config.terms import Clock
+from xend.domain.blueprint import clock_offset_s
 from xend.errors import XendError
 from xend.hypervisor import Blueprint, HostAccess
+from xend.hypervisor.scheduling import CreditParameters
+from xenstore.limits import QUOTAS
 
 PLAIN = "vcpus=2"
 EXAMPLE_OTHER = 'name = "b"\nkernel = "/netbsd"\n'
@@ -67,6 +75,14 @@ REFUSED = [
     (["pool='1'", "cpus='0'"], "bad_config", 'cpus = "0": the CPU pool 1 has none of these CPUs; it has 3'),
     (["max_grant_frames=65"], "hypervisor_failed", "cannot create a domain"),
     (["max_maptrack_frames=4096"], "hypervisor_failed", "cannot create a domain"),
+    (["vpmu=1"], "unsupported",
+     "vpmu: this host cannot do that: vpmu is not among the virt_caps of xl info (pv hvm hap)"),
+    (["type='pvh'", "hap=0"], "unsupported",
+     "this host runs no pvh domains: shadow not among the virt_caps of xl info (pv hvm hap)"),
+    (["xenstore_quota=['frob=1']"], "bad_config",
+     "xenstore_quota holds frob, expected one of QUOTAS"),
+    (["xenstore_feature_mask=64"], "bad_config",
+     "xenstore_feature_mask = 0x40: this xenstored offers 0xf; expected some of these bits, or none"),
     (["irqs=[60000]"], "hypervisor_failed", "cannot let it touch the host's hardware"),
     (["memory=1000000"], "out_of_memory", "it needs 1000000 MiB, the whole host has 4096 MiB"),
     (["memory=4000"], "out_of_memory", "it needs 4000 MiB, 3552 MiB are free"),
@@ -79,7 +95,8 @@ def test_what_a_host_has_not_is_refused_and_leaves_nothing(extra: list[str], cod
         before = await world.snapshot()
         with pytest.raises(XendError) as caught:
             await world.create(extra=extra)
-        assert (caught.value.code, caught.value.message) == (code, message)
+        expected = message.replace("QUOTAS", ", ".join(quota.name for quota in QUOTAS))
+        assert (caught.value.code, caught.value.message) == (code, expected)
         assert await world.snapshot() == before
 
     play(body, pool_cpus=(1,))
@@ -104,6 +121,56 @@ def test_a_type_that_a_host_does_not_run_is_refused_with_what_it_lacks(
         assert await world.snapshot() == before
 
     play(body, virt_caps=caps)
+
+
+def test_what_it_is_granted_in_every_life() -> None:
+    """Its share of the CPUs, its clock, what its processor is like, and its terms with the store."""
+
+    async def body(world: World) -> None:
+        extra = [
+            "type='pvh'", "cpu_weight=512", "cap=80", "extratime=0", "rtc_timeoffset='-7200'",
+            "msr_relaxed=1", "nestedhvm=1", "shadow_memory=16", "cpuid='host,htt=0,rdcl-no=k'",
+            "xenstore_quota=['nodes=77']",
+            "xenstore_feature_mask=2", "xend_suspend_evtchn_compat=1", "vpmu=1", "vmtrace_buf_kb=64",
+        ]  # fmt: skip
+        domid = await world.create(extra=extra)
+        for life in (domid, domid + 1):
+            assert await world.host.parameters(life) == CreditParameters(weight=512, cap=80)
+            image = world.host._domains[life].image
+            assert image is not None
+            made = image.blueprint
+            assert (made.clock_offset_s, made.is_msr_relaxed, made.has_nested_virt) == (-7200, True, True)
+            assert (made.paging_kib, made.has_vpmu, made.trace_kib) == (16 << 10, True, 64)
+            assert image.cpuid == ((1, None, ("", "", "", "xxx0" + "x" * 28)),)
+            assert image.arch_capabilities == "x" * 63 + "k"
+            assert await world.client.get_quota("nodes", life) == 77
+            assert await world.client.get_feature(life) == 2
+            device = f"/local/domain/{life}/device"
+            assert await world.client.get_perms(device) == (Perm("n", life),)
+            assert "suspend" not in await world.client.directory(device)
+            if life == domid:
+                await world.call("domain.reboot", domain="example", wait=True)
+        build = (await world.call("domain.config", domain="example"))["config"]["b_info"]
+        assert build["sched_params"] == {"weight": 512, "cap": 80, "extratime": 0}
+        assert (build["rtc_timeoffset"], build["shadow_memkb"]) == (2**32 - 7200, 16 << 10)
+
+    play(body, virt_caps=("pv", "hvm", "hap", "vmtrace", "vpmu"))
+
+
+def test_a_parameter_that_the_scheduler_has_not_is_a_warning() -> None:
+    async def body(world: World) -> None:
+        answer = await world.call("domain.create", text=EXAMPLE_OTHER, extra=["period=5", "cap=0"])
+        (warning,) = answer["warnings"]
+        assert warning["message"].startswith("period of the configuration has no effect: the scheduler")
+
+    play(body)
+
+
+def test_local_time_is_that_of_each_beginning() -> None:
+    config = parse("kernel='/x'; localtime=1; rtc_timeoffset=5", source="a", name="a")
+    now = 1_700_000_000.0
+    assert clock_offset_s(config, now) == 5 + (time.localtime(now).tm_gmtoff or 0)
+    assert clock_offset_s(attrs.evolve(config, clock=Clock(offset_s=5)), now) == 5
 
 
 def test_what_it_may_touch_of_the_host() -> None:

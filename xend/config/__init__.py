@@ -8,9 +8,13 @@ from typing import Any, Protocol
 
 import attrs
 
+from xend.config.cpuid import CpuidPolicy
 from xend.config.cpus import CpuSet
+from xend.config.hardware import Hardware
 from xend.config.limits import TSC_MODES, Limits
 from xend.config.problem import Problem
+from xend.config.share import Share
+from xend.config.terms import Clock, StoreTerms
 
 __all__ = ["EVENTS", "DeviceConfig", "DomainConfig"]
 
@@ -55,6 +59,9 @@ class DomainConfig:
             missing at the end: any.
         cpu_masks: CPUs that all masks of the host's xl.conf hold, and none else, may be used.
         pool: name or number of the CPU pool in which it runs; None: the first.
+        share, clock, hardware, cpuid, store_terms: see the modules of these.
+        has_old_suspend: its nodes are such that a guest of xend's time finds how to suspend: all of device is
+            its own, and it makes the node of the event channel itself.
         nomigrate, e820_host: as given; None: not given, which is False.
         iomem, ioports, irqs: see xend.config.host_access.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
@@ -65,6 +72,7 @@ class DomainConfig:
             with the host; xend's own, as is autostart_delay_s.
         autostart_delay_s: how long what comes after it waits once it is up, in seconds.
         given: all options as they were assigned, name to value (text, number or list), for `xl list -l`.
+        notes: what it says without effect, or as it is anyway; of interest where somebody checks it.
         warnings: what is to be told to whoever made it, though it is no error.
     """
 
@@ -80,6 +88,12 @@ class DomainConfig:
     cpu_masks: Sequence[CpuSet] = ()
     pool: str | None = None
     limits: Limits = attrs.field(factory=Limits)
+    share: Share = attrs.field(factory=Share)
+    clock: Clock = attrs.field(factory=Clock)
+    hardware: Hardware = attrs.field(factory=Hardware)
+    cpuid: CpuidPolicy = attrs.field(factory=CpuidPolicy)
+    store_terms: StoreTerms = attrs.field(factory=StoreTerms)
+    has_old_suspend: bool = False
     tsc_mode: str = TSC_MODES[0]
     nomigrate: bool | None = None
     e820_host: bool | None = None
@@ -95,6 +109,7 @@ class DomainConfig:
     autostart_after: Sequence[str] = ()
     autostart_delay_s: int = 0
     given: Mapping[str, object] = attrs.field(factory=dict)
+    notes: Sequence[Problem] = attrs.field(default=(), eq=False)
     warnings: Sequence[Problem] = attrs.field(default=(), eq=False)
 
     def of_kind(self, kind: str) -> Sequence[Any]:

@@ -1,7 +1,7 @@
 """Strictness in degrees: what becomes of an option, by its row in the table, its value and the guest's type.
 
 a name that xl does not read                                        a warning
-no effect on this type of guest, or a value that happens anyway     taken, silently
+no effect on this type of guest, or a value that happens anyway     taken, with a note for config-check
 what would make another guest and cannot be had; no such value      a problem
 """
 
@@ -21,21 +21,24 @@ _PROTECTING = "it protects, so it is never passed over: without it the domain wo
 
 def judge(option: Option, value: Value, guest_type: str, findings: Findings) -> None:
     """Note what is to be said of an option that this xend does not read."""
-    if option.is_neutral(value):
-        return
     read = f"{option.name} = {value}"
     more = {"option": option.name, "value": str(value)}
-    if not option.is_of_kind(value):
+    has_effect, is_neutral = option.has_effect(guest_type), option.is_neutral(value)
+    without = f"has no effect on a {guest_type} domain"
+    if not is_neutral and not option.is_of_kind(value):
         text = f"{read}: expected {option.accepted}"
-        if option.words or option.has_effect(guest_type):
+        if option.words or has_effect:
             findings.problems.append(Problem.at(value.place, text, **more))
         else:
-            text += f"; it has no effect on a {guest_type} domain"
-            findings.warnings.append(Problem.at(value.place, text, **more))
-    elif option.has_effect(guest_type):
+            findings.warnings.append(Problem.at(value.place, f"{text}; it {without}", **more))
+    elif has_effect and not is_neutral:
         text = f"{read}: {option.lacks}; expected {option.accepted_here}"
         hint = _PROTECTING if option.protects else None
         findings.problems.append(Problem.at(value.place, text, code="unsupported", hint=hint, **more))
+    else:
+        why = "asks for what happens anyway" if has_effect else without
+        reason = f": {option.lacks}" if not has_effect and not option.guests else ""
+        findings.notes.append(Problem.at(value.place, f"{read} {why}{reason}", **more))
 
 
 def unread(assignment: Assignment) -> Problem:
@@ -44,6 +47,7 @@ def unread(assignment: Assignment) -> Problem:
     hint = None
     if name in XM:
         text = f"{name} = {value} has no effect: it was an option of xm's, which xl does not read"
+        hint = XM[name]
     else:
         text = f"{shown(name)} has no effect: there is no such option"
         hint = closest(name, _HERE) or closest(name, OPTIONS)

@@ -37,6 +37,8 @@ _KEYS = (
 _NOT_YET = (
     "grant_usage", "colo", "no-colo", "colo-host", "colo-port", "colo-export", "active-disk", "hidden-disk",
 )  # fmt: skip
+_NO_COLO = "it is of COLO, a domain that is kept in step with a copy elsewhere, which this xend does not do"
+_NO_VIRTIO = "this xend has no backend for virtio disks; expected specification=xen, or nothing"
 #: What there is besides the four by place.
 _WORDS = tuple(f"{key}=" for key in _KEYS) + tuple(_FLAGS)
 
@@ -119,7 +121,7 @@ def parse_disk(
     vdev, devid = _vdev(fields)
     is_cdrom = fields.choice("devtype", _DEVTYPES, "disk") == "cdrom"
     if fields.get("specification") == "virtio":
-        raise fields.unsupported("virtio disks")
+        raise fields.unsupported("specification=virtio", _NO_VIRTIO)
     return DiskConfig(
         target=_target(fields, is_cdrom, reader.is_file, directory),
         vdev=vdev,
@@ -182,7 +184,7 @@ class _Reader:
             return
         key, value = Fields.keyed(item) or (item, None)
         if key in _NOT_YET:
-            raise fields.unsupported(f"{key} of disks")
+            raise fields.unsupported(key, _NO_VIRTIO if key == "grant_usage" else _NO_COLO)
         if value is None:
             self._positional(item)
         elif key in _KEYS:

@@ -7,14 +7,18 @@ from typing import Any, TypeVar
 import attrs
 
 from xend.config import EVENTS, DeviceConfig, DomainConfig, parts
+from xend.config.cpuid import CpuidPolicy, cpuid_of
 from xend.config.cpus import cpu_sets_of
 from xend.config.grammar import Assignment, parse_assignments, parse_words
+from xend.config.hardware import Hardware, hardware_of
 from xend.config.host_access import iomem_of, ioports_of, irqs_of
 from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.settings import Settings
+from xend.config.share import Share, share_of
+from xend.config.terms import Clock, StoreTerms, clock_of, store_terms_of
 from xend.device.kind import DeviceKind
 from xend.device.kinds import IN_ORDER
 
@@ -85,6 +89,12 @@ class _Reader:
             cpus_soft=self._read(partial(cpu_sets_of, option="cpus_soft", max_vcpus=max_vcpus), ()),
             pool=self._read(parts.pool_of, None),
             limits=self._read(limits_of, Limits()),
+            share=self._read(partial(share_of, max_vcpus=max_vcpus), Share()),
+            clock=self._read(clock_of, Clock()),
+            hardware=self._read(partial(hardware_of, guest_type=guest_type), Hardware()),
+            cpuid=self._read(cpuid_of, CpuidPolicy()),
+            store_terms=self._read(store_terms_of, StoreTerms()),
+            has_old_suspend=self._boolean("xend_suspend_evtchn_compat") or False,
             tsc_mode=self._read(tsc_mode_of, TSC_MODES[0]),
             nomigrate=self._boolean("nomigrate"),
             e820_host=self._boolean("e820_host"),
@@ -100,6 +110,7 @@ class _Reader:
             autostart_after=self._read(parts.autostart_after_of, ()),
             autostart_delay_s=self._read(parts.autostart_delay_of, 0),
             given=self._settings.given(),
+            notes=self._findings.notes[:MAX_PROBLEMS],
             warnings=self._findings.warnings[:MAX_PROBLEMS],
         )
 

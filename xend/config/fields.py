@@ -50,8 +50,9 @@ class Fields:
         """The same as an error."""
         return ConfigError([self.problem(complaint, hint=hint, code=code)])
 
-    def unsupported(self, what: str) -> ConfigError:
-        return self.error(f"this xend does not know {what} yet", code="unsupported")
+    def unsupported(self, what: str, why: str) -> ConfigError:
+        """The error that something is known, and cannot be had: why not, and what can."""
+        return self.error(f"{what}: {why}", code="unsupported")
 
     def wrong(self, key: str, expected: str) -> ConfigError:
         """The error that a key's value is not what was expected."""

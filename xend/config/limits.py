@@ -2,14 +2,15 @@
 
 import attrs
 
-from xend.config.number import number_of
+from xend.config.hardware import word_or_number
+from xend.config.options import OPTIONS
 from xend.config.problem import Findings
 from xend.config.settings import Settings
 
 __all__ = ["TSC_MODES", "Limits", "limits_of", "tsc_mode_of"]
 
 #: As the option's numbers count them (xl.cfg(5), tsc_mode).
-TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
+TSC_MODES = OPTIONS["tsc_mode"].words
 _FRAMES_MAX = (1 << 31) - 1
 #: What a domain has with event channels of the newest kind (EVTCHN_FIFO_NR_CHANNELS).
 _EVENT_CHANNELS_MAX = 1 << 17
@@ -50,7 +51,4 @@ def limits_of(settings: Settings) -> Limits:
 
 def tsc_mode_of(settings: Settings) -> str:
     """One of TSC_MODES; "default" where it is not given."""
-    value = settings.value("tsc_mode")
-    if value is not None and (value.number is not None or number_of(value.text) is not None):
-        return TSC_MODES[settings.number("tsc_mode", 0, len(TSC_MODES) - 1) or 0]
-    return settings.choice("tsc_mode", TSC_MODES) or TSC_MODES[0]
+    return word_or_number(settings, "tsc_mode")

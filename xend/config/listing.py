@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from xend.config import EVENTS, DomainConfig
+from xend.config.cpuid_names import ARCH_CAPABILITIES, REGISTERS
 from xend.config.cpus import ALL_CPUS, MAX_CPU, CpuSet
+from xend.config.hardware import ALTP2M, PASSTHROUGH
 from xend.config.libxl import not_empty
 from xend.config.limits import TSC_MODES
 from xend.device.kinds import IN_ORDER
@@ -40,7 +42,16 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
         "name": config.name,
         **not_empty(uuid=config.uuid),
         "run_hotplug_scripts": "True",
-        **not_empty(driver_domain="True" if config.driver_domain else None, pool_name=config.pool),
+        **not_empty(
+            driver_domain="True" if config.driver_domain else None,
+            pool_name=config.pool,
+            hap=_undecided(config.hardware.hap),
+            oos=None if config.hardware.oos else "False",
+            passthrough=None
+            if config.hardware.passthrough == PASSTHROUGH[0]
+            else config.hardware.passthrough,
+            xend_suspend_evtchn_compat="True" if config.has_old_suspend else None,
+        ),
     }
 
 
@@ -69,6 +80,7 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
             irqs=list(config.irqs),
             iomem=[_frames(*frames) for frames in config.iomem],
         ),
+        **_hardware(config),
         f"type.{config.type}": of_pv,
     }
 
@@ -80,6 +92,39 @@ def _hard_affinity(config: DomainConfig, cpus: int) -> list[list[int]]:
     sets = [*config.cpus, *[None] * (config.max_vcpus - len(config.cpus))]
     allowed = set.intersection(*(set(mask.of(cpus, [range(cpus)])) for mask in config.cpu_masks))
     return [[cpu for cpu in found if cpu in allowed] for found in _affinity(sets, cpus)]
+
+
+def _hardware(config: DomainConfig) -> dict[str, Any]:
+    """Processor, clock and share of the CPUs."""
+    hardware, share, clock = config.hardware, config.share, config.clock
+    shares = {"weight": share.weight, "cap": share.cap, "period": share.period_us}
+    shares["extratime"] = None if share.extra_time is None else int(share.extra_time)
+    return not_empty(
+        sched_params={key: value for key, value in shares.items() if value is not None},
+        shadow_memkb=1024 * (hardware.shadow_mib or 0),
+        rtc_timeoffset=clock.offset_s & 0xFFFFFFFF,
+        localtime="True" if clock.is_local else None,
+        cpuid=_cpuid(config),
+        nested_hvm="True" if hardware.nested else None,
+        arch_x86=not_empty(msr_relaxed="True" if hardware.msr_relaxed else None),
+        altp2m=None if hardware.altp2m == ALTP2M[0] else hardware.altp2m,
+        vmtrace_buf_kb=hardware.trace_kib,
+        vpmu="True" if hardware.vpmu else None,
+    )
+
+
+def _cpuid(config: DomainConfig) -> dict[str, Any]:
+    policy = config.cpuid
+    leaves = [
+        {
+            "leaf": leaf,
+            **({} if subleaf is None else {"subleaf": subleaf}),
+            **not_empty(**dict(zip(REGISTERS, registers, strict=True))),
+        }
+        for leaf, subleaf, registers in policy.leaves
+    ]
+    msrs = [{"index": ARCH_CAPABILITIES, "policy": policy.capabilities}] if policy.capabilities else []
+    return {"cpuid": leaves, "msr": msrs} if leaves or msrs else {}
 
 
 def _affinity(sets: Sequence[CpuSet | None], cpus: int) -> list[list[int]]:

@@ -28,6 +28,8 @@ NONE: tuple[str, ...] = ()
 
 #: The values of each kind that ask for nothing, where a row names no others.
 _NEUTRAL: dict[str, tuple[int | str, ...]] = {"b": (0,), "n": (), "s": ("",), "l": ("",)}
+#: A name so much less like a word than the nearest one was not meant.
+_MUCH_LESS = 0.3
 _KIND_WORDS = {"s": "a text in quotes", "n": "a number", "b": "0 or 1", "l": "a list in brackets"}
 
 
@@ -40,8 +42,9 @@ class Option:
         guests: the types for which it means something.
         neutral: values that are what happens anyway, so that they ask for nothing; an empty list always is,
             and so is one of nothing else.
-        lacks: why another value cannot be had: "it needs ...".
-        words: the only texts that it takes, and where it takes numbers, which of them each means; empty: any.
+        lacks: why another value cannot be had, or has no effect: "it needs ...".
+        words: the only texts that it takes, and where it takes numbers, which of them each means; in a list
+            one may have ! in front; empty: any.
         protects: it restricts what could be attacked, so that it is never taken without its effect.
         is_here: this xend reads it; what its values mean stands with who reads it.
     """
@@ -50,7 +53,7 @@ class Option:
     kind: str
     guests: tuple[str, ...] = ALL
     neutral: tuple[int | str, ...] = ()
-    lacks: str = "this xend cannot do that yet"
+    lacks: str = ""
     words: tuple[str, ...] = ()
     protects: bool = False
     is_here: bool = False
@@ -72,12 +75,13 @@ class Option:
     def is_of_kind(self, value: Value) -> bool:
         """Whether a value is what the option takes, whatever it means; a number may stand in quotes."""
         if value.items is not None:
-            return "l" in self.kind
-        if self.words and (value.number is None or "n" not in self.kind):
-            return value.text in self.words
-        if self.words:
-            return value.number in range(len(self.words))
+            words = [item.text.removeprefix("!") for item in value.items]
+            return "l" in self.kind and (not self.words or all(word in self.words for word in words))
         is_number = value.number is not None or number_of(value.text.strip()) is not None
+        if self.words and value.number is not None and "n" in self.kind:
+            return value.number in range(len(self.words))
+        if self.words and not (is_number and "b" in self.kind):
+            return value.text in self.words
         return "s" in self.kind or (is_number and self.kind not in ("l", ""))
 
     @property
@@ -111,4 +115,6 @@ def closest(word: str, names: Iterable[str]) -> str | None:
     """A hint that names what somebody may have meant; None: nothing is near."""
     # difflib takes the square of a word's length.
     near = difflib.get_close_matches(word[:40], list(names), n=3)
+    likeness = [difflib.SequenceMatcher(None, word[:40], name).ratio() for name in near]
+    near = [name for name, ratio in zip(near, likeness, strict=True) if ratio > likeness[0] - _MUCH_LESS]
     return f"did you mean {' or '.join(near)}?" if near else None

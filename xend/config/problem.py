@@ -88,10 +88,15 @@ class ConfigError(XendError):
 
 @attrs.define
 class Findings:
-    """What was found in one configuration while it was read."""
+    """What was found in one configuration while it was read.
+
+    Attributes:
+        notes: what changes nothing, of which only who asks is told (xl config-check).
+    """
 
     problems: list[Problem] = attrs.field(factory=list)
     warnings: list[Problem] = attrs.field(factory=list)
+    notes: list[Problem] = attrs.field(factory=list)
 
     def attempt(self, read: Callable[[], _T], default: _T) -> _T:
         """What `read` returns; the default where something is wrong, which is noted."""

@@ -16,6 +16,7 @@ from xend.config.problem import ConfigError, Findings, Problem
 __all__ = ["Settings"]
 
 _DIGITS = re.compile(r"-?[0-9]+")
+_MAX_DIGITS = 20
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -32,17 +33,20 @@ class Settings:
     def __init__(self, assignments: Iterable[Assignment], source: str, findings: Findings) -> None:
         self.whole = Place(source)
         self._values = _merged(assignments, findings)
+        self._given = dict(self._values)
 
     def judge(self, guest_type: str, findings: Findings) -> None:
-        """Note what is to be said of the options that nobody here reads."""
-        for name, value in self._values.items():
+        """Note what is to be said of the options that nobody here reads, for this type or at all; from now on
+        they are as if they were not given."""
+        for name, value in self._given.items():
             option = OPTIONS.get(name)
-            if option is not None and not option.is_here:
+            if option is not None and not (option.is_here and option.has_effect(guest_type)):
                 judge(option, value, guest_type, findings)
+                del self._values[name]
 
     def given(self) -> Mapping[str, object]:
         """All values, as str, int or list."""
-        return {name: value.plain() for name, value in self._values.items()}
+        return {name: value.plain() for name, value in self._given.items()}
 
     def error(self, name: str, complaint: str, *, code: str = "bad_config") -> ConfigError:
         """The error "PLACE: NAME = VALUE: complaint", of an option that is given."""
@@ -83,7 +87,7 @@ class Settings:
             raise _wrong_kind(name, value)
         number = number_of(value.text.strip()) if value.number is None else value.number
         if number is None and _DIGITS.fullmatch(value.text.strip()):
-            number = -1  # below zero, or too large: out of bounds in any case
+            number = _beyond(value.text.strip(), lowest)
         if number is None:
             raise self.error(name, f"expected {NUMBER_FORMS}{unit and ' of '}{unit}")
         if not lowest <= number <= highest:
@@ -130,6 +134,11 @@ class Settings:
         if value.items is None:
             raise _wrong_kind(name, value)
         return value.items
+
+
+def _beyond(digits: str, lowest: int) -> int:
+    """A number below zero, or one that is too large or has too many digits, which is out of bounds."""
+    return int(digits) if len(digits) <= _MAX_DIGITS and digits.startswith("-") else lowest - 1
 
 
 def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, Value]:

@@ -23,6 +23,7 @@ _KEYS = {
 _FLAGS = {"trusted": "1", "untrusted": "0"}
 _WORDS = (*(f"{key}=" for key in _KEYS), *_FLAGS)
 _NOT_YET = re.compile(r"forwarddev|colo|(colo|coloft|sock|filter|redirector|compare)_[a-z0-9_]*")
+_NO_COLO = "it is of COLO, a domain that is kept in step with a copy elsewhere, which this xend does not do"
 _TYPES = ("vif", "netfront", "ioemu")
 
 _MAC = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}")
@@ -119,7 +120,7 @@ def _put(fields: Fields, item: str, warnings: list[Problem] | None) -> None:
         return
     key, value = Fields.keyed(item) or (item, None)
     if _NOT_YET.fullmatch(key):
-        raise fields.unsupported(f"{key} of vifs")
+        raise fields.unsupported(key, _NO_COLO)
     if value is None or key not in _KEYS:
         found = item if value is None else f"{key}="
         if warnings is None:

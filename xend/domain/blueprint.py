@@ -1,5 +1,6 @@
 """What the hypervisor is told of a configuration: what a domain is created from, boots, and may touch."""
 
+from datetime import datetime
 from typing import cast
 
 from xend.config import DomainConfig
@@ -14,7 +15,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
     Raises:
         XendError: bad_config: there is no such CPU pool.
     """
-    limits = config.limits
+    limits, hardware = config.limits, config.hardware
     return Blueprint(
         uuid=uuid,
         type=cast(DomainType, config.type),
@@ -27,6 +28,17 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
         pool=await pool_number(host, config),
         is_migratable=not config.nomigrate,
         tsc_mode=config.tsc_mode,
+        clock_offset_s=clock_offset_s(config, host.wall_clock()),
+        has_nested_virt=hardware.nested,
+        has_vpmu=hardware.vpmu,
+        is_hap=hardware.hap,
+        has_out_of_sync=hardware.oos,
+        has_iommu=hardware.passthrough not in ("default", "disabled"),
+        altp2m=hardware.altp2m,
+        altp2m_count=hardware.altp2m_count,
+        is_msr_relaxed=hardware.msr_relaxed,
+        trace_kib=hardware.trace_kib,
+        paging_kib=None if hardware.shadow_mib is None else 1024 * hardware.shadow_mib,
     )
 
 
@@ -39,8 +51,16 @@ async def image_of(host: Host, uuid: str, config: DomainConfig) -> Image:
         ramdisk=None if config.ramdisk is None else host.settings.guest_file(config.ramdisk),
         command_line=config.command_line,
         vcpus=config.vcpus,
+        cpuid=config.cpuid.leaves,
+        arch_capabilities=config.cpuid.capabilities,
         has_host_memory_map=config.type == "pv" and bool(config.e820_host),
     )
+
+
+def clock_offset_s(config: DomainConfig, now: float) -> int:
+    """How far its wall clock is before the host's UTC, if it begins now (seconds since 1970)."""
+    local = datetime.fromtimestamp(now).astimezone().utcoffset() if config.clock.is_local else None
+    return config.clock.offset_s + (0 if local is None else round(local.total_seconds()))
 
 
 def kernel_of(host: Host, config: DomainConfig) -> str:

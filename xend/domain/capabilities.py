@@ -19,7 +19,7 @@ def check_host(info: HostInfo, config: DomainConfig, kernel: str) -> None:
     Raises:
         XendError: unsupported: not of this type, or not this kernel; out_of_memory.
     """
-    _check_type(info, config.type)
+    _check_type(info, config)
     if config.type == "pv" and PAE_PV not in info.xen_caps.split() and _is_32_bit(kernel):
         raise XendError(
             "unsupported",
@@ -41,13 +41,31 @@ def check_host(info: HostInfo, config: DomainConfig, kernel: str) -> None:
         )
 
 
-def _check_type(info: HostInfo, guest_type: str) -> None:
+def _check_type(info: HostInfo, config: DomainConfig) -> None:
+    guest_type, hardware = config.type, config.hardware
     if guest_type == "pv":
         needed: Sequence[str] = ("pv",)
         hint = "its hypervisor was built or started without PV; type = 'pvh' may do"
     else:
-        needed = ("hvm", "hap")
+        needed = ("hvm", "shadow" if hardware.hap is False else "hap")
         hint = "the processor has no VT-x or AMD-V with nested paging, or its firmware has it off"
+    for option, is_wanted, capability, needs in (
+        ("vpmu", hardware.vpmu, "vpmu", "it takes vpmu=on on Xen's command line"),
+        ("vmtrace_buf_kb", hardware.trace_kib > 0, "vmtrace", "it takes Intel's Processor Trace"),
+        (
+            "passthrough",
+            hardware.passthrough not in ("default", "disabled"),
+            "pv_directio",
+            "it takes VT-d or AMD-Vi, on in the firmware and in Xen (iommu=on)",
+        ),
+    ):
+        if is_wanted and capability not in info.virt_caps:
+            raise XendError(
+                "unsupported",
+                f"{option}: this host cannot do that: {capability} is not among the virt_caps of xl info "
+                f"({' '.join(info.virt_caps) or 'none'})",
+                hint=f"leave {option} out: {needs}",
+            )
     lacking = [each for each in needed if each not in info.virt_caps]
     if lacking:
         raise XendError(

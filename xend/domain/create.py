@@ -6,7 +6,10 @@ from functools import partial
 import attrs
 
 from xend.config import DomainConfig
+from xend.config.place import listed
 from xend.config.problem import ConfigError
+from xend.config.share import Share
+from xend.config.terms import StoreTerms
 from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
 from xend.device.files import check_file
@@ -15,6 +18,7 @@ from xend.domain import nodes
 from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
+from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.makers import Maker, makers_of
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
@@ -83,11 +87,15 @@ class Creation:
         ]
         if is_placed(self.config):
             steps.append(Step("place", "say on which CPUs it runs", self.place, _nothing))
+        if self.config.share != Share():
+            steps.append(Step("share", "say how much of the CPUs it gets", self.share, _nothing))
         if access_of(self.config) != HostAccess():
             steps.append(
                 Step("allow-access", "let it touch the host's hardware", self.allow_access, _nothing)
             )
         steps += [self.writing(), Step("build", "give it its memory and kernel", self.build, _nothing)]
+        if self.config.store_terms != StoreTerms():
+            steps.append(Step("store-terms", "say what the store grants it", self.store_terms, _nothing))
         return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
 
     def writing(self) -> Step:
@@ -152,6 +160,7 @@ class Creation:
         check_host(info, self.config, kernel_of(self.host, self.config))
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
+        await check_terms(self.host.store, self.config.store_terms, self.config.name)
         await self.check_uuid()
 
     async def check_uuid(self) -> None:
@@ -226,6 +235,24 @@ class Creation:
         for each in await places_of(self.host, self.config):
             with self._explained(f"say on which CPUs its virtual CPU {each.vcpu} runs"):
                 await self.host.hypervisor.set_affinity(self.domid, each.vcpu, each.hard, each.soft)
+
+    async def share(self, work: Work) -> None:
+        with self._explained("say how much of the CPUs it gets"):
+            without = await grant_share(self.host.hypervisor, self.domid, self.config.share)
+        if without:
+            work.warn(
+                XendError(
+                    "unsupported",
+                    f"{listed(without, 'and')} of the configuration has no effect: the scheduler of the CPU "
+                    "pool has no such parameter",
+                    domain=self.config.name,
+                    hint="xl info shows the scheduler, xl cpupool-list that of another pool",
+                )
+            )
+
+    async def store_terms(self, work: Work) -> None:
+        with self._explained("say what the store grants it"):
+            await grant_terms(self.host.store, self.domid, self.config.store_terms)
 
     async def allow_access(self, work: Work) -> None:
         with self._explained("let it touch the host's hardware"):

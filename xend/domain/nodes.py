@@ -32,7 +32,7 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
 
     tops = [(top, read_only), (vm, read_only), (own, hidden), (f"{own}/device", hidden)]
     own_nodes = [
-        "device/suspend/event-channel",
+        "device" if config.has_old_suspend else "device/suspend/event-channel",
         *(f"control/{name}" for name in CONTROL),
         *GUESTS_OWN,
         *(("libxl", "device-model") if config.driver_domain else ()),

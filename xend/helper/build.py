@@ -15,7 +15,7 @@ import attrs
 from xend.helper import acpi, files, library_text, limits, memory_map
 from xend.helper.session import Session
 from xend.helper.steps import LibraryError, Refused, Steps
-from xend.hypervisor import Blueprint, Image, Rings
+from xend.hypervisor import ALTP2M, Blueprint, Image, Rings
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,6 +29,10 @@ DOM0 = 0
 PV_COMMAND_LINE_MAX = 1023
 #: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks (xen/include/public/hvm/params.h).
 TIMER_MODE = 1
+#: A leaf of CPUID that has none (XEN_CPUID_INPUT_UNUSED, xen/include/public/domctl.h).
+NO_SUBLEAF = 0xFFFFFFFF
+#: The register IA32_ARCH_CAPABILITIES.
+ARCH_CAPABILITIES = 0x10A
 #: Linux takes its root pointer from the start information (xen/include/public/features.h).
 LINUX_RSDP_UNRESTRICTED = 15
 
@@ -129,7 +133,7 @@ class _Build:
         with self.steps.at("limits"):
             if self.is_hvm:
                 self.handle.set_timer_mode(self.domid, TIMER_MODE)
-                self.handle.set_no_altp2m(self.domid)
+                self.handle.set_altp2m(self.domid, ALTP2M.index(blueprint.altp2m))
             else:
                 self.handle.set_memory_map_limit(self.domid, blueprint.max_memory_kib)
                 if self.image.has_host_memory_map:
@@ -141,7 +145,17 @@ class _Build:
                 self.handle.set_paging_pool(self.domid, paging_bytes(blueprint))
         with self.steps.at("policy"):
             has_invariant_tsc = not blueprint.is_migratable or blueprint.tsc_mode == "always_emulate"
-            self.handle.apply_cpuid_policy(self.domid, has_invariant_tsc)
+            bits = self.image.arch_capabilities
+            self.handle.apply_cpuid_policy(
+                self.domid,
+                has_invariant_tsc,
+                blueprint.has_nested_virt,
+                [
+                    (leaf, NO_SUBLEAF if sub is None else sub, [text.encode("ascii") for text in registers])
+                    for leaf, sub, registers in self.image.cpuid
+                ],
+                [(ARCH_CAPABILITIES, bits.encode("ascii"))] if bits else [],
+            )
 
     def _describe(self, built: "GuestImage") -> None:
         """Tables and map of the memory of a PVH domain."""
@@ -223,5 +237,7 @@ def pages_of(kib: int) -> int:
 
 def paging_bytes(blueprint: Blueprint) -> int:
     """Memory of the host for the page tables of a domain that is not paravirtual, by libxl's formula
-    (domain-build.md 1, step 6)."""
+    (domain-build.md 1, step 6), unless its blueprint says how much."""
+    if blueprint.paging_kib is not None:
+        return 1024 * blueprint.paging_kib
     return 4096 * (256 * blueprint.max_vcpus + blueprint.max_memory_kib // 1024)

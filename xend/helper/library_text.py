@@ -54,6 +54,13 @@ _ROWS = (
         "Xen's device is not there (privcmd): is this dom0, and are the kernel's modules loaded?",
     ),
     _Row(("open",), (errno.EACCES, errno.EPERM), (), errno.EACCES, "Xen's device is root's to open"),
+    _Row(
+        ("policy",),
+        (errno.EOPNOTSUPP,),
+        (),
+        errno.EOPNOTSUPP,
+        "Xen's libraries are of a release without arch capabilities in cpuid; leave rdcl-no and others out",
+    ),
     _Row(("policy",), (errno.EEXIST,), (), errno.EEXIST, "domain {domid} was built already"),
     _Row(
         ("paging",),

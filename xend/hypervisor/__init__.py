@@ -17,6 +17,7 @@ import attrs
 from xend.hypervisor.control import Control
 
 __all__ = [
+    "ALTP2M",
     "MAX_EVENT_CHANNELS",
     "SHUTDOWN_REASONS",
     "TSC_MODES",
@@ -132,6 +133,10 @@ DomainType = Literal["pv", "pvh"]
 #: XEN_DOMCTL_settscinfo).
 TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 
+#: Who may have other views of a domain's memory than its own (xl.cfg(5), `altp2m`), by Xen's numbers
+#: (HVM_PARAM_ALTP2M, xen/include/public/hvm/params.h).
+ALTP2M = ("disabled", "mixed", "external", "limited")
+
 #: How many event channels a domain may have unless its blueprint says otherwise, as with libxl.
 MAX_EVENT_CHANNELS = 1023
 
@@ -153,6 +158,17 @@ class Blueprint:
         is_migratable: it may be moved to a host whose CPU counts otherwise, so that it sees no invariant time
             stamp counter.
         tsc_mode: one of TSC_MODES.
+        clock_offset_s: how far its wall clock is before the host's.
+        has_nested_virt: it may run domains of its own (pvh, with nested paging).
+        has_vpmu: it may use the processor's performance counters.
+        is_hap: nested paging; None: where the host has it, and shadow page tables where not (pvh).
+        has_out_of_sync: shadow page tables may be out of step with its own for a while.
+        has_iommu: it may be given devices of the host (pv).
+        altp2m, altp2m_count: who may have other views of its memory, one of ALTP2M; how many views, None: as
+            many as libxl takes (pvh).
+        is_msr_relaxed: a register of the processor that Xen does not know reads as 0.
+        trace_kib: for each virtual CPU, of what the processor traces of it; 0: none.
+        paging_kib: the host's memory for its page tables; None: as much as libxl would take (pvh).
     """
 
     uuid: str
@@ -166,6 +182,17 @@ class Blueprint:
     pool: int = 0
     is_migratable: bool = True
     tsc_mode: str = "default"
+    clock_offset_s: int = 0
+    has_nested_virt: bool = False
+    has_vpmu: bool = False
+    is_hap: bool | None = None
+    has_out_of_sync: bool = True
+    has_iommu: bool = False
+    altp2m: str = "disabled"
+    altp2m_count: int | None = None
+    is_msr_relaxed: bool = False
+    trace_kib: int = 0
+    paging_kib: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +207,10 @@ class Image:
         ramdisk: a file in dom0, or None.
         command_line: the words that the kernel is given.
         vcpus: how many of its virtual CPUs are online at the start.
+        cpuid: what its processor is otherwise than Xen has it by itself: each (leaf, subleaf or None, the 32
+            bits of eax, ebx, ecx and edx), a bit 1, 0, x (as Xen has it) or k (the host's), the highest
+            first; no text: as Xen has that register.
+        arch_capabilities: the 64 bits of the register IA32_ARCH_CAPABILITIES likewise.
         has_host_memory_map: a paravirtual domain sees the host's holes in its memory map (`e820_host`).
     """
 
@@ -189,6 +220,8 @@ class Image:
     ramdisk: str | None = None
     command_line: str = ""
     vcpus: int = 1
+    cpuid: Sequence[tuple[int, int | None, Sequence[str]]] = ()
+    arch_capabilities: str = ""
     has_host_memory_map: bool = False
 
 

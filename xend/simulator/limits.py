@@ -18,8 +18,18 @@ _UUID_SIZE = 36
 def check_blueprint(blueprint: Blueprint, hardware: Hardware, pools: Collection[int]) -> None:
     """Raises HypervisorError, as `Hypervisor.create` says."""
     needed = {"pv": "pv", "pvh": "hvm"}.get(blueprint.type)
-    if needed not in hardware.virt_caps or (blueprint.type == "pvh" and "hap" not in hardware.virt_caps):
+    pages = {"hap", "shadow"} & set(hardware.virt_caps)
+    if needed not in hardware.virt_caps or (blueprint.type == "pvh" and not pages):
         raise HypervisorError(errno.EOPNOTSUPP, f"this host runs no {blueprint.type} domains")
+    asked = (
+        ("vpmu", blueprint.has_vpmu),
+        ("vmtrace", blueprint.trace_kib > 0),
+        ("pv_directio", blueprint.has_iommu),
+        ("shadow", blueprint.is_hap is False and blueprint.type == "pvh"),
+    )
+    for capability, is_asked in asked:
+        if is_asked and capability not in hardware.virt_caps:
+            raise HypervisorError(errno.EOPNOTSUPP, f"this host has no {capability}")
     if blueprint.pool not in pools:
         raise HypervisorError(errno.ESRCH, f"there is no CPU pool {blueprint.pool}")
     bounds = (

@@ -6,19 +6,38 @@ Source: xen/include/public/domctl.h
 import errno
 from uuid import UUID
 
-from xend.hypervisor import TSC_MODES, Blueprint, HypervisorError
+from xend.hypervisor import ALTP2M, TSC_MODES, Blueprint, HypervisorError
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
-from xend.hypervisor.xen.host import CAN_HAP, CAN_HVM, CAN_PV, CAN_SHADOW, GRANTS_V1, GRANTS_V2, Host
-from xend.hypervisor.xen.layouts import MAX_VCPUS, TSC_INFO
+from xend.hypervisor.xen.host import (
+    CAN_DIRECTIO,
+    CAN_HAP,
+    CAN_HVM,
+    CAN_PV,
+    CAN_SHADOW,
+    CAN_TRACE,
+    CAN_VPMU,
+    GRANTS_V1,
+    GRANTS_V2,
+    Host,
+)
+from xend.hypervisor.xen.layouts import MAX_VCPUS, TIME_OFFSET, TSC_INFO
 from xend.hypervisor.xen.pools import Pools
 from xend.hypervisor.xen.refusal import refusing
 
 MAX_VCPUS_OP = 15
+SETTIMEOFFSET = 24
 SETTSCINFO = 60
 
 #: XEN_DOMCTL_CDF_*.
 HVM, HAP = 1, 2
+OOS_OFF, IOMMU, NESTED_VIRT, VPMU = 1 << 3, 1 << 5, 1 << 6, 1 << 7
+#: How many other views of its memory a domain has unless it is said, as with libxl.
+ALTP2M_COUNT = 10
+#: XEN_X86_MSR_RELAXED.
+MSR_RELAXED = 1
+#: What the processor traces of a virtual CPU has room in at most (xen/common/domain.c).
+MAX_TRACE_KIB = 64 << 10
 #: XEN_X86_EMU_LAPIC, all that is emulated for a PVH domain.
 LAPIC = 1
 #: "As many as the hypervisor gives by itself."
@@ -50,8 +69,10 @@ class Creation:
         _check(blueprint, what)
         values: dict[str, int | bytes] = {
             "handle": UUID(blueprint.uuid).bytes,
-            "flags": _flags(blueprint.type, capabilities, what),
+            "flags": _flags(blueprint, capabilities, what),
             "emulation_flags": LAPIC if blueprint.type == "pvh" else 0,
+            "misc_flags": MSR_RELAXED if blueprint.is_msr_relaxed else 0,
+            "vmtrace_size": blueprint.trace_kib * 1024,
             "max_vcpus": blueprint.max_vcpus,
             "max_evtchn_port": blueprint.max_event_channels,
             "max_grant_frames": _frames(blueprint.max_grant_frames),
@@ -60,6 +81,10 @@ class Creation:
         release = self._calls.release
         if release.bounds_grant_version:
             values["grant_opts"] = _grant_version(blueprint, capabilities)
+        if release.creates_altp2m and blueprint.altp2m != "disabled":
+            values["altp2m"] = ALTP2M.index(blueprint.altp2m)
+            if release.counts_altp2m:
+                values["altp2m_count"] = blueprint.altp2m_count or ALTP2M_COUNT
         if release.creates_in_pool:
             values["cpupool_id"] = blueprint.pool
         reasons = {
@@ -83,6 +108,10 @@ class Creation:
         mode = TSC_MODES.index(blueprint.tsc_mode)
         with refusing(f"domain {domid} cannot have tsc_mode {blueprint.tsc_mode}"):
             self._calls.domctl(SETTSCINFO, domid, TSC_INFO.pack(tsc_mode=mode))
+        offset = blueprint.clock_offset_s
+        if offset:
+            with refusing(f"domain {domid}'s clock cannot be {offset} seconds before the host's"):
+                self._calls.domctl(SETTIMEOFFSET, domid, TIME_OFFSET.pack(time_offset_seconds=offset))
 
 
 def _check(blueprint: Blueprint, what: str) -> None:
@@ -105,6 +134,15 @@ def _check(blueprint: Blueprint, what: str) -> None:
             blueprint.max_grant_version not in (None, 1, 2),
             f"there is no version {blueprint.max_grant_version} of grant tables, but 1 and 2",
         ),
+        (not -1 << 63 <= blueprint.clock_offset_s < 1 << 63, "no clock is so far from another"),
+        (
+            not _is_trace_size(blueprint.trace_kib),
+            f"{blueprint.trace_kib} KiB for traces: 0, or a power of 2 from 4 to {MAX_TRACE_KIB}",
+        ),
+        (
+            blueprint.altp2m not in ALTP2M or not 0 <= (blueprint.altp2m_count or 0) < 1 << 16,
+            f"altp2m {blueprint.altp2m}, {blueprint.altp2m_count} views: {', '.join(ALTP2M)}, up to 65535",
+        ),
         (not 0 <= blueprint.pool < 1 << 32, f"there is no CPU pool {blueprint.pool}"),
         (
             blueprint.tsc_mode not in TSC_MODES or blueprint.tsc_mode == "native_paravirt",
@@ -117,14 +155,36 @@ def _check(blueprint: Blueprint, what: str) -> None:
             raise HypervisorError(errno.EINVAL, f"{what}: {text}")
 
 
-def _flags(type: str, capabilities: int, what: str) -> int:
-    """XEN_DOMCTL_CDF_* of a type on a host."""
+def _is_trace_size(kib: int) -> bool:
+    return not kib or (4 <= kib <= MAX_TRACE_KIB and kib & kib - 1 == 0)
+
+
+def _flags(blueprint: Blueprint, capabilities: int, what: str) -> int:
+    """XEN_DOMCTL_CDF_* of a domain on a host."""
+    wanted = (
+        (blueprint.has_vpmu, VPMU, CAN_VPMU, "performance counters (vpmu)"),
+        (blueprint.has_iommu, IOMMU, CAN_DIRECTIO, "an IOMMU that is on (directio)"),
+        (blueprint.trace_kib > 0, 0, CAN_TRACE, "traces of processors (vmtrace)"),
+        (blueprint.has_nested_virt, NESTED_VIRT, CAN_HAP, "nested paging (hap)"),
+        (not blueprint.has_out_of_sync and blueprint.type == "pvh", OOS_OFF, 0, ""),
+    )
+    flags = _flags_of_type(blueprint.type, blueprint.is_hap, capabilities, what)
+    for is_wanted, flag, capability, words in wanted:
+        if is_wanted and capabilities & capability != capability:
+            raise HypervisorError(
+                errno.EOPNOTSUPP, f"{what}: this host has not {words}, as `xl info` shows in virt_caps"
+            )
+        flags |= flag if is_wanted else 0
+    return flags
+
+
+def _flags_of_type(type: str, is_hap: bool | None, capabilities: int, what: str) -> int:
     if type == "pv" and capabilities & CAN_PV:
         return 0
     if type == "pvh" and capabilities & CAN_HVM:
-        if capabilities & CAN_HAP:
+        if capabilities & CAN_HAP and is_hap is not False:
             return HVM | HAP
-        if capabilities & CAN_SHADOW:
+        if capabilities & CAN_SHADOW and is_hap is not True:
             return HVM
     lacks = {"pv": "PV in its Xen", "pvh": "the processor's help (hvm, and hap or shadow)"}.get(type, "it")
     raise HypervisorError(

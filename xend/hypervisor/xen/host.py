@@ -38,7 +38,7 @@ BUILD_ID = 10
 
 #: Bits of physinfo's capabilities (XEN_SYSCTL_PHYSCAP_*).
 CAN_HVM, CAN_PV, CAN_DIRECTIO, CAN_HAP, CAN_SHADOW = (1 << bit for bit in range(5))
-GRANTS_V1, GRANTS_V2 = 1 << 8, 1 << 9
+CAN_TRACE, CAN_VPMU, GRANTS_V1, GRANTS_V2 = (1 << bit for bit in range(6, 10))
 #: What `xl info` calls each, which of these bits it takes, in its order.
 VIRTUALIZATION = (
     ("pv", CAN_PV),
@@ -48,8 +48,8 @@ VIRTUALIZATION = (
     ("hap", CAN_HAP),
     ("shadow", CAN_SHADOW),
     ("iommu_hap_pt_share", 1 << 5),
-    ("vmtrace", 1 << 6),
-    ("vpmu", 1 << 7),
+    ("vmtrace", CAN_TRACE),
+    ("vpmu", CAN_VPMU),
     ("gnttab-v1", GRANTS_V1),
     ("gnttab-v2", GRANTS_V2),
 )

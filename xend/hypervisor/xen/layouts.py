@@ -86,6 +86,7 @@ VCPU_AFFINITY = Layout(
     "Q hard=cpumap_hard.bitmap", "I hard_bits=cpumap_hard.nr_bits", "I pad",
     "Q soft=cpumap_soft.bitmap", "I soft_bits=cpumap_soft.nr_bits", "I pad",
 )  # fmt: skip
+TIME_OFFSET = Layout("xen_domctl_settimeoffset", "q time_offset_seconds")
 SCHEDULER_OP = Layout("xen_domctl_scheduler_op", "I sched_id", "I cmd", "16s u")
 #: Of all vCPUs of a domain: where their parameters are, and how many.
 SCHEDULER_VCPUS = Layout(
@@ -187,8 +188,10 @@ def _physinfo(*middle: str) -> Layout:
 _CREATE_15 = _create("I vmtrace_size")
 _CREATE_16 = _create("I grant_opts", "I vmtrace_size")
 _CREATE_17 = _create("I grant_opts", "I vmtrace_size", "I cpupool_id")
-# What stands before vmtrace_size is of altp2m, in two shapes; none of it is used.
-_CREATE_19 = _create("I grant_opts", "I pad", "I vmtrace_size", "I cpupool_id")
+_CREATE_19 = _create("I grant_opts", "I altp2m=altp2m_opts", "I vmtrace_size", "I cpupool_id")
+_CREATE_20 = _create(
+    "I grant_opts", "H altp2m=altp2m.opts", "H altp2m_count=altp2m.nr", "I vmtrace_size", "I cpupool_id"
+)
 _PHYSINFO_15 = _physinfo()
 _PHYSINFO_17 = _physinfo("I arch_capabilities", "I pad")
 _IRQ_15 = Layout("xen_domctl_irq_permission", "B pirq", "B allow_access")
@@ -230,6 +233,16 @@ class Release:
         return "cpupool_id" in self.create.places()
 
     @property
+    def creates_altp2m(self) -> bool:
+        """Whether createdomain takes altp2m; else it is a parameter that the helper sets."""
+        return (self.major, self.minor) >= (4, 19)
+
+    @property
+    def counts_altp2m(self) -> bool:
+        """Whether createdomain takes a number of other views."""
+        return (self.major, self.minor) >= (4, 20)
+
+    @property
     def bounds_grant_version(self) -> bool:
         """Whether createdomain takes a version of grant tables."""
         return "grant_opts" in self.create.places()
@@ -241,9 +254,9 @@ RELEASES: Sequence[Release] = (
     Release(4, 17, 0x15, 0x15, _CREATE_17, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
     Release(4, 18, 0x16, 0x15, _CREATE_17, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
     Release(4, 19, 0x17, 0x15, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 20, 0x17, 0x15, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 21, 0x17, 0x16, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 22, 0x18, 0x16, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _DOMID_ANY),
+    Release(4, 20, 0x17, 0x15, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
+    Release(4, 21, 0x17, 0x16, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
+    Release(4, 22, 0x18, 0x16, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _DOMID_ANY),
 )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.xend.config.conftest import complaint, config, problems
+from xend.config.hardware import Hardware
 from xend.config.option import ACTIONS, Option
 from xend.config.options import OPTIONS, XM
 
@@ -43,6 +44,26 @@ VALUES = {
     "iomem": "['fe000,8']",
     "irqs": "['5']",
     "driver_domain": "1",
+    "cpu_weight": "512",
+    "cap": "50",
+    "period": "10000",
+    "extratime": "1",
+    "rtc_timeoffset": "'-3600'",
+    "localtime": "1",
+    "vpmu": "1",
+    "msr_relaxed": "1",
+    "vmtrace_buf_kb": "64",
+    "passthrough": "'enabled'",
+    "hap": "0",
+    "oos": "0",
+    "nestedhvm": "1",
+    "shadow_memory": "8",
+    "altp2m": "'external'",
+    "altp2m_count": "5",
+    "xenstore_feature_mask": "1",
+    "xenstore_quota": "['nodes=5']",
+    "xend_suspend_evtchn_compat": "1",
+    "cpuid": "'host,htt=0'",
     "autostart_after": "['db']",
     "autostart_delay": "5",
     "disk": "['phy:/a,xvda,w']",
@@ -57,7 +78,7 @@ def by_name(option: Option) -> str:
 
 def test_the_table_is_whole() -> None:
     assert {option.name for option in HERE} == set(VALUES)
-    assert len(OTHERS) == 135
+    assert len(OTHERS) == 115
     assert len(XM) == 43
     assert not set(XM) & set(OPTIONS)
 
@@ -79,7 +100,12 @@ def test_an_option_of_another_kind(option: Option) -> None:
         "b": ("[1]", "a list, expected 0 or 1"),
         "l": ("'x'", "a text, expected a list in brackets"),
     }[option.kind]
-    text = f"\n{option.name} = {value}"
+    guest = "pv" if "pv" in option.guests else "pvh"
+    text = f"\n{option.name} = {value}; type = '{guest}'"
+    if option.name == "type":
+        text = f"\n{option.name} = {value}"
+    if option.name == "cpuid":
+        words = "holds a list, expected texts in quotes"
     if option.name == "kernel":
         error = complaint(lambda: config("", f"kernel={value}"))
         assert error.message == f"command line:kernel={value}: kernel is {words}"
@@ -92,17 +118,17 @@ def test_an_option_of_another_kind(option: Option) -> None:
 #: nothing else, or what happens anyway), all of which xl takes.
 TAKEN = """
     vnc=0 sdl=0 sdl=1 pae=1 pae=0 acpi=1 acpi=0 apic=1 apic=0 nx=1 hpet=1 viridian=0 viridian=1
-    cpu_weight=256 cap=0 localtime=0 rtc_timeoffset=0 usb=0 usb=1 stdvga=0 stdvga=1 vfb=[]
+    localtime=0 rtc_timeoffset=0 usb=0 usb=1 stdvga=0 stdvga=1 vfb=[]
     pci=[] usbdev=[] vtpm=[] cpus=[] ioports=[] irqs=[] iomem=[] channel=[] p9=[] virtio=[]
     cpus='' cpus_soft='' boot='c' boot='dc' serial='pty'
     serial=['pty','null'] usbdevice='tablet' soundhw='es1370' vnclisten='0.0.0.0' vncpasswd=''
     vncdisplay=7 vncunused=1 keymap='de' hap=1 oos=0 timer_mode=1 tsc_mode='default' tsc_mode=0
     videoram=16 shadow_memory=8 device_model_version='qemu-xen'
     device_model_override='/usr/lib/xen/bin/qemu-dm' xen_platform_pci=1 gfx_passthru=0
-    passthrough='disabled' spice=1 spiceport=6000 vga='cirrus' bios='seabios' pool='' seclabel=''
+    spice=1 spiceport=6000 vga='cirrus' bios='seabios' pool='' seclabel=''
     dm_restrict=0 device_model_stubdomain_override=0 driver_domain=0 bootloader='' bootloader_args=[]
-    bootloader_args='--kernel=/x' vnc='0' cpu_weight='256' cap='0' max_event_channels=0 nestedhvm=0
-    nestedhvm=1 cpuid='host' altp2m='disabled' gic_version='v2' nr_spis=0 latency=5 slice=5 extratime=0
+    bootloader_args='--kernel=/x' vnc='0' max_event_channels=0 nestedhvm=0
+    nestedhvm=1 cpuid='host' altp2m='disabled' gic_version='v2' nr_spis=0 latency=5 slice=5
     period=0 pci_permissive=1 xend_suspend_evtchn_compat=0 blkdev_start='xvda' pvshim=0 firmware=''
     rdm='strategy=host' acpi_s3=1 xauthority='/root/.Xauthority' opengl=1
 """.split()  # noqa: SIM905
@@ -117,7 +143,7 @@ def test_what_changes_nothing_is_taken_silently(assignment: str) -> None:
 
 
 NEEDS = "it needs a device model, which this xend does not run yet"
-NOT_YET = "this xend cannot do that yet"
+SHIM = "this xend puts no hypervisor between: type = 'pvh' boots a kernel that can do without, 'pv' any other"
 LABELS = "this xend gives no security labels yet"
 OF_HOST = "this xend gives no devices of the host to domains yet"
 LOADER = "this xend runs no boot loaders yet: kernel = ... names a file of dom0"
@@ -128,8 +154,6 @@ NO_LIST = "an empty list or no such option"
 REFUSED = [
     ("vnc = 1", f"vnc = 1: {NEEDS}; expected 0 or no such option", None),
     ("vfb = ['vnc=1']", f"vfb = a list: {NEEDS}; expected {NO_LIST}", None),
-    ("cpu_weight = 512", f"cpu_weight = 512: {NOT_YET}; expected 256 or no such option", None),
-    ("localtime = 1", f"localtime = 1: {NOT_YET}; expected 0 or no such option", None),
     ("pci = ['01:00.0']", f"pci = a list: {OF_HOST}; expected {NO_LIST}", None),
     ("bootloader = 'pygrub'", f'bootloader = "pygrub": {LOADER}; expected no such option', None),
     ("seclabel = 'x'", f'seclabel = "x": {LABELS}; expected no such option', PROTECTS),
@@ -140,9 +164,10 @@ REFUSED = [
     ("device_model_user = 'q'", f'device_model_user = "q": {NEEDS}; expected no such option', PROTECTS),
     ("bootloader_restrict = 1", f"bootloader_restrict = 1: {LOADER}; expected 0 or no such option", PROTECTS),
     ("bootloader_user = 'b'", f'bootloader_user = "b": {LOADER}; expected no such option', PROTECTS),
-    ("pvshim = 1", f"pvshim = 1: {NOT_YET}; expected 0 or no such option", PROTECTS),
+    ("pvshim = 1", f"pvshim = 1: {SHIM}; expected 0 or no such option", PROTECTS),
     ("device_model_stubdomain_override = 1",
-     "device_model_stubdomain_override = 1: this xend runs no stub domains; expected 0 or no such option",
+     "device_model_stubdomain_override = 1: this xend runs device models in dom0 only, never in stub domains"
+     "; expected 0 or no such option",
      PROTECTS),
 ]  # fmt: skip
 
@@ -186,11 +211,30 @@ WRONG = [
      'iomem holds "fe000,0", expected FRAME,COUNT or FRAME,COUNT@OWN in hexadecimal, as in "fe000,8"'),
     ("irqs = [['5']]", "irqs holds a list, expected texts or numbers"),
     ("passthrough = 'x'", 'passthrough = "x": expected default, disabled, enabled, sync_pt or share_pt'),
-    ("altp2m = 'x'", 'altp2m = "x": expected disabled, mixed, external or limited'),
+    ("type = 'pvh'; altp2m = 'x'", 'altp2m = "x": expected disabled, mixed, external or limited'),
+    ("cpu_weight = 65536", "cpu_weight = 65536: expected a number from 0 to 65535"),
+    ("vcpus = 2; cap = 201", "cap = 201: expected a number of percents of one CPU from 0 to 200"),
+    ("rtc_timeoffset = '-2147483649'",
+     'rtc_timeoffset = "-2147483649": expected a number of seconds from -2147483647 to 2147483647'),
+    ("vmtrace_buf_kb = 24", "vmtrace_buf_kb = 24: expected 0, or a power of 2 from 4 to 65536 KiB"),
+    ("passthrough = 'share_pt'",
+     'passthrough = "share_pt": a pv domain has no page tables to share; expected sync_pt'),
+    ("type = 'pvh'; passthrough = 'enabled'",
+     'passthrough = "enabled": Xen gives pvh domains no devices of the host; expected default or disabled'),
+    ("type = 'pvh'; hap = 0; nestedhvm = 1",
+     "nestedhvm = 1: it needs nested paging, which hap = 0 takes away"),
+    ("type = 'pvh'; hap = 0; altp2m = 1", "altp2m = 1: it needs nested paging, which hap = 0 takes away"),
+    ("type = 'pvh'; nestedhvm = 1; altp2m = 1",
+     "altp2m = 1: it cannot be had together with nestedhvm = 1; expected one of them"),
+    ("xenstore_quota = ['nodes']",
+     'xenstore_quota holds "nodes", expected NAME=NUMBER as in "nodes=2000", up to 4294967294'),
+    ("xenstore_quota = ['nodes=1', 'nodes=2']", 'xenstore_quota holds "nodes=2", expected each quota once'),
+    ("xenstore_feature_mask = 'x'",
+     'xenstore_feature_mask = "x": expected a number (decimal, octal after 0, or hexadecimal after 0x)'),
     ("device_model_version = 'x'", 'device_model_version = "x": expected qemu-xen or qemu-xen-traditional'),
     ("vnc = 'yes'", 'vnc = "yes": expected 0 or 1'),
     ("pci = '01:00.0'", 'pci = "01:00.0": expected a list in brackets'),
-    ("cap = [50]", "cap = a list: expected a number"),
+    ("cap = [50]", "cap is a list, expected a number"),
 ]  # fmt: skip
 
 
@@ -214,7 +258,10 @@ def test_what_is_no_value_of_an_option_without_effect_is_a_warning() -> None:
 @pytest.mark.parametrize("name", XM)
 def test_an_option_of_xm_is_a_warning(name: str) -> None:
     assert warnings(f"{name} = 'x'") == [
-        (f'foo.cfg:1: {name} = "x" has no effect: it was an option of xm\'s, which xl does not read', None)
+        (
+            f'foo.cfg:1: {name} = "x" has no effect: it was an option of xm\'s, which xl does not read',
+            XM[name],
+        )
     ]
 
 
@@ -240,6 +287,34 @@ def test_an_option_that_there_is_not_is_a_warning(name: str, hint: str | None) -
     assert said == hint
 
 
+def test_what_changes_nothing_is_told_who_asks() -> None:
+    read = config("type = 'pv'; vnc = 0\nhap = 0; tee = 'optee'\nvnclisten = '::'; cpu_weight = 256")
+    assert [note.message for note in read.notes] == [
+        "foo.cfg:1: vnc = 0 asks for what happens anyway",
+        "foo.cfg:2: hap = 0 has no effect on a pv domain",
+        'foo.cfg:2: tee = "optee" has no effect on a pv domain: it is of Arm\'s processors, and this xend is '
+        "for those of x86",
+        'foo.cfg:3: vnclisten = "::" has no effect on a pv domain: it says how what vnc = 1 shows is reached',
+    ]
+
+
+def test_what_is_wrong_with_a_device_model_is_told_today() -> None:
+    wrong = {
+        "vga = 'vesa'": 'vga = "vesa": expected stdvga, none, cirrus or qxl',
+        "bios = 'x'": 'bios = "x": expected rombios, seabios or ovmf',
+        "hdtype = 'scsi'": 'hdtype = "scsi": expected ide or ahci',
+        "timer_mode = 4": "timer_mode = 4: expected delay_for_missed_ticks,",
+        "viridian = ['base', '!x']": "viridian = a list: expected all, defaults,",
+        "mca_caps = ['x']": "mca_caps = a list: expected lmce",
+        "gfx_passthru = 'nvidia'": 'gfx_passthru = "nvidia": expected 0, 1 or igd',
+        "acpi = 'yes'": 'acpi = "yes": expected 0 or 1',
+    }
+    found = problems("type = 'hvm'\n" + "\n".join(wrong))
+    for said, expected in zip(found[1:], wrong.values(), strict=True):
+        assert said["code"] == "bad_config"
+        assert expected in said["message"]
+
+
 def test_each_name_is_warned_of_once() -> None:
     assert len(warnings("foo = 1; foo = 'a'; foo += [2]\nbar = []\n")) == 2
 
@@ -256,16 +331,17 @@ def test_the_type_is_judged_first_and_everything_is_told() -> None:
         (1, "boot", '"dc"'),
         (2, "vnc", "1"),
         (4, "memory", "0"),
-        (5, "hap", "0"),
     ]
     assert [each["option"] for each in error.fields["warnings"]] == ["frob"]
-    assert str(error).endswith("; and 4 more")
+    assert str(error).endswith("; and 3 more")
 
 
 def test_what_means_something_for_a_pvh_domain_only_is_judged_for_one() -> None:
-    assert config("hap = 0; acpi = 0; nestedhvm = 1").type == "pv"
-    found = problems("type = 'pvh'; hap = 0; acpi = 0; nestedhvm = 1; boot = 'dc'")
-    assert [each["option"] for each in found] == ["hap", "acpi", "nestedhvm"]
+    assert config("hap = 0; acpi = 0; nestedhvm = 1; shadow_memory = 'x'").hardware == Hardware()
+    found = problems("type = 'pvh'; acpi = 0; shadow_memory = 'x'; boot = 'dc'")
+    assert [each["option"] for each in found] == ["acpi", "shadow_memory"]
+    read = config("type = 'pvh'; hap = 0; oos = 0; shadow_memory = 8; altp2m_count = 3")
+    assert read.hardware == Hardware(hap=False, oos=False, shadow_mib=8, altp2m_count=3)
     read = config("type = 'pvh'; hap = 1; acpi = 1; memory = 32; maxmem = 64")
     assert (read.type, read.memory_kib, read.max_memory_kib) == ("pvh", 32 << 10, 64 << 10)
 

@@ -76,7 +76,7 @@ def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> N
 def test_a_pvh_domain(libraries: fake_guest.Libraries, kernel: str) -> None:
     run(PVH, image(kernel, "pvh", memory_kib=32765, max_memory_kib=65534))
     names = libraries.names()
-    assert names[6:10] == ["set_timer_mode", "set_no_altp2m", "set_paging_pool", "apply_cpuid_policy"]
+    assert names[6:10] == ["set_timer_mode", "set_altp2m", "set_paging_pool", "apply_cpuid_policy"]
     assert names[names.index("populate") : names.index("load")] == [
         "populate", "add_acpi", "add_acpi", "set_memory_map", "set_memory_map",
     ]  # fmt: skip
@@ -109,7 +109,23 @@ def test_who_sees_an_invariant_time_stamp_counter(
     libraries: fake_guest.Libraries, kernel: str, fields: dict[str, Any], expected: bool
 ) -> None:
     run(PV, image(kernel, **fields))
-    assert ("apply_cpuid_policy", PV, expected) in libraries.calls
+    assert ("apply_cpuid_policy", PV, expected, False, [], []) in libraries.calls
+
+
+def test_what_its_processor_is_otherwise(libraries: fake_guest.Libraries, kernel: str) -> None:
+    bits = ("", "1" + "x" * 31, "", "")
+    wanted = attrs.evolve(
+        image(kernel, "pvh", altp2m="external", paging_kib=8192, has_nested_virt=True),
+        cpuid=[(7, 0, bits), (1, None, bits)],
+        arch_capabilities="k" * 64,
+    )
+    run(PVH, wanted)
+    calls = {call[0]: call[1:] for call in libraries.calls}
+    rows = [text.encode() for text in bits]
+    assert calls["apply_cpuid_policy"] == (
+        PVH, False, True, [(7, 0, rows), (1, 0xFFFFFFFF, rows)], [(0x10A, b"k" * 64)],
+    )  # fmt: skip
+    assert (calls["set_altp2m"], calls["set_paging_pool"]) == ((PVH, 2), (PVH, 8 << 20))
 
 
 def test_the_hosts_memory_map(libraries: fake_guest.Libraries, kernel: str) -> None:

@@ -51,6 +51,7 @@ class Guest:
         self.dying = self.is_held = False
         self.pool = 0
         self.tsc_mode: int | None = None
+        self.clock_offset_s = 0
         self.credit = [256, 0]
         self.given: list[tuple[Any, ...]] = []
         self.params: dict[int, int] = {}
@@ -94,6 +95,7 @@ class Machine:
             RELEASES.get(release, RELEASES[4, 17])
         )
         self.cpus = cpus
+        self.has_shadow = False  # Debian's build has none, whatever it says
         self.capabilities = 0b1011 | 3 << 8  # hvm, pv, hap; both grant tables
         self.total, self.free = 1 << 19, 1 << 17
         self.guests = {0: Guest(0, bytes(16))}
@@ -301,14 +303,14 @@ class Machine:
         fields = self.read(at, self.create)
         _, handle, flags, _, vcpus, _, grants, *_ = fields
         emulation, misc = fields[-2:]
-        assert misc == 0
+        assert misc in (0, 1)
         pool = fields[self.pool_at] if self.pool_at > 0 else 0
         hvm, hap = bool(flags & 1), bool(flags & 2)
-        if flags & ~3 or (hap and not hvm) or emulation != hvm:
+        if flags & ~0xEB or (hap and not hvm) or emulation != hvm or (flags & 0x48 and not hvm):
             raise refusal(errno.EINVAL)
         if not 1 <= vcpus <= (128 if hvm else 8192) or grants > 4096:
             raise refusal(errno.EINVAL)
-        if hvm and not hap:
+        if hvm and not hap and not self.has_shadow:
             raise refusal(errno.EOPNOTSUPP)
         if pool not in self.pools:
             raise refusal(errno.ESRCH)
@@ -466,6 +468,9 @@ class Machine:
         taken = max(1, count // 2)
         guest.given.append(("mapped", gfn, mfn, taken))
         return int(taken) if taken < count else 0
+
+    def domctl_24(self, guest: Guest, at: int) -> None:
+        (guest.clock_offset_s,) = self.read(at, "=q")
 
     def domctl_60(self, guest: Guest, at: int) -> None:
         mode, khz, incarnation, _, elapsed = self.read(at, "=4IQ")

@@ -80,6 +80,13 @@ def test_the_newest_grant_tables_of_the_host(
         ({"pool": -1}, errno.EINVAL, "no CPU pool -1"),
         ({"tsc_mode": "native_paravirt"}, errno.EINVAL, "no tsc_mode"),
         ({"tsc_mode": "slow"}, errno.EINVAL, "no tsc_mode"),
+        ({"trace_kib": 5}, errno.EINVAL, "5 KiB for traces"),
+        ({"trace_kib": 1 << 17}, errno.EINVAL, "131072 KiB for traces"),
+        ({"altp2m": "any"}, errno.EINVAL, "altp2m any"),
+        ({"clock_offset_s": 1 << 63}, errno.EINVAL, "no clock is so far"),
+        ({"has_vpmu": True}, errno.EOPNOTSUPP, "this host has not performance counters"),
+        ({"has_iommu": True}, errno.EOPNOTSUPP, "this host has not an IOMMU"),
+        ({"trace_kib": 64}, errno.EOPNOTSUPP, "this host has not traces"),
     ],
 )
 def test_refused(system: str, machine: Machine, fields: dict[str, Any], number: int, text: str) -> None:
@@ -127,3 +134,46 @@ def test_nothing_is_left_of_one_that_fails(system: str, machine: Machine, step: 
 
 def test_two_may_have_one_uuid(system: str, machine: Machine) -> None:
     assert [made(machine, system), made(machine, system)] == [1, 2]
+
+
+#: Bits of physinfo: with directio, shadow, vmtrace and vpmu besides.
+EVERYTHING = 0b11111 | 0b11 << 6 | 3 << 8
+
+
+@pytest.mark.parametrize(
+    ("fields", "flags"),
+    [
+        ({"has_vpmu": True}, 0x80),
+        ({"has_iommu": True}, 0x20),
+        ({"type": "pvh", "has_nested_virt": True}, 0x43),
+        ({"type": "pvh", "is_hap": False}, 1),
+        ({"type": "pvh", "is_hap": False, "has_out_of_sync": False}, 9),
+        ({"has_out_of_sync": False}, 0),
+    ],
+)
+def test_what_a_domain_is_like(system: str, machine: Machine, fields: dict[str, Any], flags: int) -> None:
+    machine.capabilities, machine.has_shadow = EVERYTHING, True
+    made(machine, system, **fields)
+    assert machine.guests[1].created[2] == flags
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_traces_registers_and_clock(system: str, kernel: Kernel, release: tuple[int, int]) -> None:
+    machine = Machine(kernel, release)
+    machine.capabilities = EVERYTHING
+    made(
+        machine,
+        system,
+        type="pvh",
+        trace_kib=64,
+        is_msr_relaxed=True,
+        clock_offset_s=-3600,
+        altp2m="external",
+    )
+    guest = machine.guests[1]
+    *_, emulation, relaxed = guest.created
+    assert (emulation, relaxed, guest.clock_offset_s) == (1, 1, -3600)
+    before = {(4, 15): (), (4, 16): (2,), (4, 17): (2,), (4, 18): (2,), (4, 19): (2, 2)}
+    assert guest.created[8:].index(64 << 10) == len(before.get(release, (2, 2)))
+    if release >= (4, 19):
+        assert guest.created[9] == (2 if release == (4, 19) else 2 | 10 << 16)
