@@ -35,6 +35,7 @@ from xend.domain.memory import MemoryFacts, memory_steps, prepare_memory
 from xend.domain.online import VcpusFacts, prepare_vcpus, vcpus_steps
 from xend.domain.pinning import PinFacts, pin_steps, prepare_pin
 from xend.domain.pooling import PoolFacts, pool_steps, prepare_pool
+from xend.domain.reconfigure import ReconfigureFacts, reconfigure_steps
 from xend.domain.restart import (
     DumpFacts,
     NextLifeFacts,
@@ -106,6 +107,10 @@ KINDS: tuple[Kind[Host, Any], ...] = (
     Kind(facts=PoolFacts, plan=pool_steps, effect=Effect.CHANGES, on_crash="undo", title="cpupool-migrate"),
     Kind(facts=SysrqFacts, plan=sysrq_steps, effect=Effect.CHANGES, on_crash="undo"),
     Kind(facts=TriggerFacts, plan=trigger_steps, effect=Effect.CHANGES, on_crash="undo"),
+    Kind(
+        facts=ReconfigureFacts, plan=reconfigure_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="config-update",
+    ),
     Kind(
         facts=DumpCoreFacts, plan=dump_core_steps, effect=Effect.CHANGES, on_crash="undo",
         title="dump-core",

@@ -33,6 +33,8 @@ TELLING = [
     (["list", "-v", "w"], r".*\n" + ROW + rf" {UUID % 1} +- +-{NEXT}"),
     (["uptime", "w"], r"Name +ID Uptime\nw +- -\n"),
     (["uptime", "-s", "w"], rf" {AT} up -, w \(-\)\n"),
+    (["claims"], HEADER.replace(r"\n", r"  Claimed\n") + rf"(.*\n)*{ROW}     0{NEXT}(.*\n)*"),
+    (["sharing", "w"], r"Name +ID +Mem Shared\nw +- +0 +0\n"),
     (["vm-list"], rf"UUID +ID +name\n(.*\n)*{UUID % 1}  -    w *\n(.*\n)*"),
 ]
 #: Commands that cannot act on it, and say what it waits for.
@@ -43,6 +45,17 @@ REFUSING = [
     ["mem-set", "w", "32"],
     ["mem-max", "w", "256"],
     ["vcpu-list", "w"],
+    ["vcpu-set", "w", "1"],
+    ["vcpu-pin", "w", "all", "0"],
+    ["sched-credit", "-d", "w"],
+    ["sched-credit2", "-d", "w", "-w", "300"],
+    ["sched-rtds", "-d", "w"],
+    ["cpupool-migrate", "w", "Pool-0"],
+    ["trigger", "w", "nmi"],
+    ["dump-core", "w", "/core"],
+    ["config-update", "w", "/dev/null"],
+    ["xenstore-quota-get", "w"],
+    ["xenstore-quota-set", "w", "nodes=9"],
     ["sysrq", "w", "s"],
     ["network-attach", "w"],
     ["network-detach", "w", "0"],
@@ -60,9 +73,14 @@ REFUSING = [
 ENDING = [["destroy", "destroy"], ["shutdown", "shutdown"], ["autostop", "autostop"]]
 #: Commands that begin its next life: by themselves, or as they make another of the same file.
 BEGINNING = [["reboot", "reboot"], ["create", "-q", "etc/create"], ["autostart", "autostart"]]
-OTHERS = {"list", "domid", "domname", "rename", "device-explain"}
+#: Which warns first that it is old.
+OTHERS = {"list", "domid", "domname", "rename", "device-explain", "button-press"}
 #: Commands that name no domain.
-NAMELESS = {"info", "dmesg", "events", "help"}
+NAMELESS = {
+    "info", "dmesg", "events", "help", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
+    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys", "set-parameters",
+    "getenforce", "setenforce", "loadpolicy", "devd",
+}  # fmt: skip
 
 
 def test_every_command_is_tried() -> None:

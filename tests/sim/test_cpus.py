@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.sim.world import World, play
-from xend.config.options import OPTIONS
 from xend.errors import XendError
 from xend.hypervisor.scheduling import CreditParameters
 
@@ -157,8 +156,7 @@ def test_shares_of_the_cpus() -> None:
         await refused(world, "bad_request", "pool.set_scheduling", pool="0", ratelimit_us=1)
         await refused(world, "wrong_state", "pool.set_scheduling", pool="0", timeslice_ms=5)
         await reboot(world, 1)
-        if OPTIONS["cpu_weight"].is_here:
-            assert await world.host.parameters(2) == CreditParameters(weight=300, cap=150)
+        assert await world.host.parameters(2) == CreditParameters(weight=300, cap=150)
 
     play(body)
 

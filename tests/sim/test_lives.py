@@ -299,6 +299,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.pin_vcpus": ({"hard": "0"}, WAITS),
     "domain.set_scheduling": ({"scheduler": "credit2", "weight": 300}, WAITS),
     "domain.set_pool": ({"pool": "Pool-0"}, WAITS),
+    "domain.update_config": ({"text": LOOP, "domain": "example"}, WAITS),
     "domain.trigger": ({"trigger": "nmi"}, WAITS),
     "domain.dump_core": ({"path": "/core"}, WAITS),
     "scheduling.show": ({}, WAITS),

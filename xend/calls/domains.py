@@ -16,6 +16,7 @@ from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts
 from xend.domain.placed import with_placing
+from xend.domain.reconfigure import reconfigure_facts
 from xend.domain.shutdown import ANSWER_SECONDS, RebootFacts, ShutdownFacts
 from xend.domain.source import Source, addresses_of
 from xend.domain.target import Target
@@ -58,12 +59,15 @@ class DomainCalls:
         domain, dry = {"domain": required(DOMAIN)}, {"dry_run": optional(FLAG)}
         one = {**domain, **dry, **OPERATION}
         stop = {**one, "wait": optional(FLAG), "force": optional(FLAG), "timeout_s": optional(SECONDS)}
-        create = {
+        text = {
             "text": required(BYTES),
             "name": optional(BYTES),
             "path": optional(BYTES),
             "directory": optional(BYTES),
             "extra": optional(LIST_OF_BYTES),
+        }
+        create = {
+            **text,
             "paused": optional(FLAG),
             "ignore_masks": optional(FLAG),
             **dry,
@@ -75,6 +79,9 @@ class DomainCalls:
             ),
             Method("domain.config", "read", domain, self.config),
             Method("domain.create", "operate", create, self.create),
+            Method(
+                "domain.update_config", "operate", {**domain, **text, **dry, **OPERATION}, self.update_config
+            ),
             Method("domain.destroy", "operate", one, self.destroy),
             Method("domain.shutdown", "operate", stop, self.shutdown),
             Method("domain.reboot", "operate", stop, self.reboot),
@@ -129,6 +136,28 @@ class DomainCalls:
                 "config": as_json(config, -1, await self._cpus())["config"],
                 "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
             }
+        return await self._starter.run(prepare, **how)
+
+    async def update_config(
+        self,
+        call: Call,
+        domain: str | int,
+        text: str,
+        name: str | None = None,
+        path: str | None = None,
+        directory: str | None = None,
+        extra: list[str] | None = None,
+        **how: Any,
+    ) -> Result:
+        async def prepare() -> Facts:
+            target = (await self._targets.find(domain)).require_guest("change the configuration of")
+            managed = target.require_managed("change the configuration of")
+            source, _ = self.source(
+                text, name or managed.name, path, directory, extra or [], ignore_masks=False
+            )
+            source.uuid, source.defaults = managed.uuid, managed.source.defaults
+            return reconfigure_facts(managed, source, target.identity)
+
         return await self._starter.run(prepare, **how)
 
     async def _cpus(self) -> int:

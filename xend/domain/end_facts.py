@@ -71,7 +71,7 @@ def _restart_facts(
     return RestartFacts(
         name=domain.name,
         uuid=domain.uuid,
-        source=attrs.evolve(domain.source, uuid=uuid),
+        source=attrs.evolve(domain.following, uuid=uuid),
         old=old,
         restarts=restarts,
         waiting=Waiting(reason=event, next_try=now + wait_s, wait_s=wait_s, domid=domain.domid),

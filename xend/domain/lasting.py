@@ -44,4 +44,7 @@ def record(host: Host, uuid: str, extra: Sequence[str]) -> None:
     except BaseException:
         domain.source.extra = before
         raise
+    if (following := domain.next_source) is not None:
+        changed = [each.partition("=") for each in extra if each not in before]
+        following.extra = with_assignments(following.extra, {name: value for name, _, value in changed})
     host.domains.save(domain)

@@ -31,6 +31,7 @@ class Domain:
     """A domain, in one of its lives or between two.
 
     Attributes:
+        next_source: what its next life is made of, where that is something else (xl config-update).
         domid: of its life; None: it waits for the next one.
         waiting: what is known of that wait; None: it does not wait.
         final: why no life follows this one, for people; None: its configuration says whether one does.
@@ -44,6 +45,7 @@ class Domain:
     source: Source
     config: DomainConfig
     domid: int | None = attrs.field(validator=domid_or_none)
+    next_source: Source | None = None
     waiting: Waiting | None = None
     final: str | None = attrs.field(default=None, validator=text_or_none)
     start_time: float | None = attrs.field(default=None, validator=number_or_none)
@@ -60,6 +62,11 @@ class Domain:
     @property
     def uuid(self) -> str:
         return self.source.uuid
+
+    @property
+    def following(self) -> Source:
+        """What its next life is made of."""
+        return self.next_source or self.source
 
     @property
     def locks(self) -> list[Lock]:
@@ -181,6 +188,8 @@ class Domains:
         if self._by_name.get(domain.name) is domain:
             del self._by_name[domain.name]
         domain.source.renamed = name
+        if domain.next_source is not None:
+            domain.next_source.renamed = name
         domain.config = attrs.evolve(domain.config, name=name)
         self.claims.rename(domain.uuid, name)
         self._by_name[name] = domain
@@ -201,6 +210,7 @@ class Domains:
         """
         fields = {
             "source": attrs.asdict(domain.source),
+            "next_source": None if domain.next_source is None else attrs.asdict(domain.next_source),
             "domid": domain.domid,
             "waiting": None if domain.waiting is None else stored_fields(domain.waiting),
             "final": domain.final,
@@ -260,10 +270,12 @@ class Domains:
         console = fields.pop("console")
         waiting = fields.pop("waiting", None)
         identities = fields.pop("disks", {})
+        following = fields.pop("next_source", None)
         domain = Domain(
             source=source,
             config=source.config(),
             console=None if console is None else tuple(console),
+            next_source=None if following is None else source_of(following),
             waiting=None if waiting is None else Waiting(**waiting),
             **fields,
         )

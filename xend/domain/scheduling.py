@@ -4,7 +4,6 @@ from typing import Any
 
 import attrs
 
-from xend.config.options import OPTIONS
 from xend.domain.lasting import extra_of, record, with_assignments
 from xend.domain.target import Target
 from xend.errors import XendError
@@ -70,7 +69,7 @@ async def prepare_scheduling(
         new=attrs.asdict(changed),
         old=attrs.asdict(now),
         old_extra=before,
-        extra=with_assignments(before, lasting) if OPTIONS["cpu_weight"].is_here else before,
+        extra=with_assignments(before, lasting),
     )
 
 

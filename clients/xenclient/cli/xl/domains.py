@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 REASONS = "-rscwS"
 
 
-def named_domains(call: Call) -> tuple[list[Domain], int]:
+def named_domains(call: Call, **parameters: Any) -> tuple[list[Domain], int]:
     """The domains that the arguments name, or all; and 1 if one of several is none, which is logged, else 0.
+
+    parameters: further ones of domain.list.
 
     Raises:
         BusError: the only one is none.
     """
     if not call.arguments:
-        return call.client.call("domain.list"), 0
-    found, status = from_each(call, lambda name: call.client.call("domain.list", domain=name))
+        return call.client.call("domain.list", **parameters), 0
+    found, status = from_each(call, lambda name: call.client.call("domain.list", domain=name, **parameters))
     return [domain for domains in found for domain in domains], status
 
 

@@ -48,10 +48,25 @@ COMMANDS = (
     Row("mem-set", "set a domain's memory (MiB without suffix)"),
     Row("mem-max", "limit a domain's memory"),
     Row("vcpu-list", "list domains' virtual CPUs"),
+    Row("vcpu-pin", "say on which of the host's CPUs virtual ones run"),
+    Row("vcpu-set", "set how many of its virtual CPUs a domain uses"),
+    Row("sched-credit", "shares of the CPUs under the scheduler credit"),
+    Row("sched-credit2", "shares of the CPUs under the scheduler credit2"),
+    Row("sched-rtds", "shares of the CPUs under the scheduler rtds"),
+    Row("cpupool-create", "make a CPU pool", "cpupool"),
+    Row("cpupool-list", "list CPU pools", "cpupool"),
+    Row("cpupool-destroy", "end a CPU pool", "cpupool"),
+    Row("cpupool-rename", "give a CPU pool another name", "cpupool"),
+    Row("cpupool-cpu-add", "put CPUs into a CPU pool", "cpupool"),
+    Row("cpupool-cpu-remove", "take CPUs out of a CPU pool", "cpupool"),
+    Row("cpupool-migrate", "move a domain to another CPU pool", "cpupool"),
+    Row("cpupool-numa-split", "make a CPU pool for each NUMA node", "cpupool"),
     Row("info", "facts about the host"),
     Row("dmesg", "print the hypervisor's messages"),
     Row("domid", "the domid of a name"),
     Row("domname", "the name of a domid"),
+    Row("claims", "list domains and the memory set aside for them"),
+    Row("sharing", "list domains and the memory they share"),
     Row("uptime", "how long domains have been running"),
     Row("vm-list", "list UUID, domid and name"),
     Row("network-attach", "put an interface into a domain", "network"),
@@ -67,25 +82,51 @@ COMMANDS = (
     Row("vtpm-list", "list domains' virtual TPMs", "vtpm"),
     Row("device-explain", "why a device does not work"),
     Row("sysrq", "send a system request to a domain"),
+    Row("trigger", "send an interrupt to a domain, or press its button"),
+    Row("button-press", "press a domain's button (old: see trigger)", "trigger"),
+    Row("dump-core", "write a domain's memory to a file"),
+    Row("config-update", "another configuration for a domain's next life"),
+    Row("debug-keys", "send debug keys to the hypervisor"),
+    Row("set-parameters", "change parameters of the hypervisor"),
+    Row("getenforce", "the mode of the security module FLASK", "flask"),
+    Row("setenforce", "set the mode of FLASK", "flask"),
+    Row("loadpolicy", "give FLASK another policy", "flask"),
+    Row("xenstore-quota-get", "list what domains may take of the store", "xenstore_quota"),
+    Row("xenstore-quota-set", "set what domains may take of the store", "xenstore_quota"),
+    Row("devd", "run the scripts of a driver domain's backends"),
     Row("events", "print what happens, as it does"),
     Row("help", "this, or a command's options"),
 )
 
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
-    "config-update", "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
-    "dump-core", "button-press", "trigger", "debug-keys",
-    "set-parameters", "vcpu-pin", "vcpu-set", "top", "claims", "sharing", "sched-credit",
-    "sched-credit2", "sched-rtds", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
-    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate", "cpupool-numa-split", "pci-attach",
-    "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list",
-    "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach",
-    "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach",
-    "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "devd", "getenforce",
-    "setenforce", "loadpolicy", "remus", "psr-cmt-attach", "psr-cmt-detach", "psr-cmt-show", "psr-cat-set",
-    "psr-cat-show", "psr-mba-set", "psr-mba-show", "psr-hwinfo", "qemu-monitor-command", "dt-overlay",
-    "xenstore-quota-get", "xenstore-quota-set",
+    "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive", "top",
+    "pci-attach", "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove",
+    "pci-assignable-list", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
+    "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",
+    "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "qemu-monitor-command",
 )  # fmt: skip
+
+#: What Xen's xl has besides, and this one will not have, and why.
+NEVER = {
+    "remus": "it copies a domain to a second host all the time, which nobody here can do",
+    "dt-overlay": "it is for hosts with Arm processors",
+    **dict.fromkeys(
+        (
+            "psr-cmt-attach", "psr-cmt-detach", "psr-cmt-show", "psr-cat-set", "psr-cat-show", "psr-mba-set",
+            "psr-mba-show", "psr-hwinfo",
+        ),
+        "sharing out caches and memory bandwidth of some of Intel's processors is out of scope",
+    ),
+}  # fmt: skip
+
+#: With what the names of LATER that begin so come.
+_WITH = (
+    (("qemu-monitor-command", "vncviewer", "vkb-", "vdispl-", "vsnd-", "usb"), "the device model"),
+    (("save", "restore", "suspend", "resume", "migrate"), "saving and moving domains"),
+    (("pci-",), "PCI passthrough"),
+    (("channel-",), "channels"),
+)
 
 #: How many names an error lists.
 SHOWN = 12
@@ -100,16 +141,23 @@ def find(word: str) -> Row:
     rows = {row.name: row for row in COMMANDS}
     if word in rows:
         return rows[word]
-    names = [*rows, *LATER]
-    found = [word] if word in LATER else [name for name in names if word and name.startswith(word)]
+    names = [*rows, *LATER, *NEVER]
+    found = [word] if word in (*LATER, *NEVER) else [name for name in names if word and name.startswith(word)]
     if not found:
         raise _unknown(word, list(rows))
     if len(found) > 1:
         more = ", ..." if len(found) > SHOWN else ""
         raise Failure(f"{word!r} is ambiguous: {', '.join(found[:SHOWN])}{more}")
+    if found[0] in NEVER:
+        raise Failure(f"{found[0]} is not there: {NEVER[found[0]]}", hint="PROGRAM help lists what is")
     if found[0] in LATER:
-        raise Failure(f"{found[0]} is not there yet", hint="PROGRAM help lists what is")
+        raise Failure(f"{found[0]} is not there yet{_with(found[0])}", hint="PROGRAM help lists what is")
     return rows[found[0]]
+
+
+def _with(name: str) -> str:
+    """What it comes with, as the rest of a sentence."""
+    return next((f": it comes with {what}" for begins, what in _WITH if name.startswith(begins)), "")
 
 
 def _unknown(word: str, names: list[str]) -> Failure:

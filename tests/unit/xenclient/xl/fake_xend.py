@@ -57,6 +57,8 @@ def domain(domid: int, name: str, **fields: Any) -> Map:
         "max_memory_kib": 128 * 1024,
         "vcpus": 1,
         "max_vcpus": 1,
+        "pool": 0,
+        "shared_kib": 0,
         "cpu_time_ns": 1_250_000_000,
         "running": False,
         "blocked": True,
@@ -190,6 +192,11 @@ class FakeXend:
         self.answers: Map = {}
         self.given: dict[str, Map] = {}
         self.vcpus: dict[int, list[Map]] = {}
+        self.topology: Map = {}
+        self.enforcing: bool | None = None
+        self.quotas: Map = {"nodes": 1000, "watches": 128}
+        #: As scheduling.list has them.
+        self.pools: list[Map] = []
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
 
     def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
@@ -201,6 +208,13 @@ class FakeXend:
         answer: Callable[[Map], Any] | None = {
             "host.info": lambda _: self.host,
             "host.config": lambda _: self.settings,
+            "topology.show": lambda _: self.topology,
+            "cpus.show": lambda _: {"cpus": [0, 1, 3], "count": 4},
+            "security.show": lambda _: {"enforcing": self.enforcing},
+            "quota.list": lambda _: self.quotas,
+            "pool.list": self._pools,
+            "scheduling.list": self._scheduling,
+            "scheduling.show": self._scheduled,
             "host.dmesg": self._dmesg,
             "domain.list": self._list,
             "domain.config": self._config,
@@ -239,7 +253,10 @@ class FakeXend:
         raise BusError("no_such_domain", f"no domain {wanted}", {"hint": "xl list shows those there are"})
 
     def _list(self, parameters: Map) -> list[Map]:
-        return [self.find(parameters["domain"])] if "domain" in parameters else self.domains
+        found = [self.find(parameters["domain"])] if "domain" in parameters else self.domains
+        if parameters.get("placing"):
+            return [{"cpupool": "Pool-0", "node_affinity": [0], **each} for each in found]
+        return found
 
     def _config(self, parameters: Map) -> Map:
         found = self.find(parameters["domain"])
@@ -249,6 +266,22 @@ class FakeXend:
         found = self.find(parameters["domain"])
         here = {"domid": found["domid"], "name": found["name"], "cpus": self.host["nr_cpus"]}
         return {**here, "vcpus": self.vcpus.get(found["domid"], [])}
+
+    def _pools(self, parameters: Map) -> list[Map]:
+        wanted = parameters.get("pool")
+        found = [each for each in self.pools if wanted in (None, each["name"], str(each["number"]))]
+        if not found:
+            raise BusError("no_such_pool", f"there is no CPU pool {wanted}", {})
+        return found
+
+    def _scheduling(self, parameters: Map) -> list[Map]:
+        wanted = parameters.get("scheduler")
+        return [each for each in self._pools(parameters) if wanted in (None, each["scheduler"])]
+
+    def _scheduled(self, parameters: Map) -> Map:
+        domid = self.find(parameters["domain"])["domid"]
+        members = [each for pool in self.pools for each in pool["members"]]
+        return next(each for each in members if each["domid"] == domid)
 
     def _devices(self, parameters: Map) -> list[Map]:
         wanted = self.find(parameters["domain"])["domid"], parameters["kind"]
@@ -267,10 +300,21 @@ class FakeXend:
 
     def _operate(self, method: str, progress: Callable[[Map], object] | None, parameters: Map) -> Map:
         self.asked.append((method, parameters))
-        if "domain" in parameters:
+        if parameters.get("domain") is not None:
             found = self.find(parameters["domain"])
             if method in ("domain.shutdown", "domain.reboot") and found["shutdown"]:
                 raise BusError("wrong_state", f"{found['name']} has shut down already")
+        answer = {
+            "pool.create": {"name": "fast", "scheduler": "credit", "cpus": [2, 3]},
+            "pool.add_cpus": {"pool": 1, "cpus": [2, 3]},
+            "pool.remove_cpus": {"pool": 1, "cpus": [2, 3]},
+            "pool.destroy": {"pool": 1, "name": "fast"},
+            "pool.rename": {"pool": 1, "name": "slow"},
+            "pool.split": [{"pool": 0, "name": "Pool-node0", "cpus": [0, 1]}],
+            "quota.set": self.quotas,
+        }.get(method)
+        if answer is not None:
+            return answer  # type: ignore[return-value]
         if parameters.get("dry_run"):
             return {
                 "steps": ["first step", "second step"],

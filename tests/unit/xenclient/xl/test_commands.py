@@ -52,10 +52,10 @@ def test_a_beginning_that_no_other_has(word: str, name: str) -> None:
         ("lst", "no sub-command 'lst'"),
         ("", "no sub-command ''"),
         ("LIST", "no sub-command 'LIST'"),
-        ("save", "save is not there yet"),
+        ("save", "save is not there yet: it comes with saving and moving domains"),
         ("migr", "'migr' is ambiguous: migrate, migrate-receive"),
-        ("migrate", "migrate is not there yet"),
-        ("sav", "save is not there yet"),
+        ("migrate", "migrate is not there yet: it comes with saving and moving domains"),
+        ("sav", "save is not there yet: it comes with saving and moving domains"),
     ],
 )
 def test_others(word: str, error: str | None) -> None:
@@ -240,7 +240,7 @@ def test_an_unknown_global_option(xl: Xl) -> None:
 def test_the_program_is_named_as_it_was_called(xl: Xl) -> None:
     assert (
         xl("save", program_name="/usr/pkg/sbin/xm")[2]
-        == "xm: save is not there yet (xm help lists what is)\n"
+        == "xm: save is not there yet: it comes with saving and moving domains (xm help lists what is)\n"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend, domain
-from xenclient.cli.xl.commands.list import row, xm_flags
+from xenclient.cli.xl.domain_table import row, xm_flags
 from xenclient.cli.xl.domains import flags
 from xenclient.xend.errors import BusError
 
@@ -96,9 +96,9 @@ def test_list_verbose(xl: Xl, xend: FakeXend) -> None:
     ("options", "header", "cells"),
     [
         (["-Z"], "   Security Label", "                -"),
-        (["-c"], "         Cpupool", "               -"),
-        (["-n"], " NODE Affinity", " -"),
-        (["-cn"], "         Cpupool NODE Affinity", "               - -"),
+        (["-c"], "         Cpupool", "          Pool-0"),
+        (["-n"], " NODE Affinity", " all"),
+        (["-cn"], "         Cpupool NODE Affinity", "          Pool-0 all"),
     ],
 )
 def test_list_columns(xl: Xl, options: list[str], header: str, cells: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
 from tests.unit.xenclient.xl.fake_xend import FakeXend
-from xenclient.cli.xl.commands.vcpu_list import cpus_text
+from xenclient.cli.xl.cpu_ranges import cpus_text
 
 HEADER = "Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)\n"
 FIRST = "d1                                   1     0     3   -b-      61.3  all / 0-1,3\n"

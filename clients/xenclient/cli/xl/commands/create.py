@@ -25,6 +25,12 @@ GONE = ("destroyed", "reaped")
 
 
 def run(call: Call) -> int:
+    for viewer in ("vncviewer", "vncviewer-autopass"):
+        if call.given(viewer):
+            raise call.usage_error(
+                f"--{viewer}: PV and PVH domains have no screen; a viewer comes with the device model of HVM "
+                "domains, which is not there yet (xl console shows their text)"
+            )
     file, assignments = _file_and_assignments(call)
     source = read_source(file)
     if not call.given("quiet"):
@@ -64,6 +70,8 @@ CREATE = Command(
     Option("d", "debug", "print the configuration as JSON too"),
     Option("e", "", "accepted: xend, not xl, waits for the domain's end"),
     Option("F", "", "wait until the domain is gone"),
+    Option("V", "vncviewer", "refused: a viewer needs a device model, which is not there yet"),
+    Option("A", "vncviewer-autopass", "refused, as -V"),
     Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     DRY_RUN,
     least=0,  # -f may name the file

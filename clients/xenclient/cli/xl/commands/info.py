@@ -10,7 +10,7 @@ from xenclient.cli.xl.command import JSON, Command, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     Host = Mapping[str, Any]
@@ -18,26 +18,86 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     host = call.client.call("host.info")
-    call.show(host, values(host, call.arguments[0]) if call.arguments else lines(host))
+    if call.arguments:
+        call.show(host, values(host, call.arguments[0], call.given("extended")))
+        return 0
+    tables = ""
+    if call.given("numa"):
+        topology = call.client.call("topology.show")
+        host = {**host, **topology}
+        tables = topology_text(topology)
+    call.show(host, lines(host, tables, call.given("extended")))
     return 0
 
 
-INFO = Command("[KEY]", run, Option("n", "numa", "accepted: tables of nodes are not there yet"), JSON)
+INFO = Command(
+    "[KEY]",
+    run,
+    Option("n", "numa", "the host's CPUs, PCI devices and NUMA nodes too"),
+    Option("x", "extended", "features of the store too"),
+    JSON,
+)
 
 
-def lines(host: Host) -> str:
-    """All of it, "key : value"."""
-    return "".join(f"{key:<23}:{value}\n" for key, value in _facts(host))
+def lines(host: Host, tables: str = "", extended: bool = False) -> str:
+    """All of it, "key : value"; tables: what stands before what is told of Xen."""
+    before, after = (*_machine(host), *_memory(host)), _xen(host, extended)
+    return _text(host, before) + tables + _text(host, after)
 
 
-def values(host: Host, wanted: str) -> str:
+def values(host: Host, wanted: str, extended: bool = False) -> str:
     """Only the values of the keys that begin so, each on a line."""
-    return "".join(f"{value[1:]}\n" for key, value in _facts(host) if key.startswith(wanted))
+    facts = _facts(host, (*_machine(host), *_memory(host), *_xen(host, extended)))
+    return "".join(f"{value[1:]}\n" for key, value in facts if key.startswith(wanted))
 
 
-def _facts(host: Host) -> Iterator[tuple[str, str]]:
+def topology_text(topology: Mapping[str, Any]) -> str:
+    """Where CPUs, PCI devices and memory are: the tables that -n adds."""
+    return "".join(
+        f"{line}\n"
+        for line in (
+            *_cpu_table(topology["cpus"]),
+            *_devices(topology["devices"]),
+            *_nodes(topology["nodes"]),
+        )
+    )
+
+
+def _cpu_table(cpus: Iterable[Host]) -> Iterator[str]:
+    yield "cpu_topology           :"
+    yield "cpu:    core    socket     node"
+    for cpu in cpus:
+        if cpu["core"] is not None:
+            yield f"{cpu['number']:3}:    {cpu['core']:4}     {cpu['socket']:4}     {cpu['node']:4}"
+
+
+def _devices(devices: Sequence[Host]) -> Iterator[str]:
+    yield "device topology        :"
+    yield "device           node"
+    for device in devices:
+        yield f"{device['address']}      {device['node']}"
+    if not devices:
+        yield "No device topology data available"
+
+
+def _nodes(nodes: Iterable[Host]) -> Iterator[str]:
+    yield "numa_info              :"
+    yield "node:    memsize    memfree    distances"
+    for node in nodes:
+        if node["memory"] is not None:
+            size, free = node["memory"] >> 20, (node["free"] or 0) >> 20
+            # What is not known, Xen's xl prints as the number that stands for that.
+            distances = ",".join(str(-1 if each is None else each) for each in node["distances"])
+            yield f"{node['number']:4}:    {size:6}     {free:6}      {distances}"
+
+
+def _text(host: Host, facts: Iterable[tuple[str, object]]) -> str:
+    return "".join(f"{key:<23}:{value}\n" for key, value in _facts(host, facts))
+
+
+def _facts(host: Host, facts: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
     """Key and what follows its colon."""
-    for key, value in (*_machine(host), *_memory(host), *_xen(host)):
+    for key, value in facts:
         yield key, f" {value}"
         if key == "hw_caps":
             yield "virt_caps", "".join(f" {word}" for word in host["virt_caps"])
@@ -64,7 +124,7 @@ def _memory(host: Host) -> Iterator[tuple[str, object]]:
     yield "free_cpus", host["free_cpus"]
 
 
-def _xen(host: Host) -> Iterator[tuple[str, object]]:
+def _xen(host: Host, extended: bool = False) -> Iterator[tuple[str, object]]:
     for key in ("xen_major", "xen_minor", "xen_extra"):
         yield key, host[key]
     yield "xen_version", f"{host['xen_major']}.{host['xen_minor']}{host['xen_extra']}"
@@ -75,4 +135,6 @@ def _xen(host: Host) -> Iterator[tuple[str, object]]:
         yield key, host[key]
     yield "cc_compile_date", host["cc_compile_date"]
     yield "build_id", host["build_id"]
+    if extended:
+        yield "xenstore_features", f"0x{host['xenstore_features']:08x}"
     yield "xend_config_format", 4

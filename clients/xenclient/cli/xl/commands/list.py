@@ -1,26 +1,18 @@
-"""xl list: the rows of domains.
-
-Source: toolstack.md section 8; xm's layout where the program is called xm.
-"""
+"""xl list: the rows of domains."""
 
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.columns import COLUMNS, NO_HEADER
 from xenclient.cli.xl.command import JSON, Command, Option
-from xenclient.cli.xl.domains import domid, flags, name, named_domains, next_life
+from xenclient.cli.xl.cpu_ranges import cpus_text
+from xenclient.cli.xl.domain_table import table
+from xenclient.cli.xl.domains import flags, name, named_domains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
+    from xenclient.cli.xl.domain_table import Extra
     from xenclient.cli.xl.domains import Domain
-
-    #: Header and cell of columns that an option adds.
-    Extra = tuple[str, Callable[[Domain], str]]
-
-HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
-XM_HEADER = f"{'Name':<40} {'ID':>5} {'Mem':>5} {'VCPUs':>5} {'State':>10} {'Time(s)':>9}"
 
 #: Columns that --columns takes: keys of the bus's domain map, and "flags", the letters of xl list.
 NAMES = (
@@ -30,8 +22,6 @@ NAMES = (
 #: Options that choose another layout than --columns.
 LAYOUTS = ("long", "verbose", "cpupool", "numa", "context")
 
-CRASHED = 3
-
 
 def run(call: Call) -> int:
     if call.given("columns"):
@@ -40,7 +30,8 @@ def run(call: Call) -> int:
         from xenclient.cli.xl.configurations import show_configurations
 
         return show_configurations(call)
-    found, status = named_domains(call)
+    placing = call.given("cpupool") or call.given("numa")
+    found, status = named_domains(call, placing=placing or None)
     if found or call.json or not call.arguments:
         lines = table(found, _extra(call), call.settings.program)
         call.show(found, lines.partition("\n")[2] if call.given("no-header") else lines)
@@ -61,50 +52,6 @@ LIST = Command(
 )
 
 
-def table(found: Iterable[Domain], extra: Iterable[Extra], program: str) -> str:
-    """Header and a line per domain."""
-    extra = list(extra)
-    header, line = (XM_HEADER, xm_row) if program == "xm" else (HEADER, row)
-    lines = ["".join([header, *(title for title, _ in extra)])]
-    lines += [
-        "".join([line(domain), *(cell(domain) for _, cell in extra), awaited(domain)]) for domain in found
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def row(domain: Domain) -> str:
-    """A domain as xl lists it."""
-    return (
-        f"{name(domain):<40} {domid(domain):>5} {mem_mib(domain):5} {domain['vcpus']:5}     "
-        f"{flags(domain)}  {domain['cpu_time_ns'] / 1e9:8.1f}"
-    )
-
-
-def xm_row(domain: Domain) -> str:
-    """A domain as xm listed it."""
-    return (
-        f"{name(domain):<40} {domid(domain):>5} {mem_mib(domain):5} {domain['vcpus']:5} "
-        f"{xm_flags(domain):>10} {domain['cpu_time_ns'] / 1e9:8.1f}"
-    )
-
-
-def mem_mib(domain: Domain) -> int:
-    """What it has and has claimed, whole MiB."""
-    kib: int = domain["memory_kib"] + domain["outstanding_kib"]
-    return kib // 1024
-
-
-def xm_flags(domain: Domain) -> str:
-    """As `flags`, but of the reasons only "c", crashed."""
-    crashed = domain["shutdown"] and domain["shutdown_reason"] == CRASHED
-    return flags(domain)[:4] + ("c" if crashed else "-") + flags(domain)[5:]
-
-
-def awaited(domain: Domain) -> str:
-    """What a domain between two lives waits for, to follow its columns; "" of one that lives."""
-    return "" if domain["domid"] is not None else f"  {next_life(domain)}"
-
-
 def _extra(call: Call) -> list[Extra]:
     """The columns that options add, in the order in which xl prints them.  What xend does not tell is "-"."""
     found: list[Extra] = []
@@ -113,10 +60,17 @@ def _extra(call: Call) -> list[Extra]:
     elif call.given("context"):
         found.append(("   Security Label", _label))
     if call.given("cpupool"):
-        found.append(("         Cpupool", lambda domain: f"{domain.get('cpupool', '-'):>16}"))
+        found.append(("         Cpupool", lambda domain: f"{domain['cpupool'] or '-':>16}"))
     if call.given("numa"):
-        found.append((" NODE Affinity", lambda domain: f" {domain.get('node_affinity', '-')}"))
+        nodes = call.client.call("host.info")["nr_nodes"]
+        found.append((" NODE Affinity", lambda domain: f" {_nodes(domain, nodes)}"))
     return found
+
+
+def _nodes(domain: Domain, number: int) -> str:
+    """The NUMA nodes of its memory, on a host that has so many; "-" where there are none, or not known."""
+    nodes = domain["node_affinity"]
+    return "-" if nodes is None else cpus_text(nodes, number)
 
 
 def _verbose(domain: Domain) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import JSON, Command
+from xenclient.cli.xl.cpu_ranges import cpus_text
 from xenclient.cli.xl.domains import name
 from xenclient.cli.xl.each import from_each
 from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     #: As vcpu.list has it.
@@ -61,17 +62,3 @@ def row(domain: Listed, vcpu: Mapping[str, Any]) -> str:
     hard, soft = (cpus_text(vcpu[key], domain["cpus"]) for key in ("hard_affinity", "soft_affinity"))
     which = f"{name(domain):<32} {domain['domid']:>5} {vcpu['number']:>5} "
     return f"{which}{where}{seconds:>9.1f}  {hard} / {soft}"
-
-
-def cpus_text(cpus: Sequence[int], number: int) -> str:
-    """CPUs of a host that has so many: "all", "none", or ranges: "0-3,6"."""
-    if len(cpus) >= number:
-        return "all"
-    ranges: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if ranges and cpu == ranges[-1][1] + 1:
-            ranges[-1][1] = cpu
-        else:
-            ranges.append([cpu, cpu])
-    words = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
-    return ",".join(words) or "none"
