@@ -16,6 +16,7 @@ from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
+from xend.config.program import ProgramError, program_assignments
 from xend.config.settings import Settings
 from xend.config.share import Share, share_of
 from xend.config.terms import Clock, StoreTerms, clock_of, store_terms_of
@@ -54,7 +55,7 @@ def parse(
             which it stands, "SOURCE:LINE: ..., expected ..."; code unsupported: what cannot be had yet.
     """
     findings = Findings()
-    assignments: list[Assignment] = findings.attempt(lambda: parse_assignments(text, source), [])
+    assignments: list[Assignment] = findings.attempt(lambda: _assignments(text, source), [])
     assignments += findings.attempt(lambda: parse_words(extra, _DEVICE_OPTIONS), [])
     findings.check()  # what was not understood is not judged
     settings = Settings(assignments, source, findings)
@@ -63,6 +64,20 @@ def parse(
     config = _Reader(settings, findings, directory).config(name, guest_type)
     findings.check(parts.unbuildable(settings, guest_type))
     return config
+
+
+def _assignments(text: str, source: str) -> list[Assignment]:
+    """Those of a file, in xl's grammar or, where it is none, computed as xm did."""
+    try:
+        return parse_assignments(text, source)
+    except ConfigError as error:
+        try:
+            computed = program_assignments(text, source)
+        except ProgramError as wrong:
+            raise error if wrong.is_slip else wrong from None  # of a slip the grammar knows more
+        if computed is None:
+            raise
+        return computed
 
 
 class _Reader:

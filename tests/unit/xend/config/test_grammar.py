@@ -278,7 +278,7 @@ def read_or_refuse(text: str, *words: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [1_000, pytest.param(25_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [500, pytest.param(200_000, marks=pytest.mark.long)])
 def test_malformed_texts_end_with_an_error_of_ours(rounds: int) -> None:
     """Four a round: half put together from pieces, half the HOWTO's example with some of it changed."""
     source = random.Random(6)
