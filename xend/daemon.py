@@ -48,6 +48,7 @@ from xend.disk import Disks, system_disks
 from xend.domain.keeper import Keeper
 from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
+from xend.domain.target import DOM0
 from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host, RunScript
@@ -224,6 +225,7 @@ class Xend:
     async def _take_up(self) -> None:
         """Go on with the domains that the xend before this one left."""
         infos = {info.domid: info for info in await self.host.hypervisor.domains()}
+        await self._follow_devices(DOM0)
         for domain in self.host.domains:
             if self.operations.holder(domain.locks) is not None:
                 continue
@@ -236,11 +238,14 @@ class Xend:
                 self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
 
     async def _take_up_one(self, domain: Domain, domid: int) -> None:
+        await self._follow_devices(domid)
+        if domain.console is not None:
+            await self.host.consoles.serve(domid, domain.name, *domain.console)
+
+    async def _follow_devices(self, domid: int) -> None:
         for device in await devices_in_store(self.host, domid):
             self.host.stories.begin(device)
             await self.host.backends.follow(device)
-        if domain.console is not None:
-            await self.host.consoles.serve(domid, domain.name, *domain.console)
 
     @asynccontextmanager
     async def _watch_paths(

@@ -139,7 +139,7 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
     DomainOperation(facts=PauseFacts, doing="pause", prepare=prepare_pause),
     DomainOperation(facts=UnpauseFacts, doing="unpause", prepare=prepare_unpause),
     DomainOperation(
-        facts=MemoryFacts, doing="set the memory of", prepare=prepare_memory,
+        facts=MemoryFacts, doing="set the memory of", prepare=prepare_memory, takes_dom0=True,
         parameters={"target_kib": required(NUMBER)},
     ),
     DomainOperation(

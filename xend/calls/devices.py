@@ -14,7 +14,7 @@ from xend.device.stored import device_in_store, devices_in_store
 from xend.domain.attach import AttachFacts, DetachFacts, device_of
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.source import Spec, device_of_spec
-from xend.domain.target import Between, Target
+from xend.domain.target import DOM0, Between, Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
@@ -92,11 +92,12 @@ class DeviceCalls:
         **how: Any,
     ) -> Result:
         async def prepare() -> AttachFacts:
-            target = (await self._targets.find(domain)).require_guest("attach a device to")
-            target.require_managed("attach a device to")
+            target = await self._targets.find(domain)
+            if target.domid != DOM0:  # it may have disks and interfaces of backends, too
+                target.require_managed("attach a device to")
             if target.info.is_shutdown or target.info.is_dying:
                 raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
-            change, backend = self._change(target, kind, spec, directory)
+            change, backend = await self._change(target, kind, spec, directory)
             serving = backend_domid(self._host, backend, kind)
             await check_serving(self._host, serving, kind)
             device = device_of(self._host, target.domid, change, serving)
@@ -118,7 +119,7 @@ class DeviceCalls:
         self, call: Call, domain: str | int, kind: str, device: str, force: bool = False, **how: Any
     ) -> Result:
         async def prepare() -> DetachFacts:
-            target = (await self._targets.find(domain)).require_guest("detach a device from")
+            target = await self._targets.find(domain)
             found = await self._find(target, kind, device)
             if found is None:
                 raise _no_such(target, f"{kind} {device}", await self._devices(target))
@@ -149,7 +150,9 @@ class DeviceCalls:
         with explained("list its devices", target.name):
             return await devices_in_store(self._host, target.domid)
 
-    def _change(self, target: Target, kind: str, spec: Spec, directory: str | None) -> tuple[Result, str]:
+    async def _change(
+        self, target: Target, kind: str, spec: Spec, directory: str | None
+    ) -> tuple[Result, str]:
         """What attaching means for the configuration, and whose backend it asks for."""
         device, address = device_of_spec(kind, spec, directory), KINDS[kind].address
         change = {"kind": kind, "spec": spec, "directory": directory, "devid": device.devid}
@@ -157,8 +160,11 @@ class DeviceCalls:
         if given := defaults.given(without_masks=True):
             change["defaults"] = given
         if device.devid is None:
-            assert target.managed is not None
-            used = {each.devid for each in target.managed.config.of_kind(kind)}
+            used = (
+                {each.devid for each in await self._devices(target) if each.kind == kind}
+                if target.managed is None
+                else {each.devid for each in target.managed.config.of_kind(kind)}
+            )
             change["devid"] = next(number for number in range(len(used) + 1) if number not in used)
         if address is not None:
             change[address.key] = getattr(device, address.key) or address.choose(self._host.random)

@@ -10,7 +10,7 @@ from xend.device.plug import plug_of
 from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import device_of_change
 from xend.host import Host
-from xend.operation.facts import Facts
+from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.validators import count, typed
 
@@ -26,7 +26,7 @@ def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int
 
 
 @attrs.define(kw_only=True)
-class AttachFacts(Facts):
+class AttachFacts(AnyDomainFacts):
     """Those of device.attach: the change of Source.changes, and which domain has the device's backend."""
 
     KIND = "device.attach"
@@ -36,7 +36,7 @@ class AttachFacts(Facts):
 
 
 @attrs.define(kw_only=True)
-class DetachFacts(Facts):
+class DetachFacts(AnyDomainFacts):
     """Those of device.detach; force: it is taken out whether the guest lets go of it or not."""
 
     KIND = "device.detach"
@@ -47,7 +47,6 @@ class DetachFacts(Facts):
 
 def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     """The steps of device.attach."""
-    assert facts.domid is not None
     device = device_of(host, facts.domid, facts.change, facts.backend_domid)
     plug = plug_of(host, device)
 
@@ -60,7 +59,7 @@ def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
         work.result |= {"device": device.name, "devid": device.devid}
 
     async def free(work: Work) -> None:
-        settle(host, facts.uuid)
+        settle(host, facts.uuid, device.devid)
 
     async def remember_it(work: Work) -> None:
         remember(host, facts.uuid, facts.change)
@@ -91,6 +90,8 @@ def remember(host: Host, uuid: str, change: dict[str, Any]) -> None:
     """A change of Source.changes is part of a domain's configuration from now on; once, if done again."""
     domain = host.domains.by_uuid(uuid)
     if domain is None:
+        if "spec" not in change and KINDS[change["kind"]].is_disk:
+            settle(host, uuid, change["devid"])
         return
     if change not in domain.source.changes[-1:]:
         host.domains.change(domain, change)

@@ -4,22 +4,24 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
+from xend.device.nodes import value_of
 from xend.domain import nodes
-from xend.domain.registry import Domain
-from xend.domain.target import Target
+from xend.domain.target import DOM0, Target
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.facts import Facts
+from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
 from xend.validators import count
 
 #: What a domain cannot do without, in KiB.
 MIN_KIB = 1024
+#: And dom0, as libxl has it (LIBXL_MIN_DOM0_MEM).
+MIN_DOM0_KIB = 128 * 1024
 
 
 @attrs.define(kw_only=True)
-class MemoryFacts(Facts):
+class MemoryFacts(AnyDomainFacts):
     """Those of domain.set_memory: what it is to have, and what it had."""
 
     KIND = "domain.set_memory"
@@ -30,17 +32,19 @@ class MemoryFacts(Facts):
 
 async def prepare_memory(host: Host, target: Target, target_kib: int) -> MemoryFacts:
     """Raises: XendError: wrong_state, bad_request, out_of_memory, hypervisor_failed."""
-    managed = target.require_managed("set the memory of")
     with explained("ask for the host's memory", target.name):
-        free_kib = (await host.hypervisor.host_info()).free_memory_kib
-    check_target(managed, target_kib, target.info.memory_kib, free_kib)
+        info = await host.hypervisor.host_info()
+    if target.domid == DOM0:
+        least, most = MIN_DOM0_KIB, await _most_of_dom0(host, target, info.total_memory_kib)
+    else:
+        least, most = MIN_KIB, target.require_managed("set the memory of").config.max_memory_kib
+    check_target(target.name, target_kib, target.info.memory_kib, info.free_memory_kib, least, most)
     return MemoryFacts(**target.identity, target_kib=target_kib, old_kib=target.info.memory_kib)
 
 
 def memory_steps(host: Host, facts: MemoryFacts) -> list[Step]:
     """The limit comes first where the memory grows, the target first where it shrinks."""
     domid, name = facts.domid, facts.name
-    assert domid is not None
 
     def limit(kib: int) -> Callable[[Work], Awaitable[None]]:
         async def set_limit(work: Work) -> None:
@@ -63,22 +67,32 @@ def memory_steps(host: Host, facts: MemoryFacts) -> list[Step]:
     return [limits, targets] if new > old else [targets, limits]
 
 
-def check_target(domain: Domain, target_kib: int, current_kib: int, free_kib: int) -> None:
+async def _most_of_dom0(host: Host, target: Target, total_kib: int) -> int:
+    """What the store says that dom0 may have, or the host has, in KiB."""
+    with explained("ask for the memory of Domain-0", target.name):
+        value = await value_of(host.store, f"{nodes.home(DOM0)}/memory/static-max")
+    text = b"" if value is None else value
+    return min(int(text[:12]), total_kib) if text.isdigit() else total_kib
+
+
+def check_target(
+    name: str, target_kib: int, current_kib: int, free_kib: int, least_kib: int, most_kib: int
+) -> None:
     """See that a memory target can be reached.
 
     Raises:
         XendError: bad_request, out_of_memory.
     """
-    most = domain.config.max_memory_kib
-    if not MIN_KIB <= target_kib <= most:
+    if not least_kib <= target_kib <= most_kib:
         raise XendError(
             "bad_request",
-            f"{domain.name}: memory of {target_kib >> 10} MiB; from 1 to {most >> 10} (maxmem) is possible",
-            domain=domain.name,
+            f"{name}: memory of {target_kib >> 10} MiB; from {least_kib >> 10} to {most_kib >> 10} "
+            "(maxmem) is possible",
+            domain=name,
         )
     if target_kib - current_kib > free_kib:
         raise XendError(
             "out_of_memory",
-            f"{domain.name} needs {(target_kib - current_kib) >> 10} MiB more, {free_kib >> 10} MiB are free",
-            domain=domain.name,
+            f"{name} needs {(target_kib - current_kib) >> 10} MiB more, {free_kib >> 10} MiB are free",
+            domain=name,
         )

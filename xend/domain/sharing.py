@@ -124,10 +124,17 @@ def check_disks(host: "Host", uuid: str, name: str, disks: Sequence[DiskConfig])
         claims.add(claim)
 
 
-def settle(host: "Host", uuid: str) -> None:
-    """What a domain has not got in the end is free."""
-    domain = host.domains.by_uuid(uuid)
-    host.domains.claims.keep(uuid, () if domain is None else disks_of(domain.config))
+def settle(host: "Host", uuid: str, devid: int | None = None) -> None:
+    """What a domain has not got in the end is free.
+
+    devid: of the disk that one has not of which no configuration is known, as dom0; None: it has none.
+    """
+    domain, claims = host.domains.by_uuid(uuid), host.domains.claims
+    if domain is not None:
+        claims.keep(uuid, disks_of(domain.config))
+    else:
+        others = [claim.disk for claim in claims.of(uuid) if claim.disk.devid != devid]
+        claims.keep(uuid, others if devid is not None else ())
 
 
 def claim_unknown(host: "Host", domain: "Domain") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.each import for_each
 from xenclient.cli.xl.errors import log_map
 from xenclient.xend.errors import BusError, ClientError
 
@@ -37,6 +38,20 @@ def perform(call: Call, method: str, **parameters: Any) -> Map:
         raise
     _log_warnings(call, result)
     return result
+
+
+def perform_each(call: Call, method: str) -> int:
+    """Call the method for each domain that is named; what xend refuses of one of several is logged.
+
+    Returns 1 if it refused one, else 0.
+
+    Raises:
+        BusError: it refused the only one.
+    """
+    if len(call.arguments) == 1:
+        perform(call, method, domain=call.arguments[0])
+        return 0
+    return for_each(call, call.arguments, lambda domain: perform(call, method, domain=domain))
 
 
 def plan(call: Call, method: str, **parameters: Any) -> Map:

@@ -50,6 +50,15 @@ def test_what_is_asked(xl: Xl, xend: FakeXend, words: str, method: str, paramete
     assert xend.asked == [(method, parameters)]
 
 
+def test_several_domains(xl: Xl, xend: FakeXend) -> None:
+    for command, method in (("pause", "domain.pause"), ("destroy", "domain.destroy")):
+        xend.asked.clear()
+        status, text, errors = xl(command, "d1", "nobody", "d2")
+        assert (status, text, errors.count("nobody")) == (1, "", 1)
+        assert [given["domain"] for _, given in xend.asked] == ["d1", "nobody", "d2"]
+        assert {each for each, _ in xend.asked} == {method}
+
+
 def test_a_relative_core_file(xl: Xl, xend: FakeXend, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PWD", str(tmp_path))

@@ -1,15 +1,14 @@
-"""xl destroy: end a domain at once."""
+"""xl destroy: end domains at once."""
 
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, Command, Option
-from xenclient.cli.xl.operation import perform
+from xenclient.cli.xl.operation import perform_each
 
 
 def run(call: Call) -> int:
-    perform(call, "domain.destroy", domain=call.arguments[0])
-    return 0
+    return perform_each(call, "domain.destroy")
 
 
-DESTROY = Command("DOM", run, Option("f", "", "accepted: xend never ends Domain-0"), DRY_RUN)
+DESTROY = Command("DOM ...", run, Option("f", "", "accepted: xend never ends Domain-0"), DRY_RUN)

@@ -1,21 +1,19 @@
-"""xl pause and unpause: stop a domain from running, and let it run again."""
+"""xl pause and unpause: stop domains from running, and let them run again."""
 
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, Command
-from xenclient.cli.xl.operation import perform
+from xenclient.cli.xl.operation import perform_each
 
 
 def pause(call: Call) -> int:
-    perform(call, "domain.pause", domain=call.arguments[0])
-    return 0
+    return perform_each(call, "domain.pause")
 
 
 def unpause(call: Call) -> int:
-    perform(call, "domain.unpause", domain=call.arguments[0])
-    return 0
+    return perform_each(call, "domain.unpause")
 
 
-PAUSE = Command("DOM", pause, DRY_RUN)
-UNPAUSE = Command("DOM", unpause, DRY_RUN)
+PAUSE = Command("DOM ...", pause, DRY_RUN)
+UNPAUSE = Command("DOM ...", unpause, DRY_RUN)
