@@ -10,8 +10,8 @@ from tests.unit.xenclient.xl.fake_xend import FakeXend
 from xenclient.cli.xl.cpu_ranges import cpus_text
 
 HEADER = "Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)\n"
-FIRST = "d1                                   1     0     3   -b-      61.3  all / 0-1,3\n"
-SECOND = "d1                                   1     1     -   --p       0.0  2 / none\n"
+FIRST = "d1                                   1     0    3   -b-      61.3  all / 0-1,3\n"
+SECOND = "d1                                   1     1    -   --p       0.0  2 / none\n"
 
 
 def vcpu(number: int, **fields: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_the_table(xl: Xl) -> None:
 
 
 def test_all_domains(xl: Xl) -> None:
-    dom0 = "Domain-0                             0     0     0   r--      61.3  all / all\n"
+    dom0 = "Domain-0                             0     0    0   r--      61.3  all / all\n"
     assert xl("vcpu-list") == (0, HEADER + dom0 + FIRST + SECOND, "")
 
 

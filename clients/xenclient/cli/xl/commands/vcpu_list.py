@@ -53,12 +53,15 @@ def _of_all(call: Call) -> list[Listed]:
 
 
 def row(domain: Listed, vcpu: Mapping[str, Any]) -> str:
-    """One virtual CPU; of one that is offline it is not told where it ran."""
+    """One virtual CPU; of one that is offline it is not told where it ran.
+
+    There is no blank between its number and its CPU, as from Xen's xl.
+    """
     where = f"{'-':>5} {'-':>3}-p "
     if vcpu["online"]:
         running, blocked = "r" if vcpu["running"] else "-", "b" if vcpu["blocked"] else "-"
         where = f"{vcpu['cpu']:>5} {running:>3}{blocked}- "
     seconds = vcpu["cpu_time_ns"] / 1e9
     hard, soft = (cpus_text(vcpu[key], domain["cpus"]) for key in ("hard_affinity", "soft_affinity"))
-    which = f"{name(domain):<32} {domain['domid']:>5} {vcpu['number']:>5} "
+    which = f"{name(domain):<32} {domain['domid']:>5} {vcpu['number']:>5}"
     return f"{which}{where}{seconds:>9.1f}  {hard} / {soft}"
