@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
-from tests.starter import Starter
+from tests.starter import Starter, shared
 from tests.suites import Quick, Times
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +71,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    if shared.cache_info().currsize:
+        shared().close()
+        shared.cache_clear()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """What `-n auto` means."""
@@ -94,11 +100,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def starter() -> Iterator[Starter]:
+def starter() -> Starter:
     """An interpreter whose starts cost little."""
-    made = Starter()
-    yield made
-    made.close()
+    return shared()
 
 
 @pytest.fixture(scope="session")
@@ -118,5 +122,5 @@ def o_xenstored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture(scope="session")
 def our_xenstored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """This project's xenstored."""
-    with start_ours(tmp_path_factory.mktemp("ours")) as daemon:
+    with start_ours(tmp_path_factory.mktemp("ours"), is_forked=True) as daemon:
         yield daemon

@@ -109,7 +109,8 @@ class Target:
                 return start_c(rundir, *(word for quota in quotas.items() for word in _c_option(*quota)))
             case "o":
                 return start_o(rundir, settings={O_QUOTAS[name]: value for name, value in quotas.items()})
-        return start_ours(rundir, *(word for quota in quotas.items() for word in _our_option(*quota)))
+        options = [word for quota in quotas.items() for word in _our_option(*quota)]
+        return start_ours(rundir, *options, is_forked=True)
 
 
 def _our_option(name: str, value: int) -> tuple[str, str]:

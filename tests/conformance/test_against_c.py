@@ -188,7 +188,7 @@ def test_a_few(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", seeds(2, of=5))
 def test_our_daemon(tmp_path: Path, seed: int) -> None:
-    with start_c(tmp_path / "c") as theirs, start_ours(tmp_path / "ours") as ours:
+    with start_c(tmp_path / "c") as theirs, start_ours(tmp_path / "ours", is_forked=True) as ours:
         play(DaemonWorld(theirs), DaemonWorld(ours), seed)
 
 

@@ -19,7 +19,7 @@ CONNECTIONS = 10_000
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with start_ours(tmp_path) as daemon:
+    with start_ours(tmp_path, is_forked=True) as daemon:
         yield daemon
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import pytest
@@ -18,6 +19,8 @@ import pytest
 from tests.peers.debian import SYSTEM_PACKAGE, XEN_BIN
 from tests.peers.process import Watchdog, cpu_seconds, rss_bytes
 from tests.peers.wire import Closed, Wire
+from tests.starter import fork
+from tests.starter.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 C_XENSTORED = XEN_BIN / "xenstored"
@@ -54,18 +57,33 @@ class Daemon:
         pid: process id.
     """
 
-    def __init__(self, name: str, rundir: Path, command: Sequence[str | Path], **environment: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        rundir: Path,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str] = MappingProxyType({}),
+        is_forked: bool = False,
+    ) -> None:
         self.name = name
         self.rundir = rundir
         self.socket = rundir / "socket"
         self.guests = rundir / "guests"
         self.guests.mkdir(exist_ok=True)
-        environment["XENSTORED_GUESTS"] = str(self.guests)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("XENSTORED_")}
+        variables = {**inherited, **environment, "XENSTORED_GUESTS": str(self.guests)}
+        self._process: subprocess.Popen[bytes] | Forked
         with open(rundir / "stderr", "ab") as errors:
-            self._process = subprocess.Popen(
-                command, env=inherited | environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
-            )
+            if is_forked:
+                self._process = fork(command[1:], variables, errors.fileno())
+            else:
+                self._process = subprocess.Popen(
+                    command,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=errors,
+                    stderr=errors,
+                )
         self.pid = self._process.pid
         self._watchdog = Watchdog(self.pid)
         try:
@@ -129,13 +147,16 @@ class Daemon:
         raise RuntimeError(f"{self.name}: xenstored on {self.rundir} {state}:\n{self.stderr()}")
 
 
-def start_ours(rundir: Path, *options: str) -> Daemon:
-    """This project's xenstored on `rundir`, created if need be."""
+def start_ours(rundir: Path, *options: str, is_forked: bool = False) -> Daemon:
+    """This project's xenstored on `rundir`, created if need be.
+
+    is_forked: started by tests/starter, which costs little; for tests that do not look at the start.
+    """
     rundir.mkdir(parents=True, exist_ok=True)
     rundir = rundir.absolute()
     command: list[str | Path] = [sys.executable, "-m", "xenstore.server", "--no-fork", "--rundir", rundir]
     command += ["--platform", f"sim:{rundir / 'guests'}", *options]
-    return Daemon("ours", rundir, command)
+    return Daemon("ours", rundir, command, is_forked=is_forked)
 
 
 def start_c(rundir: Path, *options: str) -> Daemon:
@@ -145,7 +166,7 @@ def start_c(rundir: Path, *options: str) -> Daemon:
     rundir = rundir.absolute()
     command: list[str | Path] = [C_XENSTORED, "-N", "-F", rundir / "pid", *options]
     paths = {"XENSTORED_RUNDIR": str(rundir), "XENSTORED_ROOTDIR": str(rundir / "lib")}
-    return Daemon("c", rundir, command, LD_PRELOAD=preloaded(), **paths)
+    return Daemon("c", rundir, command, {"LD_PRELOAD": preloaded(), **paths})
 
 
 #: Its socket is compiled in as /var/run/xenstored/socket.  A tmpfs of its own over /run (where /var/run

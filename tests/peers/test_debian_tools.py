@@ -127,7 +127,10 @@ xenstore-control quota set no-such-quota 5
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Daemon]]:
     """C xenstored and ours, both fresh."""
     need(C_XENSTORED, *(tool(command) for command in {line[0] for line in SCRIPT + CONTROL}))
-    with start_c(tmp_path_factory.mktemp("c")) as theirs, start_ours(tmp_path_factory.mktemp("ours")) as ours:
+    with (
+        start_c(tmp_path_factory.mktemp("c")) as theirs,
+        start_ours(tmp_path_factory.mktemp("ours"), is_forked=True) as ours,
+    ):
         yield theirs, ours
 
 

@@ -35,7 +35,7 @@ class Host:
 
     def __init__(self, rundir: Path) -> None:
         self.rundir = rundir
-        self.daemon = start_ours(rundir)
+        self.daemon = start_ours(rundir, is_forked=True)
         self.sent: list[str] = []
         self._moment: tuple[str, bool] | None = None
         self._starting: threading.Thread | None = None
@@ -58,7 +58,7 @@ class Host:
             self.daemon.socket.unlink()
 
         def start() -> None:
-            self.daemon = start_ours(self.rundir)
+            self.daemon = start_ours(self.rundir, is_forked=True)
 
         self._starting = threading.Thread(target=start)
         self._starting.start()

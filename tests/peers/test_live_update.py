@@ -124,7 +124,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     monkeypatch.setenv("LD_PRELOAD", preloaded())
     (tmp_path / "guests").mkdir()
     dom0 = Guest(tmp_path / "guests", 0)
-    with start_ours(tmp_path) as daemon:
+    with start_ours(tmp_path, is_forked=True) as daemon:
         yield daemon
     dom0.close()
 

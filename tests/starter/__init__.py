@@ -4,13 +4,17 @@ What tests see of a program is that of a process of its own.  What differs: its 
 started it has a process that stands for it, whose end follows the program's.
 """
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.starter.forked import Forked
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -50,6 +54,27 @@ class Starter:
         """End it, and the programs that somebody waits for."""
         self._server.communicate()
         shutil.rmtree(self._top)
+
+
+@functools.cache
+def shared() -> Starter:
+    """The one of this process, which is begun when it is first needed."""
+    return Starter()
+
+
+def interpreter() -> str:
+    """One that hands over; where there is no server (it needs Linux), the tests' own."""
+    return str(shared().python) if sys.platform == "linux" else sys.executable
+
+
+def fork(
+    argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, output: int | None = None
+) -> "Forked | subprocess.Popen[bytes]":
+    """A program like `[sys.executable, *argv]`, with no input, and an output or this process's own."""
+    if sys.platform != "linux":
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        return subprocess.Popen([sys.executable, *argv], env=environment, **streams)
+    return Forked(socket_of(shared().python), [sys.executable, *argv], environment, output)
 
 
 def socket_of(python: Path) -> Path:

@@ -4,6 +4,7 @@ import array
 import os
 import socket
 import struct
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _HEAD = struct.Struct("=III")
@@ -28,6 +29,14 @@ class Request(NamedTuple):
         """Give its descriptors back."""
         for fd in (*self.descriptors, self.directory):
             os.close(fd)
+
+
+def pack(argv: Sequence[bytes], environment: Mapping[bytes, bytes], numbers: Sequence[int]) -> bytes:
+    """The message of a program that gets these descriptors, beside which they and its directory go over."""
+    os.umask(umask := os.umask(0o022))
+    head = _HEAD.pack(umask, len(argv), len(numbers)) + struct.pack(f"={len(numbers)}i", *numbers)
+    words = [*argv, *(name + b"=" + value for name, value in environment.items())]
+    return head + b"".join(word + b"\0" for word in words)
 
 
 def receive(caller: socket.socket) -> Request:

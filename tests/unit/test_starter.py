@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starter import Starter
+from tests.starter import Starter, fork
 
 LOOK = """
 import json, os, signal, sys
@@ -67,10 +67,26 @@ def test_what_it_sees(starter: Starter, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "status", "said"), ENDS.values(), ids=ENDS)
 def test_how_it_ends(starter: Starter, code: str, status: int, said: str) -> None:
+    with open(os.devnull, "wb") as nowhere:
+        assert fork(["-c", code], output=nowhere.fileno()).wait(60) == status
     for python in (str(starter.python), sys.executable):
         done = subprocess.run([python, "-c", code], capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (status, "")
         assert (done.stderr.splitlines() or [""])[-1] == said
+
+
+def test_a_forked_one_is_known_by_its_own_process_id(tmp_path: Path) -> None:
+    code = "import os, signal; print(os.getpid(), os.environ['A'], flush=True); signal.pause()"
+    with open(tmp_path / "said", "w+b", buffering=0) as said:
+        process = fork(["-c", code], {"A": "b"}, said.fileno())
+        while not (text := (tmp_path / "said").read_text()).endswith("\n"):
+            assert process.poll() is None
+        assert text == f"{process.pid} b\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.001)
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(60), process.poll()) == (-signal.SIGTERM, -signal.SIGTERM)
+    process.kill()  # nobody's process any more
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

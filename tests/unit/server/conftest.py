@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.starter import interpreter
 from tests.unit.server import bsd_build
 from tests.unit.server.clients import settle
 from tests.unit.server.program import Place
@@ -61,10 +62,12 @@ def many_descriptors() -> Iterator[None]:
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The program is started by the interpreter where the test has the mark `from_nothing`, else forked."""
+    is_real = request.node.get_closest_marker("from_nothing") is not None
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)  # other users come in, and pytest's own directories keep them out
-        place = Place(Path(directory))
+        place = Place(Path(directory), sys.executable if is_real else interpreter())
         yield place
         for pid in place.pids:
             os.kill(pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import pytest
 from tests.unit.server.clients import read_request
 from xenstore.wire import HEADER, HEADER_SIZE, MessageType
 
-PROGRAM = [sys.executable, "-m", "xenstore.server"]
+PROGRAM = ["-m", "xenstore.server"]
 NOBODY = 65534
 #: Runs as NOBODY from the moment everything is imported: the interpreter may lie where only root can read.
 PROGRAM_AS_NOBODY = [
-    sys.executable,
     "-c",
     "import os, sys, xenstore.server.main as program; "
     f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(program.main(sys.argv[1:]))",
@@ -28,7 +26,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become so
 class Place:
     """A run directory, and the daemons started in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, python: str) -> None:
+        self.python = python
         self.directory = directory
         self.rundir = directory / "r"
         self.socket = self.rundir / "socket"
@@ -38,7 +37,8 @@ class Place:
         self.pids: list[int] = []
 
     def arguments(self, *more: str, as_nobody: bool = False) -> list[str]:
-        return [*(PROGRAM_AS_NOBODY if as_nobody else PROGRAM), "--rundir", str(self.rundir), *more]
+        program = PROGRAM_AS_NOBODY if as_nobody else PROGRAM
+        return [self.python, *program, "--rundir", str(self.rundir), *more]
 
     def run(self, *more: str, as_nobody: bool = False, **how: Any) -> subprocess.CompletedProcess[str]:
         """Runs the program until its caller's process ends: at once, unless it stays in the foreground."""

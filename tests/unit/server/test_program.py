@@ -19,6 +19,8 @@ from tests.unit.server.program import NOBODY, Place, as_root, ended
 from xenstore._pump import pollers
 from xenstore.wire import MessageType, pack
 
+pytestmark = pytest.mark.from_nothing
+
 
 def test_the_caller_returns_when_all_is_up(place: Place) -> None:
     place.start()

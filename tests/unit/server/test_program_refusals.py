@@ -32,7 +32,7 @@ def test_a_second_instance(place: Place, foreground: tuple[str, ...]) -> None:
 def test_a_second_instance_by_its_pid_file(place: Place) -> None:
     pid = place.start()
     done = subprocess.run(
-        [*PROGRAM, "--rundir", str(place.directory / "o"), "-F", str(place.pid_file)],
+        [place.python, *PROGRAM, "--rundir", str(place.directory / "o"), "-F", str(place.pid_file)],
         env=place.environment,
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ WAS_DONE = (0, "", "Dom0 is already set up\n")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Daemon]:
-    with start_ours(tmp_path) as daemon:
+    with start_ours(tmp_path, is_forked=True) as daemon:
         yield daemon
 
 

@@ -4,19 +4,19 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.peers.daemons import Daemon
 from tests.snapshot import snapshot
+from tests.starter import interpreter
 
-PROGRAM = [sys.executable, "-m", "xend.backendd"]
+PROGRAM = ["-m", "xend.backendd"]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=60)
+    return subprocess.run([interpreter(), *PROGRAM, *words], capture_output=True, text=True, timeout=60)
 
 
 def test_it_serves_in_the_background_until_it_is_told_to_stop(our_xenstored: Daemon, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.starter import fork
+from tests.starter.forked import Forked
 
 ANSWER_SECONDS = 60
 
@@ -14,8 +16,8 @@ class Process:
     """A program in the foreground, killed at the end if it still runs."""
 
     def __init__(self, *arguments: str) -> None:
-        self._arguments = [sys.executable, "-m", *arguments]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._arguments = ["-m", *arguments]
+        self._process: Forked | subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -24,7 +26,7 @@ class Process:
 
     def start(self, socket: Path) -> None:
         """Returns once its socket is there."""
-        self._process = subprocess.Popen(self._arguments)
+        self._process = fork(self._arguments)
         _await_socket(socket, self._process)
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -68,7 +70,7 @@ class StoreProcess(Process):
         super().start(socket or self.socket)
 
 
-def _await_socket(path: Path, process: subprocess.Popen[bytes]) -> None:
+def _await_socket(path: Path, process: "Forked | subprocess.Popen[bytes]") -> None:
     """Waits until somebody listens there: a look every few milliseconds, as long as the process lives."""
     import socket as sockets
     import time

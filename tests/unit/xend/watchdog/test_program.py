@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.manager.daemon import await_release
 from tests.snapshot import snapshot
+from tests.starter import interpreter
 from tests.unit.xend.simulator.process import ANSWER_SECONDS, HostProcess
 
 #: No test takes so long.
@@ -35,7 +35,7 @@ class Site:
 
     def argv(self, *words: str) -> list[str]:
         host = ["--hypervisor", f"sim:{self.host.directory}"]
-        return [sys.executable, "-m", "xend.watchdog", "--pid-file", str(self.pid_file), *host, *words]
+        return [interpreter(), "-m", "xend.watchdog", "--pid-file", str(self.pid_file), *host, *words]
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Until its caller's process ends: at once, but in the foreground."""
@@ -47,7 +47,7 @@ class Site:
             self.argv("--foreground", *words), stderr=subprocess.PIPE, text=True, env=self._environment
         )
         self._started.append(process)
-        assert self.notices.recv(100) == f"READY=1\nMAINPID={process.pid}".encode()
+        assert self.notices.recv(100) == f"READY=1\nMAINPID={self.pid_file.read_text()}".strip().encode()
         return process
 
     def clean_up(self) -> None:
