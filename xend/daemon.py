@@ -30,6 +30,7 @@ from xend.calls.domain_map import DomainMaps
 from xend.calls.domains import DomainCalls
 from xend.calls.host import HostCalls
 from xend.calls.host_control import HostControlCalls
+from xend.calls.managed import ManagedCalls
 from xend.calls.media import MediaCalls
 from xend.calls.operation_methods import operation_methods
 from xend.calls.pools import PoolCalls
@@ -54,6 +55,8 @@ from xend.errors import XendError
 from xend.host import Host, RunScript
 from xend.hypervisor import Hypervisor
 from xend.kinds import DOMAIN_METHODS, KINDS
+from xend.managed.fates import Fates
+from xend.operation.kind import Effect
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xend.settings import Settings
@@ -123,6 +126,7 @@ class Xend:
             publish=self.publish,
             log=log,
         )
+        self.fates = Fates(rundir / "ends", seams.wall_clock, log)
         self.keeper = Keeper(self.host, self.operations)
         self.autostarts = Runs(self.events.publish, log)
         self._connected: set[str] = set()
@@ -146,6 +150,7 @@ class Xend:
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),
             *CheckCalls(self.host, domains, directory).methods(),
+            *ManagedCalls(self.host, self.fates, directory).methods(),
             *DeviceCalls(self.host, starter, targets).methods(),
             *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
@@ -177,6 +182,7 @@ class Xend:
 
     def publish(self, kind: str, what: str, **fields: Any) -> None:
         """Tell listeners, and the log."""
+        self.fates.heard(kind, what, **fields)
         self.events.publish(
             kind, what, **{name: value for name, value in fields.items() if value is not None}
         )
@@ -195,6 +201,8 @@ class Xend:
             why = "" if operation.error is None else f": {operation.error}"
             step = "" if operation.error is None else operation.error.fields.get("step", "")
             self.log(f"{who}: {what}{f' at {step!r}' if step else ''}{why}")
+            if what == "failed" and operation.kind.effect in (Effect.MAKES, Effect.RESTARTS):
+                self.fates.failed(operation.domain, str(operation.error))
             self.keeper.operation_ended(operation)
 
     def _state_changed(self, device: Device, end: End, state: XenbusState) -> None:

@@ -16,7 +16,7 @@ from xend.faults import as_xend_error
 
 __all__ = ["KINDS", "Publish", "WatchPaths", "event_methods"]
 
-KINDS = ("domain", "device", "operation", "autostart", "store")
+KINDS = ("domain", "device", "operation", "autostart", "managed", "store")
 #: Store paths of one subscription.
 _PATHS_MAX = 128
 

@@ -184,7 +184,7 @@ def end(xend: subprocess.Popen[bytes]) -> int:
 def power_off(top: Path) -> None:
     """End the simulated host, and remove what is gone when a host goes down: what is in /var/run."""
     host_process.end(os.fspath(top / "sim"))
-    for name in ("sim", "xenstored", "domains", "operations"):
+    for name in ("sim", "xenstored", "domains", "operations", "ends"):
         shutil.rmtree(top / name, ignore_errors=True)
 
 

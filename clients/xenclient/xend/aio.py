@@ -56,7 +56,7 @@ class Client(Awaited, ClientMethods):
         """The events after `since`, or from now on; see Events.
 
         Args:
-            kinds: some of domain, device, operation, autostart, store; by default all.
+            kinds: some of domain, device, operation, autostart, managed, store; by default all.
             watch: store paths whose changes are events too.
         """
         stream = EventStream(since, kinds, watch)

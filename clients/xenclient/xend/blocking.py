@@ -57,7 +57,7 @@ class Client(Blocking, ClientMethods):
         """The events after `since`, or from now on; see Events.
 
         Args:
-            kinds: some of domain, device, operation, autostart, store; by default all.
+            kinds: some of domain, device, operation, autostart, managed, store; by default all.
             watch: store paths whose changes are events too.
             idle: called before each wait for xend with the connection's descriptor, to wait until that is
                 readable, and for other things meanwhile; what it raises ends the wait.

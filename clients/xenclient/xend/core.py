@@ -34,8 +34,9 @@ READING_VERBS = frozenset(
 #: What acts at once and is no operation: it takes no key, so it is not sent again.
 ACTING = frozenset(
     (
-        "config.check", "console.attach", "console.write", "console.detach", "operation.cancel",
-        "host.debug_keys", "host.set_parameters", "pool.add_cpus", "pool.create", "pool.destroy",
+        "autostart.disable", "autostart.enable", "config.check", "console.attach", "console.write",
+        "console.detach", "operation.cancel", "host.debug_keys", "host.set_parameters", "managed.delete",
+        "managed.new", "managed.read", "managed.replace", "pool.add_cpus", "pool.create", "pool.destroy",
         "pool.remove_cpus", "pool.rename", "pool.set_scheduling", "pool.split", "quota.set",
         "security.load_policy", "security.set_enforcing",
     )

@@ -34,6 +34,10 @@ class Row:
 #: In the order of the help.
 COMMANDS = (
     Row("create", "create a domain"),
+    Row("new", "put a configuration where configurations are kept"),
+    Row("start", "start a domain that is configured", "new"),
+    Row("edit", "change a configuration that is kept"),
+    Row("delete", "remove a configuration that is kept", "new"),
     Row("config-check", "what is wrong with a configuration, before it is started"),
     Row("list", "list domains"),
     Row("destroy", "end a domain at once"),

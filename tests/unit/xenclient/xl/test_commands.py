@@ -27,7 +27,7 @@ from xenclient.xend.errors import BusError
         ("des", "destroy"),
         ("ren", "rename"),
         ("vm", "vm-list"),
-        ("e", "events"),
+        ("ev", "events"),
         ("pause", "pause"),
         ("mem-s", "mem-set"),
         ("inf", "info"),

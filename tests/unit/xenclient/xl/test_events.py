@@ -96,7 +96,10 @@ def test_a_listener_that_fell_behind_is_told_where_to_go_on(xl: Xl, xend: FakeXe
     ("options", "error"),
     [
         (["--since=-1"], "--since '-1' is no number of an event"),
-        (["--kind=nonsense"], "--kind 'nonsense' is none of domain, device, operation, autostart, store"),
+        (
+            ["--kind=nonsense"],
+            "--kind 'nonsense' is none of domain, device, operation, autostart, managed, store",
+        ),
     ],
 )
 def test_wrong_use(xl: Xl, options: list[str], error: str) -> None:

@@ -28,6 +28,8 @@ WORDS = {
 
 
 def autostart(call: Call) -> int:
+    if call.given("enable") or call.given("disable"):
+        return _choose(call)
     hooks = {option: call.value(option) for option in ("prehook", "posthook") if call.given(option)}
     return _run_on_domains(call, "autostart.start", "did not come up", {**_names(call), **hooks})
 
@@ -37,9 +39,25 @@ AUTOSTART = Command(
     autostart,
     Option("", "prehook", "program to run before a domain is created, %s its name", "FORMAT"),
     Option("", "posthook", "program to run once a domain is up, %s its name", "FORMAT"),
+    Option("", "enable", "have these start with the host, and start none now"),
+    Option("", "disable", "have these not start with the host, and stop none now"),
     DRY_RUN,
     JSON,
 )
+
+
+def _choose(call: Call) -> int:
+    """Have domains start with the host, or not."""
+    is_enabled = call.given("enable")
+    if is_enabled == call.given("disable"):
+        raise call.usage_error("--enable or --disable, not both")
+    if not call.arguments:
+        raise call.usage_error("needs names of configured domains")
+    rows = call.client.call(f"autostart.{'enable' if is_enabled else 'disable'}", names=call.arguments)
+    how = "starts with the host" if is_enabled else "does not start with the host"
+    lines = (f"{row['name']} {how}{'' if row['changed'] else ', as before'}\n" for row in rows)
+    call.show(rows, "".join(lines))
+    return 0
 
 
 def autostop(call: Call) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
-KINDS = ("domain", "device", "operation", "autostart", "store")
+KINDS = ("domain", "device", "operation", "autostart", "managed", "store")
 
 
 def run(call: Call) -> int:

@@ -20,7 +20,7 @@ NAMES = (
     "max_memory_kib", "vcpus", "max_vcpus", "cpu_time_ns", "start_time", "uptime_s", "operation",
 )  # fmt: skip
 #: Options that choose another layout than --columns.
-LAYOUTS = ("long", "verbose", "cpupool", "numa", "context")
+LAYOUTS = ("all", "long", "verbose", "cpupool", "numa", "context")
 
 
 def run(call: Call) -> int:
@@ -30,17 +30,38 @@ def run(call: Call) -> int:
         from xenclient.cli.xl.configurations import show_configurations
 
         return show_configurations(call)
-    placing = call.given("cpupool") or call.given("numa")
-    found, status = named_domains(call, placing=placing or None)
+    placing = call.given("cpupool") or call.given("numa") or None
+    if call.given("all"):
+        return _show_all(call, placing)
+    found, status = named_domains(call, placing=placing)
     if found or call.json or not call.arguments:
         lines = table(found, _extra(call), call.settings.program)
         call.show(found, lines.partition("\n")[2] if call.given("no-header") else lines)
     return status
 
 
+def _show_all(call: Call, placing: bool | None) -> int:
+    """Those that live, then those that are configured and down."""
+    from xenclient.cli.xl.configured import down, line
+
+    found, status = ([], 0) if call.arguments else named_domains(call, placing=placing)
+    resting = down(call, call.arguments)
+    if call.arguments:
+        names = {row["name"] for row in resting}
+        call.arguments = [each for each in call.arguments if each not in names]
+        if call.arguments or not resting:
+            found, status = named_domains(call, placing=placing)
+    lines = table(found, _extra(call), call.settings.program)
+    lines += "".join(f"{line(row)}\n" for row in resting)
+    shown = lines.partition("\n")[2] if call.given("no-header") else lines
+    call.show([*found, *({**row, "state": "down"} for row in resting)], shown)
+    return status
+
+
 LIST = Command(
     "[DOM ...]",
     run,
+    Option("a", "all", "those that are configured and down, too, and why they are"),
     Option("l", "long", "whole configurations, as JSON"),
     Option("v", "verbose", "UUID, shutdown reason and security label too"),
     Option("c", "cpupool", "cpupool too"),

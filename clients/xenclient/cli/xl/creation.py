@@ -1,0 +1,81 @@
+"""A domain is made of parameters of domain.create: with its console, or waited for, or undone."""
+
+from __future__ import annotations
+
+import os
+
+from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.operation import perform
+from xenclient.cli.xl.printing import log
+from xenclient.xend.errors import BusError, ClientError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    #: A domain as domain.create returns it, or an event.
+    Map = Mapping[str, Any]
+
+#: Events after which a domain does not come back, unless it is restarted.
+GONE = ("destroyed", "reaped")
+
+
+def create(call: Call, parameters: dict[str, Any]) -> Map:
+    """Create the domain and return it; with -c show its console until that ends or is left."""
+    if not call.given("console"):
+        return _create_or_undo(call, {**parameters, "paused": call.given("paused")})
+    # Paused until its console is attached, so that no output is missed.
+    created = _create_or_undo(call, {**parameters, "paused": True})
+    from xenclient.cli.xl.terminal import attach
+
+    waiting = [] if call.given("paused") else [created["domid"]]
+
+    def unpause() -> None:
+        while waiting:
+            call.client.call("domain.unpause", domain=waiting.pop())
+
+    try:
+        attach(call.client, created["domid"], unpause)
+    except ClientError:
+        # Without its console it runs all the same.
+        unpause()
+        raise
+    return created
+
+
+def _create_or_undo(call: Call, parameters: dict[str, Any]) -> Map:
+    """Create the domain and return it; an interrupt has everything undone."""
+    parameters = {**parameters, "key": os.urandom(16).hex()}
+    try:
+        return perform(call, "domain.create", **parameters)
+    except KeyboardInterrupt:
+        log(f"{call.settings.program}: interrupted; what was made is undone\n")
+        _undo(call, parameters)
+        raise
+
+
+def _undo(call: Call, parameters: dict[str, Any]) -> None:
+    """Cancel the operation, and wait until it is undone."""
+    client = call.new_client()
+    # The same call with the same key does nothing itself, and names the operation.
+    operation = client.call("domain.create", wait_for="accepted", **parameters)["operation"]
+    client.call("operation.cancel", operation=operation)
+    try:
+        client.call("operation.wait", operation=operation)
+    except BusError as error:
+        if error.code != "cancelled":
+            raise
+
+
+def wait_until_gone(events: Iterable[Map], uuid: str) -> None:
+    """Read events until the domain of this UUID is gone for good, through its restarts."""
+    restarting = False
+    for event in events:
+        what = event["what"]
+        if event.get("uuid") != uuid:
+            continue
+        # Between two lives, an event that has a reason says that somebody ended it.
+        if what in GONE and (not restarting or "reason" in event):
+            return
+        restarting = what == "restarting" or (restarting and what not in ("created", "waiting"))
