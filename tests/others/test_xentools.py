@@ -26,7 +26,8 @@ COMMON = {
 #: The environment besides, and what xl says to it.
 DHCP = (
     'xl: warning: web.cfg:{line}: dhcp = "dhcp" has no effect: '
-    "it was an option of xm's, which xl does not read\n"
+    "it was an option of xm's, which xl does not read "
+    '(the kernel reads that of its command line: extra = "ip=...")\n'
 )
 KINDS = {
     "static": ({"ips": "10.0.0.7", "ip1": "10.0.0.7", "bridge": "xenbr0", "dir": "/srv"}, ""),

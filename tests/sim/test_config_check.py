@@ -59,7 +59,7 @@ SAID: dict[str, tuple[list[str], list[str]]] = {
     'pool = "none"': (['pool = "none": there is no such CPU pool'], []),
     'cpus = "99"': (['cpus = "99": the CPU pool 0 has none of these CPUs'], []),
     'name = "down"': ([], ["DIR/down.cfg describes a domain called down too"]),
-    "autorestart = 1": ([], ['web.cfg:6: "autorestart" has no effect']),
+    "autorestart = 1": ([], ["web.cfg:6: autorestart = 1 has no effect"]),
     'kernel = "/netbsd"\nextra = "root=/dev/xvda1 console=hvc0"': (
         [],
         ['the command line has "root=/dev/xvda1", but', 'has "console=hvc0", but the kernel is NetBSD\'s'],

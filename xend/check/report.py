@@ -64,5 +64,5 @@ def parsed(
         report.warnings += fields.get("warnings") or []
         return None
     report.warnings += [each.as_map() for each in config.warnings]
-    report.notes += [each.as_map() for each in getattr(config, "notes", ())]
+    report.notes += [each.as_map() for each in config.notes]
     return config

@@ -91,6 +91,7 @@ XM: Mapping[str, str | None] = {
     "cpu": 'cpus = "1" says on which CPU it runs',
     "vcpu_avail": "vcpus says how many of maxvcpus are there at the start",
     "restart": _EVENTS,
+    "autorestart": _EVENTS,
     "irq": "irqs = [ ... ] gives interrupts",
     "nics": "vif = [ ... ] has an item for each interface",
     "vif2": "vif = [ ... ] gives interfaces",
