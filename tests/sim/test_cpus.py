@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
+from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import World, play
 from xend.errors import XendError
 from xend.hypervisor.scheduling import CreditParameters
@@ -282,3 +284,42 @@ def test_quotas_of_the_store() -> None:
             await refused(world, "bad_request", "quota.set", values=values)
 
     play(body)
+
+
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("domain.set_vcpus", {"vcpus": 3}),
+    ("domain.pin_vcpus", {"hard": "1", "soft": "1"}),
+    ("domain.set_scheduling", {"scheduler": "credit2", "weight": 9, "cap": 9}),
+    ("domain.set_pool", {"pool": "other"}),
+]
+
+
+async def state(world: World) -> list[object]:
+    """What such a change could change of the example."""
+    shown = await world.call("scheduling.show", domain="example")
+    listed = await world.call("domain.list", domain="example", placing=True)
+    config = await world.call("domain.config", domain="example")
+    return [
+        *await words(world, 1, 3), await hard(world, 1), await soft(world, 1), shown["parameters"],
+        listed[0]["cpupool"], config,
+    ]  # fmt: skip
+
+
+def test_xend_killed_amid_a_change_undoes_it_when_it_is_back() -> None:
+    async def body(world: World) -> None:
+        await world.client.write("/local/pool/1/name", "other")
+        await world.create(extra=EXTRA)
+        before = await state(world)
+        for method, params in CHANGES:
+            world.on_step = at(method, "record that in its configuration", kill)
+            answer = await world.call(method, domain="example", **params, wait_for="accepted")
+            await trio.sleep(1)
+            await world.start_xend()
+            await settled(world)
+            assert (await world.call("operation.show", operation=answer["operation"]))["state"] == "failed"
+            assert await state(world) == before, method
+        for method, params in CHANGES:
+            await world.call(method, domain="example", **params)
+        assert await state(world) != before
+
+    play(body, pool_cpus=(1,))

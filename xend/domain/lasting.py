@@ -5,9 +5,45 @@ toolstacks, and dom0, have none here: for them a change lasts as long as they li
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
 
 from xend.domain.target import Target
 from xend.host import Host
+from xend.operation.facts import AnyDomainFacts
+from xend.operation.steps import Step, Work
+from xend.validators import texts
+
+
+@attrs.define(kw_only=True)
+class LastingFacts(AnyDomainFacts):
+    """Those of an operation whose change lasts.
+
+    Attributes:
+        old_extra, extra: the assignments that follow the configuration's text, before and after.
+    """
+
+    old_extra: list[str] = attrs.field(factory=list, validator=texts)
+    extra: list[str] = attrs.field(factory=list, validator=texts)
+
+
+def lasting(target: Target, values: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of LastingFacts of a change that says so of some options; of none: it does not last."""
+    before = extra_of(target)
+    return {"old_extra": before, "extra": with_assignments(before, values)}
+
+
+def record_step(host: Host, facts: LastingFacts) -> Step:
+    """The last step of such an operation."""
+
+    async def record_new(work: Work) -> None:
+        record(host, facts.uuid, facts.extra)
+
+    async def record_old(work: Work) -> None:
+        record(host, facts.uuid, facts.old_extra)
+
+    return Step("record", "record that in its configuration", record_new, record_old)
 
 
 def extra_of(target: Target) -> list[str]:

@@ -9,24 +9,22 @@ import attrs
 
 from xend.device.nodes import texts as read_texts
 from xend.domain import nodes
-from xend.domain.lasting import extra_of, record, with_assignments
+from xend.domain.lasting import LastingFacts, lasting, record_step
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
 from xend.validators import count, texts
 
 
 @attrs.define(kw_only=True)
-class VcpusFacts(AnyDomainFacts):
+class VcpusFacts(LastingFacts):
     """Those of domain.set_vcpus.
 
     Attributes:
         vcpus, max_vcpus: how many it is to use, the first ones; and how many it has.
         old: the word that the store had of each; empty: none.
-        old_extra, extra: the assignments that follow its configuration's text, before and after.
     """
 
     KIND = "domain.set_vcpus"
@@ -34,8 +32,6 @@ class VcpusFacts(AnyDomainFacts):
     vcpus: int = attrs.field(validator=count)
     max_vcpus: int = attrs.field(validator=count)
     old: list[str] = attrs.field(validator=texts)
-    old_extra: list[str] = attrs.field(factory=list, validator=texts)
-    extra: list[str] = attrs.field(factory=list, validator=texts)
 
 
 async def prepare_vcpus(host: Host, target: Target, vcpus: int, ignore_host: bool = False) -> VcpusFacts:
@@ -58,15 +54,12 @@ async def prepare_vcpus(host: Host, target: Target, vcpus: int, ignore_host: boo
             domain=target.name,
             hint="xl vcpu-set --ignore-host does it all the same",
         )
-    before = extra_of(target)
-    lasting = {"vcpus": str(vcpus), "maxvcpus": str(most)}
     return VcpusFacts(
         **target.identity,
         vcpus=vcpus,
         max_vcpus=most,
         old=[found.get(_node(number), "") for number in range(most)],
-        old_extra=before,
-        extra=with_assignments(before, lasting),
+        **lasting(target, {"vcpus": str(vcpus), "maxvcpus": str(most)}),
     )
 
 
@@ -89,15 +82,9 @@ def vcpus_steps(host: Host, facts: VcpusFacts) -> list[Step]:
     async def write_old(work: Work) -> None:
         await write(old)
 
-    async def record_new(work: Work) -> None:
-        record(host, facts.uuid, facts.extra)
-
-    async def record_old(work: Work) -> None:
-        record(host, facts.uuid, facts.old_extra)
-
     return [
         Step("write", f"have it use {facts.vcpus} vCPUs", write_new, write_old),
-        Step("record", "record that in its configuration", record_new, record_old),
+        record_step(host, facts),
     ]
 
 

@@ -6,19 +6,18 @@ from typing import Any
 import attrs
 
 from xend.domain.host_cpus import host_cpus
-from xend.domain.lasting import extra_of, record, with_assignments
+from xend.domain.lasting import LastingFacts, lasting, record_step
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import VcpuInfo
-from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
-from xend.validators import texts, typed
+from xend.validators import typed
 
 
 @attrs.define(kw_only=True)
-class PinFacts(AnyDomainFacts):
+class PinFacts(LastingFacts):
     """Those of domain.pin_vcpus.
 
     Attributes:
@@ -26,7 +25,6 @@ class PinFacts(AnyDomainFacts):
         hard, soft: numbers of CPUs; None: as they were.
         old: of all its vCPUs, where each might and should run before, {hard, soft}.
         force: what holds one on a CPU for a while is ended.
-        old_extra, extra: the assignments that follow its configuration's text, before and after.
     """
 
     KIND = "domain.pin_vcpus"
@@ -36,8 +34,6 @@ class PinFacts(AnyDomainFacts):
     soft: list[int] | None = attrs.field(default=None, validator=typed(list | None))
     old: list[dict[str, Any]] = attrs.field(validator=typed(list))
     force: bool = attrs.field(default=False, validator=typed(bool))
-    old_extra: list[str] = attrs.field(factory=list, validator=texts)
-    extra: list[str] = attrs.field(factory=list, validator=texts)
 
 
 async def prepare_pin(
@@ -65,7 +61,6 @@ async def prepare_pin(
         for which, text in (("hard", hard), ("soft", soft))
     }
     vcpus = [each.number for each in found] if vcpu is None else [vcpu]
-    before = extra_of(target)
     return PinFacts(
         **target.identity,
         vcpus=vcpus,
@@ -73,8 +68,7 @@ async def prepare_pin(
         soft=wanted["soft"],
         old=[{"hard": list(each.hard_affinity), "soft": list(each.soft_affinity)} for each in found],
         force=force,
-        old_extra=before,
-        extra=with_assignments(before, _lasting(found, vcpus, wanted, pool)),
+        **lasting(target, _lasting(found, vcpus, wanted, pool)),
     )
 
 
@@ -116,10 +110,8 @@ def pin_steps(host: Host, facts: PinFacts) -> list[Step]:
         with explained("say where its vCPUs run", facts.name):
             for vcpu in facts.vcpus:
                 await host.hypervisor.set_affinity(domid, vcpu, facts.hard, facts.soft, facts.force)
-        record(host, facts.uuid, facts.extra)
 
     async def unpin(work: Work) -> None:
-        record(host, facts.uuid, facts.old_extra)
         with explained("have its vCPUs run where they ran", facts.name):
             for vcpu in facts.vcpus:
                 hard, soft = (
@@ -128,4 +120,4 @@ def pin_steps(host: Host, facts: PinFacts) -> list[Step]:
                 )
                 await host.hypervisor.set_affinity(domid, vcpu, hard, soft)
 
-    return [Step("pin", "say on which CPUs its vCPUs run", pin, unpin)]
+    return [Step("pin", "say on which CPUs its vCPUs run", pin, unpin), record_step(host, facts)]

@@ -2,32 +2,28 @@
 
 import attrs
 
-from xend.domain.lasting import extra_of, record, with_assignments
+from xend.domain.lasting import LastingFacts, lasting, record_step
 from xend.domain.pools import find_pool, pool_names
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
-from xend.validators import count, texts
+from xend.validators import count
 
 
 @attrs.define(kw_only=True)
-class PoolFacts(AnyDomainFacts):
+class PoolFacts(LastingFacts):
     """Those of domain.set_pool.
 
     Attributes:
         pool, old_pool: the numbers of the pool in which it is to run, and of that in which it ran.
-        old_extra, extra: the assignments that follow its configuration's text, before and after.
     """
 
     KIND = "domain.set_pool"
 
     pool: int = attrs.field(validator=count)
     old_pool: int = attrs.field(validator=count)
-    old_extra: list[str] = attrs.field(factory=list, validator=texts)
-    extra: list[str] = attrs.field(factory=list, validator=texts)
 
 
 async def prepare_pool(host: Host, target: Target, pool: str) -> PoolFacts:
@@ -41,16 +37,13 @@ async def prepare_pool(host: Host, target: Target, pool: str) -> PoolFacts:
             domain=target.name,
             hint=f"xl cpupool-cpu-add {name} CPU",
         )
-    before = extra_of(target)
     # What was pinned may run on all CPUs of the new pool; the numbers of the old one's would mean nothing.
-    lasting = {"pool": f'"{name}"', "cpus": '"all"', "cpus_soft": '"all"'}
-    unsaid = with_assignments(before, lasting)
+    said = {"pool": f'"{name}"', "cpus": '"all"', "cpus_soft": '"all"'}
     return PoolFacts(
         **target.identity,
         pool=found.number,
         old_pool=target.info.pool,
-        old_extra=before,
-        extra=unsaid,
+        **lasting(target, said),
     )
 
 
@@ -60,11 +53,9 @@ def pool_steps(host: Host, facts: PoolFacts) -> list[Step]:
     async def move(work: Work) -> None:
         with explained("move it to another CPU pool", facts.name):
             await host.hypervisor.move_domain(domid, facts.pool)
-        record(host, facts.uuid, facts.extra)
 
     async def move_back(work: Work) -> None:
-        record(host, facts.uuid, facts.old_extra)
         with explained("move it back to its CPU pool", facts.name):
             await host.hypervisor.move_domain(domid, facts.old_pool)
 
-    return [Step("move", "move it to the CPU pool", move, move_back)]
+    return [Step("move", "move it to the CPU pool", move, move_back), record_step(host, facts)]

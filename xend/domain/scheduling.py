@@ -4,36 +4,32 @@ from typing import Any
 
 import attrs
 
-from xend.domain.lasting import extra_of, record, with_assignments
+from xend.domain.lasting import LastingFacts, lasting, record_step
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor.scheduling import CreditParameters, Parameters, RealTimeParameters
-from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
-from xend.validators import texts, typed
+from xend.validators import typed
 
 #: Options of a configuration that say the same as parameters under credit and credit2.
 _OPTIONS = {"weight": "cpu_weight", "cap": "cap"}
 
 
 @attrs.define(kw_only=True)
-class SchedulingFacts(AnyDomainFacts):
+class SchedulingFacts(LastingFacts):
     """Those of domain.set_scheduling.
 
     Attributes:
         new, old: its parameters, as fields of CreditParameters; or under rtds of each vCPU that is named, by
             its number as text, those of RealTimeParameters.
-        old_extra, extra: the assignments that follow its configuration's text, before and after.
     """
 
     KIND = "domain.set_scheduling"
 
     new: dict[str, Any] = attrs.field(validator=typed(dict))
     old: dict[str, Any] = attrs.field(validator=typed(dict))
-    old_extra: list[str] = attrs.field(factory=list, validator=texts)
-    extra: list[str] = attrs.field(factory=list, validator=texts)
 
 
 async def prepare_scheduling(
@@ -51,10 +47,9 @@ async def prepare_scheduling(
             no such vCPU.
     """
     await _check_scheduler(host, target, scheduler)
-    before = extra_of(target)
     if scheduler == "rtds":
         new, old = await _real_time(host, target, vcpus or [])
-        return SchedulingFacts(**target.identity, new=new, old=old, old_extra=before, extra=before)
+        return SchedulingFacts(**target.identity, new=new, old=old, **lasting(target, {}))
     if weight is None and cap is None:
         raise XendError("bad_request", f"{target.name}: neither weight nor cap is given", domain=target.name)
     now = await _parameters(host, target)
@@ -63,13 +58,11 @@ async def prepare_scheduling(
     given = {name: value for name, value in wanted.items() if value is not None}
     changed = attrs.evolve(now, **given)
     _check_credit(target, changed)
-    lasting = {_OPTIONS[name]: str(value) for name, value in given.items()}
     return SchedulingFacts(
         **target.identity,
         new=attrs.asdict(changed),
         old=attrs.asdict(now),
-        old_extra=before,
-        extra=with_assignments(before, lasting),
+        **lasting(target, {_OPTIONS[name]: str(value) for name, value in given.items()}),
     )
 
 
@@ -146,7 +139,7 @@ async def _real_time(
 
 
 def scheduling_steps(host: Host, facts: SchedulingFacts) -> list[Step]:
-    """One, as one call of the hypervisor does it."""
+    """One call of the hypervisor, then the configuration."""
     domid = facts.domid
 
     async def give(fields: dict[str, Any]) -> None:
@@ -159,13 +152,11 @@ def scheduling_steps(host: Host, facts: SchedulingFacts) -> list[Step]:
 
     async def change(work: Work) -> None:
         await give(facts.new)
-        record(host, facts.uuid, facts.extra)
 
     async def undo(work: Work) -> None:
-        record(host, facts.uuid, facts.old_extra)
         await give(facts.old)
 
-    return [Step("change", "change its share of the CPUs", change, undo)]
+    return [Step("change", "change its share of the CPUs", change, undo), record_step(host, facts)]
 
 
 async def read_scheduling(host: Host, target: Target) -> dict[str, Any]:
