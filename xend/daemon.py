@@ -35,6 +35,7 @@ from xend.calls.media import MediaCalls
 from xend.calls.operation_methods import operation_methods
 from xend.calls.pools import PoolCalls
 from xend.calls.quotas import QuotaCalls
+from xend.calls.scheduling import SchedulingCalls
 from xend.calls.starter import OperationStarter
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
@@ -144,7 +145,8 @@ class Xend:
             hello(about),
             *HostCalls(self.host).methods(),
             *HostControlCalls(self.host).methods(),
-            *PoolCalls(self.host, targets).methods(),
+            *PoolCalls(self.host).methods(),
+            *SchedulingCalls(self.host, targets).methods(),
             *QuotaCalls(self.host, targets).methods(),
             *domains.methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),

@@ -1,40 +1,33 @@
-"""pool.*: CPU pools; and scheduling.list, what share of the CPUs the domains in them have."""
+"""pool.*: CPU pools, but for how they are scheduled."""
 
 import uuid as uuids
 from collections.abc import Sequence
 from typing import Any
 
-import attrs
 import trio
 
-from xend.bus.kinds import BYTES, FLAG, LIST_OF_BYTES, NUMBER, TEXT, choice
+from xend.bus.kinds import BYTES, FLAG, LIST_OF_BYTES, TEXT
 from xend.bus.methods import Call, Method, optional, required
 from xend.config.name import name_complaint
 from xend.config.pool import parse_pool
 from xend.device.nodes import removed, written
 from xend.domain.host_cpus import host_cpus
 from xend.domain.pool_split import split
-from xend.domain.pools import POOLS, find_pool, pool_names
-from xend.domain.scheduling import read_scheduling
-from xend.domain.target import Target
-from xend.domain.targets import Targets
+from xend.domain.pools import POOLS, SCHEDULERS, find_pool, pool_map, pool_names, pools_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import CpuPool
-from xend.hypervisor.scheduling import PoolParameters, range_complaint
 from xend.refusals import explained
 from xenstore.daemon.text import one_line
 
 Result = dict[str, Any]
-SCHEDULERS = ("credit", "credit2", "rtds", "null", "arinc653")
 
 
 class PoolCalls:
     """The methods, over a host.  One that changes a pool waits for those before it."""
 
-    def __init__(self, host: Host, targets: Targets) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._targets = targets
         self._turn = trio.Lock()
 
     def methods(self) -> list[Method]:
@@ -46,8 +39,6 @@ class PoolCalls:
             "extra": optional(LIST_OF_BYTES),
             **dry,
         }
-        listing = {"scheduler": optional(choice(*SCHEDULERS)), "pool": optional(TEXT)}
-        settings = {name: optional(NUMBER) for name in attrs.fields_dict(PoolParameters)}
         return [
             Method("pool.list", "read", {"pool": optional(TEXT)}, self.list_),
             Method("pool.create", "operate", create, self.create),
@@ -56,51 +47,14 @@ class PoolCalls:
             Method("pool.add_cpus", "operate", {**pool, **cpus, **dry}, self.add_cpus),
             Method("pool.remove_cpus", "operate", {**pool, **cpus, **dry}, self.remove_cpus),
             Method("pool.split", "operate", dry, self.split),
-            Method("pool.set_scheduling", "operate", {**pool, **settings, **dry}, self.set_scheduling),
-            Method("scheduling.list", "read", listing, self.scheduling),
         ]
 
     # --- looking ------------------------------------------------------------------------------------------
 
     async def list_(self, call: Call, pool: str | None = None) -> list[Result]:
-        found = await self._pools(pool)
+        found = await pools_of(self._host, pool)
         names = await pool_names(self._host)
-        return [_map(each, names) for each in found]
-
-    async def scheduling(
-        self, call: Call, scheduler: str | None = None, pool: str | None = None
-    ) -> list[Result]:
-        found = [each for each in await self._pools(pool) if scheduler in (None, each.scheduler)]
-        names = await pool_names(self._host)
-        domains = [each for each in await self._targets.all() if isinstance(each, Target)]
-        result = []
-        for each in found:
-            inside = [domain for domain in domains if domain.info.pool == each.number]
-            rows = [row for domain in inside if (row := await self._row(domain)) is not None]
-            parameters = attrs.asdict(await self._parameters(each.number))
-            result.append({**_map(each, names), "parameters": parameters, "members": rows})
-        return result
-
-    async def _row(self, domain: Target) -> Result | None:
-        """None: it ended meanwhile."""
-        if domain.info.is_dying:
-            return None
-        try:
-            return await read_scheduling(self._host, domain)
-        except XendError as error:
-            if error.code == "guest_died":
-                return None
-            raise
-
-    async def _parameters(self, pool: int) -> PoolParameters:
-        with explained("ask how a CPU pool is scheduled", "this host"):
-            return await self._host.hypervisor.pool_parameters(pool)
-
-    async def _pools(self, named: str | None) -> Sequence[CpuPool]:
-        if named is not None:
-            return [await find_pool(self._host, named)]
-        with explained("look at the CPU pools", "this host"):
-            return await self._host.hypervisor.pools()
+        return [pool_map(each, names) for each in found]
 
     # --- changing -----------------------------------------------------------------------------------------
 
@@ -227,23 +181,6 @@ class PoolCalls:
         async with self._turn:
             return await split(self._host, dry_run, self._name, self._make)
 
-    async def set_scheduling(self, call: Call, pool: str, dry_run: bool = False, **settings: int) -> Result:
-        async with self._turn:
-            found = await find_pool(self._host, pool)
-            now = attrs.asdict(await self._parameters(found.number))
-            for name, value in settings.items():
-                if now[name] is None:
-                    raise XendError(
-                        "wrong_state",
-                        f"the CPU pool {one_line(pool)} has the scheduler {found.scheduler}, without {name}",
-                    )
-                if (complaint := range_complaint(name, value)) is not None:
-                    raise XendError("bad_request", f"the CPU pool {one_line(pool)}: {complaint}")
-            if settings and not dry_run:
-                with explained(f"change how the CPU pool {one_line(pool)} is scheduled"):
-                    await self._host.hypervisor.set_pool_parameters(found.number, PoolParameters(**settings))
-            return {"pool": found.number, **now, **settings}
-
     # --- what they share ----------------------------------------------------------------------------------
 
     async def _check_name(self, name: str) -> None:
@@ -287,14 +224,3 @@ class PoolCalls:
 
 #: The longest name of a pool, in characters.
 NAME_MAX = 64
-
-
-def _map(pool: CpuPool, names: dict[int, str]) -> Result:
-    """As pool.list has one."""
-    return {
-        "number": pool.number,
-        "name": names.get(pool.number, f"Pool-{pool.number}"),
-        "scheduler": pool.scheduler,
-        "domains": pool.domains,
-        "cpus": list(pool.cpus),
-    }

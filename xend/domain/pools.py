@@ -1,6 +1,7 @@
 """CPU pools by their names, which the store has: the hypervisor knows them by number."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from xend.device.nodes import value_of
 from xend.errors import XendError
@@ -11,6 +12,8 @@ from xenstore.daemon.text import one_line
 
 #: Where the store has them: POOLS/N/name, as libxl writes it.
 POOLS = "/local/pool"
+#: What a hypervisor may have (XEN_SCHEDULER_*, xen/include/public/domctl.h).
+SCHEDULERS = ("credit", "credit2", "rtds", "null", "arinc653")
 
 
 async def pool_names(host: Host) -> dict[int, str]:
@@ -59,3 +62,26 @@ async def find_pool(host: Host, text: str) -> CpuPool:
         f"there is no CPU pool {one_line(text)}; there are: {listed(names)}",
         hint="xl cpupool-list shows them",
     )
+
+
+async def pools_of(host: Host, text: str | None) -> list[CpuPool]:
+    """The pool of this name or number; None: all pools.
+
+    Raises:
+        XendError: no_such_pool, hypervisor_failed, store_failed.
+    """
+    if text is not None:
+        return [await find_pool(host, text)]
+    with explained("look at the CPU pools", "this host"):
+        return await host.hypervisor.pools()
+
+
+def pool_map(pool: CpuPool, names: Mapping[int, str]) -> dict[str, Any]:
+    """As pool.list of docs/bus.md has one; names: by number."""
+    return {
+        "number": pool.number,
+        "name": names.get(pool.number, f"Pool-{pool.number}"),
+        "scheduler": pool.scheduler,
+        "domains": pool.domains,
+        "cpus": list(pool.cpus),
+    }

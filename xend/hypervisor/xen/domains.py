@@ -205,10 +205,13 @@ class Domains:
         refused = f"there is no vCPU {vcpu}, or {trigger} is not for domains of its type"
         with refusing(
             f"{trigger} cannot be sent to domain {domid}",
-            {errno.EINVAL: refused, errno.ESRCH: refused, errno.ENOSYS: refused},
+            {errno.EINVAL: refused, errno.ENOSYS: refused},
         ):
             arguments = SEND_TRIGGER.pack(trigger=TRIGGERS.index(trigger), vcpu=vcpu)
-            self._calls.domctl(SENDTRIGGER, domid, arguments)
+            try:
+                self._calls.domctl(SENDTRIGGER, domid, arguments)
+            except ProcessLookupError as error:  # the domain is there: it has no such vCPU
+                raise OSError(errno.EINVAL, "no such vCPU") from error
 
     def watchdog(self, timer: int, timeout_s: int) -> int:
         """Of the domain in which this program runs: see `Hypervisor.watchdog`."""
