@@ -28,7 +28,8 @@ NEXT = rf"  crash, failed 3 times; next try {AT}\n"
 #: Words, and what is printed: commands that tell of it.
 TELLING = [
     (["list", "w"], HEADER + ROW + NEXT),
-    (["list"], HEADER + r"Domain-0 +0 .*\n(\S+ +- +0 .*\n)*" + ROW + NEXT + r"(\S+ +- .*\n)*"),
+    (["list"], HEADER + r"Domain-0 +0 .*\n"),  # as Xen's, whose lines programs parse
+    (["list", "--all"], HEADER + r"Domain-0 +0 .*\n(\S+ +- +0 .*\n)*" + ROW + NEXT + r"(\S+ +- .*\n)*"),
     (["list", UUID % 1], HEADER + ROW + NEXT),
     (["list", "-v", "w"], r".*\n" + ROW + rf" {UUID % 1} +- +-{NEXT}"),
     (["uptime", "w"], r"Name +ID Uptime\nw +- -\n"),
@@ -72,14 +73,19 @@ REFUSING = [
 #: Commands that end it, each one of its own, which is called as they are.
 ENDING = [["destroy", "destroy"], ["shutdown", "shutdown"], ["autostop", "autostop"]]
 #: Commands that begin its next life: by themselves, or as they make another of the same file.
-BEGINNING = [["reboot", "reboot"], ["create", "-q", "etc/create"], ["autostart", "autostart"]]
+BEGINNING = [
+    ["reboot", "reboot"],
+    ["create", "-q", "etc/create"],
+    ["start", "start"],
+    ["autostart", "autostart"],
+]
 #: Which warns first that it is old.
-OTHERS = {"list", "domid", "domname", "rename", "device-explain", "button-press"}
+OTHERS = {"list", "domid", "domname", "rename", "device-explain", "button-press", "delete", "config-check"}
 #: Commands that name no domain.
 NAMELESS = {
     "info", "dmesg", "events", "help", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
     "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys", "set-parameters",
-    "getenforce", "setenforce", "loadpolicy", "devd",
+    "getenforce", "setenforce", "loadpolicy", "devd", "new", "edit",
 }  # fmt: skip
 
 
@@ -118,6 +124,10 @@ def test_every_command_acts_on_it_or_says_what_it_waits_for(place: Place) -> Non
         said = place.said("xl", *words)
         assert re.fullmatch(expected, said), (words, said)
     check_json(place)
+    assert re.match(
+        "xl: domain w runs: its configuration is not deleted", place.tool("xl", "delete", "w").stderr
+    )
+    assert "2 warnings" in place.tool("xl", "config-check", "-q", "etc/w").stdout
     for words in REFUSING:
         done = place.tool("xl", *words)
         assert (done.returncode, done.stdout) == (1, ""), words
@@ -136,7 +146,7 @@ def test_every_command_acts_on_it_or_says_what_it_waits_for(place: Place) -> Non
     for words in BEGINNING:
         place.said("xl", *words)
         assert int(place.said("xl", "domid", words[-1].rpartition("/")[2])) > 0
-    assert sorted(place.names()) == sorted(["w", "other", "reboot", "create", "autostart"])
+    assert sorted(place.names()) == sorted(["w", "other", "reboot", "create", "start", "autostart"])
     place.said("xl", "autostop", "-a")
     assert place.names() == []
     assert list((place.top / "domains").iterdir()) == []

@@ -40,6 +40,12 @@ def instance() -> objects.Instance:
     return objects.Instance(name="inst1.example.com", nics=[nic], hvparams=hvparams, beparams=beparams)
 
 
+def is_running(name: str) -> bool:
+    """Whether a domain is listed, and not as one that is still being made."""
+    lines = subprocess.check_output([COMMAND, "list"], text=True).splitlines()
+    return any(words[0] == name and "p" not in words[4] for words in map(str.split, lines))
+
+
 def main() -> None:
     hypervisor, inst = Hypervisor(_cfgdir=DIRECTORY), instance()
     found = {"default_command": constants.HVC_DEFAULTS[constants.HT_XEN_PVM][constants.HV_XEN_CMD]}
@@ -58,7 +64,7 @@ def main() -> None:
     hypervisor.BalloonInstanceMemory(inst, 96)
     found["ballooned"] = hypervisor.GetInstanceInfo(inst.name, hvparams=hvp)[2]
     hypervisor.RebootInstance(inst)
-    while "p" in subprocess.check_output([COMMAND, "list", inst.name], text=True).split()[-2]:
+    while not is_running(inst.name):
         pass  # Ganeti looks every ten seconds, and by then the next life has begun
     found["rebooted"] = hypervisor.GetInstanceInfo(inst.name, hvparams=hvp)[:2]
     hypervisor.StopInstance(inst)

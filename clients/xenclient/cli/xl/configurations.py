@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
-from xenclient.cli.xl.domains import identity, named_domains
+from xenclient.cli.xl.domains import identity, listed, named_domains
 from xenclient.cli.xl.each import for_each
 from xenclient.cli.xl.printing import as_text, write
 from xenclient.xend.errors import BusError
@@ -36,7 +36,7 @@ def show_configurations(call: Call) -> int:
             elif error.code != "no_such_domain":
                 raise
 
-    status |= for_each(call, found, add)
+    status |= for_each(call, listed(call, found), add)
     if wants_sexpr(call):
         from xenclient.cli.xl.sexpr import sexpr
 

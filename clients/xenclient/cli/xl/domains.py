@@ -31,6 +31,19 @@ def named_domains(call: Call, **parameters: Any) -> tuple[list[Domain], int]:
     return [domain for domains in found for domain in domains], status
 
 
+def listed(call: Call, found: list[Domain]) -> list[Domain]:
+    """What a list shows of the domains found.
+
+    Those between two lives are no domains of the hypervisor: Xen's xl has no line of them, and programs that
+    parse its lines expect a number in each.  They are shown where somebody asks for them, or looks.
+    """
+    import os
+
+    if call.arguments or call.given("all") or os.isatty(1):
+        return found
+    return [domain for domain in found if domain["domid"] is not None]
+
+
 def name(domain: Domain) -> str:
     """The domain's name; what xl prints where it has none yet, so that there are always six columns."""
     return domain["name"] or "(null)"

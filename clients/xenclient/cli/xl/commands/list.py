@@ -7,7 +7,7 @@ from xenclient.cli.xl.columns import COLUMNS, NO_HEADER
 from xenclient.cli.xl.command import JSON, Command, Option
 from xenclient.cli.xl.cpu_ranges import cpus_text
 from xenclient.cli.xl.domain_table import table
-from xenclient.cli.xl.domains import flags, name, named_domains
+from xenclient.cli.xl.domains import flags, listed, name, named_domains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(call: Call) -> int:
         return _show_all(call, placing)
     found, status = named_domains(call, placing=placing)
     if found or call.json or not call.arguments:
-        lines = table(found, _extra(call), call.settings.program)
+        lines = table(listed(call, found), _extra(call), call.settings.program)
         call.show(found, lines.partition("\n")[2] if call.given("no-header") else lines)
     return status
 
