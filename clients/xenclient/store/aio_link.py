@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -82,10 +81,11 @@ class TrioLink(Link):
 
     async def _within(self, seconds: float | None, work: Callable[[Wait], Awaitable[T]]) -> T:
         wait = Wait()
-        limit = math.inf if seconds is None else seconds
-        with trio.move_on_after(limit):
+        if seconds is None:
             return await work(wait)
-        raise DeadlineError(wait.awaited(), limit, self.where)
+        with trio.move_on_after(seconds):
+            return await work(wait)
+        raise DeadlineError(wait.awaited(), seconds, self.where)
 
     async def _let_others_run(self) -> None:
         await trio.lowlevel.checkpoint()
