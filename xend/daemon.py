@@ -18,6 +18,7 @@ from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.autostart.files import ConfigDirectory
 from xend.autostart.runs import Runs
+from xend.bootloader.run import run_cell
 from xend.bus.events import EventLog
 from xend.bus.hello import hello
 from xend.bus.methods import Method
@@ -47,13 +48,14 @@ from xend.device.stored import devices_in_store
 from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
 from xend.disk import Disks, system_disks
+from xend.domain.booting import forget_all_files
 from xend.domain.keeper import Keeper
 from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
 from xend.domain.target import DOM0
 from xend.domain.targets import Targets
 from xend.errors import XendError
-from xend.host import Host, RunScript
+from xend.host import Host, RunCell, RunScript
 from xend.hypervisor import Hypervisor
 from xend.kinds import DOMAIN_METHODS, KINDS
 from xend.managed.fates import Fates
@@ -79,6 +81,7 @@ class Seams:
     wall_clock: Callable[[], float] = time.time
     open_pty: Callable[[], Pty] = open_pty
     run_script: RunScript = run_script
+    run_cell: RunCell = run_cell
     disks: Disks = attrs.field(factory=lambda: system_disks(sys.platform))
     on_step: Callable[[Operation], object] = lambda operation: None
 
@@ -122,6 +125,8 @@ class Xend:
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             disks=seams.disks,
             run_script=seams.run_script,
+            run_cell=seams.run_cell,
+            loader_directory=rundir / "bootloader",
             random=seams.random,
             wall_clock=seams.wall_clock,
             publish=self.publish,
@@ -172,6 +177,7 @@ class Xend:
                 self.host.domains.load()
                 for domain in self.host.domains.all():
                     claim_unknown(self.host, domain)
+                forget_all_files(self.host)
                 self.operations.recover()
                 await self._take_up()
                 nursery.start_soon(scripts.reclaim, self.host)

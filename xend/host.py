@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from xenclient.store.aio import Client as StoreClient
+from xend.bootloader.order import Order, Report
+from xend.bootloader.run import Screen, Tail
 from xend.disk import Disks
 from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
@@ -30,6 +33,9 @@ class ScriptOutcome:
 #: Runs argv with an environment for at most so many seconds; XendError: it cannot, or did not end.
 RunScript = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[ScriptOutcome]]
 
+#: Runs a boot loader, shut in; shows it on a screen, and keeps the end of what it printed.
+RunCell = Callable[[Order, Screen, Tail], Awaitable[Report]]
+
 #: Tells listeners: (kind, what, fields), see docs/bus.md, "Events".
 Publish = Callable[..., object]
 
@@ -40,6 +46,7 @@ class Host:
 
     Attributes:
         disks: what dom0 knows of its files and devices.
+        loader_directory: of what boot loaders leave, root's alone.
         random: for MAC addresses and UUIDs.
         wall_clock: seconds since 1970.
         publish: tells listeners of an event.
@@ -56,6 +63,8 @@ class Host:
     ends: Ends = attrs.field(factory=Ends)
     disks: Disks
     run_script: RunScript
+    run_cell: RunCell
+    loader_directory: Path
     random: random.Random
     wall_clock: Callable[[], float]
     publish: Publish

@@ -14,6 +14,7 @@ PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
 #: The hotplug script of interfaces that name none.
 VIF_SCRIPT = "vif-bridge"
 #: As libxl has them, in seconds.
+BOOTLOADER_SECONDS = 120.0
 INIT_SECONDS, HOTPLUG_SECONDS, DESTROY_SECONDS = 10.0, 40.0, 10.0
 
 
@@ -32,6 +33,7 @@ class Settings:
         output_format: "json" or "sxp", of what xl prints for programs.
         init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
             end, a backend to close.
+        bootloader_seconds: how long a boot loader may take, its menu included.
     """
 
     platform: str = PLATFORM
@@ -47,6 +49,7 @@ class Settings:
     init_seconds: float = INIT_SECONDS
     hotplug_seconds: float = HOTPLUG_SECONDS
     destroy_seconds: float = DESTROY_SECONDS
+    bootloader_seconds: float = BOOTLOADER_SECONDS
 
     @property
     def default_bridge(self) -> str:

@@ -24,6 +24,10 @@ from trio._core import _run as trio_run
 
 from tests.unit.xend.console.fake_pty import FakePty
 from xenclient.store.aio import Client
+from xend.bootloader.contract import Lie
+from xend.bootloader.order import Order, Report
+from xend.bootloader.outcome import taken
+from xend.bootloader.run import Screen, Tail
 from xend.bus.methods import Call, Methods
 from xend.config.defaults import Defaults
 from xend.daemon import Seams, Xend
@@ -116,6 +120,64 @@ class Scripts:
         return ScriptOutcome(0, "")
 
 
+@attrs.define
+class Loaders:
+    """Plays boot loaders: what the next runs do; "boot" when none is left.
+
+    Attributes:
+        acts: "boot" (prints a menu, waits for nothing), "menu" (waits for a key), "hang", "flood", "die" (by
+            a signal), "fail" (finds no kernel), "lie" (names a file elsewhere), "link" (to another file),
+            "nothing" (answers nothing), "shut out" (the system refuses).
+        orders: those that were given.
+        typed: what they were told by keys.
+    """
+
+    acts: list[str] = attrs.field(factory=list)
+    orders: list[Order] = attrs.field(factory=list)
+    typed: list[bytes] = attrs.field(factory=list)
+
+    async def run(self, order: Order, screen: Screen, tail: Tail) -> Report:
+        self.orders.append(order)
+        act = self.acts.pop(0) if self.acts else "boot"
+        scratch, files = Path(order.directory), Path(order.directory, "files")
+        files.mkdir()
+
+        def say(data: bytes) -> None:
+            tail.add(data)
+            screen.show(data)
+
+        say(b"\x1b[HGRUB menu\r\n")
+        if act == "menu":
+            self.typed.append(await screen.typed())
+        if act == "hang":
+            await trio.sleep_forever()
+        while act == "flood":
+            say(bytes(1 << 16))
+            await trio.sleep(0.001)
+        if act == "shut out":
+            return Report(refused="unshare: Operation not permitted")
+        if act == "die":
+            return Report(status=-11)
+        if act == "fail":
+            say(b"Traceback\r\nRuntimeError: Unable to find partition containing kernel\r\n")
+            return Report(status=1)
+        write_kernel(files / "boot_kernel.1")
+        if act == "link":
+            (files / "boot_kernel.1").unlink()
+            (files / "boot_kernel.1").symlink_to("/etc/passwd")
+        named = "/etc/passwd" if act == "lie" else f"{files}/boot_kernel.1"
+        answer = (
+            b""
+            if act == "nothing"
+            else b"kernel %s\0args root=/dev/xvda %s\0\0" % (named.encode(), order.loader.args.encode())
+        )
+        (scratch / "answer").write_bytes(answer)
+        try:
+            return Report(status=0, outcome=taken(f"{scratch}/answer", f"{files}", order.directory))
+        except Lie as lie:
+            return Report(status=0, lie=str(lie))
+
+
 class PromptStream(trio.abc.Stream):
     """A connection to a store in this process, which answers what is sent before the sender goes on.
 
@@ -179,6 +241,7 @@ class World:
     host: SimulatedHost = attrs.field(init=False)
     client: Client = attrs.field(init=False)
     scripts: Scripts = attrs.field(init=False)
+    loaders: Loaders = attrs.field(factory=Loaders)
     ptys: list[FakePty] = attrs.field(factory=list)
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
@@ -251,6 +314,8 @@ class World:
         domains = [str(info.domid) for info in await self.host.domains()]
         free = (await self.host.host_info()).free_memory_kib
         files = sorted(path.name for path in (self.directory / "xend/domains").iterdir())
+        loaders = self.directory / "xend/bootloader"
+        files += sorted(path.name for path in loaders.iterdir()) if loaders.exists() else []
         return [*nodes, f"domains {domains}", f"free {free}", f"files {files}"]
 
     async def paths(self, path: str) -> list[str]:
@@ -289,6 +354,7 @@ class World:
                         open_pty=self._open_pty,
                         disks=self.disks,
                         run_script=self.scripts.run,
+                        run_cell=self.loaders.run,
                         on_step=self._stepped,
                     ),
                 )
@@ -386,7 +452,7 @@ def _furnish(directory: Path) -> None:
     write_kernel(directory / "root/netbsd")
     (directory / "root/disk.img").write_bytes(bytes(512))
     (directory / "scripts").mkdir()
-    for name in ("block", "block-iscsi", "vif-bridge"):
+    for name in ("block", "block-iscsi", "vif-bridge", "pygrub"):
         script = directory / "scripts" / name
         script.write_text("#!/bin/sh\n")
         script.chmod(0o755)

@@ -18,6 +18,7 @@ from xend.device.kinds import IN_ORDER
 from xend.device.plug import check
 from xend.disk import Identity
 from xend.domain.blueprint import kernel_of
+from xend.domain.booting import check_boot_loader
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
 from xend.domain.makers import makers_of
@@ -66,6 +67,9 @@ class HostCheck:
     # --- one after the other ------------------------------------------------------------------------------
 
     def _files(self) -> None:
+        if self.config.boot_loader is not None:
+            self.report.attempt(lambda: check_boot_loader(self.host, self.config))
+            return
         for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
             if path is not None:
                 where = self.host.settings.guest_file(path)
@@ -92,7 +96,8 @@ class HostCheck:
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
         whole = attrs.evolve(info, free_memory_kib=info.total_memory_kib)
-        check_host(whole, self.config, kernel_of(self.host, self.config))
+        kernel = None if self.config.boot_loader is not None else kernel_of(self.host, self.config)
+        check_host(whole, self.config, kernel)
         if self._running is None and self.config.memory_kib > info.free_memory_kib:
             needed, free = self.config.memory_kib >> 10, info.free_memory_kib >> 10
             self._warn(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from xend.config.boot import BootLoader
 from xend.config.cpuid import CpuidPolicy
 from xend.config.cpus import CpuSet
 from xend.config.hardware import Hardware
@@ -63,6 +64,8 @@ class DomainConfig:
         has_old_suspend: its nodes are such that a guest of xend's time finds how to suspend: all of device is
             its own, and it makes the node of the event channel itself.
         nomigrate, e820_host: as given; None: not given, which is False.
+        boot_loader: finds its kernel on its first disk; kernel and ramdisk are files there then, as given,
+            and the command line is added to what it finds; None: dom0 has the kernel.
         iomem, ioports, irqs: see xend.config.host_access.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
@@ -100,6 +103,7 @@ class DomainConfig:
     iomem: Sequence[tuple[int, int, int | None]] = ()
     ioports: Sequence[tuple[int, int]] = ()
     irqs: Sequence[int] = ()
+    boot_loader: BootLoader | None = None
     kernel: str | None = None
     ramdisk: str | None = None
     command_line: str = ""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from xend.config import EVENTS, DeviceConfig, DomainConfig, parts
+from xend.config.boot import BootLoader, boot_loader_of
 from xend.config.cpuid import CpuidPolicy, cpuid_of
 from xend.config.cpus import cpu_sets_of
 from xend.config.grammar import Assignment, parse_assignments, parse_words
@@ -91,6 +92,7 @@ class _Reader:
     def config(self, fallback: str | None, guest_type: str) -> DomainConfig:
         """All of it; fallback: the name where none is given."""
         vcpus, max_vcpus = self._read(parts.vcpus_of, (1, 1))
+        boot_loader = self._boot_loader()
         memory_mib, max_memory_mib = self._read(parts.memory_mib_of, (1, 1))
         return DomainConfig(
             name=self._read(partial(parts.domain_name, fallback=fallback), ""),
@@ -116,8 +118,9 @@ class _Reader:
             iomem=self._read(iomem_of, ()),
             ioports=self._read(ioports_of, ()),
             irqs=self._read(irqs_of, ()),
-            kernel=self._kernel(guest_type),
-            ramdisk=self._path("ramdisk"),
+            boot_loader=boot_loader,
+            kernel=self._kernel(guest_type) if boot_loader is None else self._text("kernel"),
+            ramdisk=self._path("ramdisk") if boot_loader is None else self._text("ramdisk"),
             command_line=self._read(parts.command_line_of, ""),
             actions=self._actions(),
             devices={kind.name: found for kind in IN_ORDER if (found := self._devices(kind))},
@@ -135,11 +138,24 @@ class _Reader:
     def _boolean(self, option: str) -> bool | None:
         return self._read(partial(Settings.boolean, name=option), None)
 
+    def _text(self, option: str) -> str | None:
+        return self._read(partial(Settings.text, name=option), None) or None
+
+    def _boot_loader(self) -> BootLoader | None:
+        found = self._read(boot_loader_of, None)
+        if self._boolean("bootloader_restrict") is False and found is not None:
+            text = "bootloader_restrict = 0 has no effect: xend shuts every boot loader in"
+            place = self._settings.value("bootloader_restrict")
+            assert place is not None
+            hint = "what it reads is the guest's: it has another user, one disk and no network"
+            self._findings.warnings.append(Problem.at(place.place, text, hint=hint))
+        return found
+
     def _kernel(self, guest_type: str) -> str | None:
         """What an HVM domain may have none of: its firmware boots it."""
         value = self._settings.value("kernel")
         if guest_type != "hvm" and (value is None or (value.items is None and not value.text)):
-            text = "there is no kernel, expected kernel = ... (a file of dom0)"
+            text = "there is no kernel, expected kernel = ... (a file of dom0) or bootloader = ..."
             self._findings.problems.append(Problem.at(self._settings.whole, text))
         return self._path("kernel")
 

@@ -71,6 +71,7 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         "max_memkb": config.max_memory_kib,
         "target_memkb": config.memory_kib,
         **not_empty(disable_migrate=_undecided(config.nomigrate)),
+        **_boot_loader(config),
         **not_empty(kernel=config.kernel, cmdline=config.command_line, ramdisk=config.ramdisk),
         **{key: frame for key, frame in frames.items() if frame is not None},
         **not_empty(
@@ -83,6 +84,11 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         **_hardware(config),
         f"type.{config.type}": of_pv,
     }
+
+
+def _boot_loader(config: DomainConfig) -> dict[str, Any]:
+    found = config.boot_loader
+    return {} if found is None else not_empty(bootloader=found.program, bootloader_args=list(found.args))
 
 
 def _hard_affinity(config: DomainConfig, cpus: int) -> list[list[int]]:

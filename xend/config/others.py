@@ -11,7 +11,6 @@ from xend.config.option import HVM, NONE, PVH, Option
 __all__ = ["OTHERS"]
 
 _ARM = "it is of Arm's processors, and this xend is for those of x86"
-_BOOTLOADER = "this xend runs no boot loaders yet: kernel = ... names a file of dom0"
 _DEVICE = "this xend knows no such devices yet"
 _FIRMWARE = "this xend loads no firmware yet: kernel = ... names a file of dom0"
 _HOST_DEVICE = "this xend gives no devices of the host to domains yet"
@@ -49,11 +48,7 @@ OTHERS: Sequence[Option] = (
     Option("rdm", "s", HVM, lacks=_HOST_DEVICE),
     Option("rdm_mem_boundary", "n", HVM, lacks=_HOST_DEVICE),
     # What it boots.
-    Option("bootloader", "s", lacks=_BOOTLOADER),
-    Option("bootloader_args", "ls", NONE, lacks="it is for the boot loader, of which there is none"),
-    Option("blkdev_start", "s", NONE, lacks="it is for the boot loader, of which there is none"),
-    Option("bootloader_restrict", "b", lacks=_BOOTLOADER, protects=True),
-    Option("bootloader_user", "s", lacks=_BOOTLOADER, protects=True),
+    Option("blkdev_start", "s", NONE, lacks="boot loaders read the disk itself, which dom0 attaches nowhere"),
     Option("firmware", "s", lacks=_FIRMWARE),
     Option("firmware_override", "s", HVM, lacks=_MODEL),
     Option("bios", "s", HVM, lacks=_MODEL, words=("rombios", "seabios", "ovmf")),

@@ -105,7 +105,8 @@ KEYS = {
             lacks={"random": "the hypervisor chooses the domids of this xend's domains"},
         ),
         # What these are for has no place here: xend does one thing at a time to a domain without a lock
-        # file, runs no boot loaders whose disk dom0 would have to see, and neither Remus nor COLO.
+        # file, its boot loaders read the disk itself, so that dom0 attaches none, and it has neither Remus
+        # nor COLO.
         _Key(name="lockfile", default="xend needs none"),
         _Key(name="blkdev_start", default="xend needs none"),
         _Key(name="remus.default.netbufscript", default="xend has no Remus"),

@@ -5,30 +5,20 @@ from contextlib import suppress
 
 import trio
 
-from xend.console.backlog import Backlog
 from xend.console.flood import FloodGate
-from xend.console.log import ConsoleLog
 from xend.console.ring import OUT_SIZE, ConsolePage
+from xend.console.shown import RECENT_BYTES, Shown
 from xend.console.terminal import Terminal
-from xend.console.viewer import Viewer
 from xend.errors import XendError
 from xend.hypervisor import ConsoleRing, HypervisorError
 
 __all__ = ["INPUT_BYTES", "RECENT_BYTES", "Console"]
 
-RECENT_BYTES = 64 * 1024  # of output kept for those who come later
 INPUT_BYTES = 16 * 1024  # typed and not yet taken by the guest; who types more waits
 
 
-class Console:
-    """Serves a ring as long as `run` runs.
-
-    Attributes:
-        title: whose console, for people.
-        log: where it is recorded, or None.
-        terminal: its pty, or None.
-        ended: set once all was said and everything but the pty let go.
-    """
+class Console(Shown):
+    """Serves a ring as long as `run` runs."""
 
     def __init__(
         self,
@@ -40,20 +30,13 @@ class Console:
         keep_overflow: bool = False,
     ) -> None:
         """keep_overflow: rather let the guest wait for the pty's reader than lose what it says."""
-        self.title = title
-        self.log: ConsoleLog | None = None
-        self.terminal = terminal
-        self.ended = trio.Event()
+        super().__init__(title, terminal, log_line)
         self._ring = ring
         self._page = ConsolePage(ring.page)
-        self._log_line = log_line
         self._keep_overflow = keep_overflow
         self._fault: str | None = None
-        self._recent = Backlog(RECENT_BYTES)
-        self._viewers: list[Viewer] = []
         self._input = bytearray()
         self._typists = trio.lowlevel.ParkingLot()
-        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         """Until `stop`."""
@@ -65,10 +48,6 @@ class Console:
                     await trio.sleep_forever()
         finally:
             self._close()
-
-    def stop(self) -> None:
-        """The domain is gone, or nobody should serve its console; `ended` follows."""
-        self._scope.cancel()
 
     def discard(self) -> None:
         """In place of `run`: let go of everything, the pty too."""
@@ -87,12 +66,6 @@ class Console:
         self._show(data)
         if self._page.fault is not None:
             self._break(self._page.fault)
-
-    def attach(self, history: int) -> Viewer:
-        """A new viewer, who gets up to `history` bytes of recent output first."""
-        viewer = Viewer(self._recent.last(history), self.send, self._leave)
-        self._viewers.append(viewer)
-        return viewer
 
     async def send(self, data: bytes) -> None:
         """Type: waits until all of it is among the bytes that the guest is to get.
@@ -131,13 +104,6 @@ class Console:
         except trio.ClosedResourceError:
             self._break("its event channel was closed, which opening it elsewhere does")
 
-    async def _serve_terminal(self) -> None:
-        if self.terminal is None:
-            return
-        await self.terminal.run(self._typed, self._shown)
-        why = self.terminal.lost.strerror if self.terminal.lost else "no reason given"
-        self._log_line(f"console of {self.title}: its pty {self.terminal.pty.name} is lost: {why}")
-
     async def _typed(self, data: bytes) -> None:
         with suppress(XendError):  # nobody is there who could be told
             await self.send(data)
@@ -162,17 +128,6 @@ class Console:
             self._typists.unpark_all()
         return count
 
-    def _show(self, data: bytes) -> None:
-        if not data:
-            return
-        if self.log is not None:
-            self.log.write(data)
-        self._recent.add(data)
-        if self.terminal is not None:
-            self.terminal.show(data)
-        for viewer in self._viewers:
-            viewer.put(data)
-
     def _break(self, fault: str) -> None:
         self._fault = fault
         self._input.clear()
@@ -180,18 +135,10 @@ class Console:
         self._log_line(f"console of {self.title}: {fault}; this console is served no more")
         self._show(b"\r\n[xend: %s; this console is served no more]\r\n" % fault.encode())
 
-    def _leave(self, viewer: Viewer) -> None:
-        if viewer in self._viewers:
-            self._viewers.remove(viewer)
-
     def _close(self) -> None:
         self._keep_overflow = False
         self.move()  # its last words
-        self.ended.set()
+        self._close_all()
         self._typists.unpark_all()
-        for viewer in list(self._viewers):
-            viewer.close()
-        if self.log is not None:
-            self.log.close()
         self._page.close()
         self._ring.close()

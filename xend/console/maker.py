@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 
 from xend.console.console import Console
+from xend.console.loader import LoaderConsole
 from xend.console.log import ConsoleLog, log_path
 from xend.console.nodes import Nodes
 from xend.console.pty import Pty
@@ -70,6 +71,23 @@ class ConsoleMaker:
             console = Console(
                 title(domid, name), ring, terminal, self.log_line, keep_overflow=self.keep_overflow
             )
+            console.log = self.open_log(domid, name)
+            undo.pop_all()
+        return console
+
+    async def make_of_loader(self, domid: int, name: str) -> LoaderConsole:
+        """The console of a boot loader, its pty named in the store.
+
+        Raises:
+            XendError: store_failed; nothing is left open then.
+        """
+        with ExitStack() as undo:
+            pty = self._new_pty(domid, name)
+            if pty is not None:
+                undo.callback(pty.close)
+            limit = await self.nodes.publish(domid, pty.name if pty else "")
+            terminal = Terminal(pty, limit) if pty else None
+            console = LoaderConsole(title(domid, name), terminal, self.log_line)
             console.log = self.open_log(domid, name)
             undo.pop_all()
         return console

@@ -6,10 +6,11 @@ import trio
 
 from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
-from xend.console.console import Console
+from xend.console.loader import LoaderConsole
 from xend.console.maker import ConsoleMaker, Filter, Opener, title
 from xend.console.nodes import Nodes, home
 from xend.console.pty import Pty
+from xend.console.shown import Shown
 from xend.console.terminal import Terminal
 from xend.console.viewer import Viewer
 from xend.errors import XendError
@@ -62,7 +63,7 @@ class Consoles:
             filters=filters,
             keep_overflow=keep_overflow,
         )
-        self._consoles: dict[int, Console] = {}
+        self._consoles: dict[int, Shown] = {}
         self._starting: dict[int, object] = {}  # what `serve` is at; `end` takes it away
         self._nursery: trio.Nursery | None = None
 
@@ -94,17 +95,39 @@ class Consoles:
         if domid in self._starting:
             raise XendError("busy", f"the console of domain {domid} is being opened already")
         mine = self._starting[domid] = object()
+        before = self._consoles.get(domid)
+        viewers = before.give_viewers() if isinstance(before, LoaderConsole) else []
         try:
             await self._end(domid)
             console = await self._maker.make(domid, name, gfn, port)
             if self._nursery is None or self._starting.get(domid) is not mine:
                 console.discard()
                 raise XendError("guest_died", f"{title(domid, name)} ended while its console was opened")
+            console.take_over(viewers)
+            viewers = []
             self._consoles[domid] = console
             self._nursery.start_soon(self._run, domid, console)
         finally:
+            for viewer in viewers:
+                viewer.close()
             if self._starting.get(domid) is mine:
                 del self._starting[domid]
+
+    async def serve_loader(self, domid: int, name: str) -> LoaderConsole:
+        """Begin to show what the boot loader of a domain says, until `serve` puts the guest's console in its
+        place, for those who look at it then, too; or until `end`.
+
+        The domain's ~/console must be in the store.
+
+        Raises:
+            XendError: store_failed.
+        """
+        await self._end(domid)
+        console = await self._maker.make_of_loader(domid, name)
+        assert self._nursery is not None
+        self._consoles[domid] = console
+        self._nursery.start_soon(self._run, domid, console)
+        return console
 
     async def end(self, domid: int) -> None:
         """A domain is gone: whatever is left in its ring is read, then its viewers and its pty's reader get
@@ -137,7 +160,7 @@ class Consoles:
             if console.log is not None:
                 console.log.reopen()
 
-    async def _run(self, domid: int, console: Console) -> None:
+    async def _run(self, domid: int, console: Shown) -> None:
         try:
             await console.run()
         except Exception as error:  # noqa: BLE001 - one console's fault is not the others'

@@ -47,6 +47,10 @@ class Viewer:
         self._leave(self)
         self._backlog.close()
 
+    def move_to(self, send: Callable[[bytes], Awaitable[None]], leave: Callable[["Viewer"], object]) -> None:
+        """For another console of the same domain: it shows that one from now on."""
+        self._send, self._leave = send, leave
+
     def put(self, data: bytes) -> None:
         """For the console: show this."""
         self._backlog.add(data)

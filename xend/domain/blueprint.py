@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import cast
 
+from xend.bootloader.outcome import Outcome
 from xend.config import DomainConfig
 from xend.domain.placing import pool_number
 from xend.host import Host
@@ -42,14 +43,17 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
     )
 
 
-async def image_of(host: Host, uuid: str, config: DomainConfig) -> Image:
-    """What it boots, and the memory with which it does; raises as `blueprint_of`."""
+async def image_of(host: Host, uuid: str, config: DomainConfig, found: Outcome | None = None) -> Image:
+    """What it boots, and the memory with which it does; raises as `blueprint_of`.
+
+    found: what its boot loader found, if it has one.
+    """
     return Image(
         blueprint=await blueprint_of(host, uuid, config),
         memory_kib=config.memory_kib,
-        kernel=kernel_of(host, config),
-        ramdisk=None if config.ramdisk is None else host.settings.guest_file(config.ramdisk),
-        command_line=config.command_line,
+        kernel=kernel_of(host, config) if found is None else found.kernel,
+        ramdisk=_ramdisk_of(host, config) if found is None else found.ramdisk,
+        command_line=config.command_line if found is None else found.args,
         vcpus=config.vcpus,
         cpuid=config.cpuid.leaves,
         arch_capabilities=config.cpuid.capabilities,
@@ -66,6 +70,10 @@ def clock_offset_s(config: DomainConfig, now: float) -> int:
 def kernel_of(host: Host, config: DomainConfig) -> str:
     """The path of its kernel in dom0."""
     return host.settings.guest_file(config.kernel or "")
+
+
+def _ramdisk_of(host: Host, config: DomainConfig) -> str | None:
+    return None if config.ramdisk is None else host.settings.guest_file(config.ramdisk)
 
 
 def access_of(config: DomainConfig) -> HostAccess:

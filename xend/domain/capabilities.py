@@ -13,14 +13,21 @@ PAE_PV = "xen-3.0-x86_32p"
 _ELF, _CLASS_AT, _CLASS_32 = b"\x7fELF", 4, 1
 
 
-def check_host(info: HostInfo, config: DomainConfig, kernel: str) -> None:
-    """See that a host can run a domain of this configuration; kernel: where its kernel lies.
+def check_host(info: HostInfo, config: DomainConfig, kernel: str | None) -> None:
+    """See that a host can run a domain of this configuration.
+
+    kernel: where its kernel lies; None: its boot loader is going to find it.
 
     Raises:
         XendError: unsupported: not of this type, or not this kernel; out_of_memory.
     """
     _check_type(info, config)
-    if config.type == "pv" and PAE_PV not in info.xen_caps.split() and _is_32_bit(kernel):
+    if (
+        kernel is not None
+        and config.type == "pv"
+        and PAE_PV not in info.xen_caps.split()
+        and _is_32_bit(kernel)
+    ):
         raise XendError(
             "unsupported",
             f"kernel {kernel} is a 32-bit one, which this host does not run in a pv domain: "

@@ -5,6 +5,7 @@ from functools import partial
 
 import attrs
 
+from xend.bootloader.outcome import Outcome, outcome_of
 from xend.config import DomainConfig
 from xend.config.place import listed
 from xend.config.problem import ConfigError
@@ -12,10 +13,10 @@ from xend.config.share import Share
 from xend.config.terms import StoreTerms
 from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
-from xend.device.files import check_file
 from xend.device.plug import Plug, check
 from xend.domain import nodes
 from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
+from xend.domain.booting import booted, check_files, remove_files, run_boot_loader
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
 from xend.domain.granted import check_terms, grant_share, grant_terms
@@ -44,6 +45,7 @@ class LifeFacts(Facts):
         source: what the domain is made of.
         restarts: how often it was restarted in a row without having run for a while.
         backends: by a device's name, the domid of the domain that has its backend.
+        found: what its boot loader found.
         rings: the shared pages of the domain, once it was built.
         strangers: domids of other toolstacks' domains with the same UUID, which are never touched.
     """
@@ -51,6 +53,7 @@ class LifeFacts(Facts):
     source: Source = attrs.field(converter=source_of)
     restarts: int = attrs.field(default=0, validator=count)
     backends: dict[str, int] = attrs.field(factory=dict, validator=typed(dict))
+    found: Outcome | None = attrs.field(default=None, converter=attrs.converters.optional(outcome_of))
     rings: Rings | None = attrs.field(default=None, converter=attrs.converters.optional(rings_of))
     strangers: list[int] = attrs.field(factory=list, validator=domids)
 
@@ -93,7 +96,10 @@ class Creation:
             steps.append(
                 Step("allow-access", "let it touch the host's hardware", self.allow_access, _nothing)
             )
-        steps += [self.writing(), Step("build", "give it its memory and kernel", self.build, _nothing)]
+        steps.append(self.writing())
+        if self.config.boot_loader is not None:
+            steps.append(Step("boot-loader", "run its boot loader", self.run_loader, self.remove_loader))
+        steps += [Step("build", "give it its memory and kernel", self.build, _nothing)]
         if self.config.store_terms != StoreTerms():
             steps.append(Step("store-terms", "say what the store grants it", self.store_terms, _nothing))
         return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
@@ -148,16 +154,15 @@ class Creation:
         """Everything that can be refused before anything is done."""
         for warning in self.config.warnings:
             work.warn(ConfigError([warning]))
-        for what, path in (("kernel", self.config.kernel), ("ramdisk", self.config.ramdisk)):
-            if path is not None:
-                check_file(what, self.host.settings.guest_file(path))
+        check_files(self.host, self.config)
         self.facts.backends = await self._serving()
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        check_host(info, self.config, kernel_of(self.host, self.config))
+        is_known = self.config.boot_loader is None
+        check_host(info, self.config, kernel_of(self.host, self.config) if is_known else None)
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await check_terms(self.host.store, self.config.store_terms, self.config.name)
@@ -267,17 +272,30 @@ class Creation:
             with self._explained("remove its nodes"):
                 await nodes.remove_all(self.host.store, self.domid, self.source.uuid)
 
+    async def run_loader(self, work: Work) -> None:
+        with self._explained("make its console"):
+            await nodes.write_loader_console(self.host.store, self.domid)
+        self.facts.found = await run_boot_loader(self.host, work, self.config, self.source.uuid, self.domid)
+
+    async def remove_loader(self, work: Work) -> None:
+        remove_files(self.host, self.source.uuid)
+        self.facts.found = None
+        if self.facts.domid is not None:
+            await self.host.consoles.end(self.domid)
+
     async def build(self, work: Work) -> None:
-        image = await image_of(self.host, self.source.uuid, self.config)
+        image = await image_of(self.host, self.source.uuid, self.config, self.facts.found)
         with self._explained("load its kernel"):
             rings = await self.host.hypervisor.build(self.domid, image)
         self.facts.rings = rings
+        remove_files(self.host, self.source.uuid)
 
     async def introduce(self, work: Work) -> None:
         rings, domid = self.rings, self.domid
         with self._explained("introduce it to the store"):
             now = self.host.wall_clock()
-            await nodes.write_built(self.host.store, domid, self.config, rings, now)
+            config = booted(self.config, self.facts.found)
+            await nodes.write_built(self.host.store, domid, config, rings, now)
             await self.host.store.introduce(domid, rings.store_gfn, rings.store_port)
         self.host.publish("domain", "created", domid=domid, name=self.config.name, uuid=self.source.uuid)
 

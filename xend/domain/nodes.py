@@ -122,6 +122,16 @@ async def write_console(store: Client, domid: int, rings: Rings) -> None:
     await store.run_transaction(body)
 
 
+async def write_loader_console(store: Client, domid: int) -> None:
+    """The node in which a boot loader's pty is named, before the domain has a console of its own."""
+    front = f"{home(domid)}/console"
+
+    async def body(tx: Transaction) -> None:
+        await tx.together(mkdir(front), set_perms(front, ["n0", f"r{domid}"]), *written(front, {"tty": ""}))
+
+    await store.run_transaction(body)
+
+
 async def remove_console(store: Client, domid: int) -> None:
     """The console's backend; the rest goes with the domain's own nodes."""
     await _remove(store, f"{home(0)}/backend/console/{domid}", f"{home(domid)}/console")

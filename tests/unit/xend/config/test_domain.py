@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.xend.config.conftest import HOWTO, complaint, config
 from xend.config import EVENTS, DomainConfig
+from xend.config.boot import BootLoader
 from xend.config.disk import DiskConfig
 from xend.config.domain import parse
 from xend.config.name import MAX_NAME_BYTES, name_complaint
@@ -163,18 +164,29 @@ def test_other_types_are_not_built_yet(text: str) -> None:
 
 def test_what_must_be_there() -> None:
     error = complaint(lambda: parse("memory = 64", source="foo.cfg", name="foo"))
-    assert error.message == "foo.cfg: there is no kernel, expected kernel = ... (a file of dom0)"
+    assert (
+        error.message
+        == "foo.cfg: there is no kernel, expected kernel = ... (a file of dom0) or bootloader = ..."
+    )
     error = complaint(lambda: parse("kernel = '/x'", source="foo.cfg"))
     assert error.message == "foo.cfg: there is no name, expected name = ..."
 
 
-def test_a_bootloader_and_that_there_is_no_kernel_are_told_at_once() -> None:
-    error = complaint(lambda: parse("bootloader = 'pygrub'", source="foo.cfg", name="foo"))
-    assert [each["message"] for each in error.fields["problems"]] == [
-        'foo.cfg:1: bootloader = "pygrub": this xend runs no boot loaders yet: kernel = ... names a file of '
-        "dom0; expected no such option",
-        "foo.cfg: there is no kernel, expected kernel = ... (a file of dom0)",
+def test_a_bootloader_finds_the_kernel() -> None:
+    text = "bootloader = 'pygrub'\nbootloader_args = '-q --entry=1'\nkernel = 'boot/vmlinuz'\nextra = 'x'"
+    read = parse(f"{text}\nbootloader_user = 'b'\nbootloader_restrict = 1", source="foo.cfg", name="foo")
+    assert read.boot_loader == BootLoader(program="pygrub", args=("-q", "--entry=1"), user="b")
+    assert (read.kernel, read.ramdisk, read.command_line) == ("boot/vmlinuz", None, "x")
+    assert not read.warnings
+
+
+def test_a_bootloader_is_shut_in_whatever_is_asked_for() -> None:
+    read = parse("bootloader = '/x'\nbootloader_restrict = 0", source="foo.cfg", name="foo")
+    assert [each.text for each in read.warnings] == [
+        "bootloader_restrict = 0 has no effect: xend shuts every boot loader in"
     ]
+    error = complaint(lambda: parse("bootloader = 'x/pygrub'", source="foo.cfg", name="foo"))
+    assert error.message == 'foo.cfg:1: bootloader = "x/pygrub": expected a name, or an absolute path'
 
 
 def test_bytes_that_are_no_utf8_are_kept() -> None:

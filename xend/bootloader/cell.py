@@ -1,0 +1,217 @@
+"""`python -P -m xend.bootloader.cell DESCRIPTOR`: a boot loader, shut in; its order comes by the socket.
+
+Linux: namespaces of its own for mounts, network, processes and messages; a view of the system's programs and
+of the one disk, read only; a bounded file system in memory for what it writes; a user that has no other
+process and no file; no way to more rights.  NetBSD: a user of its own, the disk as a descriptor that is open
+for reading only, and limits; it has no way to take the network or the view of the files away without mounts
+that a crash would leave, so that the loader sees there what any user sees.
+
+Everything of it ends with this process, and this process with xend, whose end of the socket closes.
+"""
+
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+
+from xend.bootloader import linux
+from xend.bootloader.contract import Lie, Loader, argv_of
+from xend.bootloader.order import Limits, Order, Report, order_of, pack
+from xend.bootloader.outcome import Outcome, taken
+
+#: A status that is not the loader's: it was not begun.
+NOT_BEGUN = 250
+#: What shells add to the number of a signal that ended a program.
+SIGNALLED = 128
+#: How the loader sees its directory and the disk, where it has a view of its own.
+SHOWN_SCRATCH, SHOWN_DISK = "/boot-out", "/disk/disk"
+ENVIRONMENT = {
+    "TERM": "vt100",
+    "PATH": "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def main() -> None:
+    """Take the order, have it done, report."""
+    own = socket.socket(fileno=int(sys.argv[1]))
+    own.set_inheritable(False)
+    with own.makefile("rb") as lines:
+        order = order_of(lines.readline())
+    threading.Thread(target=_end_with, args=(own,), daemon=True).start()
+    own.sendall(pack(perform(order)))
+    os._exit(0)  # the thread still reads
+
+
+def perform(order: Order) -> Report:
+    """Run the loader, and take what it leaves."""
+    cell = Cell(order)
+    try:
+        status = cell.run()
+        if status == NOT_BEGUN:
+            return Report(refused="it could not be begun")
+        return Report(status=status, outcome=cell.take() if status == 0 else None)
+    except Lie as lie:
+        return Report(status=0, lie=str(lie))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return Report(refused=f"{where}{error.strerror or error}")
+
+
+@attrs.define
+class Cell:
+    """The place of one run: what lies where below the order's directory."""
+
+    order: Order
+
+    @property
+    def scratch(self) -> str:
+        """Where the loader writes."""
+        return f"{self.order.directory}/scratch"
+
+    def run(self) -> int:
+        """Its exit status, negative: the signal that ended it, or NOT_BEGUN.
+
+        Raises:
+            OSError: it could not be shut in.
+        """
+        directory = self.order.directory
+        for name in ("scratch", "disk", "root"):
+            os.mkdir(f"{directory}/{name}", 0o755)
+        return self._run_in_a_view() if sys.platform == "linux" else self._run_as_a_user()
+
+    def take(self) -> Outcome:
+        """What it left.  Raises: Lie, OSError."""
+        scratch = self.scratch
+        shown = SHOWN_SCRATCH if sys.platform == "linux" else scratch
+        return taken(f"{scratch}/answer", f"{scratch}/files", self.order.directory, f"{shown}/files")
+
+    def _run_in_a_view(self) -> int:
+        order, directory = self.order, self.order.directory
+        linux.enter()
+        linux.mount_scratch(self.scratch, order.limits.scratch_bytes, order.limits.files)
+        self._furnish()
+        disk = linux.give_disk(order.loader.disk, f"{directory}/disk", order.gid)
+
+        def first_process() -> int:
+            """With it all others of its namespace end."""
+            linux.die_with_parent()
+            view = linux.View(f"{directory}/root", order.loader.program)
+            linux.narrow_view(view, (disk, SHOWN_DISK), (self.scratch, SHOWN_SCRATCH))
+            return _in_child(lambda: self._become(SHOWN_SCRATCH, SHOWN_DISK))
+
+        return _in_child(first_process)
+
+    def _run_as_a_user(self) -> int:
+        order = self.order
+        self._furnish()
+        disk = os.open(order.loader.disk, os.O_RDONLY | os.O_CLOEXEC)
+        os.chmod(order.directory, 0o711)  # the way to what is its own
+        try:
+            return _in_child(lambda: self._become(self.scratch, f"/dev/fd/{disk}", disk))
+        finally:
+            os.close(disk)
+            if order.is_own_user:
+                _in_child(lambda: _kill_all_of(order.uid))
+
+    def _furnish(self) -> None:
+        files, answer = f"{self.scratch}/files", f"{self.scratch}/answer"
+        os.mkdir(files, 0o700)
+        os.close(os.open(answer, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        for path in (files, answer):
+            os.chown(path, self.order.uid, self.order.gid)
+
+    def _become(self, scratch: str, disk: str, kept: int | None = None) -> int:
+        """Be the loader from now on; kept: a descriptor that it gets besides its terminal."""
+        order = self.order
+        loader: Loader = attrs.evolve(order.loader, disk=disk)
+        if sys.platform == "linux":
+            with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+                file.write("1000")  # rather than anything else of dom0's
+        set_limits(order.limits)
+        os.setgroups([])
+        os.setgid(order.gid)
+        os.setuid(order.uid)
+        if sys.platform == "linux":
+            linux.forbid_more_rights()
+            os.close(os.open(disk, os.O_RDONLY | os.O_CLOEXEC))  # says so where it may not
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        os.chdir("/")
+        _close_all_but(kept)
+        argv = argv_of(loader, f"{scratch}/answer", f"{scratch}/files")
+        os.execve(argv[0], argv, ENVIRONMENT)
+
+
+def set_limits(limits: Limits) -> None:
+    """Of this process, and each that it starts."""
+    bounds = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_NPROC: limits.processes,
+    }
+    for which, most in bounds.items():
+        _, hard = resource.getrlimit(which)
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(which, (value, value))
+
+
+def _in_child(act: Callable[[], int]) -> int:
+    """What a child of this process returns that does this; negative: the signal that ended it."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = NOT_BEGUN
+        try:
+            status = act()
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            os.write(2, f"xend: {where}{error.strerror or error}\r\n".encode(errors="replace"))
+        finally:
+            os._exit(status if status >= 0 else SIGNALLED - status)
+    _, ended = os.waitpid(pid, 0)
+    status = os.waitstatus_to_exitcode(ended)
+    return SIGNALLED - status if SIGNALLED < status < SIGNALLED + 65 else status
+
+
+def _kill_all_of(uid: int) -> int:
+    """Whatever runs as a user that has no other processes."""
+    os.setuid(uid)
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(-1, signal.SIGKILL)
+    return 0
+
+
+def _close_all_but(kept: int | None) -> None:
+    """All descriptors behind the standard ones, but one."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] + 1024
+    if kept is None:
+        os.closerange(3, most)
+    else:
+        os.set_inheritable(kept, True)
+        os.closerange(3, kept)
+        os.closerange(kept + 1, most)
+
+
+def _end_with(own: socket.socket) -> None:
+    """End as soon as xend has, or wants no more."""
+    try:
+        own.recv(1)
+    finally:
+        os._exit(NOT_BEGUN)
+
+
+if __name__ == "__main__":
+    main()
