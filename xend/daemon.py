@@ -38,8 +38,10 @@ from xend.calls.pools import PoolCalls
 from xend.calls.quotas import QuotaCalls
 from xend.calls.scheduling import SchedulingCalls
 from xend.calls.starter import OperationStarter
+from xend.calls.stats import StatsCalls
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
+from xend.counters import system_counters
 from xend.device import scripts
 from xend.device.backends import Backends, End
 from xend.device.device import Device
@@ -145,6 +147,7 @@ class Xend:
         # Scripts stand in a directory of their own within that of configurations.
         directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
         autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)
+        counters = self.host.hypervisor.counters() or system_counters(sys.platform)
         about = {"server": "xend", "version": xend.VERSION, "hypervisor": self.host.hypervisor.name}
         return [
             hello(about),
@@ -154,6 +157,7 @@ class Xend:
             *SchedulingCalls(self.host, targets).methods(),
             *QuotaCalls(self.host, targets).methods(),
             *domains.methods(),
+            *StatsCalls(self.host, targets, counters).methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),
             *CheckCalls(self.host, domains, directory).methods(),

@@ -60,12 +60,24 @@ class _Part:
     partition: int | None
 
 
+def unit_of(minor: int, machine: str) -> tuple[int, int]:
+    """Unit and partition of a disk's node, DISKUNIT and DISKPART of machine/disklabel.h.
+
+    machine: as uname has it.
+    """
+    if machine not in _X86:
+        return divmod(minor, MAXPARTITIONS)
+    high, rest = divmod(minor, _MAXDISKS * _OLD_MAXPARTITIONS)
+    unit, low = divmod(rest, _OLD_MAXPARTITIONS)
+    return unit, high * _OLD_MAXPARTITIONS + low
+
+
 class NetBSDDisks(Disks):
     """NetBSD 9 or later."""
 
     def __init__(self, kernel: Kernel | None = None, machine: str = platform.machine()) -> None:
         self._kernel = kernel or NetBSDKernel()
-        self._is_x86 = machine in _X86
+        self._machine = machine
 
     def of_node(self, status: os.stat_result) -> Identity:
         return self._of_number(status.st_rdev, stat.S_ISCHR(status.st_mode), 0)
@@ -91,16 +103,8 @@ class NetBSDDisks(Disks):
             if block >= 0 and major == (character if is_character else block):
                 if driver in UNPARTITIONED:
                     return _Part(driver, minor, None)
-                return _Part(driver, *self._unit(minor))
+                return _Part(driver, *unit_of(minor, self._machine))
         return None
-
-    def _unit(self, minor: int) -> tuple[int, int]:
-        """Unit and partition, DISKUNIT and DISKPART of machine/disklabel.h."""
-        if not self._is_x86:
-            return divmod(minor, MAXPARTITIONS)
-        high, rest = divmod(minor, _MAXDISKS * _OLD_MAXPARTITIONS)
-        unit, low = divmod(rest, _OLD_MAXPARTITIONS)
-        return unit, high * _OLD_MAXPARTITIONS + low
 
     def _whole(self, driver: str, unit: int, depth: int) -> Identity:
         """A disk, without regard to partitions."""

@@ -14,11 +14,13 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from xend.counters.figures import Counters
 from xend.hypervisor.control import Control
 
 __all__ = [
     "ALTP2M",
     "MAX_EVENT_CHANNELS",
+    "NO_LIMIT_KIB",
     "SHUTDOWN_REASONS",
     "TSC_MODES",
     "WATCHDOG_TIMERS",
@@ -39,6 +41,9 @@ __all__ = [
 
 #: Names of shutdown reasons, by number (SCHEDOP_shutdown, xen/include/public/sched.h).
 SHUTDOWN_REASONS = ("poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset")
+
+#: The max_memory_kib of a domain that may have any, as dom0 mostly: max_pages is UINT_MAX, of 4 KiB each.
+NO_LIMIT_KIB = 0xFFFFFFFF * 4
 
 #: How many watchdog timers a domain has (NR_DOMAIN_WATCHDOG_TIMERS, xen/include/xen/sched.h).
 WATCHDOG_TIMERS = 2
@@ -109,6 +114,7 @@ class DomainInfo:
     max_vcpus: int
     pool: int = 0  # the number of the CPU pool in which it runs
     shared_kib: int = 0  # of its memory, what it shares with others, copied on write
+    ssid: int = 0  # its security label's number, with FLASK
 
 
 @attrs.frozen(kw_only=True)
@@ -332,6 +338,10 @@ class Hypervisor(Control, ABC):
     @abstractmethod
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         """The virtual CPUs of a domain, those that are offline included, by rising number."""
+
+    def counters(self) -> Counters | None:
+        """What dom0's backends have counted, where the host itself tells it; None: dom0's system does."""
+        return None
 
     @abstractmethod
     async def pools(self) -> list[CpuPool]:

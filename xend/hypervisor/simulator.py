@@ -14,6 +14,7 @@ import attrs
 import msgpack
 import trio
 
+from xend.counters import Counters
 from xend.hypervisor import (
     Blueprint,
     ConsoleRing,
@@ -29,6 +30,7 @@ from xend.hypervisor import (
 )
 from xend.hypervisor.simulator_control import SimulatorControl
 from xend.simulator.console_ring import MappedConsole
+from xend.simulator.traffic import SimulatedCounters
 from xend.simulator.wire import ANSWER_MAX, SOCKET_NAME, domain_info, pack, unpacker
 
 #: How long the host may take for an answer, in seconds; it never blocks.
@@ -92,6 +94,9 @@ class Simulator(SimulatorControl, Hypervisor):
 
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         return [VcpuInfo(**fields) for fields in await self._call("vcpus", domid=domid)]
+
+    def counters(self) -> Counters:
+        return SimulatedCounters(lambda: self._call("counted"))
 
     async def pools(self) -> list[CpuPool]:
         return [CpuPool(**fields) for fields in await self._call("pools")]

@@ -12,6 +12,8 @@ or in the host's option --backend-faults for all:
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+import trio
+
 from xend.simulator.store_client import StoreClient
 from xend.simulator.xenbus import XenbusState, parse_state
 
@@ -48,6 +50,7 @@ class Backend(ABC):
         self.is_gone = False
         self._state = XenbusState.INITIALISING
         self._seen_frontend = False
+        self._connected_at: float | None = None
 
     async def look(self) -> None:
         """Do what both ends' states ask for."""
@@ -102,6 +105,7 @@ class Backend(ABC):
     async def switch(self, state: XenbusState, nodes: Mapping[str, str] | None = None) -> None:
         """Write nodes, and a state after them; nothing happens if the directory is gone."""
         self._state = state
+        self._connected_at = trio.current_time() if state == XenbusState.CONNECTED else None
         where = {f"{self.path}/{name}": value for name, value in (nodes or {}).items()}
         node = f"{self.path}/state"
         await self.store.write_where(node, {**where, node: str(int(state))})
@@ -149,6 +153,15 @@ class Backend(ABC):
         """As xenbus_dev_fatal: say why, and close."""
         await self.store.write(f"error/{self.path}/error", f"{_EINVAL} {text}")
         await self.switch(XenbusState.CLOSING)
+
+    def counted(self) -> dict[str, int] | None:
+        """What it has counted since it was connected; None: it is not."""
+        since = self._connected_at
+        return None if since is None or self.is_gone else self.traffic(trio.current_time() - since)
+
+    @abstractmethod
+    def traffic(self, seconds: float) -> dict[str, int]:
+        """What it has counted after so long."""
 
     @abstractmethod
     async def connect(self, awaited: Sequence[str | None]) -> None:

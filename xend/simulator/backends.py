@@ -13,6 +13,7 @@ from xend.simulator.gate import Gate
 from xend.simulator.guest.vcpus import CPUS, wanted
 from xend.simulator.inbox import Inbox
 from xend.simulator.store_client import StoreClient, StoreError
+from xend.simulator.traffic import Row
 
 #: Nodes of a backend's directory that a driver looks at; all others may change as they like.
 _LOOKED_AT = ("state", "online", "hotplug-status", "physical-device", "frontend")
@@ -35,6 +36,14 @@ class Drivers:
         self._backends: dict[Key, Backend] = {}
         #: Devices that are being looked at; True: to be looked at once more.
         self._busy: dict[Key, bool] = {}
+
+    def counted(self) -> list[Row]:
+        """What those that are connected have counted."""
+        return [
+            (kind, int(domid), int(devid), counted)
+            for (kind, domid, devid), backend in self._backends.items()
+            if (counted := backend.counted()) is not None
+        ]
 
     async def attend(self) -> None:
         """Watch for devices."""
@@ -132,6 +141,10 @@ class Dom0Kernel:
         self._drivers = Drivers(self._store, flavour, faults)
         self._begins_anew = begins_anew
         self._tuning = tuning
+
+    def counted(self) -> list[Row]:
+        """What its backends have counted."""
+        return self._drivers.counted()
 
     async def run(self) -> None:
         """Until cancelled."""

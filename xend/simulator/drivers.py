@@ -6,6 +6,7 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from xend.simulator.backend import Backend
+from xend.simulator.traffic import disk_traffic, interface_traffic
 from xend.simulator.xenbus import XenbusState
 
 #: A disk whose file says no size has so many sectors.
@@ -62,6 +63,9 @@ class NetBack(Backend):
     ready_states = (XenbusState.CONNECTED,)
     offers = _NETBACK_OFFERS
 
+    def traffic(self, seconds: float) -> dict[str, int]:
+        return interface_traffic(seconds)
+
     async def connect(self, awaited: Sequence[str | None]) -> None:
         (status,) = awaited
         if status in (None, "connected"):
@@ -74,6 +78,9 @@ class BlkBack(Backend):
     awaited = ("physical-device",)
     ready_states = (XenbusState.INITIALISED, XenbusState.CONNECTED)
     offers = _BLKBACK_OFFERS
+
+    def traffic(self, seconds: float) -> dict[str, int]:
+        return disk_traffic(seconds)
 
     async def connect(self, awaited: Sequence[str | None]) -> None:
         (number,) = awaited

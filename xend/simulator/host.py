@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import trio
 from sortedcontainers import SortedDict
 
+from xend.counters import Counters
 from xend.hypervisor import (
     SHUTDOWN_REASONS,
     Blueprint,
@@ -37,6 +38,7 @@ from xend.simulator.memory import PAGE_KIB, Memory, in_pages
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
 from xend.simulator.pools import Pools
+from xend.simulator.traffic import Row, SimulatedCounters
 from xend.simulator.watchdog import Watchdogs
 
 #: Most characters of a command line.
@@ -161,6 +163,14 @@ class SimulatedHost(SimulatedControl, Hypervisor):
             )
             for number, pool in self._pools.items()
         ]
+
+    def counters(self) -> Counters:
+        return SimulatedCounters(self.counted)
+
+    async def counted(self) -> list[Row]:
+        """What dom0's backends have counted."""
+        await trio.lowlevel.checkpoint()
+        return self._kernels.counted()
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         await trio.lowlevel.checkpoint()

@@ -13,6 +13,7 @@ from xend.simulator.domain import BOOT_SECONDS, Domain
 from xend.simulator.guest.kernel import Kernel
 from xend.simulator.machine import CRASH, Machine
 from xend.simulator.place import PAGE_SIZE, STORE_PORT, Place
+from xend.simulator.traffic import Row
 from xenstore.daemon.groups import first_error
 
 Shutdown = Callable[[Domain, int], None]
@@ -136,6 +137,10 @@ class Kernels:
             line = f"{whose}: error of the simulator's own: {_described(errors)}"
             self.errors.append(line)
             self._say(line)
+
+    def counted(self) -> list[Row]:
+        """What dom0's backends have counted."""
+        return self._dom0.counted()
 
     def close(self) -> None:
         """Nobody fires the store's ports any more."""

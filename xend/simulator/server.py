@@ -77,6 +77,9 @@ class Connection:
     async def pools(self) -> object:
         return [attrs.asdict(pool) for pool in await self._host.pools()]
 
+    async def counted(self) -> object:
+        return await self._host.counted()
+
     async def create(self, **blueprint: Any) -> object:
         return await self._host.create(Blueprint(**blueprint))
 

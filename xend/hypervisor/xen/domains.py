@@ -258,6 +258,7 @@ def _record(fields: dict[str, int | bytes]) -> Record:
         outstanding_kib=numbers["outstanding_pages"] * PAGE_KIB,
         cpu_time_ns=numbers["cpu_time"],
         vcpus=numbers["nr_online_vcpus"],
+        ssid=numbers["ssidref"],
         max_vcpus=0 if numbers["max_vcpu_id"] == _NO_VCPU else numbers["max_vcpu_id"] + 1,
         pool=numbers["cpupool"],
         shared_kib=numbers["shr_pages"] * PAGE_KIB,

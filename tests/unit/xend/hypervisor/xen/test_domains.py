@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.platform.kernel import Kernel
 from tests.unit.xend.hypervisor.xen.conftest import SYSTEMS
-from tests.unit.xend.hypervisor.xen.machine import RELEASES, Guest, Machine
+from tests.unit.xend.hypervisor.xen.machine import PATTERN, RELEASES, Guest, Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
 from xend.hypervisor import DomainInfo
 from xend.hypervisor.xen.calls import Calls
@@ -43,6 +43,7 @@ def test_what_is_told_of_a_domain(system: str, kernel: Kernel, release: tuple[in
         max_vcpus=3,
         pool=0,
         shared_kib=12,
+        ssid=PATTERN,
     )
     record = domains.find(1)
     assert record is not None
