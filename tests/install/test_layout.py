@@ -13,7 +13,7 @@ from xend.config.domain import parse
 
 RC_SCRIPTS = {"xen-watchdog", "xenbackendd", "xencommons", "xend", "xendomains"}
 VERBS = ("chmod", "control", "exists", "list", "ls", "read", "rm", "watch", "write")
-BIN = {"xl", "xm", *(f"xenstore-{verb}" for verb in VERBS)}
+BIN = {"xentop", "xl", "xm", *(f"xenstore-{verb}" for verb in VERBS)}
 
 
 def names(directory: Path) -> set[str]:

@@ -52,6 +52,10 @@ class Terminal:
         """Press these keys."""
         os.write(self._screen, text)
 
+    def signal(self, number: int) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
+
     def end(self) -> tuple[int, bytes]:
         """The program's exit status once it has ended by itself, and what else was shown."""
         while self._read():

@@ -83,9 +83,9 @@ BEGINNING = [
 OTHERS = {"list", "domid", "domname", "rename", "device-explain", "button-press", "delete", "config-check"}
 #: Commands that name no domain.
 NAMELESS = {
-    "info", "dmesg", "events", "help", "cpupool-create", "cpupool-list", "cpupool-destroy", "cpupool-rename",
-    "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys", "set-parameters",
-    "getenforce", "setenforce", "loadpolicy", "devd", "new", "edit",
+    "info", "dmesg", "events", "help", "top", "cpupool-create", "cpupool-list", "cpupool-destroy",
+    "cpupool-rename", "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys",
+    "set-parameters", "getenforce", "setenforce", "loadpolicy", "devd", "new", "edit",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""stats.list: the counters of all domains in one answer, for `xl top`, xentop and whoever collects figures."""
+"""stats.list: the counters of all domains in one answer, for `xl top`, xentop, collectors."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

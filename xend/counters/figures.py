@@ -43,7 +43,7 @@ class DiskCounters:
     written_sectors: int
 
 
-#: Of a disk the device number that its script wrote for the backend, as that system writes numbers; None: none.
+#: Of a disk the device number that its script wrote for the backend, as that system writes it; None: none.
 NumberOf = Callable[[Place], Awaitable[str | None]]
 
 

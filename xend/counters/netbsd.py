@@ -1,8 +1,8 @@
 """NetBSD: an interface's if_data by ioctl, a disk's iostat by sysctl(3).
 
-xbdback(4) counts nothing itself.  A vnd or a wedge is one guest's, so what its unit has done is what that guest
-has; any other disk is shared by its partitions, dom0's own among them, and nobody knows whose requests they were.
-Nor does anybody count the requests for which there was no room.
+xbdback(4) counts nothing itself.  A vnd or a wedge is one guest's, so what its unit has done is what that
+guest has; any other disk is shared by its partitions, dom0's own among them, and nobody knows whose requests
+they were.  Nor does anybody count the requests for which there was no room.
 Layouts and numbers: sys/net/if.h (if_data), sys/sys/sockio.h (SIOCGIFDATA), sys/sys/iostat.h (io_sysctl),
 sys/sys/sysctl.h (HW_IOSTATS), LP64.
 """
@@ -65,9 +65,9 @@ class NetBSDCounters(Counters):
     async def interfaces(self) -> Mapping[Place, InterfaceCounters]:
         found = {}
         for name in self._kernel.interface_names():
-            if match := _INTERFACE.fullmatch(name):
-                if data := self._kernel.interface_data(name):
-                    found[int(match[1]), int(match[2])] = _interface(data)
+            match = _INTERFACE.fullmatch(name)
+            if match and (data := self._kernel.interface_data(name)):
+                found[int(match[1]), int(match[2])] = _interface(data)
         return found
 
     async def disks(self, places: Iterable[Place], number_of: NumberOf) -> Mapping[Place, DiskCounters]:

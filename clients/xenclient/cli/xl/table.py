@@ -65,6 +65,7 @@ COMMANDS = (
     Row("cpupool-cpu-remove", "take CPUs out of a CPU pool", "cpupool"),
     Row("cpupool-migrate", "move a domain to another CPU pool", "cpupool"),
     Row("cpupool-numa-split", "make a CPU pool for each NUMA node", "cpupool"),
+    Row("top", "the load of all domains, as it changes"),
     Row("info", "facts about the host"),
     Row("dmesg", "print the hypervisor's messages"),
     Row("domid", "the domid of a name"),
@@ -104,7 +105,7 @@ COMMANDS = (
 
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
-    "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive", "top",
+    "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
     "pci-attach", "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove",
     "pci-assignable-list", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
     "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",

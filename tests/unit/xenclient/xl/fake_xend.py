@@ -170,6 +170,7 @@ class FakeXend:
         stories: as device.explain has them, by domid and device.
         operations: as operation.list has them.
         answers: of further methods; given: what each of these was called with last.
+        stats: the answers to stats.list, one after the other; the last one stays.
     """
 
     def __init__(self, *guests: Map) -> None:
@@ -197,6 +198,7 @@ class FakeXend:
         self.quotas: Map = {"nodes": 1000, "watches": 128}
         #: As scheduling.list has them.
         self.pools: list[Map] = []
+        self.stats: list[Map] = []
         self.config: Map = {"c_info": {"type": "pv", "name": "d9"}}
 
     def call(self, method: str, progress: Callable[[Map], object] | None = None, **parameters: Any) -> Any:
@@ -222,6 +224,7 @@ class FakeXend:
             "device.list": self._devices,
             "device.explain": self._explain,
             "operation.list": lambda _: self.operations,
+            "stats.list": lambda _: self.stats.pop(0) if len(self.stats) > 1 else self.stats[0],
         }.get(method)
         if answer is not None:
             return answer(parameters)

@@ -10,7 +10,7 @@ from xend.counters.netbsd import IF_DATA, IOSTAT, SIOCGIFDATA, CountingKernel, N
 
 
 def interface(name: str, *counters: int) -> bytes:
-    """struct ifdatareq, 152 bytes: name, then type, lengths, link state, and 64-bit numbers one after another."""
+    """struct ifdatareq, 152 bytes: name, type, lengths, link state, and numbers of 64 bits."""
     numbers = (1500, 0, 10**9, *counters)
     time = struct.pack("=QQ", 1_790_000_000, 0)
     return name.encode().ljust(16, b"\0") + bytes((6, 6, 14, 0)) + struct.pack("=i14Q", 2, *numbers) + time
