@@ -158,7 +158,7 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
         facts=PinFacts, doing="pin the vCPUs of", prepare=prepare_pin, takes_dom0=True,
         parameters={
             "vcpu": optional(NUMBER), "hard": optional(TEXT), "soft": optional(TEXT),
-            "force": optional(FLAG),
+            "force": optional(FLAG), "ignore_masks": optional(FLAG),
         },
     ),
     DomainOperation(

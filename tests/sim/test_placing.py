@@ -261,5 +261,11 @@ def test_what_xl_conf_says_of_all_domains() -> None:
             await world.create(extra=["cpus='1-2'"])
         free = await world.create(extra=["cpus='1-2'"], ignore_masks=True)
         assert await affinities(world, free) == [([1, 2], ALL)]
+        await world.call("domain.pin_vcpus", domain="example", hard="0-1")
+        assert await affinities(world, free) == [([0], ALL)]
+        with pytest.raises(XendError, match='lets pv domains run on the CPUs "0" only'):
+            await world.call("domain.pin_vcpus", domain="example", hard="3")
+        await world.call("domain.pin_vcpus", domain="example", hard="3", ignore_masks=True)
+        assert await affinities(world, free) == [([3], ALL)]
 
     play(body)

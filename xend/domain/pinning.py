@@ -5,7 +5,8 @@ from typing import Any
 
 import attrs
 
-from xend.domain.host_cpus import host_cpus
+from xend.config.cpus import parse_cpu_set
+from xend.domain.host_cpus import HostCpus, host_cpus
 from xend.domain.lasting import LastingFacts, lasting, record_step
 from xend.domain.target import Target
 from xend.errors import XendError
@@ -43,8 +44,13 @@ async def prepare_pin(
     hard: str | None = None,
     soft: str | None = None,
     force: bool = False,
+    ignore_masks: bool = False,
 ) -> PinFacts:
-    """vcpu: None: all.  Raises: XendError: bad_request: it has no such vCPU, or its pool none of the CPUs."""
+    """Pins one vCPU, or all (None), on the hard CPUs that the masks of xl.conf leave.
+
+    Raises:
+        XendError: bad_request: it has no such vCPU, or its pool none of the CPUs, or the masks leave none.
+    """
     if hard is None and soft is None:
         raise XendError("bad_request", f"{target.name}: neither hard nor soft says on which CPUs")
     cpus = await host_cpus(host)
@@ -60,6 +66,8 @@ async def prepare_pin(
         which: None if text is None else _in_pool(cpus.named(text), pool, text, target)
         for which, text in (("hard", hard), ("soft", soft))
     }
+    if (asked := wanted["hard"]) is not None and not ignore_masks:
+        wanted["hard"] = _masked(host, cpus, asked, target)
     vcpus = [each.number for each in found] if vcpu is None else [vcpu]
     return PinFacts(
         **target.identity,
@@ -82,6 +90,23 @@ def _in_pool(cpus: Sequence[int], pool: set[int], text: str, target: Target) -> 
             hint="xl cpupool-list -c shows them; xl cpupool-migrate moves a domain",
         )
     return list(cpus)
+
+
+def _masked(host: Host, cpus: HostCpus, asked: Sequence[int], target: Target) -> list[int]:
+    """Those that vm.cpumask and its like leave, as for a domain that is made."""
+    left = list(asked)
+    guest_type = "pv" if target.managed is None else target.managed.config.type
+    for mask in host.settings.defaults.masks(guest_type):
+        allowed = cpus.meant(parse_cpu_set(mask))
+        left = [cpu for cpu in left if cpu in allowed]
+        if not left:
+            raise XendError(
+                "bad_request",
+                f'xl.conf lets {guest_type} domains run on the CPUs "{mask}" only',
+                domain=target.name,
+                hint="xl vcpu-pin --ignore-global-affinity-masks passes over that",
+            )
+    return left
 
 
 def _lasting(

@@ -17,12 +17,12 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
     (
         "vcpu-pin d1 all 0-3,^2",
         PIN,
-        {"domain": "d1", "vcpu": None, "hard": "0-3,^2", "soft": None, "force": None},
+        {"domain": "d1", "vcpu": None, "hard": "0-3,^2", "soft": None, "force": None, "ignore_masks": None},
     ),
     (
         "vcpu-pin -f d1 1 - node:1",
         PIN,
-        {"domain": "d1", "vcpu": 1, "hard": None, "soft": "node:1", "force": True},
+        {"domain": "d1", "vcpu": 1, "hard": None, "soft": "node:1", "force": True, "ignore_masks": None},
     ),
     ("trigger d1 nmi 1", "domain.trigger", {"domain": "d1", "trigger": "nmi", "vcpu": 1}),
     ("trigger d1 power", "domain.trigger", {"domain": "d1", "trigger": "power", "vcpu": None}),

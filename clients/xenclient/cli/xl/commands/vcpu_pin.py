@@ -37,6 +37,7 @@ def run(call: Call) -> int:
         hard=None if hard == AS_IT_WAS else hard,
         soft=None if soft == AS_IT_WAS else soft,
         force=force or None,
+        ignore_masks=call.given("ignore-global-affinity-masks") or None,
     )
     return 0
 
@@ -45,6 +46,7 @@ VCPU_PIN = Command(
     "DOM VCPU|all HARD|-|all [SOFT|-|all]",
     run,
     Option("f", "force", "although something holds the vCPU on a CPU for a while"),
+    Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     DRY_RUN,
 )
 
