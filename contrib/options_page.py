@@ -26,7 +26,9 @@ def section() -> str:
             ".Cm pv",
             "domain these have no effect, and of a",
             ".Cm pvh",
-            "domain none but the first ones:",
+            "domain",
+            *_names(o.name for o in OPTIONS.values() if o.has_effect("pv") and not o.has_effect("pvh")),
+            "and of the others none but the first ones:",
             *_names(
                 option.name
                 for option in OPTIONS.values()

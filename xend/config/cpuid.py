@@ -58,6 +58,7 @@ class _Bits:
 
     def put(self, leaf: int | None, subleaf: int | None, register: str, lowest: int, bits: str) -> None:
         if leaf is None:
+            bits = bits.replace("s", "k")  # as these registers know it
             self._capabilities = _with(self._capabilities or "x" * 64, lowest, bits)
             return
         registers = self.registers(leaf, subleaf)

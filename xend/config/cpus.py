@@ -89,7 +89,7 @@ def parse_cpu_set(text: str) -> CpuSet:
         if high < low or high > MAX_CPU:
             raise ValueError(f"expected a range that rises, up to {MAX_CPU}")
         parts.append(_Part(bool(taken), bool(nodes), low, high))
-    if parts[0].is_taken_away:
+    if all(part.is_taken_away for part in parts):
         raise ValueError("expected CPUs before those that ^ takes away")
     return CpuSet(text, tuple(parts))
 

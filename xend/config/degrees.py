@@ -6,7 +6,7 @@ what would make another guest and cannot be had; no such value      a problem
 """
 
 from xend.config.grammar import Assignment, Value
-from xend.config.option import Option, closest
+from xend.config.option import HVM, Option, closest
 from xend.config.options import OPTIONS, XM
 from xend.config.place import shown
 from xend.config.problem import Findings, Problem
@@ -27,7 +27,9 @@ def judge(option: Option, value: Value, guest_type: str, findings: Findings) -> 
     without = f"has no effect on a {guest_type} domain"
     if not is_neutral and not option.is_of_kind(value):
         text = f"{read}: expected {option.accepted}"
-        if option.words or has_effect:
+        if has_effect or (
+            option.words and option.guests != HVM and value.items is None
+        ):  # these xl reads for every type
             findings.problems.append(Problem.at(value.place, text, **more))
         else:
             findings.warnings.append(Problem.at(value.place, f"{text}; it {without}", **more))

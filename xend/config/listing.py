@@ -13,6 +13,8 @@ from xend.config.cpus import ALL_CPUS, MAX_CPU, CpuSet
 from xend.config.hardware import ALTP2M, PASSTHROUGH
 from xend.config.libxl import not_empty
 from xend.config.limits import TSC_MODES
+from xend.config.number import number_of
+from xend.config.options import OPTIONS
 from xend.device.kinds import IN_ORDER
 
 __all__ = ["as_json"]
@@ -43,14 +45,14 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
         **not_empty(uuid=config.uuid),
         "run_hotplug_scripts": "True",
         **not_empty(
-            driver_domain="True" if config.driver_domain else None,
+            driver_domain=_said(config, "driver_domain"),
             pool_name=config.pool,
-            hap=_undecided(config.hardware.hap),
-            oos=None if config.hardware.oos else "False",
+            hap=_said(config, "hap"),
+            oos=_said(config, "oos"),
             passthrough=None
             if config.hardware.passthrough == PASSTHROUGH[0]
             else config.hardware.passthrough,
-            xend_suspend_evtchn_compat="True" if config.has_old_suspend else None,
+            xend_suspend_evtchn_compat=_said(config, "xend_suspend_evtchn_compat"),
         ),
     }
 
@@ -109,14 +111,22 @@ def _hardware(config: DomainConfig) -> dict[str, Any]:
         sched_params={key: value for key, value in shares.items() if value is not None},
         shadow_memkb=1024 * (hardware.shadow_mib or 0),
         rtc_timeoffset=clock.offset_s & 0xFFFFFFFF,
-        localtime="True" if clock.is_local else None,
+        localtime=_said(config, "localtime"),
         cpuid=_cpuid(config),
-        nested_hvm="True" if hardware.nested else None,
-        arch_x86=not_empty(msr_relaxed="True" if hardware.msr_relaxed else None),
+        nested_hvm=_said(config, "nestedhvm"),
+        arch_x86=not_empty(msr_relaxed=_said(config, "msr_relaxed")),
         altp2m=None if hardware.altp2m == ALTP2M[0] else hardware.altp2m,
         vmtrace_buf_kb=hardware.trace_kib,
-        vpmu="True" if hardware.vpmu else None,
+        vpmu=_said(config, "vpmu"),
     )
+
+
+def _said(config: DomainConfig, option: str) -> str | None:
+    """A boolean that was given, and that has effect on the domain."""
+    value = config.given.get(option)
+    if value is None or not OPTIONS[option].has_effect(config.type):
+        return None
+    return str(number_of(str(value).strip()) != 0)
 
 
 def _cpuid(config: DomainConfig) -> dict[str, Any]:

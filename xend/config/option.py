@@ -12,7 +12,7 @@ from xend.config.grammar import Value
 from xend.config.number import number_of
 from xend.config.place import listed, shown
 
-__all__ = ["ACTIONS", "ALL", "HVM", "NONE", "PVH", "Option", "accepted", "closest"]
+__all__ = ["ACTIONS", "ALL", "HVM", "NONE", "PV", "PVH", "Option", "accepted", "closest"]
 
 #: What may be done with a domain when something happened to it; soft-reset only for on_soft_reset.
 ACTIONS = (
@@ -21,6 +21,7 @@ ACTIONS = (
 
 #: Types of guests for which an option means something.
 ALL: tuple[str, ...] = ("pv", "pvh", "hvm")
+PV: tuple[str, ...] = ("pv",)
 PVH: tuple[str, ...] = ("pvh", "hvm")
 HVM: tuple[str, ...] = ("hvm",)
 #: It means nothing by itself: it says more about something else, or is for other machines than x86.
@@ -77,9 +78,10 @@ class Option:
         if value.items is not None:
             words = [item.text.removeprefix("!") for item in value.items]
             return "l" in self.kind and (not self.words or all(word in self.words for word in words))
-        is_number = value.number is not None or number_of(value.text.strip()) is not None
-        if self.words and value.number is not None and "n" in self.kind:
-            return value.number in range(len(self.words))
+        number = number_of(value.text.strip().removeprefix("-")) if value.number is None else value.number
+        is_number = number is not None
+        if self.words and is_number and "n" in self.kind:
+            return number in range(len(self.words))
         if self.words and not (is_number and "b" in self.kind):
             return value.text in self.words
         return "s" in self.kind or (is_number and self.kind not in ("l", ""))

@@ -8,7 +8,7 @@ A name that stands in no row is one that xl does not read: a warning.  Rows are 
 
 from collections.abc import Mapping
 
-from xend.config.option import PVH, Option
+from xend.config.option import PV, PVH, Option
 from xend.config.others import OTHERS
 
 __all__ = ["OPTIONS", "XM"]
@@ -66,7 +66,7 @@ _READ = (
     Option("cpuid", "sl", is_here=True),
     Option("nomigrate", "b", is_here=True),
     Option("tsc_mode", "sn", is_here=True, words=_TSC_MODES),
-    Option("e820_host", "b", is_here=True),
+    Option("e820_host", "b", PV, is_here=True),
     Option("ioports", "l", is_here=True),
     Option("iomem", "l", is_here=True),
     Option("irqs", "l", is_here=True),

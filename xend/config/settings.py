@@ -95,15 +95,16 @@ class Settings:
         return number
 
     def boolean(self, name: str) -> bool | None:
-        """0 or 1; None: not given."""
+        """0, or 1 and any other number as for xl; None: not given."""
         value = self._values.get(name)
         if value is None:
             return None
         if value.items is not None:
             raise _wrong_kind(name, value)
-        if value.text.strip() not in ("0", "1"):
+        digits = value.text.strip()
+        if number_of(digits.removeprefix("-")) is None:
             raise self.error(name, "expected 0 or 1")
-        return value.text.strip() == "1"
+        return number_of(digits) != 0
 
     def items(self, name: str) -> list[tuple[str, Place]]:
         """The texts of a list; empty: not given.

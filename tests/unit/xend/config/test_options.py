@@ -233,7 +233,6 @@ WRONG = [
     ("xenstore_quota = ['nodes=1', 'nodes=2']", 'xenstore_quota holds "nodes=2", expected each quota once'),
     ("xenstore_feature_mask = 'x'",
      'xenstore_feature_mask = "x": expected a number (decimal, octal after 0, or hexadecimal after 0x)'),
-    ("device_model_version = 'x'", 'device_model_version = "x": expected qemu-xen or qemu-xen-traditional'),
     ("vnc = 'yes'", 'vnc = "yes": expected 0 or 1'),
     ("pci = '01:00.0'", 'pci = "01:00.0": expected a list in brackets'),
     ("cap = [50]", "cap is a list, expected a number"),
