@@ -65,7 +65,9 @@ class Fields:
     def put(self, key: str, value: str) -> None:
         """Note a value; an error if the key has one already."""
         if key in self._values:
-            raise self.error(f"{key} is given twice, {shown(self._values[key])} and {shown(value)}")
+            raise self.error(
+                f"{key} is given twice, {shown(self._values[key])} and {shown(value)}, expected once"
+            )
         self._values[key] = value
 
     def has(self, key: str) -> bool:

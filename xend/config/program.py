@@ -244,4 +244,4 @@ def _described(statement: ast.stmt) -> str:
         ast.Assert: "assert", ast.Global: "global", ast.Return: "return", ast.Break: "break",
         ast.Continue: "continue", ast.AugAssign: "an assignment to a part",
     }  # fmt: skip
-    return words.get(type(statement), "Python that is no assignment")
+    return words.get(type(statement), f"{ast.unparse(statement)[:40]}, which is no assignment")

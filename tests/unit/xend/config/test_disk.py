@@ -125,13 +125,13 @@ BAD = [
     ("/a,raw,xvda,w,more", f'found "more", expected {WORDS}'),
     ("/a,raw,xvda,w,size=3", f'found "size=", expected {WORDS}'),
     ("phy:/a,xvda,w,b,more", f'found "more", expected {WORDS}'),
-    ("/a,raw,xvda,w,access=r", 'access is given twice, "w" and "r"'),
-    ("/a,raw,xvda,format=qed,format=raw", 'format is given twice, "raw" and "qed"'),
-    ("/a,raw,xvda,target=/b", 'target is given twice, "/a" and "/b"'),
-    ("/a,,xvda,,discard,no-discard", 'discard is given twice, "1" and "0"'),
-    ("/a,,hdc:cdrom,,cdrom", 'devtype is given twice, "cdrom" and "cdrom"'),
+    ("/a,raw,xvda,w,access=r", 'access is given twice, "w" and "r", expected once'),
+    ("/a,raw,xvda,format=qed,format=raw", 'format is given twice, "raw" and "qed", expected once'),
+    ("/a,raw,xvda,target=/b", 'target is given twice, "/a" and "/b", expected once'),
+    ("/a,,xvda,,discard,no-discard", 'discard is given twice, "1" and "0", expected once'),
+    ("/a,,hdc:cdrom,,cdrom", 'devtype is given twice, "cdrom" and "cdrom", expected once'),
     ("file:a.img,xvda,w", 'target "a.img", expected an absolute path, as it is a file'),
-    ("qcow:vhd:/a,xvda", 'format is given twice, "qcow" and "vhd"'),
+    ("qcow:vhd:/a,xvda", 'format is given twice, "qcow" and "vhd", expected once'),
     ("fiel:/a,xvda,w", f'found "fiel:", expected {PREFIXES}'),
     ("x" * 2049, "found 2049 bytes, expected at most 2048"),
 ]  # fmt: skip
@@ -195,7 +195,7 @@ def test_each_word_is_taken_by_itself(words: list[str], expected: dict[str, Any]
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["target=/a", "target=/b", "xvda"], 'target is given twice, "/a" and "/b"'),
+        (["target=/a", "target=/b", "xvda"], 'target is given twice, "/a" and "/b", expected once'),
         (["file:", "a.img", "xvda", "w"], 'target "a.img", expected an absolute path, as it is a file'),
         (["target=/a", "vdev=xvda", "acces=r"], f'found "acces=", expected {WORDS}'),
     ],

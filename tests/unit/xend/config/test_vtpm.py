@@ -35,7 +35,7 @@ REFUSED = [
     ("backend=", "it has no backend, expected backend=DOM, a vTPM stub domain"),
     ("backend=a/b", 'backend "a/b", expected a domain\'s name or domid'),
     ("backend=tpm,uuid=17", 'uuid "17", expected hexadecimal digits in groups of 8-4-4-4-12'),
-    ("backend=tpm,backend=x", 'backend is given twice, "tpm" and "x"'),
+    ("backend=tpm,backend=x", 'backend is given twice, "tpm" and "x", expected once'),
     ("instance=1,backend=0", 'found "instance=", expected backend= or uuid='),
     ("tpm", 'found "tpm", expected backend= or uuid='),
 ]
