@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import contextmanager
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.operation import perform
@@ -11,7 +13,7 @@ from xenclient.xend.errors import BusError, ClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     #: A domain as domain.create returns it, or an event.
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 
 #: Events after which a domain does not come back, unless it is restarted.
 GONE = ("destroyed", "reaped")
+#: The step in which a boot loader runs, whose terminal is the domain's console meanwhile; and states of an
+#: operation that has not ended.
+LOADER_STEP = "boot-loader"
+UNDER_WAY = ("running",)
+#: How often it is looked whether that step has come, which is the domain's fifth or sixth.
+LOOK_S = 0.1
 
 
 def create(call: Call, parameters: dict[str, Any]) -> Map:
     """Create the domain and return it; with -c show its console until that ends or is left."""
     if not call.given("console"):
         return _create_or_undo(call, {**parameters, "paused": call.given("paused")})
+    if _has_boot_loader(call, parameters):
+        return _create_and_watch(call, {**parameters, "paused": call.given("paused")})
     # Paused until its console is attached, so that no output is missed.
     created = _create_or_undo(call, {**parameters, "paused": True})
     from xenclient.cli.xl.terminal import attach
@@ -44,11 +54,42 @@ def create(call: Call, parameters: dict[str, Any]) -> Map:
     return created
 
 
+def _has_boot_loader(call: Call, parameters: Map) -> bool:
+    """Whether a program of dom0 finds its kernel; xend is asked only where the text may say so."""
+    words = [parameters.get("text", ""), *parameters.get("extra", ())]
+    if not any("bootloader" in word for word in words):
+        return False
+    planned = call.client.call("domain.create", dry_run=True, **parameters)
+    return "bootloader" in planned["config"]["b_info"]
+
+
+def _create_and_watch(call: Call, parameters: dict[str, Any]) -> Map:
+    """Create the domain and return it; its console is shown from its boot loader on, whose keys are typed."""
+    from xenclient.cli.xl.terminal import attach
+
+    parameters = {**parameters, "key": os.urandom(16).hex()}
+    with _undone_if_interrupted(call, parameters):
+        operation = call.client.call("domain.create", wait_for="accepted", **parameters)["operation"]
+        while (shown := call.client.call("operation.show", operation=operation))["state"] in UNDER_WAY:
+            if shown["step_key"] == LOADER_STEP and shown["waiting"] is not None:
+                attach(call.client, shown["domid"])
+                break
+            time.sleep(LOOK_S)
+        # The same call with the same key does nothing itself, and is answered with what came of it.
+        return perform(call, "domain.create", **parameters)
+
+
 def _create_or_undo(call: Call, parameters: dict[str, Any]) -> Map:
     """Create the domain and return it; an interrupt has everything undone."""
     parameters = {**parameters, "key": os.urandom(16).hex()}
-    try:
+    with _undone_if_interrupted(call, parameters):
         return perform(call, "domain.create", **parameters)
+
+
+@contextmanager
+def _undone_if_interrupted(call: Call, parameters: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         log(f"{call.settings.program}: interrupted; what was made is undone\n")
         _undo(call, parameters)

@@ -224,6 +224,35 @@ def test_without_its_console_it_runs_all_the_same(xl: Xl, xend: FakeXend, config
     assert [method for method, _ in xend.asked] == ["domain.create", "domain.unpause"]
 
 
+def loading(state: str, step: str, waits: bool) -> dict[str, object]:
+    waiting = {"for": "its boot loader", "since_s": 0.0, "deadline_s": 120.0} if waits else None
+    return {"state": state, "step_key": step, "waiting": waiting, "domid": 9}
+
+
+def test_its_boot_loader_is_seen_while_it_is_made(
+    xl: Xl, xend: FakeXend, config: Path, stdin_closed: None, console: tuple[FakeConsole, int]
+) -> None:
+    viewed, guest = console
+    xend.consoles[9] = viewed
+    xend.config = {"b_info": {"bootloader": "pygrub"}}
+    xend.answers = {"operation.show": loading("running", "boot-loader", True)}
+    config.write_text("bootloader = 'pygrub'")
+    os.write(guest, b"menu, login: ")
+    os.close(guest)
+    assert xl("create", "-qc", "foo") == (0, "menu, login: ", "")
+    (_, dry), (_, accepted), (method, again) = xend.asked
+    assert dry["dry_run"]
+    assert (method, accepted) == ("domain.create", {**again, "wait_for": "accepted"})
+    assert again["paused"] is False
+
+
+def test_a_boot_loader_that_fails_before_it_is_seen(xl: Xl, xend: FakeXend, config: Path) -> None:
+    xend.config = {"b_info": {"bootloader": "pygrub"}}
+    xend.answers = {"operation.show": loading("failed", "check", False)}
+    config.write_text("bootloader = 'pygrub'")
+    assert xl("create", "-qc", "foo")[0] == 0  # what the operation says in the end
+
+
 def event(seq: int, what: str, number: int = 9) -> dict[str, object]:
     uuid = f"00000000-0000-0000-0000-{number:012}"
     return {"seq": seq, "kind": "domain", "what": what, "domid": number, "name": "d9", "uuid": uuid}
