@@ -6,11 +6,11 @@ from typing import Any
 
 import attrs
 
-from xenclient.store.operations import get_feature
 from xend.bus.kinds import FLAG
 from xend.bus.methods import Call, Method, optional
 from xend.host import Host
 from xend.refusals import explained
+from xend.store_features import store_features
 
 
 class HostCalls:
@@ -31,7 +31,7 @@ class HostCalls:
         with explained("ask for the host", "this host"):
             info = await self._host.hypervisor.host_info()
             free_cpus = await self._host.hypervisor.free_cpus()
-            (features,) = await self._host.store.together(get_feature())
+            features = await store_features(self._host.store)
         system = os.uname()
         return {
             **attrs.asdict(info),

@@ -7,6 +7,7 @@ from xend.config.terms import StoreTerms
 from xend.errors import XendError
 from xend.hypervisor import Hypervisor
 from xend.hypervisor.scheduling import CreditParameters, Parameters, RealTimeParameters
+from xend.store_features import store_features
 from xenstore.errors import XenstoreError
 
 __all__ = ["check_terms", "grant_share", "grant_terms"]
@@ -49,16 +50,12 @@ async def check_terms(store: Client, terms: StoreTerms, name: str) -> None:
         XendError: unsupported: the store has no such things of single domains; bad_config: none of this name.
     """
     try:
-        offered = await store.get_feature() if terms.features is not None else 0
+        offered = 0 if terms.features is None else await store_features(store)
         quotas = await store.quota_names() if terms.quotas else []
     except (XenstoreError, ClientError) as error:
-        raise XendError(
-            "unsupported",
-            "this xenstored has no features and quotas of single domains",
-            domain=name,
-            cause=str(error),
-            hint="leave xenstore_feature_mask and xenstore_quota out, or use xend's own xenstored",
-        ) from error
+        raise _no_terms(name, str(error)) from error
+    if offered is None:
+        raise _no_terms(name, "it tells of no features")
     if terms.features is not None and terms.features & ~offered:
         raise XendError(
             "bad_config",
@@ -73,6 +70,16 @@ async def check_terms(store: Client, terms: StoreTerms, name: str) -> None:
             f"xenstore_quota holds {unknown[0]}, expected one of {', '.join(quotas)}",
             domain=name,
         )
+
+
+def _no_terms(name: str, cause: str) -> XendError:
+    return XendError(
+        "unsupported",
+        "this xenstored has no features and quotas of single domains",
+        domain=name,
+        cause=cause,
+        hint="leave xenstore_feature_mask and xenstore_quota out, or use xend's own xenstored",
+    )
 
 
 async def grant_terms(store: Client, domid: int, terms: StoreTerms) -> None:

@@ -135,6 +135,6 @@ def _xen(host: Host, extended: bool = False) -> Iterator[tuple[str, object]]:
         yield key, host[key]
     yield "cc_compile_date", host["cc_compile_date"]
     yield "build_id", host["build_id"]
-    if extended:
+    if extended and host["xenstore_features"] is not None:
         yield "xenstore_features", f"0x{host['xenstore_features']:08x}"
     yield "xend_config_format", 4
