@@ -53,6 +53,9 @@ class Devices(NamedTuple):
     address: str = ""
 
 
+NO_DEVICES = Devices()
+
+
 class Domain:
     """A running domain.
 
@@ -111,7 +114,7 @@ class Domain:
         """Until xl knows it no more and its devices are gone; Failed after STOP_LIMIT_S."""
         known = f"{self._toolstack.xl} domid {self.name}"
         self._dom0.must(
-            f"gone() {{ ! {known} && ! xenstore-exists /libxl/{self.domid}; }}\n{UNTIL}until_done gone",
+            f"gone() {{ ! xenstore-exists /libxl/{self.domid} && ! {known}; }}\n{UNTIL}until_done gone",
             STOP_LIMIT_S,
         )
 
@@ -141,7 +144,7 @@ class Guest(Domain):
         self._orders = 0
         if devices.disk:
             dom0.must(f"truncate -s 16M {devices.disk}")
-        config = _config(name, {**_linux(dom0, devices), **settings})
+        config = linux(dom0, name, devices, settings)
         super().__init__(dom0, name, config, wait=wait, toolstack=toolstack)
 
     def obey(self, command: str, limit_s: int = 30) -> Done:
@@ -170,14 +173,13 @@ class Guest(Domain):
 
     def await_next_life(self, limit_s: int = START_LIMIT_S) -> None:
         """Until it is up again under another domid; Failed when that takes over `limit_s`."""
-        xl = self._toolstack.xl
         self._orders = 0
-        home = self._dom0.must(
-            f"again() {{ domid=$({xl} domid {self.name}) && [ $domid != {self.domid} ] && "
-            f"xenstore-exists /local/domain/$domid/data/state; }}\n"
-            f"{UNTIL}until_done again\necho /local/domain/$({xl} domid {self.name})",
-            limit_s,
+        # By the store: each xl costs a second of the processor that the domain's start wants.
+        again = (
+            f'again() {{ {NEWEST}[ ${{home##*/}} != {self.domid} ] && [ "$(xenstore-read $home/name)" = '
+            f"{self.name} ] && xenstore-exists $home/data/state; }}\n{UNTIL}until_done again\n"
         )
+        home = self._dom0.must(f"{again}{self._toolstack.xl} domid {self.name}\necho $home", limit_s)
         self.home = home.splitlines()[-1]
         self.domid = int(self.home.rpartition("/")[2])
 
@@ -234,6 +236,13 @@ class Guest(Domain):
 def _appears(test: str) -> str:
     """For a guest's shell: until a test holds, or for ten seconds."""
     return f"for i in $(seq 50); do [ {test} ] && break; sleep 0.2; done"
+
+
+def linux(
+    dom0: Dom0, name: str, devices: Devices = NO_DEVICES, settings: Settings = MappingProxyType({})
+) -> str:
+    """The configuration of a Linux that obeys; settings: as `Guest`."""
+    return _config(name, {**_linux(dom0, devices), **settings})
 
 
 def _config(name: str, settings: Settings) -> str:
