@@ -450,7 +450,8 @@ class Hypervisor(Control, ABC):
         meanwhile.  Nothing is left of a file that failed.  May take seconds for each 100 MiB.
 
         Raises:
-            HypervisorError: ENOSPC, EACCES, ENOENT, EEXIST (nothing is overwritten).
+            HypervisorError: ENOSPC, EACCES, ENOENT, EEXIST (nothing is overwritten); EINVAL: a paravirtual
+                kernel tells where its memory is as it boots, and this one has not yet.
         """
 
     @abstractmethod
