@@ -128,14 +128,14 @@ def _base(linux: Kernel, modules: Iterable[str], init: Path) -> Archive:
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", BUSYBOX.read_bytes())
     archive.file("init", init.read_bytes())
-    order = _in_order(linux, modules)
+    order = in_order(linux, modules)
     for path in order:
         archive.file(f"modules/{path.name}", path.read_bytes(), 0o644)
     archive.file("modules/order", "".join(f"{path.name}\n" for path in order).encode(), 0o644)
     return archive
 
 
-def _in_order(linux: Kernel, modules: Iterable[str]) -> list[Path]:
+def in_order(linux: Kernel, modules: Iterable[str]) -> list[Path]:
     """The modules' files and those they depend on, in an order in which insmod takes them."""
     files = {path.stem.replace("-", "_"): path for path in linux.modules.rglob("*.ko")}
     order: list[Path] = []

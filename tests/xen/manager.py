@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.xen import stores
 from tests.xen.dom0 import Dom0, script
+from tests.xen.stores import Store
 
 ROOT = Path(__file__).parents[2]
 #: The environment this test runs in: dom0 sees it at the same place.
@@ -17,24 +18,28 @@ LOG = "/run/share/log/xend"
 PID = "/run/xend.pid"
 
 
-def start(dom0: Dom0) -> None:
-    """Bring the host up: our store, xend with our scripts, a bridge.  Raises dom0.Failed."""
+def start(dom0: Dom0, store: Store = stores.OURS, config: str = CONFIG) -> None:
+    """Bring the host up: a store, xend, a bridge.  Raises dom0.Failed."""
     dom0.must(
         f"{script('host')}mkdir -p {CONFIG}/scripts {LOG}/dump\ncp {ROOT}/xend/scripts/* {CONFIG}/scripts\n"
         f"mount -t tmpfs -o mode=700 dump {LOG}/dump"  # cores are large for a share
     )
-    start_store(dom0)
-    start_xend(dom0)
+    start_store(dom0, store)
+    start_xend(dom0, config)
 
 
-def start_store(dom0: Dom0) -> None:
-    """Start our xenstored, or start it again; returns once it serves.  Raises dom0.Failed."""
-    dom0.must(stores.OURS.command, LIMIT_S)
+def start_store(dom0: Dom0, store: Store = stores.OURS) -> None:
+    """Start a store, or start it again; returns once it serves.  Raises dom0.Failed."""
+    serves = "until xenstore-read -s / >/dev/null 2>&1; do read -r -t 0.2 <>/run/never || true; done"
+    dom0.must(f"{store.command} >/run/share/log/xenstored-start.log 2>&1\n{serves}", LIMIT_S)
 
 
-def start_xend(dom0: Dom0) -> None:
-    """Start xend, or start it again; returns once it serves.  Raises dom0.Failed."""
-    options = f"--hypervisor xen --config-dir {CONFIG} --log-dir {LOG} --pid-file {PID} --bridge xenbr0"
+def start_xend(dom0: Dom0, config: str = CONFIG) -> None:
+    """Start xend, or start it again; returns once it serves.  Raises dom0.Failed.
+
+    config: where it has its scripts.
+    """
+    options = f"--hypervisor xen --config-dir {config} --log-dir {LOG} --pid-file {PID} --bridge xenbr0"
     dom0.must(f"{BIN}/xend {options}", LIMIT_S)
 
 

@@ -24,6 +24,7 @@ class Store(NamedTuple):
 
 
 DEBIAN = Store("debian", f"{XEN_BIN / 'xenstored'} --pid-file /run/xenstored.pid")
+OCAML = Store("oxenstored", f"{XEN_BIN / 'oxenstored'} --pid-file /run/xenstored.pid")
 #: The environment this test runs in: dom0 sees it at the same place.
 OURS = Store("ours", f"{Path(sys.prefix) / 'bin/xenstored'} --pid-file /run/xenstored.pid")
 

@@ -11,7 +11,7 @@ import pytest
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import UNTIL, Domain
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
 XL_LIMIT_S = 120
 #: From here on a status says that a signal ended the program.

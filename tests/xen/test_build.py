@@ -17,7 +17,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.figures import Figures
 from tests.xen.guest import UNTIL
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
 ROOT = Path(__file__).parents[2]
 #: Of a Linux guest, and of one small program, in KiB.
 LINUX_KIB, PROGRAM_KIB = 96 * 1024, 8 * 1024
@@ -32,12 +32,13 @@ def obeyed(dom0: Dom0, orders: list[Order], limit_s: int) -> list[dict[str, Any]
     """What came of orders to `tests.xen.builder`; afterwards nothing is left of its domains and helpers."""
     (dom0.share / "orders").write_text(json.dumps(orders))
     program = f"cd {ROOT} && {sys.executable} -m tests.xen.builder {SHARE}/orders"
-    before = dom0.must("xl info | grep -E '^(free_memory|outstanding)'")
+    state = "xl list | cut -c-40; xl info | grep -E '^(free_memory|outstanding)'"
+    before = dom0.must(state)
     said = dom0.must(f"{program} || {{ tail {SHARE}/log/syslog; dmesg | tail; false; }}", limit_s)
-    dom0.must(f"{UNTIL}alone() {{ [ $(xl list | wc -l) = 2 ]; }}\nuntil_done alone")
+    others = len(before.splitlines()) - 2
+    dom0.must(f"{UNTIL}alone() {{ [ $(xl list | wc -l) = {others} ]; }}\nuntil_done alone")
     assert dom0.run("pgrep -f xend.helper").status == 1
-    after = dom0.must("xl info | grep -E '^(free_memory|outstanding)'")
-    assert after == before
+    assert dom0.must(state) == before
     results = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert len(results) == len(orders)
     return results
@@ -139,7 +140,7 @@ def test_linux_comes_up(dom0: Dom0, type: str, figures: Figures) -> None:
     figures.add(f"helper: {type} built in {[result['built_s'] for result in results]} s")
 
 
-@pytest.mark.parametrize("type", ["pv", "pvh"])
+@pytest.mark.parametrize("type", ["pv", pytest.param("pvh", marks=pytest.mark.long)])
 def test_what_cannot_be_built(dom0: Dom0, bad: str, type: str) -> None:
     none = "is none that a"
     table: list[tuple[dict[str, Any], int, str]] = [
@@ -178,6 +179,7 @@ def test_what_cannot_be_built(dom0: Dom0, bad: str, type: str) -> None:
     assert not wrong
 
 
+@pytest.mark.long  # test_xend_stages.py kills them under xend
 def test_a_helper_that_is_killed(dom0: Dom0) -> None:
     steps = ("open", "files", "policy", "populate", "load", "boot")
     orders = [refused(dom0, type, do="killed", step=step) for step in steps for type in ("pv", "pvh")]
@@ -186,12 +188,14 @@ def test_a_helper_that_is_killed(dom0: Dom0) -> None:
         assert result.get("built") or "was ended by SIGKILL" in result["text"], order
 
 
+@pytest.mark.long
 def test_a_build_that_is_cancelled(dom0: Dom0) -> None:
     kernel = str(packages.kernel().image)  # whose unpacking takes seconds
     (result,) = obeyed(dom0, [refused(dom0, "pv", do="cancelled", step="parse", kernel=kernel)], 120)
     assert result["cancelled"]
 
 
+@pytest.mark.long
 def test_a_helper_ends_with_who_started_it(dom0: Dom0) -> None:
     kernel = str(packages.kernel().image)
     order = refused(dom0, "pv", do="abandoned", step="parse", kernel=kernel)

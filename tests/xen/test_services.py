@@ -10,7 +10,7 @@ from tests.xen import manager
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import UNTIL, Devices, Guest
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
+pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
 BIN = Path(sys.prefix) / "bin"
 CONFIG = "/run/services"

@@ -44,6 +44,18 @@ def test_a_guest_goes_on(managed: Dom0, survivor: Guest, who: str, rounds: int) 
     assert errors_of(survivor) == ""
 
 
+def test_all_three_at_once_while_another_is_built(managed: Dom0, survivor: Guest) -> None:
+    """xend, its helper and the store."""
+    begin_slowly(managed)
+    managed.must(f"{HELPER} >/run/helper.pid")
+    manager.kill(managed, manager.PID, STORE_PID, "/run/helper.pid")
+    manager.start_store(managed)
+    manager.start_xend(managed)
+    awaited_end_of_slow(managed)
+    await_beats(managed, survivor)
+    assert errors_of(survivor) == ""
+
+
 def test_every_verb_works_afterwards(managed: Dom0, survivor: Guest) -> None:
     assert survivor.name in survivor.xl("list")
     survivor.must("echo heard after the kills >/dev/console")
@@ -75,6 +87,12 @@ def awaited_refusal(dom0: Dom0) -> str:
     return dom0.must("cat /run/slow.out")
 
 
+def awaited_end_of_slow(dom0: Dom0) -> None:
+    """After a start of xend: what was half built is destroyed, and who made it was told."""
+    dom0.must(f"gone() {{ ! {OURS.xl} domid {SLOW}; }}\n{UNTIL}until_done gone", 60)
+    awaited_refusal(dom0)
+
+
 def test_its_helper_is_killed(managed: Dom0, empty: Left) -> None:
     begin_slowly(managed)
     managed.must(f"kill -9 $({HELPER})")
@@ -103,6 +121,5 @@ def test_xend_is_killed_while_it_is_built(managed: Dom0, empty: Left) -> None:
     manager.kill(managed, manager.PID)
     managed.must(f"ended() {{ ! {HELPER}; }}\n{UNTIL}until_done ended")
     manager.start_xend(managed)
-    managed.must(f"gone() {{ ! {OURS.xl} domid {SLOW}; }}\n{UNTIL}until_done gone", 60)
-    awaited_refusal(managed)
+    awaited_end_of_slow(managed)
     assert state_of(managed) == empty

@@ -5,7 +5,7 @@ import pytest
 from tests.xen import manager
 from tests.xen.dom0 import Dom0
 
-pytestmark = [pytest.mark.xen, pytest.mark.long]
+pytestmark = pytest.mark.xen
 
 TIMEOUT_S = 8
 
