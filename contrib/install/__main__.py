@@ -83,6 +83,7 @@ def _install(options: argparse.Namespace, scratch: Path) -> None:
     placing = Placing(layout, TREE)
     placing.package(package)
     placing.manual()
+    placing.completion()
     placing.documents()
     if not options.no_config:
         placing.configuration()

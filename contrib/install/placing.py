@@ -67,6 +67,16 @@ class Placing:
         for page in sorted((self._tree / "docs/man").iterdir()):
             self._copy(page, f"{self._layout.mandir}/man{page.suffix[1:]}/{page.name}")
 
+    def completion(self) -> None:
+        """What shells need to complete command lines of xl and xm, where each of them looks for it."""
+        for name, path in (
+            ("xl.bash", "bash-completion/completions/xl"),
+            ("xl.bash", "bash-completion/completions/xm"),
+            ("_xl", "zsh/site-functions/_xl"),
+            ("xl.fish", "fish/vendor_completions.d/xl.fish"),
+        ):
+            self._copy(self._tree / "contrib/completion" / name, f"{self._layout.prefix}/share/{path}")
+
     def documents(self) -> None:
         """What is to be read."""
         for page in [

@@ -87,6 +87,19 @@ def test_manual_pages(site: Site) -> None:
         assert staged(site, site.prefix / f"share/man/man{page.suffix[1:]}" / page.name).is_file()
 
 
+COMPLETION = [
+    "bash-completion/completions/xl",
+    "bash-completion/completions/xm",
+    "zsh/site-functions/_xl",
+    "fish/vendor_completions.d/xl.fish",
+]
+
+
+@pytest.mark.parametrize("path", COMPLETION)
+def test_completion_of_shells(site: Site, path: str) -> None:
+    assert "__complete" in staged(site, site.prefix / "share" / path).read_text()
+
+
 def test_every_program_has_its_page(site: Site) -> None:
     pages = {page.stem for page in staged(site, site.prefix / "share/man").glob("man[18]/*")}
     assert (SBIN | BIN) - pages == {"xm"}  # which is xl

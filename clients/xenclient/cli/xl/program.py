@@ -52,6 +52,12 @@ def _run(settings: Settings, words: list[bytes]) -> int:
 
         log(help_of_all(settings.program))
         return 1
+    if words[0] == b"__complete":
+        from xenclient.cli.xl.completion import completion
+        from xenclient.cli.xl.printing import write
+
+        write(completion([os.fsdecode(word) for word in words[1:]]))
+        return 0
     row = find(os.fsdecode(words[0]))
     command = row.command()
     try:

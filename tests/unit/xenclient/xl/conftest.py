@@ -40,7 +40,7 @@ def xl_with_all(
     xend: FakeXend, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Xl:
     """The same, with all that is said."""
-    monkeypatch.setattr("xenclient.xend.blocking.Client", lambda *_: xend)
+    monkeypatch.setattr("xenclient.xend.blocking.Client", lambda *_, **__: xend)
 
     def run(*words: str, program_name: str = "xl") -> tuple[int, str, str]:
         status = program.run([os.fsencode(word) for word in (program_name, *words)])
