@@ -170,6 +170,7 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     ("means", only("b_info.sched_params.(weight|period)"), "0 is what the scheduler gives by itself"),
     ("means", only("b_info.sched_params.extratime"), "any number but 0 is 1"),
     ("means", own("root = ''"), "an empty one asks for nothing"),
+    ("means", only(r"b_info\.bootloader_args.*"), "arguments of a boot loader, where there is none"),
     ("means", own("vlan="), "xl 4.17 does not read it"),
     ("means", own("rate=8b/s"), "less than a byte in an interval is no limit"),
     ("means", own("ioemu:"), "xm's prefix of a vdev"),

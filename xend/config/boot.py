@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import attrs
 
-from xend.config.option import accepted
 from xend.config.settings import Settings
 
 __all__ = ["BootLoader", "boot_loader_of"]
@@ -42,6 +41,4 @@ def _args(settings: Settings) -> Sequence[str]:
         return ()
     if value.items is not None:
         return tuple(word for word, _ in settings.words("bootloader_args"))
-    if value.number is not None:
-        raise settings.error("bootloader_args", f"expected {accepted('sl')}")
     return tuple((settings.text("bootloader_args") or "").split())
