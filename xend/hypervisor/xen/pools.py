@@ -63,17 +63,26 @@ class Pools:
             self._ask(ADD_CPU, cpupool_id=pool, cpu=cpu)
 
     def remove_cpu(self, pool: int, cpu: int) -> None:
-        """Take one of the host's CPUs out of a pool; EBUSY: it is the last, and a domain runs there."""
+        """Take one of the host's CPUs out of a pool.
+
+        EBUSY: it is the last, and a domain runs there; ENODEV: it is not in that (Xen says EADDRNOTAVAIL).
+        """
+        what, not_in_it = f"CPU {cpu} cannot be taken out of CPU pool {pool}", "it is not in that"
         reasons = {
             errno.ENOENT: "there is no such pool",
-            errno.ENODEV: "it is not in that",
+            errno.EADDRNOTAVAIL: not_in_it,
             errno.EBUSY: "it is the last one there, and a domain runs on it",
             errno.EINVAL: "there is no such CPU",
             errno.EADDRINUSE: "a vCPU is pinned to it for a while; try again",
             errno.EAGAIN: "the hypervisor uses it just now; try again",
         }
-        with refusing(f"CPU {cpu} cannot be taken out of CPU pool {pool}", reasons):
-            self._ask(REMOVE_CPU, cpupool_id=pool, cpu=cpu)
+        try:
+            with refusing(what, reasons):
+                self._ask(REMOVE_CPU, cpupool_id=pool, cpu=cpu)
+        except HypervisorError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            raise HypervisorError(errno.ENODEV, f"{what}: {not_in_it}") from error
 
     def move_domain(self, domid: int, pool: int) -> None:
         """Have a domain run in another pool; ESRCH: there is no such domain or pool."""

@@ -578,7 +578,7 @@ class Machine:
                 self.pools[pool][1] |= 1 << cpu
             case 5:
                 if not self.pools[pool][1] >> cpu & 1:
-                    raise refusal(errno.ENODEV)
+                    raise refusal(errno.EADDRNOTAVAIL)
                 self.pools[pool][1] &= ~(1 << cpu)
             case 6:
                 self.alive(domid).pool = pool

@@ -49,6 +49,9 @@ def test_refused(machine: Machine, pools: Pools) -> None:
         pools.remove_cpu(5, 0)
     with refused(errno.ENODEV):
         pools.add_cpu(0, 1)
+    pools.remove_cpu(0, 3)
+    with refused(errno.ENODEV):
+        pools.remove_cpu(0, 3)
     machine.guest()
     with refused(errno.ESRCH):
         pools.move_domain(1, 5)
