@@ -20,7 +20,7 @@ from xenclient.xend.errors import BusError
 
 NAME = "staged"
 #: Within the step that builds it a helper is killed at these parts of the time that it takes.
-PARTS = (0.1, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+PARTS = (0.1, 0.6, 0.7, 0.85, 0.95)
 ENDED = ("done", "failed", "cancelled")
 
 Map = dict[str, Any]

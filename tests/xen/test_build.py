@@ -93,6 +93,7 @@ def bad(dom0: Dom0) -> Iterator[str]:
     dom0.must("rm /run/fifo")
 
 
+@pytest.mark.long  # by xend itself in test_xend_*.py
 def test_a_core(dom0: Dom0) -> None:
     dom0.must("mkdir /run/cores")
     (result,) = obeyed(dom0, [linux(dom0, "pv", dump="/run/cores/core")], 300)
@@ -121,6 +122,7 @@ def test_all_compressions_of_a_bzimage(dom0: Dom0) -> None:
         assert expected in str(result.get("up", result.get("text"))), kernel
 
 
+@pytest.mark.long  # by xend itself in test_xend_*.py
 @pytest.mark.parametrize("type", ["pv", "pvh"])
 def test_linux_comes_up(dom0: Dom0, type: str, figures: Figures) -> None:
     orders = [
@@ -140,7 +142,8 @@ def test_linux_comes_up(dom0: Dom0, type: str, figures: Figures) -> None:
     figures.add(f"helper: {type} built in {[result['built_s'] for result in results]} s")
 
 
-@pytest.mark.parametrize("type", ["pv", pytest.param("pvh", marks=pytest.mark.long)])
+@pytest.mark.long  # by xend itself in test_xend_*.py
+@pytest.mark.parametrize("type", ["pv", "pvh"])
 def test_what_cannot_be_built(dom0: Dom0, bad: str, type: str) -> None:
     none = "is none that a"
     table: list[tuple[dict[str, Any], int, str]] = [

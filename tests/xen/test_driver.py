@@ -142,10 +142,8 @@ def test_a_life(dom0: Dom0, figures: Figures) -> None:
 
 
 #: A core of a PVH domain takes two minutes: libxenguest looks at each frame of its four GiB of addresses.
-TYPES = ["pv", pytest.param("pvh", marks=pytest.mark.long)]
-
-
-@pytest.mark.parametrize("type", TYPES)
+@pytest.mark.long
+@pytest.mark.parametrize("type", ["pv", "pvh"])
 def test_it_is_what_the_contract_says(dom0: Dom0, type: str, figures: Figures) -> None:
     times = drive(dom0, "conformance", type, dom0.images.kernel, limit_s=CONFORMANCE_LIMIT_S)
     figures.add(f"conformance of {type}, in seconds: {times}")

@@ -19,6 +19,12 @@ SYSTEM, DATA = "/run/{}-system.img", "/run/{}-data.img"
 ON_CRASH = {"pv": "coredump-restart", "pvh": "restart"}
 
 
+#: Of what takes most of the time one type is enough for every day.
+pvh_is_long = pytest.mark.parametrize(
+    "web", ["pv", pytest.param("pvh", marks=pytest.mark.long)], indirect=True
+)
+
+
 @pytest.fixture(scope="module", params=["pv", "pvh"])
 def web(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
     """A guest with two disks and two interfaces; the last test of this file ends it."""
@@ -128,6 +134,7 @@ def test_it_reboots_in_place(managed: Dom0, web: Guest) -> None:
     assert web.pings("10.0.0.1")
 
 
+@pvh_is_long
 def test_one_that_crashes_is_there_again(managed: Dom0, web: Guest) -> None:
     """One of them leaves a core."""
     web.order("echo c >/proc/sysrq-trigger")
