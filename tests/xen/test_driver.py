@@ -12,7 +12,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.figures import Figures
 from tests.xen.guest import Devices, Guest
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours]
+pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
 
 TOP = Path(__file__).parents[2]
 #: A start of Python in dom0 takes 2 to 5 s on a machine that has nothing else to do.
@@ -141,8 +141,6 @@ def test_a_life(dom0: Dom0, figures: Figures) -> None:
     )
 
 
-#: A core of a PVH domain takes two minutes: libxenguest looks at each frame of its four GiB of addresses.
-@pytest.mark.long
 @pytest.mark.parametrize("type", ["pv", "pvh"])
 def test_it_is_what_the_contract_says(dom0: Dom0, type: str, figures: Figures) -> None:
     times = drive(dom0, "conformance", type, dom0.images.kernel, limit_s=CONFORMANCE_LIMIT_S)

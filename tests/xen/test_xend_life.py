@@ -119,6 +119,7 @@ def test_it_hears_a_sysrq(web: Guest) -> None:
     web.await_console("sysrq: HELP")
 
 
+@pvh_is_long
 def test_devices_come_and_go_in_use(web: Guest) -> None:
     web.plug_disk("/run/hot.img", "xvdc")
     web.unplug_disk("xvdc")
@@ -126,6 +127,7 @@ def test_devices_come_and_go_in_use(web: Guest) -> None:
     web.unplug_interface(2)
 
 
+@pvh_is_long
 def test_it_reboots_in_place(managed: Dom0, web: Guest) -> None:
     before = web.domid
     web.xl(f"reboot {web.name}", 60)
