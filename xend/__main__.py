@@ -22,6 +22,7 @@ from xend.hypervisor import Blueprint, Hypervisor, host_process
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
+from xend.pci.choose import simulated_cards
 from xend.settings import PLATFORM, VIF_SCRIPT, Settings
 from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
@@ -159,8 +160,11 @@ def _settings(options: Options, conf: XlConf) -> Settings:
 
 
 def _seams(options: Options) -> Seams:
-    failpoint = options.failpoint
-    return Seams() if failpoint is None else Seams(on_step=lambda operation: die(operation, failpoint))
+    failpoint, directory = options.failpoint, options.simulator_directory
+    cards = None if directory is None else simulated_cards(directory, options.platform or PLATFORM)
+    if failpoint is None:
+        return Seams(cards=cards)
+    return Seams(cards=cards, on_step=lambda operation: die(operation, failpoint))
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from xend.bus.hello import hello
 from xend.bus.methods import Method
 from xend.bus.streaming import event_methods
 from xend.calls.autostart import AutostartCalls
+from xend.calls.cards import CardCalls
 from xend.calls.check import CheckCalls
 from xend.calls.consoles import ConsoleCalls
 from xend.calls.devices import DeviceCalls
@@ -64,6 +65,8 @@ from xend.managed.fates import Fates
 from xend.operation.kind import Effect
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
+from xend.pci.cards import Cards
+from xend.pci.choose import system_cards
 from xend.settings import Settings
 from xenstore.daemon.groups import alone
 from xenstore.errors import EINVAL, XenstoreError
@@ -77,7 +80,10 @@ def die(operation: Operation, failpoint: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class Seams:
-    """What a simulated world puts its own in the place of; the clock is trio's."""
+    """What a simulated world puts its own in the place of; the clock is trio's.
+
+    cards: None: those of this system.
+    """
 
     random: Random = attrs.field(factory=SystemRandom)
     wall_clock: Callable[[], float] = time.time
@@ -85,6 +91,7 @@ class Seams:
     run_script: RunScript = run_script
     run_cell: RunCell = run_cell
     disks: Disks = attrs.field(factory=lambda: system_disks(sys.platform))
+    cards: Cards | None = None
     on_step: Callable[[Operation], object] = lambda operation: None
 
 
@@ -126,6 +133,7 @@ class Xend:
             stories=Stories(seams.wall_clock),
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             disks=seams.disks,
+            cards=seams.cards or system_cards(settings.platform),
             run_script=seams.run_script,
             run_cell=seams.run_cell,
             loader_directory=rundir / "bootloader",
@@ -163,6 +171,7 @@ class Xend:
             *CheckCalls(self.host, domains, directory).methods(),
             *ManagedCalls(self.host, self.fates, directory).methods(),
             *DeviceCalls(self.host, starter, targets).methods(),
+            *CardCalls(self.host, starter, targets).methods(),
             *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),

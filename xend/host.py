@@ -13,6 +13,7 @@ from xend.bootloader.run import Screen, Tail
 from xend.disk import Disks
 from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
+from xend.pci.cards import Cards
 from xend.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,13 +45,17 @@ Publish = Callable[..., object]
 class Host:
     """Everything an operation touches; each is a seam that a simulated world puts its own in.
 
-    Attributes:
-        disks: what dom0 knows of its files and devices.
-        loader_directory: of what boot loaders leave, root's alone.
-        random: for MAC addresses and UUIDs.
-        wall_clock: seconds since 1970.
-        publish: tells listeners of an event.
-        log: one line into xend's log.
+        Attributes:
+            disks: what dom0 knows of its files and devices.
+    <<<<<<< HEAD
+            loader_directory: of what boot loaders leave, root's alone.
+    =======
+            cards: what it knows of its PCI functions.
+    >>>>>>> 840ee3f (PCI devices of the host in paravirtual domains)
+            random: for MAC addresses and UUIDs.
+            wall_clock: seconds since 1970.
+            publish: tells listeners of an event.
+            log: one line into xend's log.
     """
 
     hypervisor: Hypervisor
@@ -62,6 +67,7 @@ class Host:
     stories: "Stories"
     ends: Ends = attrs.field(factory=Ends)
     disks: Disks
+    cards: Cards
     run_script: RunScript
     run_cell: RunCell
     loader_directory: Path

@@ -67,6 +67,7 @@ REFUSING = [
     ["vtpm-attach", "w", "backend=0"],
     ["vtpm-detach", "w", "0"],
     ["vtpm-list", "w"],
+    ["pci-list", "w"],
     ["cd-insert", "w", "0x0", "/n0/xen/foo-wd0"],
     ["cd-eject", "w", "0x0"],
 ]

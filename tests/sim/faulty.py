@@ -90,6 +90,9 @@ class RefusingHypervisor(_Passing, Hypervisor):  # type: ignore[misc]
     async def allow_access(self, domid: int, access: HostAccess) -> None:
         await self._inner.allow_access(domid, access)
 
+    async def deny_access(self, domid: int, access: HostAccess) -> None:
+        await self._inner.deny_access(domid, access)
+
     async def build(self, domid: int, image: Image) -> Rings:
         self._count()
         return await self._inner.build(domid, image)

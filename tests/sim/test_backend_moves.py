@@ -12,7 +12,7 @@ import trio
 from tests.sim.test_devices import BARE, DISK, XVDB
 from tests.sim.test_faults import settled
 from tests.sim.world import World, play
-from xend.device.plug import APPEARED
+from xend.device.kind import APPEARED
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
 from xenstore.errors import ENOENT

@@ -307,6 +307,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "quota.set": ({"values": {"nodes": 10}}, WAITS),
     "vcpu.list": ({}, WAITS),
     "device.list": ({}, WAITS),
+    "pci.list": ({}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),
     "device.attach": ({"kind": "vif", "spec": "bridge=bridge0"}, WAITS),
     "device.detach": ({"kind": "vif", "device": "0"}, WAITS),
@@ -323,6 +324,7 @@ OTHERS = {
     "console.detach", "operation.list", "operation.show",
     "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe", "host.debug_keys",
     "host.set_parameters", "topology.show", "cpus.show", "security.show", "security.set_enforcing",
+    "pci.assignable", "pci.make_assignable", "pci.make_unassignable",
     "security.load_policy", "scheduling.list", "pool.list", "pool.create", "pool.destroy", "pool.rename",
     "pool.add_cpus", "pool.remove_cpus", "pool.split", "pool.set_scheduling",
 }  # fmt: skip

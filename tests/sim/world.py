@@ -36,6 +36,7 @@ from xend.errors import XendError
 from xend.host import ScriptOutcome
 from xend.hypervisor import Hypervisor, HypervisorError
 from xend.operation.running import Operation
+from xend.pci.choose import simulated_cards
 from xend.settings import Settings
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
@@ -353,6 +354,7 @@ class World:
                         wall_clock=lambda: BEGIN + trio.current_time(),
                         open_pty=self._open_pty,
                         disks=self.disks,
+                        cards=simulated_cards(self.directory / "sim", self.platform),
                         run_script=self.scripts.run,
                         run_cell=self.loaders.run,
                         on_step=self._stepped,

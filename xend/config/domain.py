@@ -123,7 +123,7 @@ class _Reader:
             ramdisk=self._path("ramdisk") if boot_loader is None else self._text("ramdisk"),
             command_line=self._read(parts.command_line_of, ""),
             actions=self._actions(),
-            devices={kind.name: found for kind in IN_ORDER if (found := self._devices(kind))},
+            devices={kind.name: found for kind in IN_ORDER if (found := self._devices(kind, guest_type))},
             driver_domain=self._boolean("driver_domain") or False,
             autostart_after=self._read(parts.autostart_after_of, ()),
             autostart_delay_s=self._read(parts.autostart_delay_of, 0),
@@ -168,7 +168,7 @@ class _Reader:
             for event, default in EVENTS.items()
         }
 
-    def _devices(self, kind: DeviceKind[Any]) -> Sequence[DeviceConfig]:
+    def _devices(self, kind: DeviceKind[Any], guest_type: str) -> Sequence[DeviceConfig]:
         """The devices of one type, no two of them with the same number."""
         devices: dict[int, DeviceConfig] = {}
 
@@ -185,7 +185,8 @@ class _Reader:
         items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(kind.option), [])
         for index, (specification, place) in enumerate(items):
             self._findings.attempt(partial(add, index, specification, place), None)
-        return tuple(devices.values())
+        found = tuple(devices.values())
+        return tuple(self._read(lambda settings: kind.settle(settings, guest_type, found), found))
 
 
 def _number_taken(option: str, specification: str, place: Place, device: DeviceConfig) -> ConfigError:

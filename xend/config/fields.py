@@ -70,6 +70,10 @@ class Fields:
             )
         self._values[key] = value
 
+    def replace(self, key: str, value: str) -> None:
+        """Note another value of a key that has one."""
+        self._values[key] = value
+
     def has(self, key: str) -> bool:
         return key in self._values
 

@@ -15,7 +15,7 @@ from xend.config.libxl import not_empty
 from xend.config.limits import TSC_MODES
 from xend.config.number import number_of
 from xend.config.options import OPTIONS
-from xend.device.kinds import IN_ORDER
+from xend.device.kinds import IN_ORDER, sees_host_memory
 
 __all__ = ["as_json"]
 
@@ -60,7 +60,8 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
 def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
     limits = config.limits
     frames = {"max_grant_frames": limits.grant_frames, "max_maptrack_frames": limits.maptrack_frames}
-    of_pv = not_empty(e820_host=_undecided(config.e820_host)) if config.type == "pv" else {}
+    sees_host = True if sees_host_memory(config) else config.e820_host
+    of_pv = not_empty(e820_host=_undecided(sees_host)) if config.type == "pv" else {}
     return {
         "max_vcpus": config.max_vcpus,
         "avail_vcpus": list(range(config.vcpus)),

@@ -59,11 +59,6 @@ OTHERS: Sequence[Option] = (
     Option("pvshim_cmdline", "s", NONE, lacks=_SHIM),
     Option("pvshim_extra", "s", NONE, lacks=_SHIM),
     # Devices of the host.
-    Option("pci", "l", lacks=_HOST_DEVICE),
-    Option("pci_permissive", "b", NONE, lacks="it says how the devices of pci are given"),
-    Option("pci_msitranslate", "b", NONE, lacks="it says how the devices of pci are given"),
-    Option("pci_seize", "b", NONE, lacks="it says how the devices of pci are given"),
-    Option("pci_power_mgmt", "b", NONE, lacks="it says how the devices of pci are given"),
     Option("dtdev", "l", lacks=_HOST_DEVICE),
     Option("gfx_passthru", "sb", HVM, lacks=_HOST_DEVICE, words=("0", "1", "igd")),
     # Devices other than disks and interfaces.

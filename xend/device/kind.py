@@ -10,13 +10,17 @@ import attrs
 from xend.config import DeviceConfig
 from xend.config.place import Place
 from xend.config.problem import Problem
+from xend.config.settings import Settings as ConfigSettings
 from xend.device.device import Device
+from xend.device.xenbus import XenbusState
 from xend.settings import Settings
 
 Config = TypeVar("Config", bound=DeviceConfig)
 _Parsed = TypeVar("_Parsed", bound=DeviceConfig, covariant=True)
 _Made = TypeVar("_Made", bound=DeviceConfig, contravariant=True)
 
+#: See `DeviceKind.appeared`, of most types.
+APPEARED = (XenbusState.INIT_WAIT, XenbusState.INITIALISED, XenbusState.CONNECTED)
 #: What may be asked for while a domain runs, of most types: device.attach and device.detach.
 ATTACHABLE = ("attach", "detach")
 
@@ -52,6 +56,10 @@ class Make(Protocol[_Made]):
     def __call__(
         self, domid: int, config: _Made, settings: Settings, *, backend_domid: int = 0
     ) -> Device: ...
+
+
+def _as_they_are(settings: ConfigSettings, guest_type: str, devices: Sequence[Any]) -> Sequence[Any]:
+    return devices
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +104,10 @@ class DeviceKind(Generic[Config]):
     Attributes:
         name: in the store and on the bus: "vif".
         option: of xl.cfg(5), a list whose items `parse` reads.
-        make: the device, with the nodes of both ends.
+        make: the device, with the nodes of both ends; None: the items of a configuration are one device
+            together, made of what is found on the host (xend.domain.cards).
+        settle: from a configuration's other options, its guest's type and its devices of this type to these
+            with what the other options say of them; raises ConfigError.
         order: types with a lower number come into a domain first.
         verbs: what may be asked for while the domain runs: the calls device.attach, detach, insert, eject.
         name_key: the node of the toolstack's copy that holds what people call the device by; None: they call
@@ -109,7 +120,10 @@ class DeviceKind(Generic[Config]):
         drivers: what the driver of the backend is called, by platform.
         script: None: no script is run for such devices.
         interface: what dom0's kernel calls a device's network interface: (domid, devid, settings).
+        shows_host_memory: a guest that has such a device sees the host's holes in its memory map, so that
+            nothing of its memory lies where the device's does.
         check: refuses a device before anything is done, for another reason than its script; raises XendError.
+        appeared: states in which the backend's driver has taken the device up, so that its guest may come.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
         json_key, as_json: the list in libxl's JSON, and an item of it.
     """
@@ -117,7 +131,8 @@ class DeviceKind(Generic[Config]):
     name: str
     option: str
     parse: Parse[Config]
-    make: Make[Config]
+    make: Make[Config] | None
+    settle: Callable[[ConfigSettings, str, Sequence[Config]], Sequence[Config]] = _as_they_are
     order: int
     verbs: Sequence[str] = ATTACHABLE
     name_key: str | None = None
@@ -130,7 +145,9 @@ class DeviceKind(Generic[Config]):
     script: Script | None = None
     interface: Callable[[int, int, Settings], str] | None = None
     check: Callable[[Device], object] = lambda device: None
+    appeared: Sequence[XenbusState] = APPEARED
     is_disk: bool = False
+    shows_host_memory: bool = False
     json_key: str
     as_json: Callable[[Config], dict[str, Any]]
 

@@ -7,15 +7,24 @@ A new type is a file with its row (`xend/device/NAME.py`), a line here, and `is_
 from collections.abc import Mapping
 from typing import Any
 
+from xend.config import DomainConfig
 from xend.device.kind import DeviceKind
+from xend.device.pci import PCI
 from xend.device.vbd import VBD
 from xend.device.vif import VIF
 from xend.device.vtpm import VTPM
 
 #: By name.
-KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD, VTPM)}
+KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD, VTPM, PCI)}
 #: As their devices come into a domain.
 IN_ORDER = tuple(sorted(KINDS.values(), key=lambda kind: kind.order))
+
+
+def sees_host_memory(config: DomainConfig) -> bool:
+    """Whether a paravirtual domain of this configuration sees the host's holes in its memory map."""
+    return bool(config.e820_host) or any(
+        kind.shows_host_memory and config.of_kind(kind.name) for kind in IN_ORDER
+    )
 
 
 def with_verb(verb: str) -> tuple[str, ...]:

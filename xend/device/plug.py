@@ -20,11 +20,6 @@ from xend.host import Host
 from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
 
-APPEARED = (
-    XenbusState.INIT_WAIT,
-    XenbusState.INITIALISED,
-    XenbusState.CONNECTED,
-)
 #: No driver has done anything with the backend.
 NOT_TAKEN_UP = (XenbusState.UNKNOWN, XenbusState.INITIALISING)
 GONE = (XenbusState.CLOSED, XenbusState.UNKNOWN)
@@ -134,16 +129,26 @@ class Plug:
         device, settings = self.device(work), self.host.settings
         driver = self.kind.drivers[settings.platform]
         try:
-            await self.host.backends.wait(work, device, APPEARED, settings.init_seconds)
+            await self.host.backends.wait(work, device, self.kind.appeared, settings.init_seconds)
         except XendError as error:
             state = self.host.backends.state(device)
             raise device.error(
                 "device_failed",
-                f"its backend is {state} after {settings.init_seconds:g} s, InitWait (2) was expected",
+                f"its backend is {state} after {settings.init_seconds:g} s, "
+                f"{self.kind.appeared[0]} was expected",
+                cause=await self._said(device),
                 waited_s=settings.init_seconds,
                 reason="no_driver" if state in NOT_TAKEN_UP else None,
                 hint=f"is the driver {driver} in {device.served_by}'s kernel?",
             ) from error
+
+    async def _said(self, device: Device) -> str | None:
+        """Why its backend gave up, in the words of the driver; None: it said nothing."""
+        top = f"/local/domain/{device.backend_domid}"
+        path = f"{top}/error/{device.backend_path.removeprefix(f'{top}/')}/error"
+        with explained(f"read what is said of {device.name}"):
+            found = await nodes.value_of(self.host.store, path)
+        return None if found is None else found.decode("utf-8", "replace")
 
     async def run_script(self, work: Work) -> None:
         device = self.device(work)

@@ -22,6 +22,7 @@ def device_of(host: Host, domid: int, change: dict[str, Any], backend_domid: int
         XendError: bad_config, unsupported.
     """
     make = KINDS[change["kind"]].make
+    assert make is not None
     return make(domid, device_of_change(change), host.settings, backend_domid=backend_domid)
 
 

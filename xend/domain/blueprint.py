@@ -5,6 +5,10 @@ from typing import cast
 
 from xend.bootloader.outcome import Outcome
 from xend.config import DomainConfig
+from xend.config.hardware import PASSTHROUGH
+from xend.device.kinds import sees_host_memory
+from xend.device.pci import PCI
+from xend.domain.capabilities import has_iommu
 from xend.domain.placing import pool_number
 from xend.host import Host
 from xend.hypervisor import MAX_EVENT_CHANNELS, Blueprint, DomainType, HostAccess, Image
@@ -34,13 +38,22 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
         has_vpmu=hardware.vpmu,
         is_hap=hardware.hap,
         has_out_of_sync=hardware.oos,
-        has_iommu=hardware.passthrough not in ("default", "disabled"),
+        has_iommu=await _has_iommu(host, config),
         altp2m=hardware.altp2m,
         altp2m_count=hardware.altp2m_count,
         is_msr_relaxed=hardware.msr_relaxed,
         trace_kib=hardware.trace_kib,
         paging_kib=None if hardware.shadow_mib is None else 1024 * hardware.shadow_mib,
     )
+
+
+async def _has_iommu(host: Host, config: DomainConfig) -> bool:
+    """Whether the domain may be given devices under an IOMMU: where it is to have one and the host can."""
+    if config.hardware.passthrough != PASSTHROUGH[0]:
+        return config.hardware.passthrough != "disabled"
+    if not config.of_kind(PCI.name):
+        return False
+    return has_iommu(await host.hypervisor.host_info())
 
 
 async def image_of(host: Host, uuid: str, config: DomainConfig, found: Outcome | None = None) -> Image:
@@ -57,7 +70,7 @@ async def image_of(host: Host, uuid: str, config: DomainConfig, found: Outcome |
         vcpus=config.vcpus,
         cpuid=config.cpuid.leaves,
         arch_capabilities=config.cpuid.capabilities,
-        has_host_memory_map=config.type == "pv" and bool(config.e820_host),
+        has_host_memory_map=config.type == "pv" and sees_host_memory(config),
     )
 
 

@@ -9,6 +9,8 @@ from xend.hypervisor import HostInfo
 
 #: The word of xen_caps for 32-bit kernels of paravirtual domains (XEN_CAPABILITIES, xen/arch/x86/setup.c).
 PAE_PV = "xen-3.0-x86_32p"
+#: The word of virt_caps for an IOMMU that is on.
+DIRECT_IO = "pv_directio"
 #: Of an ELF file's identification: its magic number, and the class of 32 bits.
 _ELF, _CLASS_AT, _CLASS_32 = b"\x7fELF", 4, 1
 
@@ -48,6 +50,11 @@ def check_host(info: HostInfo, config: DomainConfig, kernel: str | None) -> None
         )
 
 
+def has_iommu(info: HostInfo) -> bool:
+    """Whether a host can give its devices to paravirtual domains so that they reach nobody else's memory."""
+    return DIRECT_IO in info.virt_caps
+
+
 def _check_type(info: HostInfo, config: DomainConfig) -> None:
     guest_type, hardware = config.type, config.hardware
     if guest_type == "pv":
@@ -62,7 +69,7 @@ def _check_type(info: HostInfo, config: DomainConfig) -> None:
         (
             "passthrough",
             hardware.passthrough not in ("default", "disabled"),
-            "pv_directio",
+            DIRECT_IO,
             "it takes VT-d or AMD-Vi, on in the firmware and in Xen (iommu=on)",
         ),
     ):

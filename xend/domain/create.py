@@ -13,11 +13,14 @@ from xend.config.share import Share
 from xend.config.terms import StoreTerms
 from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
+from xend.device.pci import DEVID, PCI, Function, functions_of, pci_device
 from xend.device.plug import Plug, check
 from xend.domain import nodes
 from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.booting import booted, check_files, remove_files, run_boot_loader
 from xend.domain.capabilities import check_host
+from xend.domain.cards import check as check_cards
+from xend.domain.cards import functions_of_items, give_all, take_all
 from xend.domain.claims import disks_of
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.makers import Maker, makers_of
@@ -47,6 +50,7 @@ class LifeFacts(Facts):
         backends: by a device's name, the domid of the domain that has its backend.
         found: what its boot loader found.
         rings: the shared pages of the domain, once it was built.
+        functions: of the host's PCI devices those that it is given, once they were found.
         strangers: domids of other toolstacks' domains with the same UUID, which are never touched.
     """
 
@@ -55,6 +59,7 @@ class LifeFacts(Facts):
     backends: dict[str, int] = attrs.field(factory=dict, validator=typed(dict))
     found: Outcome | None = attrs.field(default=None, converter=attrs.converters.optional(outcome_of))
     rings: Rings | None = attrs.field(default=None, converter=attrs.converters.optional(rings_of))
+    functions: list[Function] = attrs.field(factory=list, converter=functions_of)
     strangers: list[int] = attrs.field(factory=list, validator=domids)
 
 
@@ -116,9 +121,28 @@ class Creation:
         ]
         for plug in self.plugs():
             steps += plug.attach()
+        if self.config.of_kind(PCI.name):
+            steps += self.cards()
         if not paused:
             steps.append(Step("start", "start it", self.start))
         return list(map(self._while_alive, steps))
+
+    def cards(self) -> list[Step]:
+        """Those that give it PCI devices of the host."""
+        plug = Plug(
+            self.host,
+            PCI.name,
+            DEVID,
+            PCI.label(DEVID),
+            lambda work: pci_device(self.domid, self.facts.functions),
+        )
+        give = Step(
+            f"{plug.key}.give",
+            f"{plug.name}: give it the host's PCI devices",
+            self.give_cards,
+            self.take_cards,
+        )
+        return [give, *plug.attach()]
 
     def _while_alive(self, step: Step) -> Step:
         return attrs.evolve(step, do=partial(self.do_while_alive, step.do))
@@ -158,6 +182,8 @@ class Creation:
         self.facts.backends = await self._serving()
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
+        self.facts.functions = await functions_of_items(self.host, self.config.of_kind(PCI.name))
+        await check_cards(self.host, self.facts.functions)
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
@@ -320,6 +346,13 @@ class Creation:
             await self.host.consoles.end(self.domid)
             with self._explained("remove its console"):
                 await nodes.remove_console(self.host.store, self.domid)
+
+    async def give_cards(self, work: Work) -> None:
+        await give_all(self.host, work, self.domid, self.facts.functions)
+
+    async def take_cards(self, work: Work) -> None:
+        if self.facts.domid is not None:
+            await take_all(self.host, work, self.domid)
 
     async def start(self, work: Work) -> None:
         await start(self.host, self.domid, self.config.name)

@@ -11,6 +11,7 @@ from xend.device.device import Device, devices_of
 from xend.device.plug import plug_of
 from xend.device.stored import devices_in_store
 from xend.domain import nodes
+from xend.domain.cards import take_all
 from xend.domain.power import destroy_domain
 from xend.errors import XendError
 from xend.host import Host
@@ -115,7 +116,23 @@ class Destruction:
 
     def detaching(self) -> list[Step]:
         """Those that take its devices out."""
-        return [step for device in self.devices for step in plug_of(self.host, device).detach()]
+        steps: list[Step] = []
+        for device in self.devices:
+            plug = plug_of(self.host, device)
+            steps += plug.detach()
+            if plug.kind.make is None:
+                steps.append(
+                    Step(
+                        f"{plug.key}.take-back",
+                        f"{plug.name}: take the host's PCI devices back",
+                        self.take_cards,
+                        on_failure="go on",
+                    )
+                )
+        return steps
+
+    async def take_cards(self, work: Work) -> None:
+        await take_all(self.host, work, self.domid)
 
     async def pause(self, work: Work) -> None:
         with suppress(HypervisorError):  # it is gone already

@@ -33,5 +33,6 @@ def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
             partial(kind.make, config=device, settings=settings),
         )
         for kind in IN_ORDER
+        if kind.make is not None
         for device in config.of_kind(kind.name)
     ]

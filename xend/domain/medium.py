@@ -125,6 +125,7 @@ class Change:
 
     def _drive(self, spec: str) -> Device:
         make = KINDS[self.there.kind].make
+        assert make is not None
         there = self.there
         return make(there.domid, self._config(spec), self.host.settings, backend_domid=there.backend_domid)
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import attrs
 
+from xend.device.kinds import KINDS
 from xend.domain import nodes
 from xend.domain.attach import remember
 from xend.domain.create import Creation, LifeFacts
@@ -218,8 +219,13 @@ class _Restart:
         self.host.publish("domain", "renamed", domid=domain.domid, name=domain.name)
 
     async def forget_devices(self, work: Work) -> None:
+        domain = self.host.domains.by_uuid(self.facts.uuid)
         for device in self.destruction.devices:
-            remember(self.host, self.facts.uuid, {"kind": device.kind, "devid": device.devid})
+            items = [device.devid]
+            if KINDS[device.kind].make is None and domain is not None:
+                items = [item.devid for item in domain.config.of_kind(device.kind)]
+            for devid in items:
+                remember(self.host, self.facts.uuid, {"kind": device.kind, "devid": devid})
 
     async def put_to_wait(self, work: Work) -> None:
         source, waiting = self.facts.source, self.facts.waiting

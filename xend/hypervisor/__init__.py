@@ -394,6 +394,10 @@ class Hypervisor(Control, ABC):
         """
 
     @abstractmethod
+    async def deny_access(self, domid: int, access: HostAccess) -> None:
+        """Take from a paravirtual domain what `allow_access` gave it; what it has not is no error."""
+
+    @abstractmethod
     async def build(self, domid: int, image: Image) -> Rings:
         """Give a new domain its memory, load a kernel into it, and make its store and console pages and their
         ports.  A claim is used up by that, or given back where it fails.  May take seconds.

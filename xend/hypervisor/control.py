@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 
+#: The "domain" whose functions reach no memory: DOMID_IO (xen/include/public/xen.h).
+QUARANTINE = 0x7FF1
+
 #: What `send_trigger` takes, as XEN_DOMCTL_SENDTRIGGER_* are numbered (xen/include/public/domctl.h).
 TRIGGERS = ("nmi", "reset", "init", "power", "sleep")
 
@@ -125,6 +128,38 @@ class Control(ABC):
 
         Raises:
             HypervisorError: EINVAL: they are out of range; EOPNOTSUPP: its scheduler has no such.
+        """
+
+    # --- PCI functions, by their number: segment, bus, device and function in 32 bits ---------------------
+
+    @abstractmethod
+    async def check_card(self, device: int) -> None:
+        """See that a function may be given to a domain: no domain has it.
+
+        Raises:
+            HypervisorError: EOPNOTSUPP: the host has no IOMMU that is on; EINVAL, ENODEV, EBUSY: a domain has
+                it, or there is no such function.
+        """
+
+    @abstractmethod
+    async def assign_card(self, domid: int, device: int, is_strict: bool) -> None:
+        """Have a function reach the memory of this domain and of none else; QUARANTINE: of no domain at all.
+
+        It leaves the domain with the domain's end.
+
+        is_strict: memory that the function has for itself must not be the domain's own.
+
+        Raises:
+            HypervisorError: EOPNOTSUPP: the host has no IOMMU that is on, or the domain was created without;
+                EINVAL, ENODEV, EBUSY: another domain has it, or there is no such function.
+        """
+
+    @abstractmethod
+    async def release_card(self, domid: int, device: int) -> None:
+        """Take a function from a domain, or out of QUARANTINE: it is dom0's, or in quarantine again.
+
+        Raises:
+            HypervisorError: EOPNOTSUPP: as above; EINVAL, ENODEV: the domain has it not.
         """
 
     # --- what else can be done to a domain, and to the host -----------------------------------------------

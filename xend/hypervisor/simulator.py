@@ -120,6 +120,9 @@ class Simulator(SimulatorControl, Hypervisor):
     async def allow_access(self, domid: int, access: HostAccess) -> None:
         await self._call("allow_access", domid=domid, **attrs.asdict(access))
 
+    async def deny_access(self, domid: int, access: HostAccess) -> None:
+        await self._call("deny_access", domid=domid, **attrs.asdict(access))
+
     async def build(self, domid: int, image: Image) -> Rings:
         arguments = attrs.asdict(image)
         arguments["kernel"] = os.path.abspath(image.kernel)

@@ -70,6 +70,15 @@ class SimulatorControl(Control):
     async def set_pool_parameters(self, pool: int, parameters: PoolParameters) -> None:
         await self._call("set_pool_parameters", pool=pool, **attrs.asdict(parameters))
 
+    async def check_card(self, device: int) -> None:
+        await self._call("check_card", device=device)
+
+    async def assign_card(self, domid: int, device: int, is_strict: bool) -> None:
+        await self._call("assign_card", domid=domid, device=device, is_strict=is_strict)
+
+    async def release_card(self, domid: int, device: int) -> None:
+        await self._call("release_card", domid=domid, device=device)
+
     async def send_trigger(self, domid: int, trigger: str, vcpu: int) -> None:
         await self._call("send_trigger", domid=domid, trigger=trigger, vcpu=vcpu)
 

@@ -6,6 +6,7 @@ or in the host's option --backend-faults for all:
     never-probe      the driver does not see the device: its state stays Initialising
     never-connect    it does not go from InitWait to Connected
     never-close      it takes no notice of Closing, of either end
+    never-reconfigure  of pciback: it takes no notice of functions that come and go
     error=TEXT       as it would connect it fails: error/backend/.../error, state Closing
 """
 
@@ -18,7 +19,7 @@ from xend.simulator.store_client import StoreClient
 from xend.simulator.xenbus import XenbusState, parse_state
 
 #: The words there are.
-FAULTS = ("never-probe", "never-connect", "never-close", "error")
+FAULTS = ("never-probe", "never-connect", "never-close", "never-reconfigure", "error")
 _EINVAL = 22
 
 
@@ -35,6 +36,8 @@ class Backend(ABC):
     offers: Mapping[str, Mapping[str, str]]
     #: States of the frontend in which its rings are there.
     ready_states: Sequence[XenbusState]
+    #: Its own states in which it waits for them.
+    waiting_states: Sequence[XenbusState] = (XenbusState.INIT_WAIT,)
 
     def __init__(
         self, store: StoreClient, kind: str, domid: str, devid: str, flavour: str, faults: str
@@ -132,7 +135,7 @@ class Backend(ABC):
         elif other == XenbusState.INITIALISING:
             if self._state == XenbusState.CLOSED and is_online:
                 await self._offer()
-        elif other in self.ready_states and self._state == XenbusState.INIT_WAIT:
+        elif other in self.ready_states and self._state in self.waiting_states:
             await self._connect(awaited)
 
     async def _closed(self, stays: bool) -> None:

@@ -42,7 +42,7 @@ class Drivers:
         return [
             (kind, int(domid), int(devid), counted)
             for (kind, domid, devid), backend in self._backends.items()
-            if (counted := backend.counted()) is not None
+            if (counted := backend.counted())
         ]
 
     async def attend(self) -> None:

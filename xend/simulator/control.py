@@ -6,9 +6,10 @@ from collections.abc import Mapping, MutableMapping
 import trio
 
 from xend.hypervisor import HypervisorError
-from xend.hypervisor.control import TRIGGERS, Control
+from xend.hypervisor.control import QUARANTINE, TRIGGERS, Control
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
+from xend.simulator.card_owners import CardOwners
 from xend.simulator.description import Hardware
 from xend.simulator.domain import Domain
 from xend.simulator.memory import Memory
@@ -24,16 +25,18 @@ class SimulatedControl(Control):
 
     Attributes:
         boot_parameters: those that were changed.
+        cards: which domain has which PCI function.
     """
 
-    hardware: Hardware
     _pools: Pools
     _memory: Memory
     _messages: MessageBuffer
     _domains: MutableMapping[int, Domain]
 
-    def __init__(self) -> None:
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
         self.boot_parameters: dict[str, str] = {}
+        self.cards = CardOwners(self.hardware)
 
     def _alive(self, domid: int) -> Domain:
         domain = self._domains.get(domid)
@@ -116,6 +119,22 @@ class SimulatedControl(Control):
                 domain.affinity = {
                     vcpu: each for vcpu, each in domain.affinity.items() if cpus.intersection(each.hard)
                 }
+
+    # --- PCI functions ------------------------------------------------------------------------------------
+
+    async def check_card(self, device: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.cards.check(device)
+
+    async def assign_card(self, domid: int, device: int, is_strict: bool) -> None:
+        await trio.lowlevel.checkpoint()
+        if domid != QUARANTINE and not self._alive(domid).has_iommu:
+            raise HypervisorError(errno.EOPNOTSUPP, f"domain {domid} was created without an IOMMU")
+        self.cards.assign(domid, device)
+
+    async def release_card(self, domid: int, device: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.cards.release(domid, device)
 
     # --- schedulers ---------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import attrs
 
 from xend.hypervisor import HostInfo
+from xend.simulator.card import CARDS, Card
 
 XEN_MAJOR, XEN_MINOR, XEN_EXTRA = 4, 17, ".4-sim"
 KIB = 1024
@@ -24,6 +25,7 @@ class Hardware:
         flavour: whose dom0 kernel it has, one of FLAVOURS.
         backend_faults: words for dom0's backends (backend.FAULTS).
         virt_caps: which guests it can run, as `xl info` has it.
+        cards: its PCI functions; on NetBSD all of them are hidden from other drivers.
         nodes: how many NUMA nodes its CPUs are in, one after the other.
         pool_cpus: for each CPU pool beyond Pool-0, how many CPUs it has, the host's last ones.
     """
@@ -35,6 +37,12 @@ class Hardware:
     virt_caps: tuple[str, ...] = ("pv", "hvm", "hap")
     pool_cpus: tuple[int, ...] = ()
     nodes: int = attrs.field(default=1, validator=attrs.validators.in_(range(1, 65)))
+    cards: tuple[Card, ...] = CARDS
+
+    @property
+    def has_iommu(self) -> bool:
+        """Whether it can give its PCI functions away without danger."""
+        return "pv_directio" in self.virt_caps
 
     @property
     def dom0_memory_kib(self) -> int:

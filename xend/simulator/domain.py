@@ -112,6 +112,7 @@ class Domain:
         self.uuid = blueprint.uuid
         self.type = blueprint.type
         self.pool = blueprint.pool
+        self.has_iommu = blueprint.has_iommu
         self.max_vcpus = blueprint.max_vcpus
         self.max_memory_kib = blueprint.max_memory_kib
         self.files = files

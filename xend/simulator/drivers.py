@@ -6,6 +6,7 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from xend.simulator.backend import Backend
+from xend.simulator.pciback import PciBack
 from xend.simulator.traffic import disk_traffic, interface_traffic
 from xend.simulator.xenbus import XenbusState
 
@@ -103,7 +104,7 @@ class BlkBack(Backend):
 
 
 #: The backend drivers there are, by kind.
-KINDS: Mapping[str, type[Backend]] = {"vif": NetBack, "vbd": BlkBack}
+KINDS: Mapping[str, type[Backend]] = {"vif": NetBack, "vbd": BlkBack, "pci": PciBack}
 
 
 def _sectors(params: str | None) -> int:

@@ -25,6 +25,7 @@ from xend.hypervisor import (
 )
 from xend.simulator import core_file, description
 from xend.simulator.affinity import Affinity
+from xend.simulator.card_board import CardBoard
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.control import SimulatedControl
 from xend.simulator.description import Hardware
@@ -32,7 +33,7 @@ from xend.simulator.domain import ConsoleHolder, Domain
 from xend.simulator.domids import Domids
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
-from xend.simulator.limits import check_access, check_blueprint
+from xend.simulator.limits import check_access, check_blueprint, without
 from xend.simulator.machine import SOFT_RESET, WATCHDOG
 from xend.simulator.memory import PAGE_KIB, Memory, in_pages
 from xend.simulator.messages import MessageBuffer
@@ -67,14 +68,14 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         random: random.Random,
         hardware: Hardware | None = None,
     ) -> None:
-        super().__init__()
-        self.hardware = hardware or Hardware()
+        super().__init__(hardware or Hardware())
         self.place = Place(directory)
         self.name = f"simulated host in {self.place.directory}"
         self.store_platform = f"sim:{self.place.directory}"
         self._random = random
         self._pools = Pools(self.hardware.cpus, self.hardware.pools(), description.SCHEDULER)
         self._boot_number = self.place.prepare()
+        CardBoard(self.place.directory, self.hardware.flavour).furnish(self.hardware.cards)
         self._booted_at = trio.current_time()
         self._messages = MessageBuffer(self._now)
         self._memory = Memory(
@@ -230,6 +231,11 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         check_access(access)
         domain.access.append(access)
 
+    async def deny_access(self, domid: int, access: HostAccess) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        domain.access = [left for each in domain.access if (left := without(each, access)) != HostAccess()]
+
     async def build(self, domid: int, image: Image) -> Rings:
         await trio.lowlevel.checkpoint()
         domain = self._guest(domid)
@@ -327,6 +333,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         domain = self._guest(domid)
         domain.is_dying = True
         domain.stop()
+        self.cards.forget(domid)
         self._watchdogs.forget(domain)
         domain.files.remove()
         self._memory.give(domain.memory_kib + domain.outstanding_kib)

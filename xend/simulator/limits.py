@@ -48,6 +48,15 @@ def check_blueprint(blueprint: Blueprint, hardware: Hardware, pools: Collection[
         raise HypervisorError(errno.EINVAL, "a domain needs a UUID, and no less than no memory")
 
 
+def without(access: HostAccess, taken: HostAccess) -> HostAccess:
+    """What is left of some access."""
+    return HostAccess(
+        memory=[each for each in access.memory if tuple(each) not in set(map(tuple, taken.memory))],
+        ports=[each for each in access.ports if tuple(each) not in set(map(tuple, taken.ports))],
+        irqs=[each for each in access.irqs if each not in taken.irqs],
+    )
+
+
 def check_access(access: HostAccess) -> None:
     """Raises HypervisorError, as `Hypervisor.allow_access` says."""
     ranges = [(first, count, MAX_FRAME) for first, count, _ in access.memory]

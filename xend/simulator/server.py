@@ -104,6 +104,9 @@ class Connection:
     async def allow_access(self, domid: int, **access: Any) -> None:
         await self._host.allow_access(domid, HostAccess(**access))
 
+    async def deny_access(self, domid: int, **access: Any) -> None:
+        await self._host.deny_access(domid, HostAccess(**access))
+
     async def build(self, domid: int, blueprint: dict[str, Any], **image: Any) -> object:
         made = Image(blueprint=Blueprint(**blueprint), **image)
         return attrs.asdict(await self._host.build(domid, made))

@@ -29,14 +29,15 @@ _LAST_ID = 0xFFFFFFFF
 #: The verbs of the methods that only read, besides "hello": they may be sent again, and need no more than
 #: the readers' socket.  Whatever reads is called so, so that a new method is known here by its name.
 READING_VERBS = frozenset(
-    ("info", "dmesg", "list", "config", "explain", "show", "wait", "subscribe", "unsubscribe")
+    ("info", "dmesg", "list", "config", "explain", "show", "wait", "subscribe", "unsubscribe", "assignable")
 )
 #: What acts at once and is no operation: it takes no key, so it is not sent again.
 ACTING = frozenset(
     (
         "autostart.disable", "autostart.enable", "config.check", "console.attach", "console.write",
         "console.detach", "operation.cancel", "host.debug_keys", "host.set_parameters", "managed.delete",
-        "managed.new", "managed.read", "managed.replace", "pool.add_cpus", "pool.create", "pool.destroy",
+        "managed.new", "managed.read", "managed.replace", "pci.make_assignable",
+        "pci.make_unassignable", "pool.add_cpus", "pool.create", "pool.destroy",
         "pool.remove_cpus", "pool.rename", "pool.set_scheduling", "pool.split", "quota.set",
         "security.load_policy", "security.set_enforcing",
     )

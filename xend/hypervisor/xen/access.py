@@ -8,7 +8,13 @@ import errno
 from xend.hypervisor import HostAccess, HypervisorError
 from xend.hypervisor.xen.calls import PHYSDEV_OP, Calls
 from xend.hypervisor.xen.domains import Domains
-from xend.hypervisor.xen.layouts import IOMEM_PERMISSION, IOPORT_PERMISSION, MAP_PIRQ, MEMORY_MAPPING
+from xend.hypervisor.xen.layouts import (
+    IOMEM_PERMISSION,
+    IOPORT_PERMISSION,
+    MAP_PIRQ,
+    MEMORY_MAPPING,
+    UNMAP_PIRQ,
+)
 from xend.hypervisor.xen.refusal import refusing
 
 IRQ_PERMISSION_OP = 19
@@ -16,6 +22,7 @@ IOMEM_PERMISSION_OP = 20
 IOPORT_PERMISSION_OP = 21
 MEMORY_MAPPING_OP = 39
 MAP_PIRQ_OP = 13
+UNMAP_PIRQ_OP = 14
 #: MAP_PIRQ_TYPE_GSI.
 _GSI = 1
 _ADD = 1
@@ -53,6 +60,33 @@ class Access:
                 self._calls.domctl(IOMEM_PERMISSION_OP, domid, arguments)
                 if not sees_frames:
                     self._map(domid, own, first, count)
+
+    def deny(self, domid: int, access: HostAccess) -> None:
+        """See `Hypervisor.deny_access`."""
+        self._domains.alive(domid)
+        for first, count in access.ports:
+            with refusing(f"domain {domid}'s {count} I/O ports from {first:#x} cannot be taken back"):
+                arguments = IOPORT_PERMISSION.pack(first_port=first, nr_ports=count, allow_access=0)
+                self._calls.domctl(IOPORT_PERMISSION_OP, domid, arguments)
+        for irq in access.irqs:
+            with refusing(f"domain {domid}'s IRQ {irq} cannot be taken back"):
+                self._deny_irq(domid, irq)
+        for first, count, _ in access.memory:
+            with refusing(
+                f"domain {domid}'s {count} frames of the host from {first:#x} cannot be taken back"
+            ):
+                arguments = IOMEM_PERMISSION.pack(first_mfn=first, nr_mfns=count, allow_access=0)
+                self._calls.domctl(IOMEM_PERMISSION_OP, domid, arguments)
+
+    def _deny_irq(self, domid: int, irq: int) -> None:
+        """Take the line, and the right to it; one that it never mapped is no error.  Raises OSError."""
+        try:
+            self._calls.operation(PHYSDEV_OP, UNMAP_PIRQ_OP, UNMAP_PIRQ, domid=domid, pirq=irq)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        layout = self._calls.release.irq_permission
+        self._calls.domctl(IRQ_PERMISSION_OP, domid, layout.pack(pirq=irq, allow_access=0))
 
     def _allow_irq(self, domid: int, irq: int) -> None:
         """Give it the line under the same number, and the right to use it; raises OSError."""

@@ -9,6 +9,7 @@ from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParam
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 from xend.hypervisor.xen.boot_parameters import BootParameters
 from xend.hypervisor.xen.calls import Calls
+from xend.hypervisor.xen.cards import Cards
 from xend.hypervisor.xen.domains import Domains
 from xend.hypervisor.xen.host import Host
 from xend.hypervisor.xen.messages import Messages
@@ -39,6 +40,7 @@ class XenControl(Hypervisor):
         self._vcpus = Vcpus(calls, self._domains)
         self._pool_scheduler = PoolScheduler(calls)
         self._pci_nodes = PciNodes(calls)
+        self._cards = Cards(calls)
         self._boot_parameters = BootParameters(calls)
         self._security = Security(calls)
 
@@ -106,6 +108,18 @@ class XenControl(Hypervisor):
     async def set_pool_parameters(self, pool: int, parameters: PoolParameters) -> None:
         await trio.lowlevel.checkpoint()
         self._pool_scheduler.set_parameters(pool, parameters)
+
+    async def check_card(self, device: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._cards.check(device)
+
+    async def assign_card(self, domid: int, device: int, is_strict: bool) -> None:
+        await trio.lowlevel.checkpoint()
+        self._cards.assign(domid, device, is_strict)
+
+    async def release_card(self, domid: int, device: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._cards.release(domid, device)
 
     async def send_trigger(self, domid: int, trigger: str, vcpu: int) -> None:
         await trio.lowlevel.checkpoint()

@@ -166,6 +166,10 @@ class Xen(XenControl):
         await trio.lowlevel.checkpoint()
         self._access.allow(domid, access)
 
+    async def deny_access(self, domid: int, access: HostAccess) -> None:
+        await trio.lowlevel.checkpoint()
+        self._access.deny(domid, access)
+
     async def build(self, domid: int, image: Image) -> Rings:
         self._domains.alive(domid)
         return await self._builders.build(domid, image)

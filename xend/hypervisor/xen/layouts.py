@@ -108,6 +108,9 @@ IOPORT_PERMISSION = Layout(
 MEMORY_MAPPING = Layout(
     "xen_domctl_memory_mapping", "Q first_gfn", "Q first_mfn", "Q nr_mfns", "I add_mapping", "I pad"
 )
+ASSIGN_DEVICE = Layout(
+    "xen_domctl_assign_device", "I dev", "I flags", "I sbdf=u.pci.machine_sbdf", "I pad", "Q pad"
+)
 SEND_TRIGGER = Layout("xen_domctl_sendtrigger", "I trigger", "I vcpu")
 NODE_AFFINITY = Layout("xen_domctl_nodeaffinity", "Q nodes=nodemap.bitmap", "I bits=nodemap.nr_bits", "I pad")
 
@@ -159,6 +162,7 @@ MAP_PIRQ = Layout(
     "H domid", "H pad", "i type", "i index", "i pirq", "i bus", "i devfn", "i entry_nr", "I pad",
     "Q table_base",
 )  # fmt: skip
+UNMAP_PIRQ = Layout("physdev_unmap_pirq", "H domid", "H pad", "i pirq")
 COMPILE_INFO = Layout(
     "xen_compile_info", "64s compiler", "16s compile_by", "32s compile_domain", "32s compile_date"
 )

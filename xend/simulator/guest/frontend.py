@@ -157,5 +157,40 @@ class BlkFront(Frontend):
         return f"{sectors} sectors of {size} bytes"
 
 
+class PciFront(Frontend):
+    """pciif.h: one page and one channel for all functions; the backend goes first."""
+
+    kind = "pci"
+    ready_state = XenbusState.INITIALISED
+
+    async def backend_changed(self) -> None:
+        if self.bus.is_wild:
+            await self._jump()
+            return
+        (text,) = await self.bus.store.read_all([f"{self.backend}/state"])
+        match parse_state(text):
+            case XenbusState.INIT_WAIT:
+                return
+            case XenbusState.INITIALISED:
+                await self._backend_waits()
+            case XenbusState.RECONFIGURING if self.state == XenbusState.CONNECTED:
+                await self.switch(XenbusState.RECONFIGURING)
+            case XenbusState.RECONFIGURED if self.state == XenbusState.RECONFIGURING:
+                await self._backend_connected()
+            case _:
+                await super().backend_changed()
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        return {
+            "pci-op-ref": str(self.bus.next_grant()),
+            "event-channel": str(self.bus.next_port()),
+            "magic": "7",
+        }
+
+    async def describe(self) -> str:
+        (count,) = await self.bus.store.read_all([f"{self.backend}/num_devs"])
+        return f"{count} functions"
+
+
 #: The frontends there are, by kind.
-KINDS: Mapping[str, type[Frontend]] = {each.kind: each for each in (NetFront, BlkFront)}
+KINDS: Mapping[str, type[Frontend]] = {each.kind: each for each in (NetFront, BlkFront, PciFront)}

@@ -33,10 +33,10 @@ def perform(call: Call, method: str, **parameters: Any) -> Map:
     try:
         result = call_with_progress(call, method, parameters)
     except BusError as error:
-        _log_warnings(call, error.fields)
+        log_warnings(call, error.fields)
         _add_explain(call, error)
         raise
-    _log_warnings(call, result)
+    log_warnings(call, result)
     return result
 
 
@@ -63,13 +63,13 @@ def plan(call: Call, method: str, **parameters: Any) -> Map:
     try:
         planned: Map = call.client.call(method, dry_run=True, **parameters)
     except BusError as error:
-        _log_warnings(call, error.fields)
+        log_warnings(call, error.fields)
         raise
-    _log_warnings(call, planned)
+    log_warnings(call, planned)
     return planned
 
 
-def _log_warnings(call: Call, fields: Map) -> None:
+def log_warnings(call: Call, fields: Map) -> None:
     """Log what went wrong without stopping the operation; where JSON is printed, it has them too."""
     for warning in fields.get("warnings", ()):
         log_map(warning, f"{call.settings.program}: warning")

@@ -85,6 +85,10 @@ COMMANDS = (
     Row("vtpm-attach", "put a virtual TPM into a domain", "vtpm"),
     Row("vtpm-detach", "take a virtual TPM out of a domain", "vtpm"),
     Row("vtpm-list", "list domains' virtual TPMs", "vtpm"),
+    Row("pci-list", "list a domain's PCI devices of the host", "pci"),
+    Row("pci-assignable-add", "make PCI devices assignable to domains", "pci"),
+    Row("pci-assignable-remove", "give PCI devices back to dom0", "pci"),
+    Row("pci-assignable-list", "list the PCI devices that domains may be given", "pci"),
     Row("device-explain", "why a device does not work"),
     Row("sysrq", "send a system request to a domain"),
     Row("trigger", "send an interrupt to a domain, or press its button"),
@@ -106,8 +110,7 @@ COMMANDS = (
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
     "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
-    "pci-attach", "pci-detach", "pci-list", "pci-assignable-add", "pci-assignable-remove",
-    "pci-assignable-list", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
+    "pci-attach", "pci-detach", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
     "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",
     "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "qemu-monitor-command",
 )  # fmt: skip

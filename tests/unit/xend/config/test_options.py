@@ -73,6 +73,12 @@ VALUES = {
     "disk": "['phy:/a,xvda,w']",
     "vif": "['']",
     "vtpm": "['backend=tpm']",
+    "pci": "['01:00.0']",
+    "pci_permissive": "1",
+    "pci_msitranslate": "1",
+    "pci_seize": "1",
+    "pci_power_mgmt": "1",
+    "pci_accept": "['no-reset']",
 }
 
 
@@ -82,7 +88,7 @@ def by_name(option: Option) -> str:
 
 def test_the_table_is_whole() -> None:
     assert {option.name for option in HERE} == set(VALUES)
-    assert len(OTHERS) == 111
+    assert len(OTHERS) == 106
     assert len(XM) == 44
     assert not set(XM) & set(OPTIONS)
 
@@ -135,8 +141,8 @@ TAKEN = """
     dm_restrict=0 device_model_stubdomain_override=0 driver_domain=0 bootloader='' bootloader_args=[]
     bootloader_args='--kernel=/x' vnc='0' max_event_channels=0 nestedhvm=0
     nestedhvm=1 cpuid='host' altp2m='disabled' gic_version='v2' nr_spis=0 latency=5 slice=5
-    period=0 pci_permissive=1 xend_suspend_evtchn_compat=0 blkdev_start='xvda' pvshim=0 firmware=''
-    rdm='strategy=host' acpi_s3=1 xauthority='/root/.Xauthority' opengl=1
+    period=0 pci_permissive=1 pci_accept=[] xend_suspend_evtchn_compat=0 blkdev_start='xvda' pvshim=0
+    firmware='' rdm='strategy=host' acpi_s3=1 xauthority='/root/.Xauthority' opengl=1
 """.split()  # noqa: SIM905
 
 
@@ -159,7 +165,9 @@ NO_LIST = "an empty list or no such option"
 REFUSED = [
     ("vnc = 1", f"vnc = 1: {NEEDS}; expected 0 or no such option", None),
     ("vfb = ['vnc=1']", f"vfb = a list: {NEEDS}; expected {NO_LIST}", None),
-    ("pci = ['01:00.0']", f"pci = a list: {OF_HOST}; expected {NO_LIST}", None),
+    ("dtdev = ['x']", f"dtdev = a list: {OF_HOST}; expected {NO_LIST}", None),
+    ("type = 'pvh'; pci = ['01:00.0']",
+     "pci = a list: Xen gives pvh domains no devices of the host; expected type = 'pv'", None),
     ("seclabel = 'x'", f'seclabel = "x": {LABELS}; expected no such option', PROTECTS),
     ("init_seclabel = 'x'", f'init_seclabel = "x": {LABELS}; expected no such option', PROTECTS),
     ("device_model_stubdomain_seclabel = 'x'",
@@ -234,7 +242,18 @@ WRONG = [
     ("xenstore_feature_mask = 'x'",
      'xenstore_feature_mask = "x": expected a number (decimal, octal after 0, or hexadecimal after 0x)'),
     ("vnc = 'yes'", 'vnc = "yes": expected 0 or 1'),
-    ("pci = '01:00.0'", 'pci = "01:00.0": expected a list in brackets'),
+    ("pci = ['01:00.8']",
+     'pci "01:00.8": bdf "01:00.8", expected an address as in 0000:01:00.0 or 01:00.0, hexadecimal, or 01:00.'
+     "* for all functions"),
+    ("pci = ['name=x,02:1.0']",
+     'pci "name=x,02:1.0": found "02:1.0", expected bdf=, name=, vslot=, permissive=, msitranslate=, '
+     "power_mgmt=, seize=, rdm_policy= or accept="),
+    ("pci = ['2:1.0,accept=x']",
+     'pci "2:1.0,accept=x": accept "x", expected one of no-iommu and no-reset, or both with + between'),
+    ("pci = ['2:1.0@20']", 'pci "2:1.0@20": vslot "20", expected a hexadecimal number up to 1f'),
+    ("pci = ['2:1.0']; passthrough = 'disabled'",
+     'passthrough = "disabled": expected another value, as pci gives it devices of the host'),
+    ("pci_accept = ['x']", "pci_accept holds 'x', expected no-iommu or no-reset"),
     ("cap = [50]", "cap is a list, expected a number"),
 ]  # fmt: skip
 

@@ -119,6 +119,8 @@ class Machine:
         self.hypfs: dict[str, tuple[int, bytes, int]] = {}  # type, contents, room
         self.has_hypfs = True
         self.device_nodes: dict[tuple[int, int, int], int] = {}
+        self.cards: dict[int, int] | None = {}  # who has each function; None: there is no IOMMU
+        self.card_calls: list[tuple[int, ...]] = []
         self.shares_vcpus = 1  # how many vCPUs' parameters are taken at a time
 
     def guest(self, *, hvm: bool = False, vcpus: int = 2, pages: int = 4096, built: bool = True) -> Guest:
@@ -167,6 +169,10 @@ class Machine:
                 assert (kind, index) == (1, pirq)
                 self.alive(domid).given.append(("pirq", index))
                 return 0
+            case 33, (14, at, 0, 0, 0):
+                domid, _, pirq = self.read(at, "=HHi")
+                self.alive(domid).given.append(("unmapped", pirq))
+                return 0
             case 34, (0, at, 0, 0, 0):
                 domid, _, index, value = self.read(at, "=HHIQ")
                 self.alive(domid).params[index] = value
@@ -186,6 +192,8 @@ class Machine:
                     return 0
                 if command == 5:
                     return self.getdomaininfo(at, domid)
+                if command in (37, 45, 47):
+                    return self.card(command, domid, at + 16)
                 return int(getattr(self, f"domctl_{command}")(self.alive(domid), at + 16) or 0)
             case _:
                 raise AssertionError(f"hypercall {number} {arguments}")
@@ -297,6 +305,28 @@ class Machine:
         return 0
 
     # --- domctl ---------------------------------------------------------------------------------------------
+
+    def card(self, command: int, domid: int, at: int) -> int:
+        """assign, test_assign and deassign; the domain is tested by nobody, or is in quarantine, or lives."""
+        kind, flags, card = self.read(at, "=III12x")
+        assert kind == 0
+        self.card_calls.append((command, domid, flags, card))
+        if self.cards is None:
+            raise refusal(errno.EOPNOTSUPP)
+        if card not in self.cards:
+            raise refusal(errno.ENODEV)
+        owner = self.cards[card]
+        if command == 47:
+            if owner != domid:
+                raise refusal(errno.ENODEV)
+            self.cards[card] = 0
+        elif owner not in (0, 0x7FF1):
+            raise refusal(errno.EINVAL)
+        elif command == 37:
+            if domid != 0x7FF1:
+                self.alive(domid)
+            self.cards[card] = domid
+        return 0
 
     def createdomain(self, at: int, domid: int) -> int:
         assert domid == (0x7FF5 if self.release >= (4, 22) else 0)

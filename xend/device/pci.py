@@ -1,0 +1,123 @@
+"""Devices of the host: all that a domain is given are one device of it, number 0 (guests.md 5.4).
+
+Each function is a group of keys in the backend's directory, with its place in the row: key-0, dev-0, ...
+What is given away is found on the host first (xend.domain.cards), so that a configuration alone makes no such
+device.  Source of the keys: libxl_pci.c, xen-pciback's xenbus.c.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from xend.config.number import number_of
+from xend.config.pci import PciConfig, parse_pci, pci_as_json, settled_pci
+from xend.device.device import Device
+from xend.device.kind import DeviceKind
+from xend.device.xenbus import XenbusState
+from xend.pci.address import Address
+from xend.validators import texts, typed
+
+#: The keys of one function, without its place.
+GROUP = ("key", "dev", "vdevfn", "opts", "name", "state", "vdev")
+#: What of them the backend's driver writes.
+OF_DRIVER = ("vdev",)
+#: How many functions are read of a backend at most: so many PCI has on a bus.
+FUNCTIONS_MAX = 256
+DEVID = 0
+
+
+@attrs.frozen(kw_only=True)
+class Function:
+    """A function of the host's as a domain has it, or is to have it.
+
+    Attributes:
+        address: as text: "0000:01:00.0".
+        item: the number of the configuration's item that it belongs to.
+        called: its name; None: it was named by its address.
+        vdevfn: device number and function under which its guest shall see it; None: the backend chooses.
+        accepts: see PciConfig, as the others.
+    """
+
+    address: str = attrs.field(validator=typed(str))
+    item: int = attrs.field(validator=typed(int))
+    called: str | None = attrs.field(default=None)
+    vdevfn: int | None = attrs.field(default=None)
+    permissive: bool = False
+    msitranslate: bool = False
+    power_mgmt: bool = False
+    seize: bool = False
+    is_strict: bool = True
+    accepts: list[str] = attrs.field(factory=list, validator=texts)
+
+    @property
+    def where(self) -> Address:
+        found = Address.parse(self.address)
+        if found is None:
+            raise ValueError(f"{self.address!r} is no address of a PCI function")
+        return found
+
+    def keys(self, place: int) -> dict[str, str]:
+        """Its group of keys, at a place of the row."""
+        options = {
+            "msitranslate": int(self.msitranslate),
+            "power_mgmt": int(self.power_mgmt),
+            "permissive": int(self.permissive),
+            "rdm_policy": "strict" if self.is_strict else "relaxed",
+        }
+        values = {
+            "key": self.address,
+            "dev": self.address,
+            "vdevfn": None if self.vdevfn is None else f"{self.vdevfn:x}",
+            "name": self.called,
+            "opts": ",".join(f"{key}={value}" for key, value in options.items()),
+            "state": str(int(XenbusState.INITIALISING)),
+        }
+        return {f"{key}-{place}": value for key, value in values.items() if value is not None}
+
+
+def function_of(value: "Function | Mapping[str, Any]") -> Function:
+    """A function, or the one that these fields of a record make."""
+    return value if isinstance(value, Function) else Function(**value)
+
+
+def functions_of(values: "Sequence[Function | Mapping[str, Any]]") -> list[Function]:
+    """Functions, or those that the fields of records make."""
+    return [function_of(value) for value in values]
+
+
+def pci_device(domid: int, functions: Sequence[Function]) -> Device:
+    """The device that these functions make."""
+    backend = {"frontend-id": str(domid), "online": "1", "state": "1"}
+    for place, function in enumerate(functions):
+        backend |= function.keys(place)
+    return Device(
+        kind=PCI.name,
+        domid=domid,
+        devid=DEVID,
+        backend_domid=0,
+        name=PCI.label(DEVID),
+        frontend={"backend-id": "0", "state": "1"},
+        backend={**backend, "num_devs": str(len(functions))},
+        script=None,
+    )
+
+
+PCI: DeviceKind[PciConfig] = DeviceKind(
+    name="pci",
+    option="pci",
+    parse=parse_pci,
+    make=None,
+    settle=settled_pci,
+    order=3,
+    verbs=(),
+    # Before it is Initialised the driver looks whether the functions are its own.
+    appeared=(XenbusState.INITIALISED, XenbusState.CONNECTED),
+    shows_host_memory=True,
+    devid_of=number_of,
+    frontend_keys=("state", "pci-op-ref", "event-channel"),
+    backend_keys=("state", "num_devs"),
+    drivers={"linux": "xen-pciback", "netbsd": "pciback (pciback.hide= at boot)"},
+    json_key="pcidevs",
+    as_json=pci_as_json,
+)
