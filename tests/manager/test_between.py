@@ -34,7 +34,7 @@ TELLING = [
     (["list", "-v", "w"], r".*\n" + ROW + rf" {UUID % 1} +- +-{NEXT}"),
     (["uptime", "w"], r"Name +ID Uptime\nw +- -\n"),
     (["uptime", "-s", "w"], rf" {AT} up -, w \(-\)\n"),
-    (["claims"], HEADER.replace(r"\n", r"  Claimed\n") + rf"(.*\n)*{ROW}     0{NEXT}(.*\n)*"),
+    (["claims"], HEADER.replace(r"\n", r"  Claimed\n") + r"Domain-0 +0 .*\n"),
     (["sharing", "w"], r"Name +ID +Mem Shared\nw +- +0 +0\n"),
     (["vm-list"], rf"UUID +ID +name\n(.*\n)*{UUID % 1}  -    w *\n(.*\n)*"),
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import JSON, Command
 from xenclient.cli.xl.domain_table import mem_mib
-from xenclient.cli.xl.domains import domid, name, named_domains
+from xenclient.cli.xl.domains import domid, listed, name, named_domains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ HEADER = "Name                                        ID   Mem Shared"
 def run(call: Call) -> int:
     found, status = named_domains(call)
     if found or call.json or not call.arguments:
-        call.show(found, "\n".join([HEADER, *map(row, found)]) + "\n")
+        call.show(found, "\n".join([HEADER, *map(row, listed(call, found))]) + "\n")
     return status
 
 
