@@ -126,8 +126,12 @@ def test_a_console_that_xenconsoled_has(dom0: Dom0, guest: Guest) -> None:
 def test_what_takes_no_guest(dom0: Dom0) -> None:
     """All of it leaves the host as it was."""
     before = dom0.must("xl list | cut -c-50; xl cpupool-list")
-    (pool,) = drive(dom0, "refusals,claims,new_domains,watchdog,pools", limit_s=2 * LIMIT_S)
+    told = drive(dom0, "refusals,claims,new_domains,watchdog,controls", limit_s=2 * LIMIT_S)
+    (pool,) = drive(dom0, "pools")
     assert dom0.must("xl list | cut -c-50; xl cpupool-list") == before
+    ratelimit = f"Cpupool Pool-0: ratelimit={told['ratelimit_us']}us"
+    assert dom0.must("xl sched-credit2 -s").strip() == ratelimit
+    assert ("Disabled" in dom0.must("xl getenforce || true")) == (told["enforcing"] is None)
     (row,) = table(dom0.must("xl cpupool-list"))
     assert [row["CPUs"], row["Sched"]] == [str(len(pool["cpus"])), pool["scheduler"]]
 
