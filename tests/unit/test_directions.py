@@ -28,10 +28,12 @@ ALLOWED = {
         "xenstore.platform",
     },
 }
-#: xend's program may start an embedded store; one command asks the hypervisor for what it writes.
+#: xend's program may start an embedded store; one command asks the hypervisor for what it writes, and one
+#: starts a program of xend's.
 EXCEPTIONS = {
     ("xend/__main__.py", "xenstore.server"),
     ("clients/xenclient/cli/init_dom0.py", "xenstore.platform"),
+    ("clients/xenclient/cli/xl/commands/config_check.py", "xenstore.daemon.child"),
 }
 
 #: Where trio may be imported: drivers, servers and transports.

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import struct
-import sys
 import termios
 from contextlib import suppress
 from typing import Protocol
@@ -15,6 +14,7 @@ import trio
 
 from xend.bootloader.order import Order, Report, pack, report_of
 from xend.errors import XendError
+from xenstore.daemon import child
 from xenstore.daemon.groups import alone
 
 __all__ = ["OUTPUT_MAX_BYTES", "Screen", "Tail", "run_cell"]
@@ -81,13 +81,14 @@ async def run_cell(order: Order, screen: Screen, tail: Tail) -> Report:
         try:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-P", "-m", "xend.bootloader.cell", str(theirs.fileno())],
+                child.module("xend.bootloader.cell", str(theirs.fileno())),
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                cwd="/",
+                env=child.environment(os.environ),
+                cwd=child.DIRECTORY,
             )
         except OSError as error:
             await trio.aclose_forcefully(terminal)

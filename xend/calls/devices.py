@@ -168,7 +168,7 @@ class DeviceCalls:
             change["devid"] = next(number for number in range(len(used) + 1) if number not in used)
         if address is not None:
             change[address.key] = getattr(device, address.key) or address.choose(self._host.random)
-        return change, defaults.device(kind, device).backend
+        return change, defaults.device(device).backend
 
     async def _addresses(self, devices: list[Device]) -> dict[str, str]:
         """Of devices whose type has addresses, by the devices' names, from the toolstack's own copy."""

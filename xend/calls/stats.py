@@ -9,6 +9,8 @@ import trio
 from xend.bus.kinds import FLAG
 from xend.bus.methods import Call, Method, optional
 from xend.counters import Counters, DiskCounters, InterfaceCounters, Place
+from xend.device.vbd import VBD
+from xend.device.vif import VIF
 from xend.domain.target import Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
@@ -42,7 +44,7 @@ class StatsCalls:
             at_ns = int(trio.current_time() * 1_000_000_000)
             info = await self._host.hypervisor.host_info()
             interfaces = await self._counters.interfaces()
-            disks = await self._counters.disks(self._places("vbd", targets), self._number_of)
+            disks = await self._counters.disks(self._places(VBD.name, targets), self._number_of)
         domains = [self._domain(target, interfaces, disks) for target in targets]
         if vcpus:
             for domain in domains:
@@ -73,8 +75,8 @@ class StatsCalls:
             "vcpus": info.vcpus,
             "max_vcpus": info.max_vcpus,
             "ssid": info.ssid,
-            "vifs": self._devices("vif", info.domid, interfaces),
-            "vbds": self._devices("vbd", info.domid, disks),
+            "vifs": self._devices(VIF.name, info.domid, interfaces),
+            "vbds": self._devices(VBD.name, info.domid, disks),
         }
 
     def _devices(

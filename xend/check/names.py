@@ -12,6 +12,8 @@ from xend.config import DomainConfig
 from xend.config.disk import DiskConfig
 from xend.config.place import Place, shown
 from xend.config.problem import Problem
+from xend.device.vbd import VBD
+from xend.device.vif import VIF
 
 _NETBSD_KERNEL = re.compile(r"netbsd", re.IGNORECASE)
 _LINUX_KERNEL = re.compile(r"vmlinu|bzimage|linux", re.IGNORECASE)
@@ -50,19 +52,21 @@ def host_warnings(config: DomainConfig, source: str, platform: str) -> Iterator[
             "this dom0 is Linux: xenbr0, /dev/sda1, /dev/vg0/web",
         )
     )
-    for disk in config.of_kind("vbd"):
+    for disk in config.of_kind(VBD.name):
         if disk.backend == "0" and disk.target and devices.fullmatch(disk.target):
             yield _warning(
                 source, "disk", f"disk {disk.name}: {shown(disk.target)} is one of {other} names", hint
             )
-    for vif in config.of_kind("vif"):
+    for vif in config.of_kind(VIF.name):
         for key, value in (("bridge", vif.bridge), ("gatewaydev", vif.gatewaydev)):
             if vif.backend == "0" and value and interfaces.fullmatch(value):
-                yield _warning(source, "vif", f"vif {vif.name}: {key}={value} is one of {other} names", hint)
+                yield _warning(
+                    source, VIF.option, f"vif {vif.name}: {key}={value} is one of {other} names", hint
+                )
 
 
 def _of_netbsd_guest(config: DomainConfig, source: str) -> Iterator[Problem]:
-    for disk in config.of_kind("vbd"):
+    for disk in config.of_kind(VBD.name):
         if _PARTITION.fullmatch(disk.vdev):
             text = f"disk {disk.vdev} is called as a partition, but the kernel is NetBSD's: it has whole ones"
             yield _warning(
@@ -74,7 +78,7 @@ def _of_netbsd_guest(config: DomainConfig, source: str) -> Iterator[Problem]:
 
 
 def _of_linux_guest(config: DomainConfig, source: str) -> Iterator[Problem]:
-    for disk in config.of_kind("vbd"):
+    for disk in config.of_kind(VBD.name):
         if _is_nameless(disk):
             text = f"disk {disk.vdev}: the kernel is Linux's, which has no name for a disk of that number"
             yield _warning(source, "disk", text, "call it xvda, xvdb ...")

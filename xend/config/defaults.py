@@ -1,7 +1,6 @@
 """What a host's xl.conf(5) says of every domain whose own configuration is silent there."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import attrs
@@ -11,8 +10,6 @@ from xend.config.cpus import parse_cpu_set
 from xend.config.vif import VifConfig
 
 __all__ = ["Defaults"]
-
-_VIF = "vif"
 
 
 def _is_mask(defaults: object, field: "attrs.Attribute[Any]", value: str) -> None:
@@ -78,14 +75,12 @@ class Defaults:
                 grant_version=_or(limits.grant_version, self.max_grant_version),
             ),
             cpu_masks=tuple(map(parse_cpu_set, self.masks(config.type))),
-            devices={
-                kind: list(map(partial(self.device, kind), found)) for kind, found in config.devices.items()
-            },
+            devices={kind: list(map(self.device, found)) for kind, found in config.devices.items()},
         )
 
-    def device(self, kind: str, device: Any) -> Any:
-        """A device of a type with these where it says nothing."""
-        return self._vif(device) if kind == _VIF else device
+    def device(self, device: Any) -> Any:
+        """A device with these where it says nothing."""
+        return self._vif(device) if isinstance(device, VifConfig) else device
 
     def _vif(self, vif: VifConfig) -> VifConfig:
         backend = self.vif_backend

@@ -11,6 +11,8 @@ import attrs
 import trio
 
 from xend.counters.figures import Counters, DiskCounters, InterfaceCounters, NumberOf, Place
+from xend.device.vbd import VBD
+from xend.device.vif import VIF
 
 DEVICES = Path("/sys/bus/xen-backend/devices")
 
@@ -41,13 +43,13 @@ class LinuxCounters(Counters):
         return await trio.to_thread.run_sync(lambda: dict(self._disks()))
 
     def _interfaces(self) -> Iterator[tuple[Place, InterfaceCounters]]:
-        for place, device in self._found("vif"):
+        for place, device in self._found(VIF.name):
             for statistics in device.glob("net/*/statistics"):
                 if (counted := _read(statistics, _INTERFACE_FILES)) is not None:
                     yield place, InterfaceCounters(**counted)
 
     def _disks(self) -> Iterator[tuple[Place, DiskCounters]]:
-        for place, device in self._found("vbd", "tap"):
+        for place, device in self._found(VBD.name, "tap"):
             if (counted := _read(device / "statistics", _DISK_FILES)) is not None:
                 yield place, DiskCounters(**counted)
 

@@ -16,6 +16,7 @@ from xend.config import DomainConfig
 from xend.config.boot import BootLoader
 from xend.config.disk import DiskConfig
 from xend.device.files import check_file, check_readable
+from xend.device.vbd import VBD
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Work
@@ -69,7 +70,7 @@ def disk_of(config: DomainConfig) -> DiskConfig:
     Raises:
         XendError: bad_config: there is none; unsupported: one that no boot loader of dom0 can read as it is.
     """
-    disks: list[DiskConfig] = list(config.of_kind("vbd"))
+    disks: list[DiskConfig] = list(config.of_kind(VBD.name))
     if not disks or disks[0].target is None:
         what = "its first disk is empty" if disks else "it has no disk"
         raise XendError("bad_config", f"bootloader reads a kernel from the first disk, and {what}")

@@ -122,7 +122,7 @@ def device_of_change(change: Mapping[str, Any]) -> Any:
     kind, address = change["kind"], KINDS[change["kind"]].address
     chosen = {} if address is None else {address.key: change[address.key]}
     device = device_of_spec(kind, change["spec"], change.get("directory"))
-    device = Defaults.of(change.get("defaults", {})).device(kind, device)
+    device = Defaults.of(change.get("defaults", {})).device(device)
     return attrs.evolve(device, devid=change["devid"], **chosen)
 
 

@@ -13,6 +13,7 @@ from xend.autostart.files import AUTO, ConfigDirectory, check_plain, check_trust
 from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.place import bytes_of
+from xend.device.vbd import VBD
 from xend.errors import XendError
 from xend.managed.configured import Configurations, Configured
 from xenstore.daemon.files import write_all
@@ -159,7 +160,7 @@ class Editing:
 
 
 def _paths(config: DomainConfig) -> list[str | None]:
-    return [config.kernel, config.ramdisk, *(disk.target for disk in config.of_kind("vbd"))]
+    return [config.kernel, config.ramdisk, *(disk.target for disk in config.of_kind(VBD.name))]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.operation import perform
@@ -13,7 +12,7 @@ from xenclient.xend.errors import BusError, ClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     #: A domain as domain.create returns it, or an event.
@@ -68,7 +67,8 @@ def _create_and_watch(call: Call, parameters: dict[str, Any]) -> Map:
     from xenclient.cli.xl.terminal import attach
 
     parameters = {**parameters, "key": os.urandom(16).hex()}
-    with _undone_if_interrupted(call, parameters):
+
+    def watch() -> Map:
         operation = call.client.call("domain.create", wait_for="accepted", **parameters)["operation"]
         while (shown := call.client.call("operation.show", operation=operation))["state"] in UNDER_WAY:
             if shown["step_key"] == LOADER_STEP and shown["waiting"] is not None:
@@ -78,18 +78,18 @@ def _create_and_watch(call: Call, parameters: dict[str, Any]) -> Map:
         # The same call with the same key does nothing itself, and is answered with what came of it.
         return perform(call, "domain.create", **parameters)
 
+    return _undone_if_interrupted(call, parameters, watch)
+
 
 def _create_or_undo(call: Call, parameters: dict[str, Any]) -> Map:
     """Create the domain and return it; an interrupt has everything undone."""
     parameters = {**parameters, "key": os.urandom(16).hex()}
-    with _undone_if_interrupted(call, parameters):
-        return perform(call, "domain.create", **parameters)
+    return _undone_if_interrupted(call, parameters, lambda: perform(call, "domain.create", **parameters))
 
 
-@contextmanager
-def _undone_if_interrupted(call: Call, parameters: dict[str, Any]) -> Iterator[None]:
+def _undone_if_interrupted(call: Call, parameters: dict[str, Any], make: Callable[[], Map]) -> Map:
     try:
-        yield
+        return make()
     except KeyboardInterrupt:
         log(f"{call.settings.program}: interrupted; what was made is undone\n")
         _undo(call, parameters)

@@ -65,11 +65,15 @@ def _report(call: Call, parameters: dict[str, Any]) -> Map:
 def _of_text_alone(parameters: dict[str, Any]) -> Map:
     """By a program of xend's that needs no xend: only that knows the options."""
     import json
+    import os
     import subprocess
-    import sys
+
+    from xenstore.daemon import child
 
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "xend.check"],
+        child.module("xend.check"),
+        env=child.environment(os.environ),
+        cwd=child.DIRECTORY,
         input=json.dumps(parameters),
         capture_output=True,
         text=True,
