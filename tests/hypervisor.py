@@ -602,7 +602,9 @@ async def shutting_down(bench: Bench) -> None:
         await bench.hypervisor.shutdown(domid, reason)
         await bench.hypervisor.pause(domid)
         await bench.hypervisor.unpause(domid)
-        info = await bench.info(domid)
+        with trio.fail_after(PATIENCE_SECONDS):  # its vCPU has to leave the processor first
+            while (info := await bench.info(domid)).is_running:
+                await trio.sleep(LOOK_SECONDS)
         assert [info.is_shutdown, info.shutdown_reason, info.is_dying] == [True, reason, False]
         assert [info.is_running, info.is_paused] == [False, False]
         assert bench.is_about(info.memory_kib, bench.memory_kib)
