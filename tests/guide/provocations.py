@@ -112,7 +112,7 @@ DOMAIN = (
     Provocation("xl: cannot read bar", "xl create bar"),
     Provocation("xl: warning: bar:2:", configured("memroy = 12"), f"{NO_BAR}; xl destroy bar"),
     Provocation("xl: bar:2: dtdev", configured('dtdev = [ "/x" ]'), NO_BAR),
-    Provocation("xl: bar:2: found", configured("memory = 12 + 12"), NO_BAR),
+    Provocation("xl: bar:2: found", configured("import os"), NO_BAR),
     Provocation("xl: bar:2: type", configured('type = "hvm"'), NO_BAR),
     Provocation("xl: kernel", "xl create foo kernel=/netbsd-FOO"),
     Provocation("xl: cannot load its kernel", "xl create foo kernel=/vm/foo-wd0"),

@@ -86,7 +86,8 @@ OTHERS = {"list", "domid", "domname", "rename", "device-explain", "button-press"
 NAMELESS = {
     "info", "dmesg", "events", "help", "top", "cpupool-create", "cpupool-list", "cpupool-destroy",
     "cpupool-rename", "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys",
-    "set-parameters", "getenforce", "setenforce", "loadpolicy", "devd", "new", "edit",
+    "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list", "set-parameters", "getenforce",
+    "setenforce", "loadpolicy", "devd", "new", "edit",
 }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def only(*paths: str) -> Callable[[Both], bool]:
 IDLE = (
     r"b_info\.(acpi|altp2m|arch_arm\..*|bootloader_args.*|device_model|device_model_stubdomain|device_model_version)",
     r"b_info\.(device_tree|dm_restrict|extra.*|nested_hvm|sched_params\.(latency|slice)|shadow_memkb)",
-    r"b_info\.(stubdomain_.*|tee|type\.pvh\.pvshim_.*|video_memkb)",
+    r"b_info\.(stubdomain_.*|tee|timer_mode|type\.pvh\.pvshim_.*|video_memkb)",
     r"c_info\.(hap|oos)",
 )
 
@@ -119,7 +119,7 @@ def relative(both: Both) -> bool:
 #: What xl 4.17 does not read, and newer ones do, or ours alone.
 NEWER = (
     "altp2m_count", "llc_colors", "virtio", "bootloader_restrict", "bootloader_user", "xenstore_quota",
-    "xenstore_feature_mask", "vmtrace_buf_kb", "autostart_after", "autostart_delay",
+    "xenstore_feature_mask", "vmtrace_buf_kb", "autostart_after", "autostart_delay", "pci_accept",
 )  # fmt: skip
 
 

@@ -209,12 +209,15 @@ class Dom0:
         return self.said(f"{PREFIX}/bin/xenstore-{tool}", *words)
 
     def processes(self) -> list[str]:
-        """The command lines of all processes, but for process 1, its helper and ps itself."""
-        lines = self.said("ps", "-axo", "pid=,args=").splitlines()
+        """The command lines of all processes, but for process 1, its helper and ps itself.
+
+        One that has ended and that process 1 has not yet reaped is none any more.
+        """
+        lines = [line.split(None, 2) for line in self.said("ps", "-axo", "pid=,stat=,args=").splitlines()]
         return [
-            line.split(None, 1)[1]
-            for line in lines
-            if line.split()[0] != "1" and " ps -axo " not in f" {line} "
+            args
+            for pid, state, args in lines
+            if pid != "1" and not state.startswith("Z") and " ps -axo " not in f" {args} "
         ]
 
     def pid(self, program: str) -> str | None:

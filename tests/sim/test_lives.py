@@ -320,8 +320,8 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
 #: Those that name no domain.
 OTHERS = {
     "managed.list", "managed.read", "managed.new", "managed.replace", "managed.delete", "autostart.enable",
-    "autostart.disable", "config.check", "hello", "host.info", "host.config", "host.dmesg", "console.write",
-    "console.detach", "operation.list", "operation.show",
+    "autostart.disable", "config.check", "hello", "host.info", "host.config", "host.dmesg",
+    "stats.list", "console.write", "console.detach", "operation.list", "operation.show",
     "operation.wait", "operation.cancel", "events.subscribe", "events.unsubscribe", "host.debug_keys",
     "host.set_parameters", "topology.show", "cpus.show", "security.show", "security.set_enforcing",
     "pci.assignable", "pci.make_assignable", "pci.make_unassignable",
