@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.xenclient.xl.conftest import Xl
-from tests.unit.xenclient.xl.fake_xend import FakeConsole, FakeXend
+from tests.unit.xenclient.xl.fake_xend import FakeConsole, FakeXend, domain
 from xenclient.xend.errors import BusError
 
 TEXT = "name = 'foo' # \u00fc\nmemory = 64\n"
@@ -54,6 +54,15 @@ def test_text_name_directory_and_assignments(xl: Xl, xend: FakeXend, config: Pat
 def test_paused(xl: Xl, xend: FakeXend, config: Path) -> None:
     assert xl("create", "-qp", str(config)) == (0, "", "")
     assert xend.asked[0][1]["paused"] is True
+
+
+@pytest.mark.parametrize("words", [[], ["-F"]])
+def test_json_tells_which_domain_it_is(xl: Xl, xend: FakeXend, config: Path, words: list[str]) -> None:
+    uuid = domain(9, "d9")["uuid"]
+    xend.stream = [{"seq": 1, "kind": "domain", "what": "destroyed", "uuid": uuid}]
+    status, out, err = xl("create", "-q", *words, "--json", str(config))
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {"operation": 7, "domid": 9, "name": "d9", "uuid": uuid, "warnings": []}
 
 
 def test_the_null_device_has_no_name(xl: Xl, xend: FakeXend, config: Path) -> None:

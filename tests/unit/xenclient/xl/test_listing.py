@@ -169,6 +169,15 @@ def test_vm_list(xl: Xl) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["list", "vm-list", "claims"])
+def test_programs_see_no_lines_of_domains_between_two_lives(xl: Xl, xend: FakeXend, command: str) -> None:
+    xend.domains[1] |= {"domid": None, "state": "waiting"}
+    status, text, errors = xl(command)
+    assert (status, errors) == (0, "")
+    assert "d1" not in text
+    assert "d2" in text
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

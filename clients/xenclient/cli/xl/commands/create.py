@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
-from xenclient.cli.xl.command import DRY_RUN, Command, Option
+from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.configurations import configuration_text
 from xenclient.cli.xl.creation import create, wait_until_gone
 from xenclient.cli.xl.operation import perform, plan
@@ -12,7 +12,11 @@ from xenclient.cli.xl.source import read_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    #: A domain as domain.create returns it.
+    Map = Mapping[str, Any]
 
 
 def run(call: Call) -> int:
@@ -44,9 +48,10 @@ def run(call: Call) -> int:
     if call.given("F"):
         # Followed before the domain is there, so that no event is missed.
         events = call.client.events(kinds=["domain"])
-        wait_until_gone(events, create(call, parameters)["uuid"])
+        _made(call, created := create(call, parameters))
+        wait_until_gone(events, created["uuid"])
     else:
-        create(call, parameters)
+        _made(call, create(call, parameters))
     return 0
 
 
@@ -64,9 +69,15 @@ CREATE = Command(
     Option("V", "vncviewer", "refused: a viewer needs a device model, which is not there yet"),
     Option("A", "vncviewer-autopass", "refused, as -V"),
     Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
+    JSON,
     DRY_RUN,
     least=0,  # -f may name the file
 )
+
+
+def _made(call: Call, created: Map) -> None:
+    """With --json print domain.create's answer: the domid, name and UUID are in it."""
+    call.show(created, "")
 
 
 def _file_and_assignments(call: Call) -> tuple[str, list[str]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import JSON, Command
-from xenclient.cli.xl.domains import domid, name
+from xenclient.cli.xl.domains import domid, listed, name
 
 HEADER = "UUID                                  ID    name"
 
 
 def run(call: Call) -> int:
     found = call.client.call("domain.list")
-    lines = [HEADER, *(f"{domain['uuid']}  {domid(domain)}    {name(domain):<30}" for domain in found)]
-    call.show(found, "\n".join(lines) + "\n")
+    rows = [f"{domain['uuid']}  {domid(domain)}    {name(domain):<30}" for domain in listed(call, found)]
+    call.show(found, "\n".join([HEADER, *rows]) + "\n")
     return 0
 
 
