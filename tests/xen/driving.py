@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import trio
 
-from tests.hypervisor import Guest, check_hypervisor
+from tests.contract import Guest, check_hypervisor
 from xend.console.ring import ConsolePage
 from xend.hypervisor import SHUTDOWN_REASONS, Blueprint, DomainType, HypervisorError, Image, Rings
 from xend.hypervisor.scheduling import CreditParameters, PoolParameters
@@ -267,7 +267,7 @@ async def life(xen: Xen, kind: str, kernel: str, ramdisk: str) -> object:
 
 
 async def conformance(_: Xen, kind: DomainType, kernel: str) -> object:
-    """Each sentence of the contract, by tests/hypervisor.py; how long each check took, in seconds."""
+    """Each sentence of the contract, by tests/contract; how long each check took, in seconds."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Xen]:

@@ -1,7 +1,7 @@
 """What xend needs of a hypervisor.
 
 `Hypervisor` is the contract; `xend.hypervisor.simulator` and `xend.hypervisor.xen` fulfil it, and
-`tests/hypervisor.py:check_hypervisor` is its conformance test.  Nothing else in xend knows Xen's calls.
+`tests/contract/check.py:check_hypervisor` is its conformance test.  Nothing else in xend knows Xen's calls.
 
 Everything is asynchronous: a call may go to another process or, where Xen blocks, to a thread.  Cancelling
 a call that changes something leaves it done or not done, never half.

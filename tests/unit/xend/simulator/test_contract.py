@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.hypervisor import Guest, check_hypervisor
+from tests.contract import Guest, check_hypervisor
 from tests.unit.xend.simulator.process import HostProcess
 from xend.hypervisor import Hypervisor
 from xend.hypervisor.simulator import Simulator
