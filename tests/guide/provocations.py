@@ -25,6 +25,8 @@ ETC = "/usr/pkg/etc/xen"
 INIT = "/usr/pkg/sbin/xen-init-dom0"
 UP = f"{COMMONS} start && {XEND} start"
 DOWN = f"{XEND} stop; {COMMONS} stop"
+#: Until it has ended: whoever connects a moment after the signal may still be taken for a client.
+KILL_XEND = "pid=$(cat /var/run/xend.pid); kill -9 $pid; while kill -0 $pid 2>/dev/null; do :; done"
 #: Lines of rc.conf that hold for one row.
 KEEP, BACK = "cp /etc/rc.conf /tmp/rc.conf", "cp /tmp/rc.conf /etc/rc.conf"
 
@@ -103,7 +105,7 @@ START = (
         f"{BACK}; pid=$(cat /var/run/xend.pid); kill -CONT $pid; while kill -0 $pid; do :; done; "
         f"{XEND} start",
     ),
-    Provocation("xl: nobody listens", "kill -9 $(cat /var/run/xend.pid); xl list", f"{XEND} start"),
+    Provocation("xl: nobody listens", f"{KILL_XEND}; xl list", f"{XEND} start"),
     Provocation("xl: no permission", f"{AS_NOBODY} /usr/pkg/bin/xl list"),
     Provocation("xenstore-ls: no permission", f"{AS_NOBODY} /usr/pkg/bin/xenstore-ls"),
 )  # fmt: skip
@@ -176,7 +178,7 @@ HOST = (
     ),
     Provocation(
         "xendomains: xend does not run, and",
-        with_line("xendomains=bar", f"kill -9 $(cat /var/run/xend.pid); {DOMAINS} stop"), BACK,
+        with_line("xendomains=bar", f"{KILL_XEND}; {DOMAINS} stop"), BACK,
     ),
     Provocation("xendomains: foo", with_line("xendomains=bar", f"{DOMAINS} stop"), f"{BACK}; xl destroy foo"),
     Provocation("bar: failed", "xl autostart bar"),
