@@ -29,6 +29,8 @@ async def changing_cpu_pools(bench: Bench) -> None:
     assert await hypervisor.free_cpus() == []
     await hypervisor.remove_cpu(0, cpu)
     assert await hypervisor.free_cpus() == [cpu]
+    for vcpu in await hypervisor.vcpus(domid):  # of which nothing was said: a pool bounds it, no affinity
+        assert {cpu, *first.cpus} <= set(vcpu.hard_affinity) & set(vcpu.soft_affinity)
     number = await hypervisor.create_pool("credit")
     try:
         with refused(errno.ESRCH):  # it has no CPU yet

@@ -76,12 +76,11 @@ def parse_pool(text: str, *, source: str, file: str | None = None, extra: Sequen
 
 
 def _unknown(assignment: Assignment) -> Problem:
-    near = closest(assignment.name, OPTIONS)
     return Problem.at(
         assignment.place,
         f"a CPU pool has no option {assignment.name}: there are {', '.join(OPTIONS)}",
         option=assignment.name,
-        hint=None if near is None else f"did you mean {near}?",
+        hint=closest(assignment.name, OPTIONS),
     )
 
 

@@ -18,18 +18,22 @@ class Affinity:
     def changed(
         self, hard: Sequence[int] | None, soft: Sequence[int] | None, pool: Sequence[int]
     ) -> "Affinity":
-        """This one with other CPUs, as far as they are in the pool; None: as it was.
+        """This one with other CPUs; None: as it was.
 
         Raises:
-            HypervisorError: EINVAL: none of them is.
+            HypervisorError: EINVAL: none of them is in the pool.
         """
         return Affinity(_within(hard, self.hard, pool), _within(soft, self.soft, pool))
+
+
+def everywhere(cpus: int) -> Affinity:
+    """That of a virtual CPU of which nothing was said, on a host with so many CPUs."""
+    return Affinity(tuple(range(cpus)), tuple(range(cpus)))
 
 
 def _within(wanted: Sequence[int] | None, before: tuple[int, ...], pool: Sequence[int]) -> tuple[int, ...]:
     if wanted is None:
         return before
-    found = tuple(sorted(set(wanted) & set(pool)))
-    if not found:
+    if not set(wanted) & set(pool):
         raise HypervisorError(errno.EINVAL, f"none of the CPUs {list(wanted)} is in the pool {list(pool)}")
-    return found
+    return tuple(sorted(set(wanted)))

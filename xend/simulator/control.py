@@ -67,11 +67,10 @@ class SimulatedControl(Control):
     async def node_affinity(self, domid: int) -> list[int]:
         await trio.lowlevel.checkpoint()
         domain = self._alive(domid)
-        pool = self._pools.get(domain.pool).cpus
-        cpus = {cpu for each in domain.affinity.values() for cpu in each.hard} or set(pool)
-        if len(domain.affinity) < domain.max_vcpus:  # the others run anywhere in its pool
-            cpus |= set(pool)
-        return sorted({self.hardware.node_of(cpu) for cpu in cpus})
+        cpus = {cpu for each in domain.affinity.values() for cpu in each.hard}
+        if len(domain.affinity) < domain.max_vcpus:  # the others run anywhere
+            cpus = set(range(self.hardware.cpus))
+        return sorted({self.hardware.node_of(cpu) for cpu in cpus & set(self._pools.get(domain.pool).cpus)})
 
     # --- CPU pools ----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import trio
 
 from xend.hypervisor import Blueprint, DomainInfo, HostAccess, Image, Rings, VcpuInfo
 from xend.hypervisor.scheduling import Parameters
-from xend.simulator.affinity import Affinity
+from xend.simulator.affinity import Affinity, everywhere
 from xend.simulator.channel import Channel
 from xend.simulator.gate import Gate
 from xend.simulator.place import STORE_PORT, DomainFiles
@@ -190,18 +190,21 @@ class Domain:
             pool=self.pool,
         )
 
-    def vcpu_infos(self, cpus: Sequence[int]) -> list[VcpuInfo]:
-        """Its vCPUs on the CPUs of its pool; those that are online have the same share of its time."""
+    def vcpu_infos(self, cpus: Sequence[int], host_cpus: int) -> list[VcpuInfo]:
+        """Its vCPUs on the CPUs of its pool, of so many that the host has; those that are online have the
+        same share of its time."""
         info = self.info()
-        everywhere = Affinity(hard=tuple(cpus), soft=tuple(cpus))
-        affinities = [self.affinity.get(number, everywhere) for number in range(self.max_vcpus)]
+        affinities = [
+            self.affinity.get(number) or everywhere(host_cpus) for number in range(self.max_vcpus)
+        ]
+        possible = [[cpu for cpu in affinity.hard if cpu in cpus] for affinity in affinities]
         return [
             VcpuInfo(
                 number=number,
                 is_online=number in self.online,
                 is_running=number in self.online and info.is_running,
                 is_blocked=number in self.online and info.is_blocked,
-                cpu=affinity.hard[(self.domid + number) % len(affinity.hard)],
+                cpu=possible[number][(self.domid + number) % len(possible[number])],
                 cpu_time_ns=info.cpu_time_ns // len(self.online) if number in self.online else 0,
                 hard_affinity=affinity.hard,
                 soft_affinity=affinity.soft,

@@ -24,7 +24,7 @@ from xend.hypervisor import (
     VcpuInfo,
 )
 from xend.simulator import core_file, description
-from xend.simulator.affinity import Affinity
+from xend.simulator.affinity import everywhere
 from xend.simulator.card_board import CardBoard
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.control import SimulatedControl
@@ -153,7 +153,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
     async def vcpus(self, domid: int) -> list[VcpuInfo]:
         await trio.lowlevel.checkpoint()
         domain = self._alive(domid)
-        return domain.vcpu_infos(self._pools.get(domain.pool).cpus)
+        return domain.vcpu_infos(self._pools.get(domain.pool).cpus, self.hardware.cpus)
 
     async def pools(self) -> list[CpuPool]:
         await trio.lowlevel.checkpoint()
@@ -222,7 +222,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         if not 0 <= vcpu < domain.max_vcpus:
             raise HypervisorError(errno.EINVAL, f"domain {domid} has no vCPU {vcpu}")
         pool = self._pools.get(domain.pool).cpus
-        before = domain.affinity.get(vcpu, Affinity(tuple(pool), tuple(pool)))
+        before = domain.affinity.get(vcpu) or everywhere(self.hardware.cpus)
         domain.affinity[vcpu] = before.changed(hard, soft, pool)
 
     async def allow_access(self, domid: int, access: HostAccess) -> None:

@@ -52,4 +52,5 @@ def test_what_is_wrong(text: str, error: str) -> None:
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_pool("shed = 'x'\nname = []\nnodes = 5", source="file")
-    assert len(caught.value.fields["problems"]) == 3
+    shed, *others = caught.value.fields["problems"]
+    assert (shed["hint"], len(others)) == ("did you mean sched?", 2)

@@ -206,8 +206,11 @@ async def test_pools_have_the_cpus_that_the_hardware_says(tmp_path: Path) -> Non
         (2, 0, [3]),
     ]
     (vcpu,) = await host.vcpus(domid)
-    assert (vcpu.cpu in (4, 5), vcpu.hard_affinity) == (True, (4, 5))
+    assert (vcpu.cpu in (4, 5), vcpu.hard_affinity) == (True, tuple(range(6)))
     assert await refusal(host.set_affinity(domid, 0, [3], None)) == errno.EINVAL
+    await host.set_affinity(domid, 0, [3, 5], [0, 1, 2, 4])
+    (vcpu,) = await host.vcpus(domid)
+    assert (vcpu.cpu, vcpu.hard_affinity, vcpu.soft_affinity) == (5, (3, 5), (0, 1, 2, 4))
 
 
 async def test_one_that_was_unpaused_too_early_runs_once_it_is_built(
