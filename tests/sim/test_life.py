@@ -93,6 +93,7 @@ def test_a_shutdown_asked_for_again_by_its_key_is_answered_though_the_domain_is_
     async def body(world: World) -> None:
         await world.connected(await world.create())
         first = await world.call("domain.shutdown", domain="example", wait=True, key="k")
+        assert first["shutdown_reason"] == SHUTDOWN_REASONS.index("poweroff")
         assert await world.names() == []
         assert await world.call("domain.shutdown", domain="example", wait=True, key="k") == first
 

@@ -130,6 +130,12 @@ class ShutdownRequest:
         info = await self.host.hypervisor.domain(self.domid)
         return info is None or info.is_shutdown or info.is_dying or info.uuid != self.uuid
 
+    async def reason(self) -> int | None:
+        """Why the domain has shut down, as the hypervisor numbers it; None: it did not, or is gone."""
+        with explained("look why it shut down", self.name):
+            info = await self.host.hypervisor.domain(self.domid)
+        return None if info is None or info.uuid != self.uuid else info.shutdown_reason
+
     def _record_asked(self, word: str | None) -> None:
         domain = self.host.domains.by_uuid(self.uuid)
         if domain is not None:
@@ -176,6 +182,7 @@ class _Shutdown:
     async def await_end(self, work: Work) -> None:
         what = f"{self._facts.name} to shut down"
         await self.request.follow(work, what, SHUTDOWN_SECONDS, self.request.has_ended)
+        work.result["shutdown_reason"] = await self.request.reason()
 
 
 def reason_name(info: DomainInfo) -> str:

@@ -194,9 +194,7 @@ class Domain:
         """Its vCPUs on the CPUs of its pool, of so many that the host has; those that are online have the
         same share of its time."""
         info = self.info()
-        affinities = [
-            self.affinity.get(number) or everywhere(host_cpus) for number in range(self.max_vcpus)
-        ]
+        affinities = [self.affinity.get(number) or everywhere(host_cpus) for number in range(self.max_vcpus)]
         possible = [[cpu for cpu in affinity.hard if cpu in cpus] for affinity in affinities]
         return [
             VcpuInfo(

@@ -13,7 +13,9 @@ from xenclient.cli.xl import program
 #: Runs `xl` with these words: exit status, standard output, standard error.
 Xl = Callable[..., tuple[int, str, str]]
 #: What shutdown and reboot say of each domain: test_said.py looks at it, and all others at what else is said.
-SAID = re.compile(r"^(Shutting down domain|Rebooting domain|Waiting for) .*\n", re.MULTILINE)
+SAID = re.compile(
+    r"^(Shutting down domain|Rebooting domain|Waiting for|Domain \d+ has been) .*\n", re.MULTILINE
+)
 
 
 @pytest.fixture

@@ -179,6 +179,7 @@ class FakeXend:
         self.fails: dict[str, BusError] = {}
         self.warnings: list[dict[str, Any]] = []
         self.fail_late = False
+        self.shutdown_reason: int | None = 0
         self.steps: list[Map] = []
         self.stream: list[Map] = []
         self.subscribed: Map = {}
@@ -338,4 +339,6 @@ class FakeXend:
             self.domains.append(made)
             about = {"name": "d9", "uuid": made["uuid"], "warnings": self.warnings}
             return {"operation": 7, "domid": 9, **about}
-        return {"operation": len(self.asked), "domid": 1, "warnings": self.warnings}
+        about = {"shutdown_reason": self.shutdown_reason} if parameters.get("wait") else {}
+        domid = self.find(parameters["domain"])["domid"] if about else 1
+        return {"operation": len(self.asked), "domid": domid, "warnings": self.warnings, **about}

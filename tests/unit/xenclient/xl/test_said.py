@@ -16,6 +16,8 @@ def all_of_xl(
     return xl_with_all(xend, monkeypatch, capfdbinary)
 
 
+ENDED = "Domain 1 has been shut down, reason code 0\n"
+ENDED_2 = ENDED.replace("1", "2")
 DOWN, AGAIN, BOTH = "domain.shutdown", "domain.reboot", "Shutting down domain 1\nShutting down domain 2\n"
 
 
@@ -23,15 +25,15 @@ DOWN, AGAIN, BOTH = "domain.shutdown", "domain.reboot", "Shutting down domain 1\
     ("words", "said", "methods"),
     [
         ("shutdown d1", "Shutting down domain 1\n", [DOWN]),
-        ("shutdown -w d1", "Shutting down domain 1\nWaiting for 1 domains\n", [DOWN]),
-        ("shutdown --wait --halt d1", "Shutting down domain 1\nWaiting for 1 domains\n", [DOWN]),
+        ("shutdown -w d1", "Shutting down domain 1\nWaiting for 1 domains\n" + ENDED, [DOWN]),
+        ("shutdown --wait --halt d1", "Shutting down domain 1\nWaiting for 1 domains\n" + ENDED, [DOWN]),
         ("shutdown -H d1", "Shutting down domain 1\n", [DOWN]),
         ("shutdown -R d1", "Rebooting domain 1\n", [AGAIN]),
-        ("shutdown --reboot -w d1", "Rebooting domain 1\nWaiting for 1 domains\n", [AGAIN]),
+        ("shutdown --reboot -w d1", "Rebooting domain 1\nWaiting for 1 domains\n" + ENDED, [AGAIN]),
         ("reboot 2", "Rebooting domain 2\n", [AGAIN]),
         ("shutdown -a", BOTH, [DOWN] * 2),
         ("shutdown d1 d2", BOTH, [DOWN] * 2),
-        ("shutdown -aw", BOTH + "Waiting for 2 domains\n", [DOWN] * 4),
+        ("shutdown -aw", BOTH + "Waiting for 2 domains\n" + ENDED + ENDED_2, [DOWN] * 4),
         ("shutdown -R --all", "Rebooting domain 1\nRebooting domain 2\n", [AGAIN] * 2),
         ("shutdown -N d1", "", [DOWN]),
         ("-N shutdown -aw", "", [DOWN] * 2),
@@ -61,3 +63,18 @@ def test_by_the_name_of_xm(all_of_xl: Xl, xend: FakeXend) -> None:
 def test_between_two_lives_it_has_no_number(all_of_xl: Xl, xend: FakeXend) -> None:
     xend.domains[1] |= {"domid": None, "state": "waiting"}
     assert all_of_xl("shutdown", "d1") == (0, "", "Shutting down domain d1\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [(1, "Domain 1 has been shut down, reason code 1\n"), (None, "Domain 1 has been destroyed\n")],
+)
+def test_how_it_ended(all_of_xl: Xl, xend: FakeXend, reason: int | None, said: str) -> None:
+    xend.shutdown_reason = reason
+    assert all_of_xl("reboot", "-w", "d1")[2].endswith("Waiting for 1 domains\n" + said)
+
+
+def test_of_one_between_two_lives_nothing_is_known(all_of_xl: Xl, xend: FakeXend) -> None:
+    xend.domains[1] |= {"domid": None, "state": "waiting"}
+    said = "Shutting down domain d1\nWaiting for 1 domains\n"
+    assert all_of_xl("shutdown", "-w", "d1") == (0, "", said)

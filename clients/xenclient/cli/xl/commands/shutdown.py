@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xenclient.cli.xl.domains import Domain
+    from xenclient.cli.xl.operation import Map
 
     #: A domain that was asked: the name it was asked by, and the key of the call.
     Asked = tuple[Domain, int | str, str]
@@ -71,7 +72,7 @@ def _stop(call: Call, method: str) -> int:
         return status | _stop_together(call, method, parameters, [domain for (domain,) in found])
     _say(call, method, found[0][0])
     _say_waiting(call, 1)
-    perform(call, method, domain=call.arguments[0], **parameters)
+    _say_end(call, perform(call, method, domain=call.arguments[0], **parameters))
     return 0
 
 
@@ -85,6 +86,15 @@ def _say(call: Call, method: str, domain: Domain) -> None:
 def _say_waiting(call: Call, number: int) -> None:
     if call.given("wait") and number and not call.dry_run:
         log(f"Waiting for {number} domains\n")
+
+
+def _say_end(call: Call, ended: Map) -> None:
+    """How a domain ended that was waited for; of one between two lives there is nothing to say."""
+    if not call.given("wait") or call.dry_run or ended["domid"] is None:
+        return
+    reason = ended.get("shutdown_reason")
+    how = "destroyed" if reason is None else f"shut down, reason code {reason}"
+    log(f"Domain {ended['domid']} has been {how}\n")
 
 
 def _stop_together(call: Call, method: str, parameters: dict[str, Any], domains: list[Domain]) -> int:
@@ -104,7 +114,9 @@ def _stop_together(call: Call, method: str, parameters: dict[str, Any], domains:
     def wait(asked: Asked) -> None:
         # The same key: it is the same operation, whose end is waited for.
         domain, identity, key = asked
-        act = tolerant(call, lambda _: perform(call, method, domain=identity, key=key, **parameters))
+        act = tolerant(
+            call, lambda _: _say_end(call, perform(call, method, domain=identity, key=key, **parameters))
+        )
         act(domain)
 
     status = for_each(call, domains, tolerant(call, ask))
