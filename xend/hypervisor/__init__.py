@@ -92,6 +92,8 @@ class HostInfo:
     cc_compile_domain: str
     cc_compile_date: str
     build_id: str
+    sharing_freed_kib: int = 0  # what domains save as they share pages
+    sharing_used_kib: int = 0  # those pages
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,7 @@
-"""The host: XEN_SYSCTL_physinfo, sched_id, topology; XENVER_* (xen/include/public/{sysctl,version}.h)."""
+"""The host: XEN_SYSCTL_physinfo, sched_id, topology; XENVER_*; XENMEM_get_sharing_*.
+
+Source: xen/include/public/{sysctl,version,memory}.h
+"""
 
 import errno
 import os
@@ -7,7 +10,7 @@ from typing import Any
 
 from xend.hypervisor import HostInfo, HypervisorError
 from xend.hypervisor.topology import Cpu, Node
-from xend.hypervisor.xen.calls import EXTRA_SIZE, Calls
+from xend.hypervisor.xen.calls import EXTRA_SIZE, MEMORY_OP, Calls
 from xend.hypervisor.xen.layouts import (
     COMPILE_INFO,
     CPU_TOPOLOGY,
@@ -35,6 +38,9 @@ PLATFORM_PARAMETERS = 5
 PAGESIZE = 7
 COMMANDLINE = 9
 BUILD_ID = 10
+
+#: XENMEM_get_sharing_{freed,shared}_pages.
+SHARING_FREED_PAGES, SHARING_SHARED_PAGES = 18, 19
 
 #: Bits of physinfo's capabilities (XEN_SYSCTL_PHYSCAP_*).
 CAN_HVM, CAN_PV, CAN_DIRECTIO, CAN_HAP, CAN_SHADOW = (1 << bit for bit in range(5))
@@ -100,6 +106,8 @@ class Host:
                 cc_compile_domain=_text(compiled["compile_domain"]),
                 cc_compile_date=_text(compiled["compile_date"]),
                 build_id=self._build_id(),
+                sharing_freed_kib=self._shared_kib(SHARING_FREED_PAGES),
+                sharing_used_kib=self._shared_kib(SHARING_SHARED_PAGES),
             )
 
     def physinfo(self) -> dict[str, Any]:
@@ -152,6 +160,15 @@ class Host:
 
     def _text(self, command: int, size: int) -> str:
         return _text(self._calls.version(command, size))
+
+    def _shared_kib(self, command: int) -> int:
+        """What a command about shared pages counts; 0: the hypervisor was built without them."""
+        try:
+            return self._calls.call(MEMORY_OP, command) * PAGE_KIB
+        except OSError as error:
+            if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
+                return 0
+            raise
 
     def _build_id(self) -> str:
         """In hexadecimal; empty: the hypervisor has none."""

@@ -22,6 +22,8 @@ HOST: Map = {
     "total_memory_kib": 4_193_791,
     "free_memory_kib": 3_145_727,
     "outstanding_claims_kib": 2048,
+    "sharing_freed_kib": 4095,
+    "sharing_used_kib": 5120,
     "free_cpus": 0,
     "xen_major": 4,
     "xen_minor": 17,

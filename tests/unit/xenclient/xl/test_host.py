@@ -23,8 +23,8 @@ hw_caps                : bfebfbff:77faf3ff:2c100800:00000121:0000000f:009c6fbf:0
 virt_caps              :
 total_memory           : 4095
 free_memory            : 3071
-sharing_freed_memory   : 0
-sharing_used_memory    : 0
+sharing_freed_memory   : 3
+sharing_used_memory    : 5
 outstanding_claims     : 2
 free_cpus              : 0
 xen_major              : 4

@@ -117,9 +117,8 @@ def _machine(host: Host) -> Iterator[tuple[str, object]]:
 def _memory(host: Host) -> Iterator[tuple[str, object]]:
     yield "total_memory", host["total_memory_kib"] // 1024
     yield "free_memory", host["free_memory_kib"] // 1024
-    # xend shares no pages between domains.
-    yield "sharing_freed_memory", 0
-    yield "sharing_used_memory", 0
+    yield "sharing_freed_memory", host["sharing_freed_kib"] // 1024
+    yield "sharing_used_memory", host["sharing_used_kib"] // 1024
     yield "outstanding_claims", host["outstanding_claims_kib"] // 1024
     yield "free_cpus", host["free_cpus"]
 

@@ -121,6 +121,7 @@ class Machine:
         self.device_nodes: dict[tuple[int, int, int], int] = {}
         self.cards: dict[int, int] | None = {}  # who has each function; None: there is no IOMMU
         self.card_calls: list[tuple[int, ...]] = []
+        self.shared: tuple[int, int] | None = None  # pages saved and shared; None: Xen was built without
         self.shares_vcpus = 1  # how many vCPUs' parameters are taken at a time
 
     def guest(self, *, hvm: bool = False, vcpus: int = 2, pages: int = 4096, built: bool = True) -> Guest:
@@ -142,6 +143,10 @@ class Machine:
         match number, arguments:
             case 12, (24, at, 0, 0, 0):
                 return self.claim(*self.read(at, "=QQIIH"))
+            case 12, (18 | 19 as command, 0, 0, 0, 0):
+                if self.shared is None:
+                    raise OSError(errno.ENOSYS, "not built with it")
+                return self.shared[command - 18]
             case 17, (command, at, 0, 0, 0):
                 return self.version(command, at)
             case 27, (at, 0, 0, 0, 0):

@@ -57,6 +57,12 @@ def test_directio_is_of_what_there_is(machine: Machine, calls: Calls) -> None:
     assert Host(calls).info().virt_caps == ["pv", "pv_directio", "shadow"]
 
 
+def test_shared_memory(machine: Machine, calls: Calls) -> None:
+    machine.shared = 3, 5
+    info = Host(calls).info()
+    assert (info.sharing_freed_kib, info.sharing_used_kib) == (12, 20)
+
+
 def test_a_scheduler_that_nobody_knows(machine: Machine, calls: Calls) -> None:
     machine.pools[0][0] = 77
     assert Host(calls).scheduler() == "77"
