@@ -3,10 +3,12 @@
 Others of its contract show what is seen from within.
 """
 
+import ctypes
 import os
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import trio
 
 from tests.peers.daemons import lacking, need
 from tests.peers.debian import XEN_BIN
+from xend.bootloader import linux
 from xend.bootloader.contract import Loader
 from xend.bootloader.order import Limits, Order, Report
 from xend.bootloader.run import Tail, run_cell
@@ -159,13 +162,26 @@ grep -q 'NoNewPrivs:.*1' /proc/self/status || exit 17
 test "$(ls /proc | grep -c '^[0-9]')" -lt 9 || exit 18
 test "$(grep -c : /proc/net/dev)" -le 1 || exit 19
 head -c 3000000 /dev/zero > $files/large && exit 20
+test "$(cat /proc/self/oom_score_adj)" = 1000 || exit 21
+unshare -U true && exit 22
+for what in '-M 4096' -Q '-S 1'; do ipcmk $what && exit 23; done
+grep xend-test-secret /proc/keys && exit 24
+chroot / true && exit 25
 sleep 1000 &
 printf 'kernel %s\0' $files/k > $answer
 echo K > $files/k
 """
 
 
+def give_secret() -> None:
+    """A key in this session's ring, as logins and file systems have them: who has the ring has the key."""
+    libc, number = ctypes.CDLL(None, use_errno=True), linux.KEYCTL.get(os.uname().machine)
+    if number is not None and libc.syscall(number, linux.JOIN_SESSION_KEYRING, None) >= 0:
+        libc.syscall(number - 2, b"user", b"xend-test-secret", b"secret", 6, linux.SESSION_KEYRING)
+
+
 def test_what_a_loader_sees_and_may(run: Make, tmp_path: Path) -> None:
+    give_secret()
     disk, probe = tmp_path / "disk.img", tmp_path / "probe"
     disk.write_bytes(b"DISK" + bytes(508))
     disk.chmod(0o600)
@@ -195,3 +211,19 @@ def test_one_that_cannot_be_begun(run: Make, tmp_path: Path) -> None:
     assert report.refused is not None
     assert said is not None
     assert "No such file or directory" in said
+
+
+DIES = """
+import os, subprocess
+from xend.bootloader import linux
+parent = subprocess.Popen(["true"])
+descriptor = os.pidfd_open(parent.pid)
+parent.wait()
+linux.die_with_parent(descriptor)
+print("alive")
+"""
+
+
+def test_what_dies_with_its_parent_dies_too_if_that_has_died_before() -> None:
+    ended = subprocess.run([sys.executable, "-c", DIES], capture_output=True, check=False)
+    assert (ended.stdout, ended.stderr) == (b"", b"")

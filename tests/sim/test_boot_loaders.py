@@ -85,7 +85,7 @@ FAILURES = [
     ("die", "bad_image", "was ended by signal 11: it found nothing to boot on", "GRUB menu"),
     ("hang", "no_answer", "waited 120 s for its boot loader", "GRUB menu"),
     ("flood", "bad_image", "printed more than 16 MiB and was killed", None),
-    ("lie", "bad_image", "its kernel /etc/passwd is not in the directory that it was given", "GRUB menu"),
+    ("lie", "bad_image", 'its kernel "/etc/passwd" is not in the directory that it was given', "GRUB menu"),
     ("link", "bad_image", "its kernel cannot be read", "GRUB menu"),
     ("nothing", "bad_image", "it ended without an error and named no kernel", "GRUB menu"),
     ("shut out", "unsupported", "it cannot be shut in", None),
@@ -175,3 +175,40 @@ def test_the_end_of_what_it_printed_is_quoted_without_what_moves_a_cursor() -> N
     tail.add(b"\x1b[2J\x1b[1;24rone\r\n\r\n\x1b(Btwo\x07\n" + b"\xff")
     assert tail.text() == "one\ntwo\n\ufffd"
     assert Tail().text() is None
+    tail.add("\n\x9b2Jthree\u202e\tfour".encode() + b"x" * 5000)
+    said = tail.text()
+    assert said is not None
+    last = said.splitlines()[-1]
+    assert last.startswith("\\x9b2Jthree\\u202e four")
+    assert len(last) < 600
+
+
+def test_a_destroy_while_it_runs_ends_it_at_once_and_leaves_nothing() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        world.loaders.acts = ["hang"]
+        world.soon(_created, world)
+
+        async def runs() -> bool:
+            return bool(list(world.directory.glob("xend/bootloader/*/files")))
+
+        await world.until(runs)
+        begun = trio.current_time()
+        await world.call("domain.destroy", domain="example")
+        assert trio.current_time() - begun < 5
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_words_that_are_no_text_reach_the_guest_as_they_are() -> None:
+    async def body(world: World) -> None:
+        world.loaders.acts = ["bytes"]
+        domid = await world.create(example(world))
+        vm = (await world.client.read(f"/local/domain/{domid}/vm")).decode()
+        assert await world.client.read(f"{vm}/image/cmdline") == b"x=\xff root=/dev/xvda single"
+        await world.connected(domid)
+        assert await world.names() == ["example"]
+
+    play(body)

@@ -128,7 +128,7 @@ class Loaders:
     Attributes:
         acts: "boot" (prints a menu, waits for nothing), "menu" (waits for a key), "hang", "flood", "die" (by
             a signal), "fail" (finds no kernel), "lie" (names a file elsewhere), "link" (to another file),
-            "nothing" (answers nothing), "shut out" (the system refuses).
+            "nothing" (answers nothing), "shut out" (the system refuses), "bytes" (words that are no text).
         orders: those that were given.
         typed: what they were told by keys.
     """
@@ -172,6 +172,8 @@ class Loaders:
             if act == "nothing"
             else b"kernel %s\0args root=/dev/xvda %s\0\0" % (named.encode(), order.loader.args.encode())
         )
+        if act == "bytes":
+            answer = answer.replace(b"root=", b"x=\xff root=")
         (scratch / "answer").write_bytes(answer)
         try:
             return Report(status=0, outcome=taken(f"{scratch}/answer", f"{files}", order.directory))

@@ -100,10 +100,12 @@ class Cell:
         linux.mount_scratch(self.scratch, order.limits.scratch_bytes, order.limits.files)
         self._furnish()
         disk = linux.give_disk(order.loader.disk, f"{directory}/disk", order.gid)
+        own = os.pidfd_open(os.getpid())
 
         def first_process() -> int:
             """With it all others of its namespace end."""
-            linux.die_with_parent()
+            linux.die_with_parent(own)
+            linux.be_ended_first()
             view = linux.View(f"{directory}/root", order.loader.program)
             linux.narrow_view(view, (disk, SHOWN_DISK), (self.scratch, SHOWN_SCRATCH))
             return _in_child(lambda: self._become(SHOWN_SCRATCH, SHOWN_DISK))
@@ -133,9 +135,6 @@ class Cell:
         """Be the loader from now on; kept: a descriptor that it gets besides its terminal."""
         order = self.order
         loader: Loader = attrs.evolve(order.loader, disk=disk)
-        if sys.platform == "linux":
-            with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-                file.write("1000")  # rather than anything else of dom0's
         set_limits(order.limits)
         os.setgroups([])
         os.setgid(order.gid)

@@ -4,6 +4,7 @@ PROGRAM [--kernel=K] [--ramdisk=R] [--args=A] --output=FILE --output-format=simp
 [more arguments] DISK
 """
 
+import unicodedata
 from collections.abc import Sequence
 
 import attrs
@@ -90,7 +91,7 @@ def parse(data: bytes) -> Answer:
             continue
         if name in found:
             raise Lie(f"its answer has {name} twice")
-        if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+        if any(unicodedata.category(letter) == "Cc" for letter in value):
             raise Lie(f"its answer has control characters in {name}")
         if len(rest) > (most := ARGS_MAX_BYTES if name == "args" else PATH_MAX_BYTES):
             raise Lie(f"its answer has {len(rest)} bytes of {name}, expected at most {most}")

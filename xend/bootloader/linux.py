@@ -4,9 +4,12 @@ Interfaces: unshare(2), mount(2), pivot_root(2), prctl(2), Documentation/filesys
 """
 
 import ctypes
+import errno
 import os
+import select
 import signal
 import stat
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -14,6 +17,7 @@ import attrs
 
 __all__ = [
     "View",
+    "be_ended_first",
     "die_with_parent",
     "enter",
     "forbid_more_rights",
@@ -28,10 +32,20 @@ _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC = 1, 2, 4, 8
 _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 32, 4096, 16384, 1 << 18
 _DETACH = 2
 _PARENT_DEATH, _NO_NEW_RIGHTS = 1, 38
+#: Memory that belongs to no process, so that no limit counts it and the end of none frees it (sysvipc(7)).
+_NO_IPC = (("shmall", "0"), ("msgmni", "0"), ("sem", "0 0 0 0"))
+#: The number of keyctl(2), which libc has not, by machine (add_key(2) is two before it).
+KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
+JOIN_SESSION_KEYRING = 1
+SESSION_KEYRING = -3
 #: What programs of the system need, and all that there is of the host's files.
 _TOPS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "terminfo", "localtime")
 _DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9))
+
+#: Where it is made below the root of its mounts: who has another root than that may begin no namespace of
+#: users (user_namespaces(7)), in which he would be root, and have file systems in memory without bounds.
+_VIEW = "/view"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,10 +59,33 @@ def enter() -> None:
     flags = _NEW_MOUNTS | _NEW_NAMES | _NEW_IPC | _NEW_NETWORK | _NEW_PIDS
     _check(_libc.unshare(flags), "unshare")
     mount("none", "/", "", _RECURSIVE | _PRIVATE)
+    _leave_keys()
+    for name, none in _NO_IPC:
+        with suppress(FileNotFoundError), open(f"/proc/sys/kernel/{name}", "w") as file:
+            file.write(none)
+
+
+def _leave_keys() -> None:
+    """A key ring of its own in place of xend's, whose keys every program has that has the ring."""
+    number = KEYCTL.get(os.uname().machine) if sys.maxsize > 1 << 32 else None
+    if number is None or _libc.syscall(number, JOIN_SESSION_KEYRING, None) >= 0:
+        return
+    if (error := ctypes.get_errno()) != errno.ENOSYS:
+        raise OSError(error, os.strerror(error), "keyctl")
+
+
+def be_ended_first() -> None:
+    """Have the kernel end this process, and those that it starts, before all others where memory is short.
+
+    To be called before the view is narrowed: there /proc is read only.
+    """
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def mount_scratch(path: str, size_bytes: int, files: int) -> None:
-    """A file system in memory, of bounded size and number of files."""
+    """A file system in memory, of bounded size and number of files, at most a quarter of the memory."""
+    size_bytes = min(size_bytes, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
     flags = _NO_SUID | _NO_DEVICES
     mount("tmpfs", path, "tmpfs", flags, f"size={size_bytes},nr_inodes={files},mode=0755")
 
@@ -103,9 +140,10 @@ def narrow_view(view: View, disk: tuple[str, str], files: tuple[str, str]) -> No
     Raises:
         OSError: some of it cannot be had.
     """
-    scratch = view.root
+    scratch = view.root + _VIEW
     _check(_libc.unshare(_NEW_MOUNTS), "unshare")
-    mount("tmpfs", scratch, "tmpfs", _NO_SUID, "size=1m,mode=0755")
+    mount("tmpfs", view.root, "tmpfs", _NO_SUID, "size=1m,mode=0755")
+    os.mkdir(scratch)
     for name in _TOPS:
         _show_top(scratch, name)
     for name in _ETC:
@@ -124,10 +162,11 @@ def narrow_view(view: View, disk: tuple[str, str], files: tuple[str, str]) -> No
     _show(disk[0], scratch + disk[1], has_devices=True)
     os.makedirs(scratch + files[1])
     mount(files[0], scratch + files[1], "", _BIND)
-    _freeze(scratch, has_devices=True)
-    os.chdir(scratch)
+    _freeze(view.root, has_devices=True)
+    os.chdir(view.root)
     _check(_libc.pivot_root(b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", _DETACH), "umount2")
+    os.chroot(_VIEW)
     os.chdir("/")
 
 
@@ -136,9 +175,16 @@ def forbid_more_rights() -> None:
     _check(_libc.prctl(_NO_NEW_RIGHTS, 1, 0, 0, 0), "prctl")
 
 
-def die_with_parent() -> None:
-    """Have this process killed as soon as its parent has ended."""
+def die_with_parent(parent: int) -> None:
+    """Have this process killed as soon as its parent has ended.
+
+    parent: the parent's pidfd, as it may have ended before.
+    """
     _check(_libc.prctl(_PARENT_DEATH, int(signal.SIGKILL), 0, 0, 0), "prctl")
+    ended = select.poll()
+    ended.register(parent, select.POLLIN)
+    if ended.poll(0):
+        os._exit(1)  # the first process of its namespace does not obey a signal of its own
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

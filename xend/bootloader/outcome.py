@@ -9,12 +9,17 @@ from typing import Any
 import attrs
 
 from xend.bootloader.contract import ANSWER_MAX_BYTES, Lie, parse
+from xenstore.daemon.text import one_line
 
 __all__ = ["FILE_MAX_BYTES", "Outcome", "outcome_of", "taken"]
 
 MIB = 1 << 20
 #: The largest kernel or ramdisk that is taken, in bytes.
 FILE_MAX_BYTES = 512 * MIB
+#: Of the run directory's file system a copy leaves this part free: an eighth.
+SHARE_LEFT = 8
+#: Of a path in an error.
+SHOWN_CHARS = 40
 
 
 @attrs.frozen(kw_only=True)
@@ -65,18 +70,32 @@ def _read_answer(path: str) -> bytes:
 def _copy(what: str, path: str, shown: str, directory: str, into: str) -> str:
     parent, name = os.path.split(path)
     if parent.rstrip("/") != shown.rstrip("/") or name in ("", ".", ".."):
-        raise Lie(f"its {what} {path} is not in the directory that it was given")
+        raise Lie(f"its {what} {_quoted(path)} is not in the directory that it was given")
+    called = f"its {what} {_quoted(name)}"
     with open(_open(os.path.join(directory, name), f"its {what}"), "rb") as source:
         size = os.fstat(source.fileno()).st_size
         if size == 0:
-            raise Lie(f"its {what} {name} is empty")
+            raise Lie(f"{called} is empty")
         if size > FILE_MAX_BYTES:
-            raise Lie(f"its {what} {name} has {size} bytes, expected at most {FILE_MAX_BYTES >> 20} MiB")
+            raise Lie(f"{called} has {size} bytes, expected at most {FILE_MAX_BYTES >> 20} MiB")
+        if size > (room := _room(into)):
+            raise Lie(f"{called} has {size} bytes, but in {into} there is room for {room}")
         copy = os.path.join(into, what)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(copy, flags, 0o600), "wb") as target:
             shutil.copyfileobj(source, target, MIB)
     return copy
+
+
+def _room(directory: str) -> int:
+    """Bytes that a copy may have: the run directory's file system, often small, is of other programs too."""
+    status = os.statvfs(directory)
+    return max(0, status.f_bavail - status.f_blocks // SHARE_LEFT) * status.f_frsize
+
+
+def _quoted(path: str) -> str:
+    """What a program of the guest's chose, for an error."""
+    return f'"{one_line(path[:SHOWN_CHARS])}"'
 
 
 def _open(path: str, what: str) -> int:

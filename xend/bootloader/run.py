@@ -16,6 +16,7 @@ from xend.bootloader.order import Order, Report, pack, report_of
 from xend.errors import XendError
 from xenstore.daemon import child
 from xenstore.daemon.groups import alone
+from xenstore.daemon.text import one_line
 
 __all__ = ["OUTPUT_MAX_BYTES", "Screen", "Tail", "run_cell"]
 
@@ -26,6 +27,7 @@ REPORT_MAX_BYTES = 1 << 20
 #: What is kept of its output for an error: the end.
 TAIL_BYTES = 8192
 TAIL_LINES = 12
+LINE_CHARS = 500
 #: Rows and columns of its terminal, as of a vt100.
 SIZE = (24, 80)
 #: How long what it printed last is waited for, in seconds.
@@ -64,7 +66,11 @@ class Tail:
     def text(self) -> str | None:
         """Its last lines, without what moves a cursor; None: it said nothing."""
         text = _ESCAPES.sub("", self._data.decode("utf-8", "replace").replace("\r\n", "\n"))
-        lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+        lines = [
+            one_line(line.rstrip().replace("\t", " ")[:LINE_CHARS])
+            for line in re.split(r"[\r\n]+", text)
+            if line.strip()
+        ]
         return "\n".join(lines[-TAIL_LINES:]) or None
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,6 +41,7 @@ def test_an_answer(data: bytes, answer: Answer) -> None:
     [
         (b"kernel a\0kernel b\0", "kernel twice"),
         (b"kernel a\0args x\ny\0", "control characters in args"),
+        ("kernel a\0args x\x9b2Jy\0".encode(), "control characters in args"),
         (b"kernel a\0args " + b"x" * 1024 + b"\0", "1024 bytes of args, expected at most 1023"),
         (b"kernel " + b"x" * 4097 + b"\0", "4097 bytes of kernel, expected at most 4096"),
         (b"x" * (ANSWER_MAX_BYTES + 1), f"more than {ANSWER_MAX_BYTES} bytes"),
@@ -104,7 +106,7 @@ def _large(place: Path) -> None:
         (_link, "kernel DIR/x\0", "its kernel cannot be read"),
         (_fifo, "kernel DIR/x\0", "its kernel is no regular file"),
         (_directory, "kernel DIR/x\0", "its kernel is no regular file"),
-        (_empty, "kernel DIR/x\0", "its kernel x is empty"),
+        (_empty, "kernel DIR/x\0", 'its kernel "x" is empty'),
         (_large, "kernel DIR/x\0", "expected at most 512 MiB"),
         (_link, "kernel DIR/../secret\0", "not in the directory"),
         (_link, "kernel DIR/..\0", "not in the directory"),
@@ -118,6 +120,24 @@ def test_what_is_not_taken(place: Path, make: object, answer: str, why: str) -> 
     make(place)  # type: ignore[operator]
     with pytest.raises(Lie, match=why):
         taken_of(place, answer)
+
+
+def test_what_it_names_is_quoted_short_and_clean(place: Path) -> None:
+    for path in ("\u202e\u2028" + "x" * 4000, "DIR/" + "x\u202e" * 100):
+        with pytest.raises(Lie) as caught:
+            taken_of(place, f"kernel {path}\0")
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+
+def test_a_copy_leaves_room_to_others(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system of the run directory is in memory, and small; a file of holes costs a guest nothing."""
+    os.truncate(place / "files/k", 1 << 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_blocks=2000, f_bavail=500, f_frsize=4096))
+        with pytest.raises(Lie, match=r"its kernel \"k\" has 1048576 bytes, .* there is room for 1024000"):
+            taken_of(place, "kernel DIR/k\0")
+        assert not list((place / "copies").iterdir())
 
 
 def test_an_answer_that_is_a_link_is_not_read(place: Path) -> None:
