@@ -181,3 +181,33 @@ def test_what_is_remembered_of_ends(tmp_path: Path) -> None:
     assert fates().of("d9") is None
     assert len(logged) == MAX_NAMES
     assert "cannot be used" in logged[0]
+
+
+HIDDEN = ("README", "web.bak", "web~", "xl.conf", "xend-config", "cpupool", "xlexample1")
+
+
+def test_what_would_not_be_seen_there_is_not_put_there() -> None:
+    async def body(world: World) -> None:
+        for name in HIDDEN:
+            said = await refused(world, "managed.new", text=WEB.replace("web", name))
+            assert said.startswith("bad_config: a file of the name ")
+            assert not (world.directory / name).exists()
+        for name in ("we'b", 'we"b', "we\\b", "w$b", """w'e"b""", 'x"; vcpus = "2'):
+            try:
+                made = await world.call("managed.new", text=OTHER, name=name)
+            except XendError as error:
+                assert error.code in ("bad_config", "bad_request")  # noqa: PT017 - either is fine
+            else:
+                assert (await world.call("managed.read", name=name))["path"] == made["path"]
+                assert (await listed(world))[name]["error"] is None
+
+    play(body)
+
+
+def test_what_a_power_loss_left_of_a_change_is_not_in_the_way_of_the_next() -> None:
+    async def body(world: World) -> None:
+        (world.directory / f".web.{os.getpid()}").write_text("half")
+        await world.call("managed.new", text=WEB)
+        assert not [name for name in os.listdir(world.directory) if name.startswith(".")]
+
+    play(body)

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from xend.autostart.files import AUTO, ConfigDirectory, check_plain, check_trusted
+from xend.autostart.leftovers import is_leftover, is_of_xen
 from xend.config import DomainConfig
 from xend.config.domain import parse
-from xend.config.place import bytes_of
+from xend.config.place import bytes_of, shown
 from xend.device.vbd import VBD
 from xend.errors import XendError
 from xend.managed.configured import Configurations, Configured
@@ -20,6 +21,8 @@ from xenstore.daemon.files import write_all
 
 #: Of a new file, in which a password may stand.
 MODE = 0o640
+#: All that a configuration has to say besides a name.
+_LEAST = 'kernel = "/x"\n'
 
 
 def digest(text: str) -> str:
@@ -43,14 +46,21 @@ class Editing:
 
         Raises:
             ConfigError: what is wrong with it; a name in it means another file in the directory.
-            XendError: name_in_use: there is such a file, or one for a domain of that name.
+            XendError: name_in_use: there is such a file, or one for a domain of that name; bad_config: `all` of
+                the configurations would not have it under its name.
         """
         config = parse(text, source=name or "configuration", name=name, directory=self._directory.path)
         self._check_paths(config, parse(text, source=name or "configuration", name=name, directory=directory))
         path = os.path.join(self._directory.path, check_plain(config.name))
+        if is_leftover(config.name) or is_of_xen(config.name):
+            raise XendError(
+                "bad_config",
+                f"a file of the name {shown(config.name)} is none for a domain: such are Xen's own, or copies",
+                hint="give the domain another name = ...",
+            )
         self._check_unused(config.name, None)
         if name is not None and "name" not in config.given:
-            text = f'name = "{config.name}"\n{text}'  # it was the file's
+            text = _named(config.name) + text  # it was the file's
         with _draft(path, bytes_of(text), MODE) as draft:
             try:
                 os.link(draft, path)  # unlike rename(2) this does not replace
@@ -159,6 +169,20 @@ class Editing:
             )
 
 
+def _named(name: str) -> str:
+    """The line that gives a name.  Raises: XendError: bad_config: no line can."""
+    for quote in "\"'":
+        line = f"name = {quote}{name}{quote}\n"
+        with suppress(XendError):
+            if parse(f"{line}{_LEAST}", source="").name == name:
+                return line
+    raise XendError(
+        "bad_config",
+        f"{shown(name)}: no configuration can say this name",
+        hint="give the domain another name = ...",
+    )
+
+
 def _paths(config: DomainConfig) -> list[str | None]:
     return [config.kernel, config.ramdisk, *(disk.target for disk in config.of_kind(VBD.name))]
 
@@ -168,6 +192,8 @@ def _draft(path: str, data: bytes, mode: int) -> Iterator[str]:
     """A file with this content beside the one that it is for; removed if it is there afterwards."""
     directory, name = os.path.split(path)
     draft = os.path.join(directory, f".{name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        os.unlink(draft)  # of another xend that had this number, and was cut off
     try:
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
         try:
