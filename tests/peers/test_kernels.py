@@ -13,6 +13,7 @@ import pytest
 from tests.peers.daemons import ROOT, lacking
 from tests.xen.bzimage import COMPRESSIONS, bzimage
 from tests.xen.images import compile_program
+from xend.helper import files
 from xend.helper.library_text import refused
 from xend.helper.steps import LibraryError
 
@@ -108,6 +109,29 @@ def test_kernels(parse: Parse, kernels: dict[str, bytes], type: str, compression
         assert "cannot unpack" in cause(said, type)  # Debian's has no bzip2
     else:
         assert said[0].startswith("parsed"), said
+
+
+#: Debian's pvgrub, which reads the guest's disk from within (package grub-xen-host): type and file.
+PVGRUBS = [("pv", "grub-x86_64-xen.bin"), ("pvh", "grub-i386-xen_pvh.bin")]
+GRUB = Path("/usr/lib/grub-xen")
+
+
+@pytest.mark.parametrize(("type", "name"), PVGRUBS)
+def test_pvgrub(parse: Parse, type: str, name: str) -> None:
+    if not GRUB.exists():
+        lacking("pvgrub is not installed (Debian: grub-xen-host)")
+    assert parse(type, (GRUB / name).read_bytes())[0].startswith("parsed")
+    kernel = files.kernel(str(GRUB / name))
+    assert len(kernel) == (GRUB / name).stat().st_size
+
+
+def test_a_pvgrub_of_the_other_type(parse: Parse) -> None:
+    if not GRUB.exists():
+        lacking("pvgrub is not installed (Debian: grub-xen-host)")
+    assert "no entry point for pvh" in cause(parse("pvh", (GRUB / PVGRUBS[0][1]).read_bytes()), "pvh")
+    assert NONE in cause(parse("pv", (GRUB / PVGRUBS[1][1]).read_bytes()), "pv")
+    of_32_bits = cause(parse("pv", (GRUB / "grub-i386-xen.bin").read_bytes()), "pv")
+    assert "is one for 32 bits (x86_32p)" in of_32_bits
 
 
 def liar() -> bytes:

@@ -46,8 +46,8 @@ class Editing:
 
         Raises:
             ConfigError: what is wrong with it; a name in it means another file in the directory.
-            XendError: name_in_use: there is such a file, or one for a domain of that name; bad_config: `all` of
-                the configurations would not have it under its name.
+            XendError: name_in_use: there is such a file, or one for a domain of that name; bad_config: no
+                listing would have a file of that name.
         """
         config = parse(text, source=name or "configuration", name=name, directory=self._directory.path)
         self._check_paths(config, parse(text, source=name or "configuration", name=name, directory=directory))
@@ -55,7 +55,7 @@ class Editing:
         if is_leftover(config.name) or is_of_xen(config.name):
             raise XendError(
                 "bad_config",
-                f"a file of the name {shown(config.name)} is none for a domain: such are Xen's own, or copies",
+                f"a file of the name {shown(config.name)} is none of a domain, but Xen's own, or a copy",
                 hint="give the domain another name = ...",
             )
         self._check_unused(config.name, None)
