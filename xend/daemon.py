@@ -24,6 +24,7 @@ from xend.bus.hello import hello
 from xend.bus.methods import Method
 from xend.bus.streaming import event_methods
 from xend.calls.autostart import AutostartCalls
+from xend.calls.card_changes import CardChangeCalls
 from xend.calls.cards import CardCalls
 from xend.calls.check import CheckCalls
 from xend.calls.consoles import ConsoleCalls
@@ -172,6 +173,7 @@ class Xend:
             *ManagedCalls(self.host, self.fates, directory).methods(),
             *DeviceCalls(self.host, starter, targets).methods(),
             *CardCalls(self.host, starter, targets).methods(),
+            *CardChangeCalls(self.host, starter, targets).methods(),
             *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),

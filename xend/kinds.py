@@ -12,6 +12,12 @@ from xend.bus.kinds import BYTES, FLAG, NUMBER, REAL_TIME, TEXT, choice
 from xend.bus.methods import optional, required
 from xend.calls.domain_method import DomainOperation, DomainReading
 from xend.domain.attach import AttachFacts, DetachFacts, attach_steps, detach_steps
+from xend.domain.card_change import (
+    PciAttachFacts,
+    PciDetachFacts,
+    pci_attach_steps,
+    pci_detach_steps,
+)
 from xend.domain.change import (
     PauseFacts,
     RenameFacts,
@@ -123,6 +129,14 @@ KINDS: tuple[Kind[Host, Any], ...] = (
     Kind(
         facts=DetachFacts, plan=detach_steps, effect=Effect.CHANGES, on_crash="resume",
         title="device detach", is_queued=True,
+    ),
+    Kind(
+        facts=PciAttachFacts, plan=pci_attach_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="pci-attach", is_queued=True,
+    ),
+    Kind(
+        facts=PciDetachFacts, plan=pci_detach_steps, effect=Effect.CHANGES, on_crash="resume",
+        title="pci-detach", is_queued=True,
     ),
     Kind(
         facts=InsertFacts, plan=medium_steps, effect=Effect.CHANGES, on_crash="undo", title="cd-insert",

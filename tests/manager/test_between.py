@@ -68,6 +68,8 @@ REFUSING = [
     ["vtpm-detach", "w", "0"],
     ["vtpm-list", "w"],
     ["pci-list", "w"],
+    ["pci-attach", "w", "01:00.0"],
+    ["pci-detach", "w", "01:00.0"],
     ["cd-insert", "w", "0x0", "/n0/xen/foo-wd0"],
     ["cd-eject", "w", "0x0"],
 ]

@@ -308,6 +308,8 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "vcpu.list": ({}, WAITS),
     "device.list": ({}, WAITS),
     "pci.list": ({}, WAITS),
+    "pci.attach": ({"spec": "01:00.0"}, WAITS),
+    "pci.detach": ({"spec": "01:00.0"}, WAITS),
     "device.explain": ({"device": "vif 0"}, None),
     "device.attach": ({"kind": "vif", "spec": "bridge=bridge0"}, WAITS),
     "device.detach": ({"kind": "vif", "device": "0"}, WAITS),

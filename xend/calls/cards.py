@@ -50,7 +50,7 @@ class CardCalls:
     async def list_(self, call: Call, domain: str | int) -> list[Result]:
         target = await self._targets.find(domain)
         with explained("read its PCI devices", target.name):
-            there = await functions_there(self._host, target.domid)
+            there = await functions_there(self._host.store, target.domid)
         return [
             {
                 "address": each.address,

@@ -14,6 +14,8 @@ __all__ = ["ALTP2M", "PASSTHROUGH", "Hardware", "hardware_of"]
 
 ALTP2M = OPTIONS["altp2m"].words
 PASSTHROUGH = OPTIONS["passthrough"].words
+#: That of them with which a domain is given no devices of the host.
+NO_PASSTHROUGH = "disabled"
 #: What may be traced of one virtual CPU, in KiB (xen/common/domain.c).
 _MIN_TRACE_KIB, _MAX_TRACE_KIB = 4, 64 << 10
 #: So many page tables no host has.

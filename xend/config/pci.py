@@ -12,18 +12,30 @@ import attrs
 from xend.config import libxl
 from xend.config.fields import Fields
 from xend.config.number import number_of
-from xend.config.place import Place
+from xend.config.place import Place, listed
 from xend.config.problem import ConfigError, Problem
 from xend.config.settings import Settings
 from xend.pci.address import MAX_DEVICE, Address
 
-__all__ = ["ACCEPTED", "NO_IOMMU", "NO_RESET", "PciConfig", "parse_pci", "pci_as_json", "settled_pci"]
+__all__ = [
+    "ACCEPTED",
+    "NO_IOMMU",
+    "NO_RESET",
+    "SHARED_PAGE",
+    "PciConfig",
+    "parse_pci",
+    "parse_pci_of_call",
+    "pci_as_json",
+    "settled_pci",
+    "spec_of_function",
+]
 
-NO_IOMMU, NO_RESET = "no-iommu", "no-reset"
+NO_IOMMU, NO_RESET, SHARED_PAGE = "no-iommu", "no-reset", "shared-page"
 #: What is refused unless it is asked for, and what it means.
 ACCEPTED = {
     NO_IOMMU: "without an IOMMU its guest reads and writes all of the host's memory by the device",
     NO_RESET: "what its last user left in the device is there for the next one, and may go on working",
+    SHARED_PAGE: "both guests reach the registers of both devices that lie in that page",
 }
 
 _SWITCHES = ("permissive", "msitranslate", "power_mgmt", "seize")
@@ -121,6 +133,28 @@ def parse_pci(
     )
 
 
+def parse_pci_of_call(specification: str | Sequence[str], method: str) -> tuple[str, PciConfig]:
+    """The words of pci.attach or pci.detach as one text, in which a bare name is name=NAME, and their item.
+
+    Raises:
+        ConfigError: bad_config.
+    """
+    text = specification if isinstance(specification, str) else ",".join(specification)
+    first = text.partition(",")[0].strip()
+    if first and "=" not in first and ":" not in first and name_complaint(first) is None:
+        text = f"name={text}"
+    return text, parse_pci(text, Place(method, is_call=True))
+
+
+def spec_of_function(item: PciConfig, address: Address) -> str:
+    """The specification of one function of an item that means all of them; where its guest shall see it is
+    left to the backend."""
+    words = [str(address), *(f"{key}=1" for key in _SWITCHES if getattr(item, key))]
+    words += [] if item.is_strict else [f"rdm_policy={_POLICIES[1]}"]
+    words += [f"accept={'+'.join(item.accepts)}"] if item.accepts else []
+    return ",".join(words)
+
+
 def _put_first(fields: Fields, item: str) -> None:
     keyed = Fields.keyed(item)
     if keyed is not None and f"{keyed[0]}=" in _WORDS:
@@ -184,7 +218,7 @@ def _switch(fields: Fields, key: str) -> bool | None:
 def _accepted(fields: Fields) -> Sequence[str]:
     words = tuple(filter(None, (fields.get("accept") or "").split("+")))
     if any(word not in ACCEPTED for word in words):
-        raise fields.wrong("accept", f"one of {' and '.join(ACCEPTED)}, or both with + between")
+        raise fields.wrong("accept", f"one of {listed(list(ACCEPTED), 'or')}, or several with + between")
     return words
 
 
@@ -229,7 +263,7 @@ def _words(settings: Settings) -> list[str]:
     words = []
     for word, place in settings.items("pci_accept"):
         if word not in ACCEPTED:
-            said = f"pci_accept holds {word!r}, expected {' or '.join(ACCEPTED)}"
+            said = f"pci_accept holds {word!r}, expected {listed(list(ACCEPTED), 'or')}"
             raise ConfigError.at(place, said, option="pci_accept", value=word)
         words.append(word)
     return words

@@ -81,6 +81,19 @@ class Backends:
         """What was heard last of its backend; UNKNOWN: nothing, or no backend is there."""
         return self._states.get(f"{device.backend_path}/state", XenbusState.UNKNOWN)
 
+    async def read_anew(self, device: Device) -> None:
+        """Read the state of a followed device's backend now.
+
+        It is for those who have just written it: what was heard last is older than that, and `wait` would
+        take it for the answer.
+
+        Raises:
+            XenstoreError, ClientError.
+        """
+        path = f"{device.backend_path}/state"
+        (found,) = await self._store.together(value(path))
+        self._heard(path, XenbusState.parse(found))
+
     async def wait(self, work: Work, device: Device, wanted: Container[XenbusState], seconds: float) -> None:
         """Returns once a followed device's backend is in one of these states.
 

@@ -121,7 +121,7 @@ async def value_of(store: Client, path: str) -> bytes | None:
     return found
 
 
-async def texts(store: Client, directory: str, keys: Sequence[str]) -> dict[str, str]:
+async def texts(store: Client | Transaction, directory: str, keys: Sequence[str]) -> dict[str, str]:
     """The values of those nodes of a directory that are there, as text; one round trip."""
     values = await store.together(*(value(f"{directory}/{key}") for key in keys))
     found = zip(keys, values, strict=True)

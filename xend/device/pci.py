@@ -57,8 +57,8 @@ class Function:
             raise ValueError(f"{self.address!r} is no address of a PCI function")
         return found
 
-    def keys(self, place: int) -> dict[str, str]:
-        """Its group of keys, at a place of the row."""
+    def group(self) -> dict[str, str]:
+        """Its group of keys, by their names without the place."""
         options = {
             "msitranslate": int(self.msitranslate),
             "power_mgmt": int(self.power_mgmt),
@@ -73,7 +73,21 @@ class Function:
             "opts": ",".join(f"{key}={value}" for key, value in options.items()),
             "state": str(int(XenbusState.INITIALISING)),
         }
-        return {f"{key}-{place}": value for key, value in values.items() if value is not None}
+        return {key: value for key, value in values.items() if value is not None}
+
+
+def keys_at(place: int, group: Mapping[str, str]) -> dict[str, str]:
+    """A group of keys, as they are called at a place of the row."""
+    return {f"{key}-{place}": value for key, value in group.items()}
+
+
+def groups_anew(groups: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The same functions, as a backend that is made anew is told of them."""
+    state = str(int(XenbusState.INITIALISING))
+    return [
+        {**{key: value for key, value in group.items() if key not in OF_DRIVER}, "state": state}
+        for group in groups
+    ]
 
 
 def function_of(value: "Function | Mapping[str, Any]") -> Function:
@@ -86,11 +100,11 @@ def functions_of(values: "Sequence[Function | Mapping[str, Any]]") -> list[Funct
     return [function_of(value) for value in values]
 
 
-def pci_device(domid: int, functions: Sequence[Function]) -> Device:
-    """The device that these functions make."""
+def pci_device(domid: int, groups: Sequence[Mapping[str, str]]) -> Device:
+    """The device that functions make, from their groups of keys."""
     backend = {"frontend-id": str(domid), "online": "1", "state": "1"}
-    for place, function in enumerate(functions):
-        backend |= function.keys(place)
+    for place, group in enumerate(groups):
+        backend |= keys_at(place, group)
     return Device(
         kind=PCI.name,
         domid=domid,
@@ -98,7 +112,7 @@ def pci_device(domid: int, functions: Sequence[Function]) -> Device:
         backend_domid=0,
         name=PCI.label(DEVID),
         frontend={"backend-id": "0", "state": "1"},
-        backend={**backend, "num_devs": str(len(functions))},
+        backend={**backend, "num_devs": str(len(groups))},
         script=None,
     )
 

@@ -136,13 +136,13 @@ class Plug:
                 "device_failed",
                 f"its backend is {state} after {settings.init_seconds:g} s, "
                 f"{self.kind.appeared[0]} was expected",
-                cause=await self._said(device),
+                cause=await self.said(device),
                 waited_s=settings.init_seconds,
                 reason="no_driver" if state in NOT_TAKEN_UP else None,
                 hint=f"is the driver {driver} in {device.served_by}'s kernel?",
             ) from error
 
-    async def _said(self, device: Device) -> str | None:
+    async def said(self, device: Device) -> str | None:
         """Why its backend gave up, in the words of the driver; None: it said nothing."""
         top = f"/local/domain/{device.backend_domid}"
         path = f"{top}/error/{device.backend_path.removeprefix(f'{top}/')}/error"

@@ -5,7 +5,7 @@ from typing import cast
 
 from xend.bootloader.outcome import Outcome
 from xend.config import DomainConfig
-from xend.config.hardware import PASSTHROUGH
+from xend.config.hardware import NO_PASSTHROUGH, PASSTHROUGH
 from xend.device.kinds import sees_host_memory
 from xend.device.pci import PCI
 from xend.domain.capabilities import has_iommu
@@ -50,7 +50,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
 async def _has_iommu(host: Host, config: DomainConfig) -> bool:
     """Whether the domain may be given devices under an IOMMU: where it is to have one and the host can."""
     if config.hardware.passthrough != PASSTHROUGH[0]:
-        return config.hardware.passthrough != "disabled"
+        return config.hardware.passthrough != NO_PASSTHROUGH
     if not config.of_kind(PCI.name):
         return False
     return has_iommu(await host.hypervisor.host_info())

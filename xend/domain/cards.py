@@ -1,14 +1,14 @@
-"""PCI functions of the host in a domain: what a configuration means, what is refused, giving and taking.
+"""PCI functions of the host in a domain: giving and taking.
 
 The order is libxl's (guests.md 5.3): reset, what belongs to the function, the IOMMU, and then the nodes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from xend.config.pci import ACCEPTED, NO_IOMMU, NO_RESET, PciConfig
-from xend.device.pci import PCI, Function
-from xend.domain.capabilities import DIRECT_IO, has_iommu
+from xend.device.pci import Function
+from xend.domain.capabilities import has_iommu
+from xend.domain.card_checks import check, check_pages
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HostAccess, HypervisorError
@@ -18,115 +18,7 @@ from xend.pci.assignable import busy, owner_of, take
 from xend.pci.noted import Granted, Noted
 from xend.refusals import explained
 
-__all__ = ["check", "functions_of_items", "give", "give_all", "take_all", "take_back"]
-
-
-async def functions_of_items(host: Host, items: Iterable[PciConfig]) -> list[Function]:
-    """The functions that items of a configuration mean, in their order.
-
-    Raises:
-        XendError: no_such_device; bad_config: one is there twice; store_failed.
-    """
-    found: list[Function] = []
-    for item in items:
-        for function in await _functions(host, item):
-            if any(function.address == each.address for each in found):
-                raise XendError(
-                    "bad_config",
-                    f"{PCI.name} {item.name}: function {function.address} is there already",
-                    device=function.address,
-                    hint="give each function once",
-                )
-            found.append(function)
-    return found
-
-
-async def _functions(host: Host, item: PciConfig) -> list[Function]:
-    address = item.address
-    if address is None:
-        assert item.called is not None
-        with explained("read the names of PCI devices"):
-            address = await Noted(host.store).named(item.called)
-        if address is None:
-            raise XendError(
-                "no_such_device",
-                f"{PCI.name} name={item.called}: no PCI device has this name",
-                hint="xl pci-assignable-add -n NAME BDF gives one, xl pci-assignable-list -n shows them",
-            )
-    there = host.cards.functions(address)
-    wanted = there if item.is_whole else [address]
-    if not there or address not in there:
-        raise XendError(
-            "no_such_device",
-            f"{PCI.name} {item.name}: this host has no such PCI device"
-            + ("" if host.cards.has_hotplug else ", or it was not hidden at boot"),
-            device=str(address),
-            hint="lspci shows them" if host.cards.has_hotplug else host.cards.how_chosen,
-        )
-    return [_function(item, each) for each in wanted]
-
-
-def _function(item: PciConfig, address: Address) -> Function:
-    return Function(
-        address=str(address),
-        item=item.devid or 0,
-        called=item.called,
-        vdevfn=None if item.vslot is None else item.vslot << 3 | (address.function if item.is_whole else 0),
-        permissive=bool(item.permissive),
-        msitranslate=bool(item.msitranslate),
-        power_mgmt=bool(item.power_mgmt),
-        seize=bool(item.seize),
-        is_strict=item.is_strict,
-        accepts=list(item.accepts),
-    )
-
-
-async def check(host: Host, functions: Sequence[Function], domid: int | None = None) -> None:
-    """See that a domain can be given functions; domid: its own, if it has one.
-
-    Raises:
-        XendError: unsupported, wrong_state, busy, store_failed.
-    """
-    if not functions:
-        return
-    bound = host.cards.assignable()
-    with explained("ask for the host"):
-        info = await host.hypervisor.host_info()
-    for function in functions:
-        address = function.where
-        owner = await owner_of(host, address)
-        if owner not in (None, domid):
-            raise busy(host, address, owner or 0)
-        if address not in bound and not function.seize:
-            raise _not_assignable(host, function)
-        if not has_iommu(info) and NO_IOMMU not in function.accepts:
-            raise _unaccepted(
-                function,
-                NO_IOMMU,
-                f"this host has no IOMMU that is on: {DIRECT_IO} is not among the virt_caps of xl info",
-            )
-        if not host.cards.can_reset(address) and NO_RESET not in function.accepts:
-            raise _unaccepted(function, NO_RESET, "dom0's kernel has no way to reset it")
-
-
-def _not_assignable(host: Host, function: Function) -> XendError:
-    driver = host.cards.driver(function.where)
-    has = "no driver of dom0's has it" if driver is None else f"dom0's driver {driver} has it"
-    return XendError(
-        "wrong_state",
-        f"{PCI.name} {function.address}: it is not assignable, {has}",
-        device=function.address,
-        hint=host.cards.how_chosen.replace("BDF", function.address),
-    )
-
-
-def _unaccepted(function: Function, what: str, why: str) -> XendError:
-    return XendError(
-        "unsupported",
-        f"{PCI.name} {function.address}: {why}; {ACCEPTED[what]}",
-        device=function.address,
-        hint=f"accept={what} in its item, or pci_accept = [ '{what}' ], takes it all the same",
-    )
+__all__ = ["give", "give_all", "take_all", "take_back"]
 
 
 async def give_all(host: Host, work: Work, domid: int, functions: Sequence[Function]) -> None:
@@ -153,6 +45,7 @@ async def give(host: Host, work: Work, domid: int, function: Function) -> None:
     granted = Granted(access=host.cards.resources(address), is_assigned=is_assigned)
     with explained(f"note what PCI device {address} has"):
         await noted.write(address, granted=granted.as_text())
+    await check_pages(host, function, domid)  # again: somebody may have been as fast
     with explained(f"give domain {domid} PCI device {address}"):
         await host.hypervisor.allow_access(domid, granted.access)
     if function.permissive:

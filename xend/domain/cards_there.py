@@ -1,13 +1,15 @@
 """The PCI functions that a domain has: the groups of keys of its backend, which only dom0 writes."""
 
+from collections.abc import Mapping
+
 import attrs
 
+from xenclient.store.aio import Client, Transaction
 from xend.device.nodes import texts
-from xend.device.pci import DEVID, FUNCTIONS_MAX, GROUP, PCI
-from xend.host import Host
+from xend.device.pci import FUNCTIONS_MAX, GROUP, pci_device
 from xend.pci.address import Address
 
-__all__ = ["FunctionThere", "backend_path", "functions_there"]
+__all__ = ["FunctionThere", "backend_path", "count_there", "functions_there"]
 
 
 @attrs.frozen(kw_only=True)
@@ -16,48 +18,56 @@ class FunctionThere:
 
     Attributes:
         place: its number in the row.
-        address: "0000:01:00.0".
+        where: which it is.
         vdevfn: device number and function under which the guest shall see it; 0: the backend chooses.
         state: of this function, as the node says.
-        keys: all of its group, by their names without the place.
+        group: all of its keys, by their names without the place.
     """
 
     place: int
-    address: str
+    where: Address
     vdevfn: int
     state: str
-    keys: dict[str, str]
+    group: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """As text: "0000:01:00.0"."""
+        return str(self.where)
 
 
 def backend_path(domid: int) -> str:
     """Where the keys are."""
-    return f"/local/domain/0/backend/{PCI.name}/{domid}/{DEVID}"
+    return pci_device(domid, ()).backend_path
 
 
-async def functions_there(host: Host, domid: int) -> list[FunctionThere]:
+async def count_there(store: Client | Transaction, domid: int) -> int:
+    """How many places a domain's backend has, as far as they are read.
+
+    Raises:
+        XenstoreError, ClientError.
+    """
+    count = (await texts(store, backend_path(domid), ["num_devs"])).get("num_devs", "")
+    is_number = count.isascii() and count.isdecimal() and len(count) < 5
+    return min(int(count), FUNCTIONS_MAX) if is_number else 0
+
+
+async def functions_there(store: Client | Transaction, domid: int) -> list[FunctionThere]:
     """All of them, by their places; those whose keys make no sense are left out.
 
     Raises:
         XenstoreError, ClientError.
     """
-    path = backend_path(domid)
-    count = (await texts(host.store, path, ["num_devs"])).get("num_devs", "")
-    places = range(min(int(count), FUNCTIONS_MAX) if count.isdecimal() and len(count) < 5 else 0)
-    nodes = await texts(host.store, path, [f"{key}-{place}" for place in places for key in GROUP])
+    places = range(await count_there(store, domid))
+    keys = [f"{key}-{place}" for place in places for key in GROUP]
+    nodes = await texts(store, backend_path(domid), keys) if keys else {}
     found = []
     for place in places:
-        keys = {key: nodes[f"{key}-{place}"] for key in GROUP if f"{key}-{place}" in nodes}
-        address = Address.parse(keys.get("dev", ""))
+        group = {key: nodes[f"{key}-{place}"] for key in GROUP if f"{key}-{place}" in nodes}
+        address = Address.parse(group.get("dev", ""))
         if address is not None:
-            found.append(
-                FunctionThere(
-                    place=place,
-                    address=str(address),
-                    vdevfn=_hexadecimal(keys.get("vdevfn", "")),
-                    state=keys.get("state", ""),
-                    keys=keys,
-                )
-            )
+            vdevfn, state = _hexadecimal(group.get("vdevfn", "")), group.get("state", "")
+            found.append(FunctionThere(place=place, where=address, vdevfn=vdevfn, state=state, group=group))
     return found
 
 

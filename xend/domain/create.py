@@ -19,8 +19,9 @@ from xend.domain import nodes
 from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.booting import booted, check_files, remove_files, run_boot_loader
 from xend.domain.capabilities import check_host
-from xend.domain.cards import check as check_cards
-from xend.domain.cards import functions_of_items, give_all, take_all
+from xend.domain.card_checks import check as check_cards
+from xend.domain.card_checks import functions_of_items
+from xend.domain.cards import give_all, take_all
 from xend.domain.claims import disks_of
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.makers import Maker, makers_of
@@ -134,7 +135,7 @@ class Creation:
             PCI.name,
             DEVID,
             PCI.label(DEVID),
-            lambda work: pci_device(self.domid, self.facts.functions),
+            lambda work: pci_device(self.domid, [each.group() for each in self.facts.functions]),
         )
         give = Step(
             f"{plug.key}.give",

@@ -19,7 +19,7 @@ from xend.refusals import explained
 if TYPE_CHECKING:
     from xend.host import Host
 
-__all__ = ["Assignable", "all_assignable", "busy", "find_one", "owner_of", "release", "take"]
+__all__ = ["Assignable", "all_assignable", "busy", "find_one", "is_alive", "owner_of", "release", "take"]
 
 
 @attrs.frozen
@@ -73,16 +73,17 @@ async def owner_of(host: "Host", address: Address) -> int | None:
     """
     with explained(f"look who has PCI device {address}"):
         noted = await Noted(host.store).read(address, "domid")
-        if noted is not None and noted.isdecimal() and await _is_alive(host, int(noted)):
+        if noted is not None and noted.isdecimal() and await is_alive(host, int(noted)):
             return int(noted)
         backend = f"/local/domain/0/backend/{PCI.name}"
         for domid in filter(str.isdecimal, await children(host.store, backend)):
-            if await _has(host, f"{backend}/{domid}/0", address) and await _is_alive(host, int(domid)):
+            if await _has(host, f"{backend}/{domid}/0", address) and await is_alive(host, int(domid)):
                 return int(domid)
     return None
 
 
-async def _is_alive(host: "Host", domid: int) -> bool:
+async def is_alive(host: "Host", domid: int) -> bool:
+    """Whether there is such a domain, which is not dying."""
     info = await host.hypervisor.domain(domid)
     return info is not None and not info.is_dying
 

@@ -85,6 +85,8 @@ COMMANDS = (
     Row("vtpm-attach", "put a virtual TPM into a domain", "vtpm"),
     Row("vtpm-detach", "take a virtual TPM out of a domain", "vtpm"),
     Row("vtpm-list", "list domains' virtual TPMs", "vtpm"),
+    Row("pci-attach", "give a domain a PCI device of the host", "pci"),
+    Row("pci-detach", "take a PCI device of the host from a domain", "pci"),
     Row("pci-list", "list a domain's PCI devices of the host", "pci"),
     Row("pci-assignable-add", "make PCI devices assignable to domains", "pci"),
     Row("pci-assignable-remove", "give PCI devices back to dom0", "pci"),
@@ -110,7 +112,7 @@ COMMANDS = (
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
     "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
-    "pci-attach", "pci-detach", "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
+    "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
     "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",
     "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "qemu-monitor-command",
 )  # fmt: skip
@@ -132,7 +134,6 @@ NEVER = {
 _WITH = (
     (("qemu-monitor-command", "vncviewer", "vkb-", "vdispl-", "vsnd-", "usb"), "the device model"),
     (("save", "restore", "suspend", "resume", "migrate"), "saving and moving domains"),
-    (("pci-",), "PCI passthrough"),
     (("channel-",), "channels"),
 )
 

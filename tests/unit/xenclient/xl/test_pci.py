@@ -23,6 +23,22 @@ def test_the_lists(xl: Xl, xend: FakeXend) -> None:
     assert xl("pci-assignable-list", "-n") == (0, "0000:00:05.0 lan\n0000:01:00.1 \n", "")
 
 
+CHANGES: list[tuple[list[str], str, dict[str, Any]]] = [
+    (["pci-attach", "d1", "01:00.0"], "attach", {"spec": "01:00.0"}),
+    (["pci-attach", "d1", "lan", "permissive=1"], "attach", {"spec": ["lan", "permissive=1"]}),
+    (["pci-detach", "d1", "01:00.*"], "detach", {"spec": "01:00.*"}),
+    (["pci-detach", "-f", "d1", "name=lan"], "detach", {"spec": "name=lan", "force": True}),
+]
+
+
+@pytest.mark.parametrize(("words", "verb", "asked"), CHANGES)
+def test_what_changes_a_domain(
+    xl: Xl, xend: FakeXend, words: list[str], verb: str, asked: dict[str, Any]
+) -> None:
+    assert xl(*words) == (0, "", "")
+    assert xend.asked == [(f"pci.{verb}", {"domain": "d1", **asked})]
+
+
 CALLS: list[tuple[list[str], list[tuple[str, dict[str, Any]]]]] = [
     (["pci-assignable-add", "01:00.0", "2:0.0"],
      [("pci.make_assignable", {"device": "01:00.0"}), ("pci.make_assignable", {"device": "2:0.0"})]),

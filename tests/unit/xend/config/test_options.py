@@ -249,11 +249,12 @@ WRONG = [
      'pci "name=x,02:1.0": found "02:1.0", expected bdf=, name=, vslot=, permissive=, msitranslate=, '
      "power_mgmt=, seize=, rdm_policy= or accept="),
     ("pci = ['2:1.0,accept=x']",
-     'pci "2:1.0,accept=x": accept "x", expected one of no-iommu and no-reset, or both with + between'),
+     'pci "2:1.0,accept=x": accept "x", expected one of no-iommu, no-reset or shared-page, or several with + '
+     "between"),
     ("pci = ['2:1.0@20']", 'pci "2:1.0@20": vslot "20", expected a hexadecimal number up to 1f'),
     ("pci = ['2:1.0']; passthrough = 'disabled'",
      'passthrough = "disabled": expected another value, as pci gives it devices of the host'),
-    ("pci_accept = ['x']", "pci_accept holds 'x', expected no-iommu or no-reset"),
+    ("pci_accept = ['x']", "pci_accept holds 'x', expected no-iommu, no-reset or shared-page"),
     ("cap = [50]", "cap is a list, expected a number"),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""xl pci-list, pci-assignable-list, pci-assignable-add and pci-assignable-remove: PCI devices of the host.
+"""xl pci-attach, pci-detach, pci-list, pci-assignable-list, -add and -remove: PCI devices of the host.
 
 Source of the lines: what Debian's xl 4.17 prints (tools/xl/xl_pci.c).
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
+from xenclient.cli.xl.device_type import FORCE
 from xenclient.cli.xl.each import for_each
-from xenclient.cli.xl.operation import log_warnings
+from xenclient.cli.xl.operation import log_warnings, perform
+from xenclient.cli.xl.printing import write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,25 @@ HEADER = "Vdev Device\n"
 NAME = Option("n", "name", "what it is called from now on", "NAME")
 NAMES = Option("n", "", "with their names")
 REBIND = Option("r", "", "the driver of dom0's that had it has it again")
+
+
+def attach(call: Call) -> int:
+    domain, *words = call.arguments
+    return change(call, "pci.attach", domain=domain, spec=words if len(words) > 1 else words[0])
+
+
+def detach(call: Call) -> int:
+    domain, device = call.arguments
+    how = {"force": True} if call.given("force") else {}
+    return change(call, "pci.detach", domain=domain, spec=device, **how)
+
+
+def change(call: Call, method: str, **parameters: Any) -> int:
+    """Call a method that changes what a domain has; returns the exit status."""
+    result = perform(call, method, **parameters)
+    if call.json and not call.dry_run:
+        write_json(result)
+    return 0
 
 
 def list_(call: Call) -> int:
@@ -52,16 +73,18 @@ def remove(call: Call) -> int:
 def change_each(call: Call, method: str, **how: Any) -> int:
     """Call a method for each device; returns the exit status."""
 
-    def change(device: str) -> None:
+    def change_one(device: str) -> None:
         if call.dry_run:
             plan = call.client.call(method, device=device, dry_run=True, **how)
             call.show(plan, "".join(f"{step}\n" for step in plan["steps"]))
         else:
             log_warnings(call, call.client.call(method, device=device, **how))
 
-    return for_each(call, call.arguments, change)
+    return for_each(call, call.arguments, change_one)
 
 
+PCI_ATTACH = Command("DOM BDF|NAME [KEY=VALUE] ...", attach, DRY_RUN, JSON)
+PCI_DETACH = Command("DOM BDF|NAME", detach, FORCE, DRY_RUN, JSON)
 PCI_LIST = Command("DOM", list_, JSON)
 PCI_ASSIGNABLE_LIST = Command("", assignable, NAMES, JSON)
 PCI_ASSIGNABLE_ADD = Command("BDF ...", add, NAME, DRY_RUN)
