@@ -35,9 +35,14 @@ def completion(words: Sequence[str]) -> str:
     """The lines; words: what is typed behind the program's name, the last one, perhaps empty, in part."""
     *before, typed = words or [""]
     found, files = _after(_without_globals(before), typed)
-    begun = [(word, text) for word, text in found if word.startswith(typed) and UNSAFE.isdisjoint(word)]
+    begun = [(word, text) for word, text in found if word.startswith(typed) and _is_safe(word)]
     lines = [f"{word}\t{text}" if text else word for word, text in begun]
     return "".join(f"{line}\n" for line in [*lines, ":files" if files else ":words"])
+
+
+def _is_safe(word: str) -> bool:
+    """Whether a shell takes it for a word, and a terminal only shows it."""
+    return word.isprintable() and UNSAFE.isdisjoint(word)
 
 
 def _without_globals(before: Sequence[str]) -> list[str]:

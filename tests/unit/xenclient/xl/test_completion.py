@@ -21,9 +21,9 @@ CONTRIB = Path(__file__).parents[4] / "contrib/completion"
 
 @pytest.fixture(autouse=True)
 def host(xend: FakeXend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With devices, and a domain whose name a shell would execute."""
+    """With devices, and domains whose names a shell would execute, or a terminal obey."""
     xend.devices = [vif(1, 0), vif(1, 1), vbd(1, 51712, "xvda"), vbd(1, 51728, "xvdb")]
-    xend.domains.append(domain(3, "$(reboot)"))
+    xend.domains += [domain(3, "$(reboot)"), domain(4, "\x1b[31md"), domain(5, "d\x9b\u202e")]
     monkeypatch.setattr(FakeXend, "__enter__", lambda self: self, raising=False)
     monkeypatch.setattr(FakeXend, "__exit__", lambda self, *_: None, raising=False)
 
