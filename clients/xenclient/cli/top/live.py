@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 from xenclient.cli.top.batch import look
 from xenclient.cli.top.figures import figures
@@ -83,7 +84,8 @@ class Watching:
         import curses
 
         looks = _looks(curses)
-        curses.curs_set(0)
+        with suppress(curses.error):  # a vt100 cannot hide it
+            curses.curs_set(0)
         due = time.monotonic() + self._view.choices.delay_s
         while not self._view.ended:
             self._draw(screen, looks)
@@ -149,9 +151,10 @@ def _looks(curses: Any) -> dict[str, int]:
     """curses' attributes; nothing is coloured but what is on, and that not where NO_COLOR is set."""
     active = curses.A_BOLD | curses.A_UNDERLINE
     if curses.has_colors() and not os.environ.get("NO_COLOR"):
-        curses.use_default_colors()
-        curses.init_pair(1, -1, curses.COLOR_YELLOW)
-        active = curses.color_pair(1)
+        with suppress(curses.error):  # it has colours, but none of its own
+            curses.use_default_colors()
+            curses.init_pair(1, -1, curses.COLOR_YELLOW)
+            active = curses.color_pair(1)
     return {
         PLAIN: curses.A_NORMAL,
         REVERSE: curses.A_REVERSE,

@@ -187,6 +187,17 @@ def test_the_terminal_is_as_before_when_it_is_ended(
         assert (status, b"\x1b[?1049l" in rest, b"Traceback" in rest) == (0, True, False)
 
 
+@pytest.mark.parametrize("term", ["vt100", "vt52"])
+def test_a_serial_terminal_that_cannot_hide_its_cursor(
+    environment: dict[str, str], tmp_path: Path, term: str
+) -> None:
+    argv = [sys.executable, "-c", SCRIPT]
+    with Terminal(argv, {**environment, "TERM": term}, tmp_path) as terminal:
+        terminal.until(b"2 domains:")
+        terminal.type(b"q")
+        assert terminal.end()[0] == 0
+
+
 @pytest.mark.parametrize("term", ["dumb", "nosuchterminal"])
 def test_a_terminal_that_cannot_be_drawn_on(environment: dict[str, str], tmp_path: Path, term: str) -> None:
     argv = [sys.executable, "-c", SCRIPT]
