@@ -36,7 +36,7 @@ TELLING = [
     (["uptime", "-s", "w"], rf" {AT} up -, w \(-\)\n"),
     (["claims"], HEADER.replace(r"\n", r"  Claimed\n") + r"Domain-0 +0 .*\n"),
     (["sharing", "w"], r"Name +ID +Mem Shared\nw +- +0 +0\n"),
-    (["vm-list"], rf"UUID +ID +name\n(.*\n)*{UUID % 1}  -    w *\n(.*\n)*"),
+    (["vm-list"], r"UUID +ID +name\n\S+  0    Domain-0 *\n"),
 ]
 #: Commands that cannot act on it, and say what it waits for.
 REFUSING = [

@@ -86,9 +86,11 @@ class Backend(ABC):
             return
         if "never-probe" in self._faults:
             return
+        # A frontend that goes right after this was there all the same: the backend is to close then.
+        (state,) = await self.store.read_all([f"{frontend}/state"])
+        self._seen_frontend = state is not None
         self.frontend = frontend
         self.is_gone = False  # made anew while the one before it went
-        self._seen_frontend = False
         await self._offer()
         await self.store.watch(f"{frontend}/state", self.token)
 

@@ -199,3 +199,21 @@ async def test_a_backend_made_anew_while_the_old_one_goes_is_not_forgotten(
             await w.store.rm(path)
             await backend.look()
             assert backend.is_gone
+
+
+async def test_a_frontend_that_goes_before_its_backend_looked_again(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    """A script that refuses at once has the device taken out before the first event of the other end."""
+    async with world(tmp_path) as w:
+        backend = NetBack(w.host._kernels._dom0._store, "test", "1", "0", "linux", "")
+        backend.token = "nobody's"
+        front, path = "/local/domain/1/device/test/0", "/local/domain/0/backend/test/1/0"
+        await w.store.write(f"{front}/state", "1")
+        await w.store.write(f"{path}/frontend", front)
+        await w.store.write(f"{path}/state", "1")
+        await backend.look()
+        await w.store.rm(front)
+        await w.store.write(f"{path}/state", "5")
+        await backend.look()
+        assert await w.value(f"{path}/state") == "6"
