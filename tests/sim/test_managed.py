@@ -77,10 +77,15 @@ def test_a_configuration_is_put_changed_and_removed() -> None:
         assert await refused(world, "managed.read", name="web") == (
             "bad_config: DIR/again and DIR/web are both for web"
         )
+        assert (await world.call("managed.read", name=str(path)))["file"] == "web"
         removed = await world.call("managed.delete", name="again")
         assert removed == {"name": "web", "removed": [str(world.directory / "again")]}
         path.chmod(0o666)
         assert (await listed(world))["web"]["error"]["code"] == "bad_config"
+        (world.directory / "again").write_text(WEB)
+        assert await refused(world, "managed.read", name="web") == (
+            "bad_config: DIR/again and DIR/web are both for web"
+        )
         assert not [name for name in os.listdir(world.directory) if name.startswith(".")]
 
     play(body)
@@ -183,7 +188,7 @@ def test_what_is_remembered_of_ends(tmp_path: Path) -> None:
     assert "cannot be used" in logged[0]
 
 
-HIDDEN = ("README", "web.bak", "web~", "xl.conf", "xend-config", "cpupool", "xlexample1")
+HIDDEN = ("auto", "README", "web.bak", "web~", "xl.conf", "xend-config", "cpupool", "xlexample1")
 
 
 def test_what_would_not_be_seen_there_is_not_put_there() -> None:

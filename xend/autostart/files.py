@@ -86,6 +86,11 @@ class ConfigDirectory:
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
+    def has_use_for(self, name: str) -> bool:
+        """Whether a file of that name may describe a domain: it is nothing else's, and no leftover."""
+        is_taken = name == AUTO or os.path.isdir(os.path.join(self.path, name))
+        return not (is_taken or is_leftover(name) or is_of_xen(name))
+
     def broken_link(self, name: str) -> str | None:
         """Where the link of that name in auto/ leads, if nothing is there; None: it is none.
 

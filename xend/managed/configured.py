@@ -64,17 +64,19 @@ class Configurations:
         return sorted(found, key=lambda each: (each.name, each.file))
 
     def find(self, word: str) -> Configured:
-        """The one that a word means: a domain's name, or its file's.
+        """The one that a word means: a domain's name, or its file's, or the path of that.
 
         Raises:
             XendError: no_such_domain; bad_config: as `all`, or two files are for domains of that name.
         """
         found = self.all()
         matches = [each for each in found if each.config is not None and each.name == word]
-        matches = matches or [each for each in found if word in (each.file, each.name)]
+        # One that is wrong may be the one that is meant.
+        matches += [each for each in found if matches and each.config is None and each.name == word]
+        matches = matches or [each for each in found if word in (each.file, each.name, each.path)]
         if len(matches) > 1:
             files = " and ".join(each.path for each in matches)
-            raise XendError("bad_config", f"{files} are both for {word}", hint="name the file that you mean")
+            raise XendError("bad_config", f"{files} are both for {word}", hint="give the path that you mean")
         if not matches:
             names = ", ".join(each.name for each in found) or "none"
             raise XendError(

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from xend.autostart.files import AUTO, ConfigDirectory, check_plain, check_trusted
-from xend.autostart.leftovers import is_leftover, is_of_xen
 from xend.config import DomainConfig
 from xend.config.domain import parse
 from xend.config.place import bytes_of, shown
@@ -52,7 +51,7 @@ class Editing:
         config = parse(text, source=name or "configuration", name=name, directory=self._directory.path)
         self._check_paths(config, parse(text, source=name or "configuration", name=name, directory=directory))
         path = os.path.join(self._directory.path, check_plain(config.name))
-        if is_leftover(config.name) or is_of_xen(config.name):
+        if not self._directory.has_use_for(config.name):
             raise XendError(
                 "bad_config",
                 f"a file of the name {shown(config.name)} is none of a domain, but Xen's own, or a copy",

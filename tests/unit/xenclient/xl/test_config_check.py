@@ -77,6 +77,8 @@ def test_without_a_xend_the_text_alone_is_looked_at(xl: Xl, xend: FakeXend, file
 
 def test_what_xend_refuses_and_wrong_words(xl: Xl, xend: FakeXend, file: str) -> None:
     xend.fails["config.check"] = BusError("not_permitted", "you may not", {})
-    assert xl("config-check", file) == (1, "", "xl: you may not\n")
+    assert xl("config-check", file) == (2, "", "xl: you may not\n")
     assert xl("config-check", file, "x")[2].startswith("xl: config-check: 'x' is no KEY=VALUE")
-    assert xl("config-check", "nosuch")[0] == 1
+    assert xl("config-check", "nosuch")[0] == 2
+    status, text, _ = xl("config-check", "--json", "nosuch")
+    assert (status, list(json.loads(text))) == (2, ["error"])

@@ -161,8 +161,20 @@ def test_an_edit_that_is_refused_is_kept(
     assert left(tmp_path) == [b"memory=1\nvcpus=2\n"]
 
 
-def test_an_editor_that_fails(xl: Xl, xend: FakeXend, editor: Path, tmp_path: Path) -> None:
+def test_an_editor_that_fails(
+    xl: Xl, xend: FakeXend, editor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     xend.answers["managed.read"] = READ
     editor.write_text("exit 3\n")
     status, _, errors = xl("edit", "web")
     assert (status, "failed (status 3)" in errors, left(tmp_path)) == (1, True, [])
+    monkeypatch.setenv("EDITOR", str(tmp_path))
+    assert xl("edit", "web") == (
+        1,
+        "",
+        f"xl: cannot run the editor {tmp_path}: Permission denied (EDITOR=... names another)\n",
+    )
+    xend.answers["managed.read"] = {**READ, "file": "x" * 300}  # no file can be made, as on a full disk
+    status, _, errors = xl("edit", "web")
+    assert errors.startswith(f"xl: cannot write a copy for the editor below {tmp_path}/xl-edit-")
+    assert (status, left(tmp_path), list(tmp_path.glob("xl-edit-*"))) == (1, [], [])

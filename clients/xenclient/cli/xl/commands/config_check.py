@@ -1,17 +1,18 @@
 """xl config-check: what is to be said of a configuration before it is started.
 
-Exit status: 0 nothing, 1 warnings, 2 errors.  What has no effect is told, too, and no reason for a status.
+Exit status: 0 nothing, 1 warnings, 2 errors, or that it cannot be looked at.  What has no effect is told,
+too, and no reason for a status.
 """
 
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import JSON, Command, Option
-from xenclient.cli.xl.errors import log_map
+from xenclient.cli.xl.errors import log_final_error, log_map
 from xenclient.cli.xl.failure import Failure
 from xenclient.cli.xl.printing import clean, write, write_json
 from xenclient.cli.xl.source import read_source
-from xenclient.xend.errors import ConnectError
+from xenclient.xend.errors import ClientError, ConnectError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ CLEAN, WARNINGS, ERRORS = 0, 1, 2
 
 
 def run(call: Call) -> int:
+    try:
+        return _run(call)
+    except (Failure, ClientError) as error:
+        log_final_error(error, call.settings)
+        return ERRORS  # what was not looked at is not said to be nearly right
+
+
+def _run(call: Call) -> int:
     file, *words = call.arguments
     for word in words:
         if "=" not in word:
@@ -82,7 +91,7 @@ def _of_text_alone(parameters: dict[str, Any]) -> Map:
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise Failure(f"xend does not answer, and its checker failed: {last}", status=ERRORS)
+        raise Failure(f"xend does not answer, and its checker failed: {last}")
     found: Map = json.loads(done.stdout)
     return found
 

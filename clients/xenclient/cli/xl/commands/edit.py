@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import Command
@@ -33,15 +34,14 @@ def run(call: Call) -> int:
     file = os.path.join(directory, found["file"])
     is_done = False
     try:
-        with open(file, "wb") as opened:
-            opened.write(found["text"])
+        _write(file, found["text"])
         while not is_done:
             _edit(file)
             is_done = _is_kept(call, name, found, file)
             if not is_done and not _is_to_go_on():
                 return 1
     finally:
-        if is_done or _content(file) == found["text"]:
+        if is_done or _content(file) in (None, found["text"]):
             shutil.rmtree(directory, ignore_errors=True)
         else:
             log(f"{found['path']} is as it was; what you wrote is in {file}\n")
@@ -49,6 +49,17 @@ def run(call: Call) -> int:
 
 
 EDIT = Command("NAME", run)
+
+
+def _write(file: str, text: bytes) -> None:
+    try:
+        with open(file, "wb") as opened:
+            opened.write(text)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(file)  # a part of it is nothing that somebody wrote
+        message = f"cannot write a copy for the editor below {os.path.dirname(file)}: {error.strerror}"
+        raise Failure(message, hint="TMPDIR=... names another place") from error
 
 
 def _edit(file: str) -> None:
@@ -60,7 +71,8 @@ def _edit(file: str) -> None:
     try:
         status = subprocess.run([*shlex.split(editor), file], check=False).returncode
     except (OSError, ValueError) as error:
-        raise Failure(f"cannot run the editor {editor}: {error}", hint="EDITOR=... names another") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Failure(f"cannot run the editor {editor}: {why}", hint="EDITOR=... names another") from error
     if status != 0:
         raise Failure(f"the editor {editor} failed (status {status})")
 
