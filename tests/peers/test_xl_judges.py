@@ -172,6 +172,7 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     ("means", own("root = ''"), "an empty one asks for nothing"),
     ("means", only(r"b_info\.bootloader_args.*"), "arguments of a boot loader, where there is none"),
     ("means", own("vlan="), "xl 4.17 does not read it"),
+    ("means", own("family=s"), "all of the host's family, of which xl has the higher part 0"),
     ("means", own("rate=8b/s"), "less than a byte in an interval is no limit"),
     ("means", own("ioemu:"), "xm's prefix of a vdev"),
     ("means", own(" bridge = a "), "a key with a blank is none for xl"),

@@ -19,6 +19,7 @@ from xend.config.arithmetic import (
     TEXT_METHODS,
     UNARY,
 )
+from xend.config.slips import BOOLEANS, YES_OR_NO
 
 __all__ = ["NAMES_HINT", "Computing", "NotComputed"]
 
@@ -26,7 +27,7 @@ __all__ = ["NAMES_HINT", "Computing", "NotComputed"]
 MAX_STEPS = 200_000
 _MAX_WIDTH = 999
 
-NAMES_HINT = "only names that were assigned further up have a value"
+NAMES_HINT = "only names that were assigned further up have a value; texts stand in quotes"
 _COMPUTED = (
     "numbers, texts, lists, names assigned before, + - * / // % **, comparisons, and range, len, str, int"
 )
@@ -129,7 +130,8 @@ class Computing:
         if node.id in self.unknown:
             raise _Unknown(node, f'the name "{node.id[:40]}"')
         if node.id not in self.names:
-            raise NotComputed(node, f'the name "{node.id[:40]}", which has no value', hint=NAMES_HINT)
+            hint = YES_OR_NO if node.id.lower() in BOOLEANS else NAMES_HINT
+            raise NotComputed(node, f'the name "{node.id[:40]}", which has no value', hint=hint)
         return self.names[node.id]
 
     def _List(self, node: ast.List | ast.Tuple) -> list[Any]:

@@ -20,13 +20,13 @@ _NAMES: Mapping[tuple[int, int | None, str], str] = {
     (0x1, None, "ecx"): (
         "sse3=0 pclmulqdq=1 dtes64=2 monitor=3 dscpl=4 vmx=5 smx=6 eist=7 est=7 tm2=8 ssse3=9 cntxid=10 "
         "fma=12 cmpxchg16=13 cx16=13 xtpr=14 pdcm=15 pcid=17 dca=18 sse4-1=19 sse4.1=19 sse4_1=19 sse4-2=20 "
-        "sse4.2=20 sse4_2=20 x2apic=21 movbe=22 popcnt=23 tsc-deadline=24 aesni=25 xsave=26 osxsave=27 "
-        "avx=28 f16c=29 rdrand=30 hypervisor=31"
+        "sse4.2=20 sse4_2=20 x2apic=21 movbe=22 popcnt=23 tsc-deadline=24 aesni=25 aes=25 xsave=26 "
+        "osxsave=27 avx=28 f16c=29 rdrand=30 hypervisor=31"
     ),
     (0x1, None, "edx"): (
         "fpu=0 vme=1 de=2 pse=3 tsc=4 msr=5 pae=6 mce=7 cmpxchg8=8 cx8=8 apic=9 sep=11 sysenter=11 mtrr=12 "
         "pge=13 mca=14 cmov=15 pat=16 pse36=17 psn=18 clfsh=19 ds=21 acpi=22 mmx=23 fxsr=24 sse=25 sse2=26 "
-        "ss=27 htt=28 tm1=29 ia64=30 pbe=31"
+        "ss=27 htt=28 tm1=29 tm=29 ia64=30 pbe=31"
     ),
     (0x4, 0, "eax"): "procpkg=26:6",
     (0x6, None, "eax"): "arat=2",
@@ -63,8 +63,8 @@ _NAMES: Mapping[tuple[int, int | None, str], str] = {
     (0x80000007, None, "edx"): "hw-pstate=7 invtsc=8 itsc=8 cpb=9 efro=10",
     (0x80000008, None, "ebx"): (
         "clzero=0 rstr-fp-err-ptrs=2 wbnoinvd=9 ibpb=12 ibrs=14 amd-stibp=15 ibrs-always=16 stibp-always=17 "
-        "ibrs-fast=18 ibrs-same-mode=19 no-lmsl=20 amd-ppin=23 amd-ssbd=24 virt-ssbd=25 ssb-no=26 psfd=28 "
-        "btc-no=29 ibpb-ret=30"
+        "ibrs-fast=18 ibrs-same-mode=19 no-lmsl=20 amd-ppin=23 ppin=23 amd-ssbd=24 virt-ssbd=25 ssb-no=26 "
+        "psfd=28 btc-no=29 ibpb-ret=30"
     ),
     (0x80000008, None, "ecx"): "nc=0:8 apicidsize=12:4",
     (0x8000000a, None, "edx"): (

@@ -52,5 +52,5 @@ def unread(assignment: Assignment) -> Problem:
         hint = XM[name]
     else:
         text = f"{shown(name)} has no effect: there is no such option"
-        hint = closest(name, _HERE) or closest(name, OPTIONS)
+        hint = closest(name.lower(), _HERE) or closest(name.lower(), OPTIONS)
     return Problem.at(assignment.place, text, hint=hint, option=name[:MAX_NAME_CHARS], value=value)

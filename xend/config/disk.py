@@ -13,7 +13,7 @@ import attrs
 from xend.config.fields import Fields
 from xend.config.place import Place, listed
 from xend.config.problem import Problem
-from xend.config.vdev import VDEV_FORMS, vdev_name, vdev_number
+from xend.config.vdev import VDEV_FORMS, vdev_hint, vdev_name, vdev_number
 
 __all__ = ["DiskConfig", "parse_disk"]
 
@@ -229,7 +229,7 @@ def _vdev(fields: Fields) -> tuple[str, int]:
     vdev = vdev.removeprefix("ioemu:")
     devid = vdev_number(vdev)
     if devid is None:
-        raise fields.wrong("vdev", VDEV_FORMS)
+        raise fields.wrong("vdev", VDEV_FORMS, vdev_hint(vdev))
     return vdev, devid
 
 

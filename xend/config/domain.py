@@ -20,6 +20,7 @@ from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.program import ProgramError, program_assignments
 from xend.config.settings import Settings
 from xend.config.share import Share, share_of
+from xend.config.slips import FOREIGN
 from xend.config.terms import Clock, StoreTerms, clock_of, store_terms_of
 from xend.device.kind import DeviceKind
 from xend.device.kinds import IN_ORDER
@@ -72,13 +73,23 @@ def _assignments(text: str, source: str) -> list[Assignment]:
     try:
         return parse_assignments(text, source)
     except ConfigError as error:
+        if text.lstrip()[:1] in FOREIGN:
+            raise
         try:
             computed = program_assignments(text, source)
         except ProgramError as wrong:
-            raise error if wrong.is_slip else wrong from None  # of a slip the grammar knows more
+            raise _with_words_of(error, wrong) if wrong.is_slip else wrong from None
         if computed is None:
             raise
         return computed
+
+
+def _with_words_of(grammars: ConfigError, programs: ConfigError) -> ConfigError:
+    """What is wrong for both, as the grammar says it, which knows more of slips of the pen; lines that only a
+    program may have are right."""
+    said = {problem.place.line: problem for problem in reversed(grammars.problems)}
+    both = [(said.get(problem.place.line, problem), problem.hint) for problem in programs.problems]
+    return ConfigError([attrs.evolve(problem, hint=problem.hint or hint) for problem, hint in both])
 
 
 class _Reader:

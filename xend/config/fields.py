@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from xend.config.option import closest
+from xend.config.option import closest, other_case
 from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed, shown
 from xend.config.problem import ConfigError, Problem
 
@@ -54,9 +54,9 @@ class Fields:
         """The error that something is known, and cannot be had: why not, and what can."""
         return self.error(f"{what}: {why}", code="unsupported")
 
-    def wrong(self, key: str, expected: str) -> ConfigError:
+    def wrong(self, key: str, expected: str, hint: str | None = None) -> ConfigError:
         """The error that a key's value is not what was expected."""
-        return self.error(f"{key} {shown(self._values[key])}, expected {expected}")
+        return self.error(f"{key} {shown(self._values[key])}, expected {expected}", hint=hint)
 
     def unknown(self, word: str, known: Mapping[str, object] | tuple[str, ...]) -> ConfigError:
         names = tuple(known)
@@ -85,7 +85,7 @@ class Fields:
         """A value that is one of some words; the default where it is not given, or empty."""
         value = self.get(key)
         if value is not None and value not in choices:
-            raise self.wrong(key, listed(choices))
+            raise self.wrong(key, listed(choices), other_case(value, choices))
         return value or default
 
     def domain(self, key: str) -> str:

@@ -14,6 +14,7 @@ import attrs
 from xend.config.number import NUMBER_FORMS, number_of
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Problem
+from xend.config.slips import VALUE_SLIPS, sign_hint, word_hint
 from xend.config.text import check_text
 from xend.config.tokens import END, NAME, NEWLINE, NUMBER, TEXT, PythonError, Token, Tokens, unquoted
 
@@ -34,7 +35,6 @@ COMMAND_LINE = "command line"
 _NAME = re.compile(r"[a-z][._0-9a-z]*")
 _UNQUOTED = re.compile(r"\s*([a-z][._0-9a-z]*)\s*=\s*([^\s'\"\[].*)", re.DOTALL)
 _VALUE = "a text in quotes, a number or a list in brackets"
-_QUOTES_HINT = "texts stand in quotes"
 
 
 @attrs.frozen
@@ -169,7 +169,7 @@ def _assignment(tokens: Tokens) -> Assignment:
     name = tokens.advance()
     append = tokens.now.is_sign("+=")
     if not append and not tokens.now.is_sign("="):
-        tokens.refuse(f"= or += after {shown(name.text)}")
+        tokens.refuse(f"= or += after {shown(name.text)}", slips=(":",))
     tokens.advance()
     value = _value(tokens)
     if tokens.now.kind not in (NEWLINE, END) and not tokens.now.is_sign(";"):
@@ -204,7 +204,8 @@ def _atom_or_empty(tokens: Tokens, open_lists: list[tuple[Place, list[Value]]]) 
         return _closed(tokens, open_lists)
     if token.kind not in (TEXT, NUMBER):
         in_list = ", or ]" + _of_list(tokens, open_lists) if open_lists else ""
-        tokens.refuse(_VALUE + in_list, hint=_QUOTES_HINT if token.kind == NAME else None)
+        hint = word_hint(token.text) if token.kind == NAME else None
+        tokens.refuse(_VALUE + in_list, hint=hint, slips=VALUE_SLIPS)
     tokens.advance()
     return _atom(token)
 
@@ -237,5 +238,6 @@ def _atom(token: Token) -> Value:
         return Value(token.place, unquoted(token))
     number = number_of(token.text)
     if number is None:
-        raise ConfigError.at(token.place, f"found {shown(token.text)}, expected {NUMBER_FORMS}")
+        text = f"found {shown(token.text)}, expected {NUMBER_FORMS}"
+        raise ConfigError.at(token.place, text, hint=sign_hint(token.text))
     return Value(token.place, token.text, number)

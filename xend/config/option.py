@@ -4,7 +4,7 @@ Kinds are letters: s a text, n a number, b a boolean, l a list; two letters: eit
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -12,7 +12,7 @@ from xend.config.grammar import Value
 from xend.config.number import number_of
 from xend.config.place import listed, shown
 
-__all__ = ["ACTIONS", "ALL", "HVM", "NONE", "PV", "PVH", "Option", "accepted", "closest"]
+__all__ = ["ACTIONS", "ALL", "HVM", "NONE", "PV", "PVH", "Option", "accepted", "closest", "other_case"]
 
 #: What may be done with a domain when something happened to it; soft-reset only for on_soft_reset.
 ACTIONS = (
@@ -111,6 +111,12 @@ class Option:
 def accepted(kind: str) -> str:
     """What a kind takes, in words: "a text in quotes or a list in brackets"."""
     return " or ".join(_KIND_WORDS[letter] for letter in kind)
+
+
+def other_case(word: str, choices: Collection[str]) -> str | None:
+    """A hint at the one of some words in lower case that was written otherwise; None: it is none of them."""
+    meant = word.lower()
+    return f"did you mean {meant}?" if meant != word and meant in choices else None
 
 
 def closest(word: str, names: Iterable[str]) -> str | None:

@@ -10,13 +10,13 @@ import keyword
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from xend.config.computing import Computing, NotComputed
 from xend.config.grammar import Assignment, Value
 from xend.config.options import OPTIONS, XM
-from xend.config.place import Place, bytes_of
+from xend.config.place import Place, bytes_of, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Problem
 
 __all__ = ["ProgramError", "program_assignments"]
@@ -38,7 +38,7 @@ _DEEPER = frozenset([*keyword.kwlist]) - {"True", "False", "None"}
 def program_assignments(text: str, source: str) -> list[Assignment] | None:
     """What a program assigns to options, in order, each once; None: it is no program.
 
-    Names in upper case, and names that are no options and that the program uses itself, are its own.
+    Names that are no options and that the program uses itself are its own.
 
     Raises:
         ProgramError: of each statement that is not understood, where it is, and what is accepted.
@@ -61,13 +61,14 @@ def _tree(text: str) -> ast.Module | None:
 
 def _is_shallow(text: str) -> bool:
     """Whether the parser of Python, which recurses, is not led deep, and no list lacks a comma."""
-    depth = indents = signs = 0
+    indents = signs = 0
+    open_ones: list[str] = []
     before = None
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type in (tokenize.NL, tokenize.COMMENT):
                 continue
-            if depth and before == token.type == tokenize.STRING:
+            if open_ones[-1:] == ["["] and before == token.type == tokenize.STRING:
                 return False  # a comma is missing, where Python would join the two
             before = token.type
             if token.type == tokenize.NEWLINE:
@@ -77,12 +78,12 @@ def _is_shallow(text: str) -> bool:
             elif token.type == tokenize.DEDENT:
                 indents -= 1
             elif token.type == tokenize.OP and token.string in "([{":
-                depth += 1
+                open_ones.append(token.string)
             elif token.type == tokenize.OP and token.string in ")]}":
-                depth -= 1
+                del open_ones[-1:]
             elif token.string in _DEEPER or (token.type == tokenize.OP and token.string != ","):
                 signs += 1
-            if max(depth, indents) > _MAX_DEPTH or signs > _MAX_SIGNS:
+            if max(len(open_ones), indents) > _MAX_DEPTH or signs > _MAX_SIGNS:
                 return False
     except (tokenize.TokenError, SyntaxError):
         return False
@@ -111,24 +112,35 @@ class _Program:
 
     def assignments(self, tree: ast.Module) -> list[Assignment]:
         self._run(tree.body)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and _is_read(node)}
+        self._check_case(used)
         if self._problems:
             error = ProgramError(self._problems[:MAX_PROBLEMS])
             error.is_slip = self._is_slip and not any(
                 isinstance(each, ast.If | ast.For) for each in tree.body
             )
             raise error
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and _is_read(node)}
         found = []
         for name, place in self._places.items():
             is_own = name in used and name not in OPTIONS and name not in XM
             value = self._computing.names[name]
-            if value is None or is_own or not _OPTION.fullmatch(name):
+            if value is None or is_own:
                 continue
             try:
                 found.append(Assignment(name, _value(value, place), place))
             except NotComputed as error:
+                if not _OPTION.fullmatch(name):
+                    continue
                 raise ProgramError.at(place, f"{name} is {error.found}, expected {error.expected}") from None
         return found
+
+    def _check_case(self, used: Collection[str]) -> None:
+        """Refuse KERNEL = ..., which means nothing, where there is no kernel = ..."""
+        for name, place in self._places.items():
+            meant = name.lower()
+            if name != meant and name not in used and meant in OPTIONS and meant not in self._places:
+                text = f"found {shown(name)}, expected an option's name in lower case"
+                self._problems.append(Problem.at(place, text, hint=f"did you mean {meant}?"))
 
     def _run(self, statements: Sequence[ast.stmt]) -> None:
         for statement in statements:

@@ -8,7 +8,7 @@ import attrs
 from xend.config.degrees import judge, unread
 from xend.config.grammar import Assignment, Value
 from xend.config.number import NUMBER_FORMS, number_of
-from xend.config.option import accepted
+from xend.config.option import accepted, other_case
 from xend.config.options import OPTIONS
 from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed
 from xend.config.problem import ConfigError, Findings, Problem
@@ -48,11 +48,13 @@ class Settings:
         """All values, as str, int or list."""
         return {name: value.plain() for name, value in self._given.items()}
 
-    def error(self, name: str, complaint: str, *, code: str = "bad_config") -> ConfigError:
+    def error(
+        self, name: str, complaint: str, *, code: str = "bad_config", hint: str | None = None
+    ) -> ConfigError:
         """The error "PLACE: NAME = VALUE: complaint", of an option that is given."""
         value = self._values[name]
         text = f"{name} = {value}: {complaint}"
-        return ConfigError.at(value.place, text, code=code, option=name, value=str(value))
+        return ConfigError.at(value.place, text, code=code, hint=hint, option=name, value=str(value))
 
     def value(self, name: str) -> Value | None:
         """What an option was given, as kind and place stand."""
@@ -75,7 +77,7 @@ class Settings:
         """One of some words; None: not given."""
         word = self.text(name)
         if word is not None and word not in choices:
-            raise self.error(name, f"expected {listed(choices)}")
+            raise self.error(name, f"expected {listed(choices)}", hint=other_case(word, choices))
         return word
 
     def number(self, name: str, lowest: int, highest: int, unit: str = "") -> int | None:
@@ -150,6 +152,8 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
         if before is None and name not in OPTIONS:
             findings.warnings.append(unread(assignment))
         if before is None or not assignment.append:
+            if before is not None and name in OPTIONS:
+                findings.warnings += _replaced(name, before[-1], value)
             parts[name] = [value]
         elif before[0].kind == value.kind != "a number":
             before.append(value)
@@ -160,6 +164,16 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
             )
             findings.problems.append(Problem.at(assignment.place, text, option=name, value=str(value)))
     return {name: _joined(values) for name, values in parts.items()}
+
+
+def _replaced(name: str, old: Value, new: Value) -> list[Problem]:
+    """The warning of a value that another line of the file replaces; a command line replaces silently."""
+    if not isinstance(new.place.line, int) or old.plain() == new.plain():
+        return []
+    said = f"{name} = {old}" if old.items is None else name
+    text = f"{said} has no effect: it is assigned again in line {new.place.line}"
+    hint = f"{name} += [ ... ] adds to a list" if new.items is not None else None
+    return [Problem.at(old.place, text, hint=hint, option=name, value=str(old))]
 
 
 def _joined(values: list[Value]) -> Value:

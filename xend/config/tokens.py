@@ -2,13 +2,14 @@
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 import attrs
 
 from xend.config.place import Place, bytes_of, shown
 from xend.config.problem import ConfigError, Problem
+from xend.config.slips import FOREIGN, sign_hint
 from xend.config.text import text_of
 
 __all__ = [
@@ -76,12 +77,14 @@ class Tokens:
         self._position = 0
         self._line = 1
         self._words = 0
+        self._has_begun = False
         self._place = place_of(1)
         self.now = self._read()
 
     def advance(self) -> Token:
         """Step over `now`, which is returned."""
         token = self.now
+        self._has_begun = self._has_begun or token.kind != NEWLINE
         self.now = self._read()
         return token
 
@@ -99,17 +102,24 @@ class Tokens:
         self._place = self._place_of(self._line)
         self.now = self._read()
 
-    def refuse(self, expected: str, hint: str | None = None) -> NoReturn:
-        """Raise the error that `now` is not what was expected."""
+    def refuse(self, expected: str, hint: str | None = None, slips: Collection[str] = ()) -> NoReturn:
+        """Raise the error that `now` is not what was expected.
+
+        Args:
+            slips: signs that are slips of the pen here, and no program.
+        """
         token = self.now
         if token.kind == OTHER and token.text in "'\"":
             raise ConfigError.at(
                 token.place, "found a text without its closing quote, expected that on the same line"
             )
         text = f"found {_described(token)}, expected {expected}"
-        if self._looks_like_python():
+        slip = None if self._has_begun else FOREIGN.get(token.text)
+        if token.text in slips:
+            slip = sign_hint(token.text)
+        if slip is None and self._looks_like_python():
             raise PythonError([Problem.at(token.place, text, hint=_PYTHON_HINT)])
-        raise ConfigError.at(token.place, text, hint=hint)
+        raise ConfigError.at(token.place, text, hint=slip or hint or sign_hint(token.text))
 
     def refuse_python(self) -> None:
         """Raise an error if `now` is a word of Python's."""

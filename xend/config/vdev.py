@@ -10,7 +10,7 @@ import re
 
 from xend.config.number import number_of
 
-__all__ = ["VDEV_FORMS", "vdev_name", "vdev_number"]
+__all__ = ["VDEV_FORMS", "vdev_hint", "vdev_name", "vdev_number"]
 
 #: For error messages.
 VDEV_FORMS = "xvda, sda, hda (with or without a partition's number), d0p1, or a number such as 0x0"
@@ -22,6 +22,7 @@ _SD_MAJORS: tuple[int, ...] = (8, *range(65, 72), *range(128, 136))
 _HD_MAJORS: tuple[int, ...] = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 _LETTERED = re.compile(r"(xvd|sd|hd)([a-z]{1,6})([1-9][0-9]{0,3})?")
+_OF_NETBSD = re.compile(r"(/dev/)?xbd[0-9]")
 _COUNTED = re.compile(r"d(0|[1-9][0-9]{0,7})p(0|[1-9][0-9]{0,3})")
 
 
@@ -34,6 +35,17 @@ def vdev_number(vdev: str) -> int | None:
         return number_in(_disk_index(match[2]), int(match[3] or 0))
     number = number_of(vdev)
     return number if number is not None and number < 2 * _EXTENDED else None
+
+
+def vdev_hint(vdev: str) -> str | None:
+    """A hint at what somebody meant by what is no vdev; None: nothing is near."""
+    if _OF_NETBSD.match(vdev):
+        return "a NetBSD guest calls its disks xbd0, xbd1 ... by their order; here they are 0x0, 0x1 ..."
+    bare = vdev.lower().removeprefix("/dev/")
+    for meant in (bare, f"x{bare}", bare.replace("-", "")):
+        if meant != vdev and _LETTERED.fullmatch(meant) and vdev_number(meant) is not None:
+            return f"did you mean {meant}?"
+    return None
 
 
 def vdev_name(number: int) -> str | None:

@@ -136,7 +136,10 @@ def _mac(fields: Fields) -> str | None:
     if mac is None:
         return None
     if not _MAC.fullmatch(mac):
-        raise fields.wrong("mac", "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01")
+        expected = "six pairs of hexadecimal digits with colons, such as 00:16:3e:00:00:01"
+        colons = mac.replace("-", ":")
+        hint = f"did you mean {colons}?" if _MAC.fullmatch(colons) else "without mac= one is made up"
+        raise fields.wrong("mac", expected, hint)
     pairs = [int(pair, 16) for pair in mac.split(":")]
     if pairs[0] & 1:
         raise fields.wrong("mac", "the address of one interface; an odd first pair means a multicast")
