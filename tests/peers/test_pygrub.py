@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import trio
 
 from tests.peers.daemons import lacking, need
 from tests.peers.debian import XEN_BIN
-from xend.bootloader import linux
+from xend.bootloader import cell, linux
 from xend.bootloader.contract import Loader
 from xend.bootloader.order import Limits, Order, Report
 from xend.bootloader.run import Tail, run_cell
@@ -211,6 +212,39 @@ def test_one_that_cannot_be_begun(run: Make, tmp_path: Path) -> None:
     assert report.refused is not None
     assert said is not None
     assert "No such file or directory" in said
+
+
+#: Has children that stay, in a session of their own.
+STAYS = r"""#!/bin/sh
+for word do case $word in --output=*) answer=${word#*=};; --output-directory=*) files=${word#*=};; esac; done
+test "$(id -u) $(id -G)" = "2000000007 2000000007" || exit 11
+test "$(head -c 4 "$word")" = DISK || exit 12
+for child in 1 2 3 4; do setsid sleep 1000 & done
+printf 'kernel %s\0' $files/k > $answer
+echo K > $files/k
+echo rest > $files/rest
+"""
+
+
+def test_what_netbsd_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user of its own, and no view: nothing of it runs afterwards, and only the copies are left."""
+    if os.geteuid() != 0:
+        lacking("only root may start a program as another user")
+    with tempfile.TemporaryDirectory(prefix="xend-loader-") as name:
+        top = Path(name)
+        top.chmod(0o711)
+        (top / "run").mkdir()
+        (top / "disk").write_bytes(b"DISK" + bytes(508))
+        (top / "program").write_text(STAYS)
+        (top / "program").chmod(0o755)
+        loader = Loader(program=f"{top}/program", disk=f"{top}/disk")
+        order = Order(loader=loader, uid=UID, gid=UID, is_own_user=True, directory=f"{top}/run")
+        monkeypatch.setattr(sys, "platform", "netbsd")
+        report = cell.perform(order)
+        assert report.status == 0
+        assert content(report) == (b"K\n", None, "")
+        assert not subprocess.run(["pgrep", "-u", str(UID)], capture_output=True, check=False).stdout
+        assert sorted(path.name for path in (top / "run").rglob("*") if path.is_file()) == ["kernel"]
 
 
 DIES = """

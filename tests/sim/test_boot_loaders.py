@@ -1,11 +1,15 @@
 """Domains whose kernel a boot loader finds on their disk: what is shown, what fails, that nothing is left."""
 
+import os
+from pathlib import Path
+
 import pytest
 import trio
 
 from tests.sim.test_faults import settled
 from tests.sim.world import Killed, World, play
 from xend.bootloader.run import Tail
+from xend.domain.booting import forget_all_files, remove_files
 from xend.errors import XendError
 from xend.operation.running import Operation
 
@@ -212,3 +216,31 @@ def test_words_that_are_no_text_reach_the_guest_as_they_are() -> None:
         assert await world.names() == ["example"]
 
     play(body)
+
+
+def test_what_lies_deep_in_its_directory_is_removed_too() -> None:
+    """On NetBSD a loader writes there until its file system is full: no file system of its own bounds it."""
+
+    async def body(world: World) -> None:
+        top = world.directory / "xend/bootloader"
+        made_deep(top / "uuid", 1500)
+        remove_files(world.xend.host, "uuid")
+        assert not (top / "uuid").exists()
+        made_deep(top / "uuid", 1500)
+        forget_all_files(world.xend.host)
+        assert not top.exists()
+
+    play(body)
+
+
+def made_deep(path: Path, count: int) -> None:
+    path.mkdir(parents=True)
+    before = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(path)
+        for _ in range(count):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.fchdir(before)
+        os.close(before)

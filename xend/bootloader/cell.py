@@ -9,12 +9,15 @@ that a crash would leave, so that the loader sees there what any user sees.
 Everything of it ends with this process, and this process with xend, whose end of the socket closes.
 """
 
+import errno
 import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,9 +27,12 @@ from xend.bootloader import linux
 from xend.bootloader.contract import Lie, Loader, argv_of
 from xend.bootloader.order import Limits, Order, Report, order_of, pack
 from xend.bootloader.outcome import Outcome, taken
+from xend.bootloader.removal import remove_tree
 
 #: A status that is not the loader's: it was not begun.
 NOT_BEGUN = 250
+#: How often, and at which distance, what is left of it is killed until nothing is.
+KILLS, KILL_SECONDS = 100, 0.01
 #: What shells add to the number of a signal that ended a program.
 SIGNALLED = 128
 #: How the loader sees its directory and the disk, where it has a view of its own.
@@ -58,7 +64,9 @@ def perform(order: Order) -> Report:
         status = cell.run()
         if status == NOT_BEGUN:
             return Report(refused="it could not be begun")
-        return Report(status=status, outcome=cell.take() if status == 0 else None)
+        outcome = cell.take() if status == 0 else None
+        cell.leave()
+        return Report(status=status, outcome=outcome)
     except Lie as lie:
         return Report(status=0, lie=str(lie))
     except OSError as error:
@@ -94,6 +102,15 @@ class Cell:
         shown = SHOWN_SCRATCH if sys.platform == "linux" else scratch
         return taken(f"{scratch}/answer", f"{scratch}/files", self.order.directory, f"{shown}/files")
 
+    def leave(self) -> None:
+        """Remove what it wrote, where that is not in a file system that ends with this process.
+
+        Raises:
+            OSError: some of it is still there.
+        """
+        if sys.platform != "linux":
+            remove_tree(self.scratch)
+
     def _run_in_a_view(self) -> int:
         order, directory = self.order, self.order.directory
         linux.enter()
@@ -122,7 +139,7 @@ class Cell:
         finally:
             os.close(disk)
             if order.is_own_user:
-                _in_child(lambda: _kill_all_of(order.uid))
+                _end_all_of(order.uid)
 
     def _furnish(self) -> None:
         files, answer = f"{self.scratch}/files", f"{self.scratch}/answer"
@@ -185,8 +202,22 @@ def _in_child(act: Callable[[], int]) -> int:
     return SIGNALLED - status if SIGNALLED < status < SIGNALLED + 65 else status
 
 
+def _end_all_of(uid: int) -> None:
+    """Whatever runs as a user that has no other processes; what begins another one meanwhile, too.
+
+    Raises:
+        OSError: some of it runs still.
+    """
+    words = ("ps", "-U", str(uid), "-o", "pid=")
+    for _ in range(KILLS):
+        _in_child(lambda: _kill_all_of(uid))
+        if not subprocess.run(words, env=ENVIRONMENT, capture_output=True, check=False).stdout.strip():
+            return
+        time.sleep(KILL_SECONDS)
+    raise OSError(errno.EBUSY, "what it started cannot be ended")
+
+
 def _kill_all_of(uid: int) -> int:
-    """Whatever runs as a user that has no other processes."""
     os.setuid(uid)
     with suppress(ProcessLookupError, PermissionError):
         os.kill(-1, signal.SIGKILL)

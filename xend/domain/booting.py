@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import stat
 
 import attrs
@@ -11,6 +10,7 @@ from xend.bootloader.contract import Loader
 from xend.bootloader.find import program_of
 from xend.bootloader.order import Order, Report
 from xend.bootloader.outcome import Outcome
+from xend.bootloader.removal import remove_tree
 from xend.bootloader.run import Tail
 from xend.config import DomainConfig
 from xend.config.boot import BootLoader
@@ -136,9 +136,7 @@ def remove_files(host: Host, uuid: str) -> None:
         XendError: internal: it is still there.
     """
     try:
-        shutil.rmtree(_directory(host, uuid))
-    except FileNotFoundError:
-        return
+        remove_tree(_directory(host, uuid))
     except OSError as error:
         raise XendError(
             "internal", "cannot remove what its boot loader left", cause=f"{error.filename}: {error.strerror}"
@@ -147,7 +145,10 @@ def remove_files(host: Host, uuid: str) -> None:
 
 def forget_all_files(host: Host) -> None:
     """Those of the time of another xend: whatever needs one has its boot loader run again."""
-    shutil.rmtree(host.loader_directory, ignore_errors=True)
+    try:
+        remove_tree(os.fspath(host.loader_directory))
+    except OSError as error:
+        host.log(f"cannot remove {error.filename}: {error.strerror}")
 
 
 def _judged(report: Report, loader: Loader, tail: Tail) -> Outcome:
