@@ -24,6 +24,7 @@ from xend.bootloader.contract import Loader
 from xend.bootloader.order import Limits, Order, Report
 from xend.bootloader.run import Tail, run_cell
 from xend.errors import XendError
+from xenstore.daemon import child
 
 PYGRUB = XEN_BIN / "pygrub"
 MENU = """default=0
@@ -245,6 +246,40 @@ def test_what_netbsd_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         assert content(report) == (b"K\n", None, "")
         assert not subprocess.run(["pgrep", "-u", str(UID)], capture_output=True, check=False).stdout
         assert sorted(path.name for path in (top / "run").rglob("*") if path.is_file()) == ["kernel"]
+
+
+AS_NETBSD = """
+import sys
+from xend.bootloader import cell
+sys.platform = "netbsd"
+cell.main()
+"""
+
+
+def test_what_netbsd_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline, or xl destroy: children that have left its group end, too."""
+    if os.geteuid() != 0:
+        lacking("only root may start a program as another user")
+    monkeypatch.setattr(child, "module", lambda name, *words: [sys.executable, "-P", "-c", AS_NETBSD, *words])
+    with tempfile.TemporaryDirectory(prefix="xend-loader-") as name:
+        top = Path(name)
+        top.chmod(0o711)
+        (top / "run").mkdir()
+        (top / "disk").write_bytes(b"DISK" + bytes(508))
+        (top / "program").write_text(STAYS + "echo keys to select\nsleep 1000\n")
+        (top / "program").chmod(0o755)
+        loader = Loader(program=f"{top}/program", disk=f"{top}/disk")
+        order = Order(loader=loader, uid=UID, gid=UID, is_own_user=True, directory=f"{top}/run")
+        screen = Screen()
+
+        async def body() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run_cell, order, screen, Tail())
+                await screen.shown.wait()
+                nursery.cancel_scope.cancel()
+
+        trio.run(body)
+        assert not subprocess.run(["pgrep", "-u", str(UID)], capture_output=True, check=False).stdout
 
 
 DIES = """

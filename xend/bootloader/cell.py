@@ -52,7 +52,7 @@ def main() -> None:
     own.set_inheritable(False)
     with own.makefile("rb") as lines:
         order = order_of(lines.readline())
-    threading.Thread(target=_end_with, args=(own,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(own, order), daemon=True).start()
     own.sendall(pack(perform(order)))
     os._exit(0)  # the thread still reads
 
@@ -235,10 +235,12 @@ def _close_all_but(kept: int | None) -> None:
         os.closerange(kept + 1, most)
 
 
-def _end_with(own: socket.socket) -> None:
-    """End as soon as xend has, or wants no more."""
+def _end_with(own: socket.socket, order: Order) -> None:
+    """End as soon as xend has, or wants no more; on Linux all of the loader ends with this process."""
     try:
         own.recv(1)
+        if sys.platform != "linux" and order.is_own_user:
+            _end_all_of(order.uid)
     finally:
         os._exit(NOT_BEGUN)
 

@@ -32,6 +32,8 @@ LINE_CHARS = 500
 SIZE = (24, 80)
 #: How long what it printed last is waited for, in seconds.
 GRACE_SECONDS = 0.5
+#: How long its process may take to end what it started, in seconds.
+END_SECONDS = 3.0
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Za-z0-9]|[=>78A-Za-z])|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -109,6 +111,10 @@ async def run_cell(order: Order, screen: Screen, tail: Tail) -> Report:
                 return await _follow(order, ours, process, terminal, screen, tail)
         finally:
             with trio.CancelScope(shield=True):
+                with suppress(OSError):
+                    ours.shutdown(socket.SHUT_RDWR)  # so that it ends what only it can
+                with trio.move_on_after(END_SECONDS):
+                    await process.wait()
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
