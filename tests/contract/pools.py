@@ -51,8 +51,10 @@ async def changing_cpu_pools(bench: Bench) -> None:
             await hypervisor.remove_cpu(0, cpu)
         await hypervisor.move_domain(domid, 0)
         await hypervisor.remove_cpu(number, cpu)
+        await hypervisor.add_cpu(number, cpu)
     finally:
         await hypervisor.destroy_pool(number)
+        assert await hypervisor.free_cpus() == [cpu]
         await hypervisor.add_cpu(0, cpu)
     for call in (
         lambda: hypervisor.destroy_pool(number),

@@ -45,12 +45,25 @@ class Pools:
 
     def destroy(self, pool: int) -> None:
         """End one in which no domain is; EBUSY: there is one."""
+        found = next((each for each in self.all() if each.number == pool), None)
         reasons = {
             errno.ENOENT: "there is none",
             errno.EBUSY: "it has a domain; move that to another (xl cpupool-migrate)",
         }
-        with refusing(f"CPU pool {pool} cannot be destroyed", reasons):
-            self._ask(DESTROY, cpupool_id=pool)
+        what = f"CPU pool {pool} cannot be destroyed"
+        if found is not None and found.domains:
+            raise HypervisorError(errno.EBUSY, f"{what}: {reasons[errno.EBUSY]}")
+        taken: list[int] = []
+        try:
+            for cpu in found.cpus if found is not None else ():  # the hypervisor ends none that has one
+                self.remove_cpu(pool, cpu)
+                taken.append(cpu)
+            with refusing(what, reasons):
+                self._ask(DESTROY, cpupool_id=pool)
+        except HypervisorError:
+            for cpu in taken:
+                self.add_cpu(pool, cpu)
+            raise
 
     def add_cpu(self, pool: int, cpu: int) -> None:
         """Put one of the host's CPUs into a pool; ENODEV: it is in another; EINVAL: there is no such CPU."""

@@ -105,6 +105,7 @@ class Machine:
         dom0.pages = dom0.max_pages = 1 << 16
         dom0.pauses = 0
         self.pools: dict[int, list[Any]] = {0: [6, (1 << cpus) - 1]}
+        self.kept_cpus = 0  # those that cannot be taken out of their pool just now
         self.next_domid = 1
         self.refused: dict[tuple[str, int], int] = {}
         self.again = 0
@@ -599,7 +600,7 @@ class Machine:
                 pool = next(number for number in range(99) if number not in self.pools)
                 self.pools[pool] = [scheduler, 0]
             case 2:
-                if any(guest.pool == pool for guest in self.guests.values()):
+                if self.pools[pool][1] or any(guest.pool == pool for guest in self.guests.values()):
                     raise refusal(errno.EBUSY)
                 del self.pools[pool]
             case 3:
@@ -614,6 +615,8 @@ class Machine:
             case 5:
                 if not self.pools[pool][1] >> cpu & 1:
                     raise refusal(errno.EADDRNOTAVAIL)
+                if self.kept_cpus >> cpu & 1:
+                    raise refusal(errno.EAGAIN)
                 self.pools[pool][1] &= ~(1 << cpu)
             case 6:
                 self.alive(domid).pool = pool

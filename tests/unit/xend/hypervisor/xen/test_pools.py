@@ -63,3 +63,29 @@ def test_a_hypervisor_that_does_not_tell(machine: Machine, pools: Pools) -> None
     machine.refused["sysctl", 18] = errno.EPERM
     with refused(errno.EPERM):
         pools.all()
+
+
+def test_one_that_ends_lets_its_cpus_go_first(machine: Machine, calls: Calls) -> None:
+    """Xen destroys no pool that has a CPU (xen/common/sched/cpupool.c, cpupool_destroy)."""
+    pools = Pools(calls)
+    machine.pools[0][1] = 0b0011
+    machine.pools[1] = [5, 0b1100]
+    guest = machine.guest()
+    guest.pool = 1
+    with refused(errno.EBUSY):
+        pools.destroy(1)
+    assert machine.pools[1] == [5, 0b1100]
+    guest.pool = 0
+    pools.destroy(1)
+    assert list(machine.pools) == [0]
+    assert pools.free_cpus() == [2, 3]
+
+
+def test_one_that_cannot_end_has_its_cpus_again(machine: Machine, calls: Calls) -> None:
+    pools = Pools(calls)
+    machine.pools[0][1] = 0b0011
+    machine.pools[1] = [5, 0b1100]
+    machine.kept_cpus = 0b1000
+    with refused(errno.EAGAIN):
+        pools.destroy(1)
+    assert machine.pools[1] == [5, 0b1100]
