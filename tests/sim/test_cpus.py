@@ -1,5 +1,6 @@
 """CPUs of the host and of domains: what a call does, in the hypervisor, the store, and in the next life."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import trio
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import World, play
 from xend.errors import XendError
+from xend.hypervisor import HypervisorError
 from xend.hypervisor.scheduling import CreditParameters
 
 EXTRA = ["vcpus=2", "maxvcpus=3"]
@@ -227,6 +229,28 @@ def test_a_pool_for_each_node() -> None:
         await refused(world, "wrong_state", "pool.split")
 
     play(body, **NODES)
+
+
+def test_a_split_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(world: World) -> None:
+        add = world.host.add_cpu
+
+        async def refusing(pool: int, cpu: int) -> None:
+            if (pool, cpu) == (2, 5):
+                raise HypervisorError(errno.EAGAIN, "CPU 5 is used just now")
+            await add(pool, cpu)
+
+        monkeypatch.setattr(world.host, "add_cpu", refusing)
+        before = await world.call("pool.list")
+        await refused(world, "hypervisor_failed", "pool.split")
+        assert await world.call("pool.list") == before
+        await has_online(world, 0, [True] * 6)
+        assert await world.host.free_cpus() == []
+        assert not await world.client.exists("/local/pool/1")
+        monkeypatch.undo()
+        assert len(await world.call("pool.split")) == 3
+
+    play(body, cpus=6, nodes=3)
 
 
 def test_triggers_keys_and_parameters() -> None:

@@ -179,7 +179,7 @@ class PoolCalls:
 
     async def split(self, call: Call, dry_run: bool = False) -> list[Result]:
         async with self._turn:
-            return await split(self._host, dry_run, self._name, self._make)
+            return await split(self._host, dry_run, self._name, self._make, self._unmake)
 
     # --- what they share ----------------------------------------------------------------------------------
 
