@@ -91,17 +91,20 @@ async def take_all(host: Host, work: Work, domid: int) -> None:
 async def take_back(host: Host, work: Work, domid: int, address: Address) -> None:
     """Take a function from a domain: nothing of the domain has it any more.  Done again, it is the same.
 
+    Nothing happens to one that the domain has not: another one may, and this one was refused it.
+
     Raises:
         XendError: hypervisor_failed, store_failed: the domain may have it still.
     """
     noted = Noted(host.store)
     with explained(f"look what PCI device {address} has"):
-        text = await noted.read(address, "granted")
-        others = [
-            Granted.parse(notes.get("granted", ""))
-            for where, notes in (await noted.of_domain(domid)).items()
-            if where != address
-        ]
+        all_of_it = await noted.of_domain(domid)
+    if address not in all_of_it:
+        return
+    text = all_of_it[address].get("granted")
+    others = [
+        Granted.parse(notes.get("granted", "")) for where, notes in all_of_it.items() if where != address
+    ]
     try:
         await _reset(host, work, address)
     except XendError as error:  # the next domain that is to have it is refused, unless it is reset by then
