@@ -55,6 +55,8 @@ def test_virtual_cpus_run_where_the_configuration_says(
 @pytest.mark.parametrize(("pool", "number"), [("fast", 1), ("1", 1), ("Pool-0", 0), ("0", 0), ("Pool-2", 2)])
 def test_a_pool_is_found_by_name_or_number(pool: str, number: int) -> None:
     async def body(world: World) -> None:
+        await world.client.write("/local/pool/1/name", "two\nlines")  # which no row of a table can have
+        assert (await world.call("pool.list", pool="1"))[0]["name"] == "Pool-1"
         await world.client.write("/local/pool/1/name", "fast")
         domid = await world.create(extra=[f'pool="{pool}"'])
         assert [each.number for each in await world.host.pools() if each.domains == 1 + (not number)] == (

@@ -216,7 +216,7 @@ class PoolCalls:
             taken = ", ".join(str(cpu) for cpu in wanted if cpu not in free)
             raise XendError(
                 "wrong_state",
-                f"CPU {taken} is not free: a CPU pool has it; free are {', '.join(map(str, free)) or 'none'}",
+                f"not free, as CPU pools have them: {taken}; free are {', '.join(map(str, free)) or 'none'}",
                 hint="xl cpupool-cpu-remove POOL CPU takes one out of its pool",
             )
         return found

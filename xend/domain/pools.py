@@ -17,7 +17,7 @@ SCHEDULERS = ("credit", "credit2", "rtds", "null", "arinc653")
 
 
 async def pool_names(host: Host) -> dict[int, str]:
-    """The name of each pool, by its number; Pool-N where the store has none.
+    """The name of each pool, by its number; Pool-N where the store has none that can be printed.
 
     Raises:
         XendError: hypervisor_failed, store_failed.
@@ -26,8 +26,9 @@ async def pool_names(host: Host) -> dict[int, str]:
     with explained("look at the CPU pools", "this host"):
         for pool in await host.hypervisor.pools():
             value = await value_of(host.store, f"{POOLS}/{pool.number}/name")
-            text = f"Pool-{pool.number}" if value is None else value.decode("utf-8", "replace")
-            names[pool.number] = text
+            text = "" if value is None else value.decode("utf-8", "replace")
+            # One with a line end would make two lines of a row, and could not be typed.
+            names[pool.number] = text if text.isprintable() and text else f"Pool-{pool.number}"
     return names
 
 

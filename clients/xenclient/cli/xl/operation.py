@@ -40,6 +40,16 @@ def perform(call: Call, method: str, **parameters: Any) -> Map:
     return result
 
 
+def change(call: Call, method: str, step: str, **parameters: Any) -> None:
+    """Call a method that is done at once, of which Xen's xl prints nothing; a dry run prints the step.
+
+    Raises:
+        BusError: xend refused.
+    """
+    answer = call.client.call(method, dry_run=call.dry_run or None, **parameters)
+    call.show(answer, f"{step}\n" if call.dry_run else "")
+
+
 def perform_each(call: Call, method: str) -> int:
     """Call the method for each domain that is named; what xend refuses of one of several is logged.
 

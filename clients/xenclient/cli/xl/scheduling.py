@@ -9,7 +9,7 @@ from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.domains import name
 from xenclient.cli.xl.numbers import option_number
-from xenclient.cli.xl.operation import perform
+from xenclient.cli.xl.operation import change, perform
 from xenclient.cli.xl.printing import log
 
 TYPE_CHECKING = False
@@ -87,11 +87,9 @@ class CreditCommand:
         pool = call.value("cpupool") or "0"
         given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
         if given:
-            changed = call.client.call(
-                "pool.set_scheduling", pool=pool, dry_run=call.dry_run or None, **given
-            )
-            if call.json:
-                call.show(changed, "")
+            said = " ".join(f"{key}={value}" for key, value in given.items())
+            step = f"set how the CPU pool {pool} is scheduled: {said}"
+            change(call, "pool.set_scheduling", step, pool=pool, **given)
             return 0
         (found,) = call.client.call("scheduling.list", pool=pool)
         call.show(found, self._pool_text(found) + "\n")

@@ -50,6 +50,22 @@ def test_what_is_asked(xl: Xl, xend: FakeXend, words: str, method: str, paramete
     assert xend.asked == [(method, parameters)]
 
 
+PLANNED = [
+    ("debug-keys -N qw", "send the debug keys qw to the hypervisor"),
+    ("-N set-parameters loglvl=all no-x", "set the hypervisor's parameters loglvl=all no-x"),
+    ("setenforce -N Permissive", "set the mode of FLASK to Permissive"),
+    ("xenstore-quota-set -N d1 nodes=5 watches=6", "set what d1 may take of the store: nodes=5 watches=6"),
+    ("xenstore-quota-set -N -g nodes=5", "set what all domains may take of the store: nodes=5"),
+    ("sched-credit2 -N -s -r 2000", "set how the CPU pool 0 is scheduled: ratelimit_us=2000"),
+]
+
+
+@pytest.mark.parametrize(("words", "step"), PLANNED)
+def test_a_dry_run_prints_what_would_be_done(xl: Xl, xend: FakeXend, words: str, step: str) -> None:
+    assert xl(*words.split()) == (0, f"{step}\n", "")
+    assert [parameters["dry_run"] for _, parameters in xend.asked] == [True]
+
+
 def test_several_domains(xl: Xl, xend: FakeXend) -> None:
     for command, method in (("pause", "domain.pause"), ("destroy", "domain.destroy")):
         xend.asked.clear()
@@ -133,6 +149,7 @@ def test_a_policy(xl: Xl, xend: FakeXend, tmp_path: Path) -> None:
     file.write_bytes(b"\x8c\xff\x7c\xf9")
     assert xl("loadpolicy", str(file)) == (0, "Successfully loaded policy.\n", "")
     assert xend.asked == [("security.load_policy", {"policy": b"\x8c\xff\x7c\xf9", "dry_run": None})]
+    assert xl("loadpolicy", "-N", str(file)) == (0, "give FLASK this policy\n", "")
 
 
 WRONG = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, Command
+from xenclient.cli.xl.operation import change
 
 
 def run(call: Call) -> int:
-    call.client.call("host.debug_keys", keys=call.arguments[0], dry_run=call.dry_run or None)
+    (keys,) = call.arguments
+    change(call, "host.debug_keys", f"send the debug keys {keys} to the hypervisor", keys=keys)
     return 0
 
 

@@ -10,6 +10,7 @@ import os
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command
 from xenclient.cli.xl.failure import Failure
+from xenclient.cli.xl.operation import change
 
 MODES = {"0": False, "1": True, "permissive": False, "enforcing": True}
 #: The longest policy that is sent: a message of the bus has at most 1 MiB.
@@ -27,7 +28,7 @@ def set_(call: Call) -> int:
     mode = MODES.get(call.arguments[0].lower())
     if mode is None:
         raise call.usage_error(f"{call.arguments[0]!r} is none of 1, 0, Enforcing, Permissive")
-    call.client.call("security.set_enforcing", enforcing=mode, dry_run=call.dry_run or None)
+    change(call, "security.set_enforcing", f"set the mode of FLASK to {WORDS[mode]}", enforcing=mode)
     return 0
 
 
@@ -41,7 +42,7 @@ def load(call: Call) -> int:
     if not 0 < len(policy) <= MOST_BYTES:
         raise Failure(f"{file} has {len(policy)} bytes or more: a policy has 1 to {MOST_BYTES}")
     call.client.call("security.load_policy", policy=policy, dry_run=call.dry_run or None)
-    call.show({}, "Successfully loaded policy.\n")
+    call.show({}, "give FLASK this policy\n" if call.dry_run else "Successfully loaded policy.\n")
     return 0
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, Command
+from xenclient.cli.xl.operation import change
 
 
 def run(call: Call) -> int:
     words = [word for argument in call.arguments for word in argument.split()]
-    call.client.call("host.set_parameters", parameters=words, dry_run=call.dry_run or None)
+    change(
+        call, "host.set_parameters", f"set the hypervisor's parameters {' '.join(words)}", parameters=words
+    )
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.numbers import whole
+from xenclient.cli.xl.operation import change
 
 HEADER = "Quota name           Quota value\n--------------------------------\n"
 GLOBAL = Option("g", "global", "of all domains that have none of their own")
@@ -32,8 +33,9 @@ def set_(call: Call) -> int:
         if not is_there or not name:
             raise call.usage_error(f"{word!r} is not NAME=VALUE")
         values[name] = whole(call, name, value)
-    quotas = call.client.call("quota.set", domain=domain, values=values, dry_run=call.dry_run or None)
-    call.show(quotas, "")
+    who = "all domains" if domain is None else domain
+    step = f"set what {who} may take of the store: {' '.join(words)}"
+    change(call, "quota.set", step, domain=domain, values=values)
     return 0
 
 
