@@ -232,6 +232,10 @@ def test_a_guest_that_does_not_answer() -> None:
         assert owner(world, SECOND) == QUARANTINE
         await world.call("domain.unpause", domain="bare")
         await attach(world, "01:00.1")
+        story = await world.call("device.explain", domain="bare", device="pci 0")
+        told = [line["text"] for line in story["lines"] if "01:00.1" in line["text"]]
+        assert told == [f"0000:01:00.1: not put in: {error.message}", "0000:01:00.1: put in"]
+        assert story["error"] is None
         await world.call("domain.pause", domain="bare")
         error = await refused(world, "detach", "01:00.1")
         assert error.code == "device_failed"

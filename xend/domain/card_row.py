@@ -6,8 +6,8 @@ Connected (4) again (pciif.h; xen-pciback, xenbus.c; guests.md 5.4).  What the g
 nothing: what the driver did is read from state-N, which only dom0 writes.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from xenclient.store.aio import Transaction
@@ -68,8 +68,9 @@ class CardRow:
             nodes["num_devs"] = str(place + len(self.groups))
             return await self._reconfigure(tx, nodes)
 
-        await self._change(work, body, self.host.settings.init_seconds)
-        await self._expect(_ATTACHED, "did not take it", None)
+        with self._story("put in"):
+            await self._change(work, body, self.host.settings.init_seconds)
+            await self._expect(_ATTACHED, "did not take it", "dmesg may say more")
 
     async def let_go(self, work: Work) -> None:
         """The guest and the driver let go of the functions, whose keys stay.  Done again, it is the same.
@@ -85,9 +86,10 @@ class CardRow:
             going = [each for each in there if each.address in self.changing and each.state != _CLOSED]
             return await self._reconfigure(tx, {f"state-{each.place}": _CLOSING for each in going})
 
-        await self._change(work, body, self.host.settings.destroy_seconds)
-        hint = "is it in use there? -f takes it away all the same"
-        await self._expect(_CLOSED, "did not let go of it", hint)
+        with self._story("taken out"):
+            await self._change(work, body, self.host.settings.destroy_seconds)
+            hint = "is it in use there? -f takes it away all the same"
+            await self._expect(_CLOSED, "did not let go of it", hint)
 
     async def _are_held(self) -> bool:
         with self._explained():
@@ -216,7 +218,7 @@ class CardRow:
         other = (await texts(tx, self.device.frontend_path, ["state"])).get("state")
         return own == _RECONFIGURING and other == _CONNECTED
 
-    async def _expect(self, state: str, what: str, hint: str | None) -> None:
+    async def _expect(self, state: str, what: str, hint: str) -> None:
         """See that the driver has done with each function what was asked for."""
         with self._explained():
             there = await functions_there(self.host.store, self.domid)
@@ -228,8 +230,19 @@ class CardRow:
                     f"dom0's driver {what}: function {each.address} is {words}, "
                     f"{XenbusState(int(state))} was expected",
                     cause=await self.plug.said(self.device),
-                    hint=hint or "dmesg may say more",
+                    hint=hint,
                 )
+
+    @contextmanager
+    def _story(self, what: str) -> Iterator[None]:
+        """The device's story tells how that ends; the device itself works on where it fails."""
+        functions = ", ".join(self.changing)
+        try:
+            yield
+        except XendError as error:
+            self.host.stories.tell(self.device, f"{functions}: not {what}: {error.message}")
+            raise
+        self.host.stories.tell(self.device, f"{functions}: {what}")
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(f"change the nodes of {self.device.name}")
