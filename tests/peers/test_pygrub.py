@@ -196,6 +196,28 @@ def test_what_a_loader_sees_and_may(run: Make, tmp_path: Path) -> None:
     assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(tmp_path) in line]
 
 
+def test_a_mask_of_who_started_xend_means_nothing(run: Make, tmp_path: Path) -> None:
+    disk, probe = tmp_path / "disk.img", tmp_path / "probe"
+    disk.write_bytes(b"DISK" + bytes(508))
+    probe.write_text(PROBE)
+    probe.chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        report, said = run(probe, disk, file_bytes=2_000_000)
+    finally:
+        os.umask(before)
+    assert report.status == 0, said
+
+
+@pytest.mark.parametrize("status", [250, 255])
+def test_no_status_of_its_own_means_that_it_was_not_begun(run: Make, tmp_path: Path, status: int) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nexit {status}\n")
+    program.chmod(0o755)
+    report, _ = run(program, program)
+    assert (report.status, report.refused) == (status, None)
+
+
 def test_one_that_prints_without_end(run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xend.bootloader.run.OUTPUT_MAX_BYTES", 1 << 20)
     flood = tmp_path / "flood"

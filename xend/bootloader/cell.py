@@ -10,6 +10,7 @@ Everything of it ends with this process, and this process with xend, whose end o
 """
 
 import errno
+import mmap
 import os
 import resource
 import signal
@@ -29,8 +30,10 @@ from xend.bootloader.order import Limits, Order, Report, order_of, pack
 from xend.bootloader.outcome import Outcome, taken
 from xend.bootloader.removal import remove_tree
 
-#: A status that is not the loader's: it was not begun.
+#: Of a process that did not become the loader.
 NOT_BEGUN = 250
+#: Whether a child could not do what it was for; shared with it until it becomes the loader.
+_was_refused = mmap.mmap(-1, 1)
 #: How often, and at which distance, what is left of it is killed until nothing is.
 KILLS, KILL_SECONDS = 100, 0.01
 #: What shells add to the number of a signal that ended a program.
@@ -50,6 +53,7 @@ def main() -> None:
     """Take the order, have it done, report."""
     own = socket.socket(fileno=int(sys.argv[1]))
     own.set_inheritable(False)
+    os.umask(0o022)  # the loader is another user, who has to see its view
     with own.makefile("rb") as lines:
         order = order_of(lines.readline())
     threading.Thread(target=_end_with, args=(own, order), daemon=True).start()
@@ -60,9 +64,10 @@ def main() -> None:
 def perform(order: Order) -> Report:
     """Run the loader, and take what it leaves."""
     cell = Cell(order)
+    _was_refused[0] = 0
     try:
         status = cell.run()
-        if status == NOT_BEGUN:
+        if _was_refused[0]:
             return Report(refused="it could not be begun")
         outcome = cell.take() if status == 0 else None
         cell.leave()
@@ -86,7 +91,7 @@ class Cell:
         return f"{self.order.directory}/scratch"
 
     def run(self) -> int:
-        """Its exit status, negative: the signal that ended it, or NOT_BEGUN.
+        """Its exit status, negative: the signal that ended it.
 
         Raises:
             OSError: it could not be shut in.
@@ -186,13 +191,13 @@ def set_limits(limits: Limits) -> None:
 
 def _in_child(act: Callable[[], int]) -> int:
     """What a child of this process returns that does this; negative: the signal that ended it."""
-    sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         status = NOT_BEGUN
         try:
             status = act()
         except OSError as error:
+            _was_refused[0] = 1
             where = f"{error.filename}: " if error.filename else ""
             os.write(2, f"xend: {where}{error.strerror or error}\r\n".encode(errors="replace"))
         finally:
