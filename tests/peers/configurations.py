@@ -67,7 +67,7 @@ TOGETHER = (
 )  # fmt: skip
 
 _TARGETS = ("/dev/vg/a", "/img/a.img", "a", "sd0e", "")
-_FORMATS = ("", "raw", "qcow2", "vhd", "qed", "qcow", "raww")
+_FORMATS = ("", "empty", "raw", "qcow2", "vhd", "qed", "qcow", "raww")
 _VDEVS = ("xvda", "hda", "sdb1", "d0p1", "0x0", "51712", "xvdaa", "xvda0", "ioemu:hda", "hdc:cdrom", "zz")
 _ACCESSES = ("", "r", "ro", "w", "rw", "w!", "x")
 _WORDS = (

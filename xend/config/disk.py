@@ -18,6 +18,8 @@ from xend.config.vdev import VDEV_FORMS, vdev_hint, vdev_name, vdev_number
 __all__ = ["DiskConfig", "parse_disk"]
 
 FORMATS = ("raw", "qcow", "qcow2", "vhd", "qed")
+#: Said of a cdrom without a target.
+EMPTY = "empty"
 BACKENDTYPES = ("phy", "qdisk", "standalone", "tap")
 ACCESSES = {"r": "r", "ro": "r", "w": "w", "rw": "w", "w!": "w!"}
 _DEVTYPES = ("cdrom", "disk")
@@ -129,7 +131,7 @@ def parse_disk(
         name=vdev_name(devid) or vdev,
         mode=_mode(fields, is_cdrom),
         is_cdrom=is_cdrom,
-        format=fields.choice("format", FORMATS, "raw"),
+        format=_format(fields, is_cdrom),
         backendtype=fields.choice("backendtype", BACKENDTYPES, "") or None,
         script=fields.script("script"),
         backend=fields.domain("backend"),
@@ -247,6 +249,15 @@ def _target(fields: Fields, is_cdrom: bool, is_file: bool, directory: str | None
     if directory is None:
         raise fields.wrong("target", "an absolute path, as it is a file")
     return os.path.join(directory, target.removeprefix("./"))
+
+
+def _format(fields: Fields, is_cdrom: bool) -> str:
+    """One of FORMATS; "empty", which is only said of what has no target, is raw."""
+    if fields.get("format") == EMPTY and is_cdrom and fields.get("target") is None:
+        return "raw"
+    if fields.get("format") == EMPTY and fields.get("target") is not None:
+        raise fields.wrong("format", f"{listed(FORMATS)}, or no target")
+    return fields.choice("format", FORMATS, "raw")
 
 
 def _mode(fields: Fields, is_cdrom: bool) -> str:

@@ -153,7 +153,7 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
             findings.warnings.append(unread(assignment))
         if before is None or not assignment.append:
             if before is not None and name in OPTIONS:
-                findings.warnings += _replaced(name, before[-1], value)
+                findings.notes += _replaced(name, before[-1], value)
             parts[name] = [value]
         elif before[0].kind == value.kind != "a number":
             before.append(value)
@@ -167,7 +167,7 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
 
 
 def _replaced(name: str, old: Value, new: Value) -> list[Problem]:
-    """The warning of a value that another line of the file replaces; a command line replaces silently."""
+    """The note of a value that another line of the file replaces; a command line replaces silently."""
     if not isinstance(new.place.line, int) or old.plain() == new.plain():
         return []
     said = f"{name} = {old}" if old.items is None else name

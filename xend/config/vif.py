@@ -121,6 +121,8 @@ def _put(fields: Fields, item: str, warnings: list[Problem] | None) -> None:
     key, value = Fields.keyed(item) or (item, None)
     if _NOT_YET.fullmatch(key):
         raise fields.unsupported(key, _NO_COLO)
+    if key in _FLAGS:  # it protects: a slip is no matter of a warning
+        raise fields.error(f"found {shown(item)}, expected trusted or untrusted, without a value")
     if value is None or key not in _KEYS:
         found = item if value is None else f"{key}="
         if warnings is None:

@@ -107,6 +107,8 @@ BAD = [
     ("devid=65536", 'devid "65536", expected a number from 0 to 65535'),
     ("mtu=67", 'mtu "67", expected a number from 68 to 65517'),
     ("mtu=big", 'mtu "big", expected a number from 68 to 65517'),
+    ("untrusted=1", 'found "untrusted=1", expected trusted or untrusted, without a value'),
+    ("trusted=0", 'found "trusted=0", expected trusted or untrusted, without a value'),
     ("bridge=a,bridge=b", 'bridge is given twice, "a" and "b", expected once'),
     ("netdev=a,gatewaydev=b", 'gatewaydev is given twice, "a" and "b", expected once'),
     ("trusted,untrusted", 'trusted is given twice, "1" and "0", expected once'),
