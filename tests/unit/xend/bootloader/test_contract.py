@@ -140,6 +140,22 @@ def test_a_copy_leaves_room_to_others(place: Path, monkeypatch: pytest.MonkeyPat
         assert not list((place / "copies").iterdir())
 
 
+def test_a_file_that_grows_is_copied_as_far_as_it_was_looked_at(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With bootloader_user a process of that user may still have it open."""
+
+    def grown(path: str) -> SimpleNamespace:
+        with (place / "files/k").open("ab") as file:
+            file.write(b"more")
+        return SimpleNamespace(f_blocks=2000, f_bavail=2000, f_frsize=4096)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", grown)
+        taken_of(place, "kernel DIR/k\0")
+    assert (place / "copies/kernel").read_bytes() == b"kernel"
+
+
 def test_an_answer_that_is_a_link_is_not_read(place: Path) -> None:
     (place / "answer").symlink_to(place / "secret")
     with pytest.raises(Lie, match="its answer cannot be read"):
