@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import Command
@@ -56,7 +55,7 @@ def _write(file: str, text: bytes) -> None:
         with open(file, "wb") as opened:
             opened.write(text)
     except OSError as error:
-        with suppress(OSError):
+        if os.path.exists(file):
             os.unlink(file)  # a part of it is nothing that somebody wrote
         message = f"cannot write a copy for the editor below {os.path.dirname(file)}: {error.strerror}"
         raise Failure(message, hint="TMPDIR=... names another place") from error
