@@ -26,5 +26,7 @@ class Failure(Exception):
 
 
 def usage_error(name: str, arguments: str, text: str) -> Failure:
-    """The error of a sub-command that was called with wrong options or arguments; its usage is the hint."""
-    return Failure(f"{name}: {text}", hint=f"usage: PROGRAM {name} {arguments}".rstrip())
+    """The error of a sub-command that was called with wrong options or arguments; its usage is the hint, or
+    where that is its name alone, what tells its options."""
+    hint = f"usage: PROGRAM {name} {arguments}" if arguments else f"PROGRAM help {name} tells its options"
+    return Failure(f"{name}: {text}", hint=hint)

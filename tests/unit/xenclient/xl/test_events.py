@@ -103,4 +103,4 @@ def test_a_listener_that_fell_behind_is_told_where_to_go_on(xl: Xl, xend: FakeXe
     ],
 )
 def test_wrong_use(xl: Xl, options: list[str], error: str) -> None:
-    assert xl("events", *options) == (1, "", f"xl: events: {error} (usage: xl events)\n")
+    assert xl("events", *options) == (1, "", f"xl: events: {error} (xl help events tells its options)\n")

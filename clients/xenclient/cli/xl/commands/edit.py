@@ -51,6 +51,7 @@ EDIT = Command("NAME", run)
 
 
 def _write(file: str, text: bytes) -> None:
+
     try:
         with open(file, "wb") as opened:
             opened.write(text)
