@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.errors import log_error
+from xenclient.xend.errors import BusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +19,19 @@ MIB = 1024
 WORDS = {"shutdown": "shut down", "destroyed": "destroyed", "failed": "failed"}
 
 
-def down(call: Call, names: Collection[str]) -> list[Row]:
-    """Those that are down; names: only these, unless empty."""
-    rows: list[Row] = call.client.call("managed.list")
-    return [row for row in rows if not row["up"] and (not names or row["name"] in names)]
+def down(call: Call, names: Collection[str]) -> tuple[list[Row], int]:
+    """Those that are down, and the status: 1 where they cannot be read, which is logged.
+
+    names: only these, unless empty.
+    """
+    try:
+        rows: list[Row] = call.client.call("managed.list")
+    except BusError as error:
+        if error.code != "bad_config":
+            raise
+        log_error(error, call.settings)
+        return [], 1
+    return [row for row in rows if not row["up"] and (not names or row["name"] in names)], 0
 
 
 def line(row: Row) -> str:
@@ -34,7 +45,8 @@ def why(row: Row) -> str:
     """Why it is down, in words."""
     if (error := row["error"]) is not None:
         problems = error.get("problems") or [error]
-        return f"its configuration is wrong: {problems[0]['message']}"
+        cause = f": {problems[0]['cause']}" if problems[0].get("cause") else ""
+        return f"its configuration is wrong: {problems[0]['message']}{cause}"
     text = "never started"
     if (end := row["end"]) is not None:
         import time

@@ -32,6 +32,7 @@ ROWS = [
     row(
         "f", error={"message": "f:1: wrong; and 1 more", "problems": [{"message": "f:1: wrong"}]}, vcpus=None
     ),
+    row("g", error={"message": "g cannot be read", "cause": "Permission denied"}),
     row("d1", up=True),
 ]
 WHY = {
@@ -41,6 +42,7 @@ WHY = {
     "d": "destroyed 2026-11-30 05:06:07",
     "e": "failed 2026-11-30 05:06:07: no? room",
     "f": "its configuration is wrong: f:1: wrong",
+    "g": "its configuration is wrong: g cannot be read: Permission denied",
 }
 
 
@@ -60,9 +62,11 @@ def test_list_all(xl: Xl, xend: FakeXend) -> None:
     assert (status, text.count("\n"), "nobody" in errors) == (1, 0, True)
     assert [each["state"] for each in json.loads(xl("list", "-a", "--json")[1])][1:] == [
         "running",
-        *["down"] * 6,
+        *["down"] * 7,
     ]
     assert xl("list", "-a", "--columns", "name")[0] == 1
+    xend.fails["managed.list"] = BusError("bad_config", "DIR may be written by others", {})
+    assert xl("list", "-a") == (1, f"{HEADER}\n{DOM0}\n{D1}\n", "xl: DIR may be written by others\n")
 
 
 def test_new(xl: Xl, xend: FakeXend, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def _show_all(call: Call, placing: bool | None) -> int:
     from xenclient.cli.xl.configured import down, line
 
     found, status = ([], 0) if call.arguments else named_domains(call, placing=placing)
-    resting = down(call, call.arguments)
+    resting, failed = down(call, call.arguments)
     if call.arguments:
         names = {row["name"] for row in resting}
         call.arguments = [each for each in call.arguments if each not in names]
@@ -55,7 +55,7 @@ def _show_all(call: Call, placing: bool | None) -> int:
     lines += "".join(f"{line(row)}\n" for row in resting)
     shown = lines.partition("\n")[2] if call.given("no-header") else lines
     call.show([*found, *({**row, "state": "down"} for row in resting)], shown)
-    return status
+    return status | failed
 
 
 LIST = Command(
