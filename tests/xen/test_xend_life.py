@@ -114,6 +114,45 @@ def test_a_vcpu_goes_and_comes(managed: Dom0, web: Guest) -> None:
     assert web.must("grep -c ^processor /proc/cpuinfo") == "2"
 
 
+#: Sub-commands whose tables are those of Debian's xl; seconds and states of the moment aside.
+TABLES = (
+    "vcpu-list", "sched-credit", "sched-credit2", "sched-credit2 -s", "sched-rtds", "cpupool-list",
+    "cpupool-list -c", "list -c", "list -n", "claims", "sharing", "vm-list", "getenforce",
+    "info -n | sed -n '/^cpu_topology/,/^node:/p'",
+)  # fmt: skip
+MOMENT = re.compile(r"[r-][b-]-[-]*|\d+\.\d")
+
+
+@pvh_is_long
+def test_tables_are_those_of_debians_xl(managed: Dom0, web: Guest) -> None:
+    web.xl(f"sched-credit2 -d {web.name} -w 300 -c 80")
+    web.xl(f"vcpu-pin {web.name} all 0 0")
+    for words in TABLES:
+        ours, theirs = (managed.must(f"{xl} {words} 2>/dev/null || true") for xl in (OURS.xl, "xl"))
+        assert MOMENT.sub("", ours) == MOMENT.sub("", theirs), words
+    assert managed.must(f"xl sched-credit2 -d {web.name}").split()[-2:] == ["300", "80"]
+    web.xl(f"vcpu-pin {web.name} all all all")
+    managed.must(f"{OURS.xl} debug-keys h")
+    assert "(XEN)" in managed.must("xl dmesg | tail -n 3")
+
+
+@pvh_is_long
+def test_a_pool_of_its_own(managed: Dom0, web: Guest) -> None:
+    """The host has two CPUs."""
+    xl = OURS.xl
+    managed.must(f"{xl} cpupool-cpu-remove Pool-0 1")
+    managed.must(f"{xl} cpupool-create name=other sched=credit 'cpus=[1]'")
+    managed.must(f"{xl} cpupool-migrate {web.name} other")
+    row = managed.must("xl cpupool-list other").splitlines()[1].split()
+    assert row == ["other", "1", "credit", "y", "1"]
+    assert managed.must(f"xl sched-credit -d {web.name}") == managed.must(f"{xl} sched-credit -d {web.name}")
+    web.must("true")
+    managed.must(f"{xl} cpupool-migrate {web.name} Pool-0")
+    managed.must(f"{xl} cpupool-destroy other")
+    managed.must(f"{xl} cpupool-cpu-add Pool-0 1")
+    assert managed.must("xl cpupool-list -c").splitlines()[1].split() == ["Pool-0", "0,1"]
+
+
 def test_it_hears_a_sysrq(web: Guest) -> None:
     web.xl(f"sysrq {web.name} h")
     web.await_console("sysrq: HELP")
