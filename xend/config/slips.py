@@ -31,7 +31,7 @@ _SIGNS = {
 }
 _SIZE = re.compile(r"[0-9]+[kmgt](i?b)?", re.IGNORECASE)
 #: Words of other languages.
-BOOLEANS = ("true", "false", "yes", "no", "on", "off")
+BOOLEANS = ("true", "false", "yes", "no")
 YES_OR_NO = "1 means yes, and 0 no"
 
 
