@@ -27,6 +27,7 @@ SLIPS = [
     ("memory = ${MEM}", [(1, TEMPLATE)]),
     ("pae = yes\nlocaltime = True\nnomigrate = false",
      [(1, "1 means yes, and 0 no"), (3, "1 means yes, and 0 no")]),
+    ("altp2m = on\nfirmware = Off", [(1, QUOTES), (2, QUOTES)]),
     ("Name = 'a'\nMEMORY = 256\nOVM_name = 'x'", [(1, "did you mean name?"), (2, "did you mean memory?")]),
     ("# libvirt\n<domain type='xen'>\n</domain>",
      [(2, "this looks like XML; of libvirt's, virsh domxml-to-native xen-xl makes a configuration")]),
