@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import time
 
 import trio
 
+from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place
 from xend.hypervisor import Blueprint
 from xend.hypervisor.simulator import Simulator
@@ -29,6 +31,7 @@ def test_domains_that_went_with_their_host_are_reaped(place: Place) -> None:
     place.create("one")
     start_host_again(place)
     place.start()
+    await_no_record(place)
     place.settle()
     assert "one (domain 1) is gone" in place.log()
     assert place.snapshot() == before
@@ -55,6 +58,15 @@ def start_host_again(place: Place) -> None:
     place.host.stop(signal.SIGTERM)
     shutil.rmtree(place.top / "xenstored")
     place.host.start()
+
+
+def await_no_record(place: Place) -> None:
+    """Returns once xend remembers no domain: it looks at them only after it has begun to serve."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with place.client() as client:
+        while os.listdir(place.top / "domains"):
+            assert time.monotonic() < deadline, "it remembers a domain that is gone"
+            client.operations()
 
 
 async def create_beside(place: Place) -> int:

@@ -363,7 +363,7 @@ def test_it_goes_ahead_when_the_last_transaction_ends(ours: Daemon) -> None:
 
 
 def try_to_read(wire: Wire) -> Message | None:
-    wire.set_timeout(0.5)
+    wire.set_timeout(2.0)
     try:
         return wire.read()
     except TimeoutError:

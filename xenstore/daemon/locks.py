@@ -7,6 +7,7 @@ journal, logs) is opened with one, so that nobody can look, bind, truncate or re
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -15,6 +16,9 @@ from xenstore.daemon.start import StartError
 
 #: What a Unix socket's address holds, without the final NUL (sockaddr_un.sun_path).
 SOCKET_PATH_MAX = 107 if sys.platform == "linux" else 103
+#: A daemon that was killed has its locks until the system has taken all of its memory back: how long a lock
+#: is waited for, and how often it is tried.
+PATIENCE_SECONDS, LOOK_SECONDS = 0.5, 0.02
 #: Names the descriptors of locks that this process was left by the one that executed it.
 INHERITED = "XENSTORED_LOCKS"
 
@@ -110,6 +114,7 @@ def _lock(path: str, refusal: str, lock: Callable[[int, int], object], fd: int |
 
     Nobody else may read the file either: who can open it can keep the lock from its owner.
     """
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         if fd is None:
             fd = trusted.open_file(path, os.O_RDWR | os.O_CREAT)
@@ -121,6 +126,11 @@ def _lock(path: str, refusal: str, lock: Callable[[int, int], object], fd: int |
                 os.pwrite(fd, b"%d\n" % os.getpid(), 0)
                 return fd
         except (BlockingIOError, PermissionError) as error:  # EAGAIN or EACCES, as POSIX allows both
+            if time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+                os.close(fd)
+                fd = None
+                continue
             owner = os.fsdecode(os.pread(fd, 32, 0)).strip()
             os.close(fd)
             raise StartError(f"{refusal}{f' (pid {owner})' if owner else ''}") from error
