@@ -215,6 +215,19 @@ def test_pools() -> None:
     play(body)
 
 
+@pytest.mark.parametrize("name", ['x"; memory=9 #', "it's", "a\"b'c", "b\\n", '"; name="z'])
+def test_a_pool_of_any_name_is_that_of_the_next_life(name: str) -> None:
+    async def body(world: World) -> None:
+        await world.create(extra=EXTRA)
+        await world.call("pool.rename", pool="1", name=name)
+        await world.call("domain.set_pool", domain="example", pool=name)
+        await reboot(world, 1)
+        (listed,) = await world.call("domain.list", domain="example", placing=True)
+        assert (listed["domid"], listed["cpupool"], listed["memory_kib"]) == (2, name, 65536)
+
+    play(body, pool_cpus=(1,))
+
+
 def test_a_pool_for_each_node() -> None:
     async def body(world: World) -> None:
         planned = await world.call("pool.split", dry_run=True)

@@ -38,13 +38,19 @@ async def prepare_pool(host: Host, target: Target, pool: str) -> PoolFacts:
             hint=f"xl cpupool-cpu-add {name} CPU",
         )
     # What was pinned may run on all CPUs of the new pool; the numbers of the old one's would mean nothing.
-    said = {"pool": f'"{name}"', "cpus": '"all"', "cpus_soft": '"all"'}
+    said = {"pool": _as_value(found.number, name), "cpus": '"all"', "cpus_soft": '"all"'}
     return PoolFacts(
         **target.identity,
         pool=found.number,
         old_pool=target.info.pool,
         **lasting(target, said),
     )
+
+
+def _as_value(number: int, name: str) -> str:
+    """What the option `pool` is given: the name, in quotes that it has not, or else the number."""
+    quote = next((each for each in "\"'" if each not in name), None)
+    return f'"{number}"' if quote is None or "\\" in name else f"{quote}{name}{quote}"
 
 
 def pool_steps(host: Host, facts: PoolFacts) -> list[Step]:
