@@ -60,6 +60,11 @@ class LiveUpdate:
             self._end()
         return self._attempt
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether an attempt waits for its end, or goes on."""
+        return self.attempt is not None and self.attempt.started is not None
+
     def __call__(self, session: Session, words: Sequence[str]) -> str | None:
         """The reply's text; None: `finish` gives it.
 

@@ -9,7 +9,6 @@ not read.  The pump does not know who calls it: `xenstore.server.drive` has both
 """
 import os
 import sys
-import traceback
 from collections import deque
 
 cimport cython
@@ -574,7 +573,8 @@ cdef class Pump:
 
 def _describe(error):
     """The error in one line, with the place it came from."""
-    place = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        place = f" ({os.path.basename(frame.filename)}:{frame.lineno})"
+    place, traceback = "", error.__traceback__
+    while traceback is not None:
+        place = f" ({os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno})"
+        traceback = traceback.tb_next
     return f"{type(error).__name__}: {error}{place}"

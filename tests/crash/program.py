@@ -11,7 +11,7 @@ import sys
 
 import xenstore.server.main as program
 from xenstore.journal import segment
-from xenstore.server import recovery
+from xenstore.server import background
 
 
 def main(how: str, words: list[str]) -> int:
@@ -21,7 +21,7 @@ def main(how: str, words: list[str]) -> int:
     life.connect(order["life"])
     if order["segment"]:
         vars(segment)["SEGMENT_BYTES"] = order["segment"]
-    recovery.LOOK_SECONDS = 0.05
+    background.LOOK_SECONDS = 0.05
     if order["user"]:
         os.setgroups([])
         os.setgid(order["user"])

@@ -4,20 +4,17 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-import attrs
-
 from xenstore.daemon.options import Kind, Option, Table, UsageError
 
 __all__ = ["ArgparseTable"]
 
 
-@attrs.frozen
 class ArgparseTable(Table):
-    """Attributes:
-    description: what the program does, for --help.
-    """
+    """description: what the program does, for --help."""
 
-    description: str
+    def __init__(self, program: str, options: Sequence[Option], *, description: str) -> None:
+        super().__init__(program, options)
+        self.description = description
 
     def parse(self, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         """As `Table.parse`; exits after --help, and after an option that prints."""

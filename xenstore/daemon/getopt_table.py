@@ -2,17 +2,14 @@
 
 import getopt
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from xenstore.daemon.options import Option, Table, UsageError
 
 __all__ = ["GetoptTable", "Given"]
 
 
-@attrs.frozen
-class Given:
+class Given(NamedTuple):
     """An option that was given.
 
     Attributes:
@@ -35,17 +32,21 @@ class Given:
         return [f"{self.name}={text}"] if self.name.startswith("--") else [self.name, text]
 
 
-@attrs.frozen
 class GetoptTable(Table):
-    """Attributes:
+    """Its help looks as it is told.
+
     help_column: where the help of each option begins.
     separator: what stands between a long option and its value in the help.
     epilogue: what the help says in the end.
     """
 
-    help_column: int
-    separator: str
-    epilogue: str
+    def __init__(
+        self, program: str, options: Sequence[Option], *, help_column: int, separator: str, epilogue: str
+    ) -> None:
+        super().__init__(program, options)
+        self.help_column = help_column
+        self.separator = separator
+        self.epilogue = epilogue
 
     def parse(self, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         return self.parse_given(words, environment)[0]

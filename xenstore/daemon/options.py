@@ -7,9 +7,7 @@ both give a value for each attribute that rows set.
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 __all__ = ["Kind", "Option", "Table", "UsageError", "path"]
 
@@ -26,8 +24,7 @@ def path(text: str) -> str:
     return os.path.abspath(text) if text else text
 
 
-@attrs.frozen
-class Option:
+class Option(NamedTuple):
     """A row.
 
     Attributes:
@@ -50,15 +47,15 @@ class Option:
     value: str = ""
     help: str = ""
     kind: Kind = str
-    sets: str = attrs.field(default="", kw_only=True)
-    default: Any = attrs.field(default=None, kw_only=True)
-    variable: str = attrs.field(default="", kw_only=True)
-    choices: tuple[str, ...] = attrs.field(default=(), kw_only=True)
-    constant: bool = attrs.field(default=True, kw_only=True)
-    is_repeated: bool = attrs.field(default=False, kw_only=True)
-    is_optional: bool = attrs.field(default=False, kw_only=True)
-    prints: str = attrs.field(default="", kw_only=True)
-    no_effect: str = attrs.field(default="", kw_only=True)
+    sets: str = ""
+    default: Any = None
+    variable: str = ""
+    choices: tuple[str, ...] = ()
+    constant: bool = True
+    is_repeated: bool = False
+    is_optional: bool = False
+    prints: str = ""
+    no_effect: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -102,12 +99,12 @@ class Option:
         return self.kind(text)
 
 
-@attrs.frozen
 class Table(ABC):
     """All options of a program."""
 
-    program: str
-    options: Sequence[Option]
+    def __init__(self, program: str, options: Sequence[Option]) -> None:
+        self.program = program
+        self.options = options
 
     @abstractmethod
     def parse(self, words: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 import trio
 
+from xenstore.server import background
 from xenstore.server.drive import serve
 from xenstore.server.options import Options
 from xenstore.server.server import Server
@@ -23,6 +24,6 @@ async def embedded(options: Options, log: Callable[[str], object]) -> AsyncItera
         server.bring_up(stack)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve, server.pump)
-            server.background(nursery)
+            background.start(server, nursery)
             yield server
             nursery.cancel_scope.cancel()

@@ -14,6 +14,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Self
 
 import trio
 
@@ -27,6 +28,8 @@ from xenstore.live_update import OK, Attempt, LiveUpdate
 from xenstore.server import guardian
 from xenstore.server.arrival import STATE_FILE
 from xenstore.server.rings import Rings
+from xenstore.server.server import Server
+from xenstore.server.start import SIGNALS
 from xenstore.store import Session, Store
 
 #: How often open transactions are looked at that a live update waits for, in seconds.
@@ -34,8 +37,6 @@ LOOK_SECONDS = 0.05
 #: How long the new program may take to answer what it is asked before.
 ANSWER_SECONDS = 60.0
 
-#: Signals that wait until the new program can receive them.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LIVE_UPDATE = ("-U", "--live-update")
 
 
@@ -72,13 +73,29 @@ class Handover:
         self._arguments = [each for each in arguments if each not in _LIVE_UPDATE]
         self._environment = {**child.environment(os.environ), "XENSTORED_RUNDIR": rundir}
 
+    @classmethod
+    def of(cls, server: Server, dialogue: LiveUpdate) -> Self:
+        """What can put another program in the place of a server that is up."""
+        return cls(
+            dialogue,
+            server.store,
+            server.pump,
+            server.rings,
+            server.journal,
+            server.listener_fd,
+            server.options.rundir,
+            server.held,
+            server.options.arguments,
+        )
+
     async def serve(self) -> None:
         """Wait for live updates to be asked for, until cancelled."""
         token = trio.lowlevel.current_trio_token()
         while True:
             asked = trio.Event()
             self._dialogue.on_start = lambda: token.run_sync_soon(asked.set)  # noqa: B023 (one at a time)
-            await asked.wait()
+            if not self._dialogue.is_asked:  # it may have been before this task began
+                await asked.wait()
             attempt = self._dialogue.attempt
             if attempt is None:
                 continue

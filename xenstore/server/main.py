@@ -3,10 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-
-import trio
 
 from xenstore import _failpoint
 from xenstore._arenas import give_back_unused, use_huge_pages
@@ -14,11 +12,10 @@ from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.start import StartError
 from xenstore.server import arrival
-from xenstore.server.drive import drive
-from xenstore.server.handover import SIGNALS
+from xenstore.server.meanwhile import serving
 from xenstore.server.options import Options, UsageError, parse, usage
 from xenstore.server.server import Server
-from xenstore.server.start import PROGRAM
+from xenstore.server.start import PROGRAM, SIGNALS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(usage())
         return 0
     if options.check_state is not None:
+        import xenstore.server.background  # noqa: F401 - who cannot import all of it cannot take over
+
         return arrival.check(options.check_state)
     for note in options.notes:
         PROGRAM.to_stderr(note)
@@ -78,37 +77,20 @@ class _Program:
     def run(self) -> None:
         with ExitStack() as stack:
             self.server.open(stack)
-            drive(self.server.pump, lambda: self.serve(stack))
-
-    async def serve(self, stack: ExitStack) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             self.server.bring_up(stack)
-            give_back_unused()
-            self.report_ready()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # a live update had them wait
-            async with trio.open_nursery() as nursery:
-                self.server.background(nursery)
-                if self.server.live_update is not None:
-                    nursery.start_soon(self.server.handover(self.server.live_update).serve)
-                await self.obey(received)
-                nursery.cancel_scope.cancel()
-            start.notify_supervisor("STOPPING=1")
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            with serving(self.server.pump):
+                from xenstore.server import background
+            background.run(self.server, self.report_up)
 
-    def report_ready(self) -> None:
+    def report_up(self) -> None:
+        give_back_unused()
         if self.server.options.banner:
             with suppress(OSError):
                 print(_banner(self.server.options.socket), flush=True)
         self.is_up = True
         self.on_up()
         start.notify_supervisor(f"READY=1\nMAINPID={os.getpid()}")
-
-    async def obey(self, signals: AsyncIterator[int]) -> None:
-        """Does what signals ask for, until one asks to stop."""
-        async for number in signals:
-            if number != signal.SIGHUP:
-                self.server.log(f"{signal.Signals(number).name}: stopping")
-                return
-            self.server.reopen_trace()
 
 
 def _banner(path: str) -> str:

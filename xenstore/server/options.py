@@ -3,8 +3,7 @@
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from xenstore._pump import pollers
 from xenstore.daemon.getopt_table import GetoptTable
@@ -20,8 +19,7 @@ _VALUE_MAX = 2**31 - 1
 _SOFT = "soft-"
 
 
-@attrs.frozen(kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the command line asks for; all paths absolute.
 
     Attributes:

@@ -4,9 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import trio
-
-from xenstore._pump import Pump
 from xenstore.daemon import trusted
 from xenstore.daemon.start import StartError
 from xenstore.journal import boot
@@ -17,9 +14,6 @@ from xenstore.journal.writer import Journal
 from xenstore.server.options import Options
 from xenstore.server.rings import Rings
 from xenstore.store import Store
-
-#: How often it is looked whether a journal has room again, in seconds.
-LOOK_SECONDS = 0.25
 
 Log = Callable[[str], object]
 #: Where a journal ends: what `Journal.start` wants to know.
@@ -82,14 +76,6 @@ def _files(options: Options) -> Iterator[Files]:
         raise StartError(f"journal {error}") from error
     except OSError as error:
         raise StartError(f"journal {files.directory}: {error.strerror or error}") from error
-
-
-async def keep_trying(journal: Journal, pump: Pump) -> None:
-    """Continue a journal that broke off as soon as that is possible, and give back what it does not need,
-    until cancelled."""
-    while True:
-        await trio.sleep(LOOK_SECONDS)
-        pump.call_soon(journal.look)
 
 
 def _refuse_fresh(options: Options, rings: Rings | None) -> None:

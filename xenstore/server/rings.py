@@ -6,8 +6,6 @@ which domains have come to an end when the hypervisor says that some have.
 
 from collections.abc import Callable, Iterable
 
-import trio
-
 from xenstore import errors
 from xenstore._link import Link, serve_fired
 from xenstore._pump import Pump
@@ -15,9 +13,6 @@ from xenstore.hypervisor import Ring, are_two
 from xenstore.image import Domain
 from xenstore.platform import DomainState, Page, Platform, PlatformError
 from xenstore.store import Session, Store
-
-#: How often all rings are looked at without having been notified, in seconds: lost notifications happen.
-SCAN_SECONDS = 20.0
 
 
 class Rings:
@@ -262,12 +257,6 @@ class Rings:
         """Serve every port that fired."""
         if serve_fired(self._platform.channels, self._by_port, self._changes_port):
             self.look_at_domains()
-
-    async def scan_regularly(self) -> None:
-        """Repair lost notifications, until cancelled."""
-        while True:
-            await trio.sleep(SCAN_SECONDS)
-            self._pump.call_soon(self.scan)
 
     def scan(self) -> None:
         """Look at every ring, notified or not."""

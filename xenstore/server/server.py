@@ -1,13 +1,13 @@
 """A store with all that is around it: its socket, rings, journal and trace.
 
-Who uses it turns the pump: `main` with trio as its guest, `embedded` as a task of a program's.
+Who uses it turns the pump: `main` with trio as its guest, `embedded` as a task of a program's.  What it does
+under trio is in `background`; nothing here needs that, so a server that was killed answers before trio is
+imported.
 """
 
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-
-import trio
 
 from xenstore._pump import Pump, peer_uid
 from xenstore._system import System
@@ -21,7 +21,6 @@ from xenstore.platform import PlatformError, Unavailable
 from xenstore.platform.choose import open_platform
 from xenstore.server import recovery
 from xenstore.server.arrival import Arrival, state_file
-from xenstore.server.handover import Handover
 from xenstore.server.options import Options
 from xenstore.server.rings import Rings
 from xenstore.server.start import PROGRAM
@@ -30,7 +29,7 @@ from xenstore.store import Session, Store
 
 
 class Server:
-    """`open`, then `bring_up`, then `background`.
+    """`open`, then `bring_up`, then `background.start`.
 
     may_be_replaced: by another program, on live-update.
     system: the kernel that real hosts are reached by.
@@ -111,27 +110,6 @@ class Server:
                 self.rings.hear_of_changes()
             self.log("took over by live update")
         self.listener_fd = listener.fileno()
-
-    def background(self, nursery: trio.Nursery) -> None:
-        """Start what is done beside the pump's turns."""
-        if self.rings is not None:
-            nursery.start_soon(self.rings.scan_regularly)
-        if self.journal is not None:
-            nursery.start_soon(recovery.keep_trying, self.journal, self.pump)
-
-    def handover(self, live_update: LiveUpdate) -> Handover:
-        """What can leave it all to another program."""
-        return Handover(
-            live_update,
-            self.store,
-            self.pump,
-            self.rings,
-            self.journal,
-            self.listener_fd,
-            self.options.rundir,
-            self.held,
-            self.options.arguments,
-        )
 
     def begin_journal(self) -> Journal:
         if self.arrival is not None:

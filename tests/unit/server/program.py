@@ -17,7 +17,7 @@ NOBODY = 65534
 #: Runs as NOBODY from the moment everything is imported: the interpreter may lie where only root can read.
 PROGRAM_AS_NOBODY = [
     "-c",
-    "import os, sys, xenstore.server.main as program; "
+    "import os, sys, xenstore.server.background, xenstore.server.main as program; "
     f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(program.main(sys.argv[1:]))",
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")

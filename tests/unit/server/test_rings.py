@@ -20,7 +20,7 @@ from tests.unit.server.host import (
     World,
 )
 from xenstore import errors
-from xenstore.server.rings import SCAN_SECONDS
+from xenstore.server.background import SCAN_SECONDS, scan_regularly
 from xenstore.wire import HEADER, MessageType, pack
 
 BAD_INDEX, TOO_LONG = 2, 3
@@ -481,7 +481,7 @@ class TestLostNotifications:
 
         async def main() -> None:
             with trio.move_on_after(SCAN_SECONDS * 1.5):
-                await world.rings.scan_regularly()
+                await scan_regularly(world.rings, world.pump)
 
         trio.run(main, clock=MockClock(autojump_threshold=0))
         world.settle()
