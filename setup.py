@@ -1,4 +1,7 @@
-"""The compiled modules: cython/PACKAGE/_NAME.pyx is PACKAGE._NAME.  All else stands in pyproject.toml."""
+"""The compiled modules: cython/PACKAGE/_NAME.pyx is PACKAGE._NAME; and programs in C.
+
+All else stands in pyproject.toml.
+"""
 
 import os
 import subprocess
@@ -23,6 +26,21 @@ class BuildExt(build_ext):
         # another build/ than `build_ext --inplace`, so that each of the two would compile everything.
         super(build_ext, self).run()
 
+        self._link_programs()
+
+    def _link_programs(self) -> None:
+        """The programs of C: one source, which looks at the name it was called by."""
+        folder = Path("clients" if self.inplace else self.build_lib, PROGRAMS_IN)
+        stale = [
+            name
+            for name in PROGRAMS
+            if not (folder / name).exists() or (folder / name).stat().st_mtime < SOURCE.stat().st_mtime
+        ]
+        if stale or self.force:
+            objects = self.compiler.compile([str(SOURCE)], output_dir=self.build_temp)
+            for name in PROGRAMS:
+                self.compiler.link_executable(objects, name, output_dir=str(folder))
+
     def _cythonize(self) -> list[Extension]:
         """The modules as C, with the headers that they include; what they cimport is found by Cython."""
         from Cython.Build import cythonize
@@ -32,6 +50,11 @@ class BuildExt(build_ext):
         except (NotImplementedError, OSError):  # no semaphores, without which there is no pool of processes
             return cythonize(self.extensions, quiet=not self.verbose)
 
+
+#: What hotplug scripts call in the place of the programs of Python, and where it lies in the package.
+PROGRAMS = ("xenstore-exists", "xenstore-list", "xenstore-ls", "xenstore-read", "xenstore-write")
+PROGRAMS_IN = Path("xenclient", "quick")
+SOURCE = Path("native", "quick.c")
 
 #: The one that needs Xen's headers and libraries, and by which names pkg-config knows these.
 XEN_MODULE = "xend._guest"

@@ -4,6 +4,7 @@ import base64
 import configparser
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -33,11 +34,24 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
     setup(tree, *metadata, "build_py", "--build-lib", str(library))
     for name, built in modules:
         shutil.copy2(built, library / Path(*name.split(".")).with_name(built.name))
+    _copy_programs(tree, library)
     build = ["build", "--build-base", str(scratch / "build"), "--build-lib", str(library)]
     wheel = ["bdist_wheel", "--skip-build", "--bdist-dir", str(scratch / "w"), "--dist-dir", str(scratch)]
     setup(tree, *metadata, *build, *wheel)
     (made,) = scratch.glob("*.whl")
     return made
+
+
+def _copy_programs(tree: Path, library: Path) -> None:
+    """The compiled programs, which lie in the tree beside the package that they belong to."""
+    setup = runpy.run_path(str(tree / "setup.py"))
+    source, folder = tree / setup["SOURCE"], setup["PROGRAMS_IN"]
+    (library / folder).mkdir()
+    for name in setup["PROGRAMS"]:
+        built = tree / "clients" / folder / name
+        if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+            raise InstallError(f"{built} is missing or older than {setup['SOURCE']}: `make` builds it")
+        shutil.copy2(built, library / folder / name)
 
 
 def _modules(tree: Path, suffix: str) -> Iterator[tuple[str, Path]]:

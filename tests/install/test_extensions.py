@@ -41,6 +41,7 @@ def make_tree(top: Path) -> Path:
     for name, text in FILES.items():
         (top / "cython/toy" / name).write_text(text)
     shutil.copy(TREE / "setup.py", top)
+    shutil.copytree(TREE / "native", top / "native")
     return top
 
 

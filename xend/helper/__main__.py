@@ -5,7 +5,6 @@ import importlib
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -67,6 +66,8 @@ def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.
     except MemoryError:
         return wire.Failed(errno.ENOMEM, "dom0 has not enough memory, or the helper may not have so much")
     except Exception as fault:  # noqa: BLE001 - ours: xend logs it
+        import traceback  # slow to import and rarely wanted
+
         traceback.print_exc()
         return wire.Failed(errno.EIO, f"a fault of the helper's: {fault!r}")
 

@@ -8,20 +8,19 @@ import errno
 import mmap
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from xend.helper import acpi, files, library_text, limits, memory_map
 from xend.helper.session import Session
 from xend.helper.steps import LibraryError, Refused, Steps
-from xend.hypervisor import ALTP2M, Blueprint, Image, Rings
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from xend._guest import Handle
     from xend._guest import Image as GuestImage
+    from xend.hypervisor import Blueprint, Image
 
 DOM0 = 0
 #: The longest command line of a paravirtual domain, in bytes; libxenguest cuts off the rest without a word
@@ -29,6 +28,8 @@ DOM0 = 0
 PV_COMMAND_LINE_MAX = 1023
 #: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks (xen/include/public/hvm/params.h).
 TIMER_MODE = 1
+#: The numbers of XEN_ALTP2M_MODES (xen/include/public/hvm/params.h: HVM_PARAM_ALTP2M).
+ALTP2M = {"disabled": 0, "mixed": 1, "external": 2, "limited": 3}
 #: A leaf of CPUID that has none (XEN_CPUID_INPUT_UNUSED, xen/include/public/domctl.h).
 NO_SUBLEAF = 0xFFFFFFFF
 #: The register IA32_ARCH_CAPABILITIES.
@@ -37,8 +38,7 @@ ARCH_CAPABILITIES = 0x10A
 LINUX_RSDP_UNRESTRICTED = 15
 
 
-@attrs.frozen
-class _Build:
+class _Build(NamedTuple):
     """One build.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Build:
     steps: Steps
     handle: "Handle"
     domid: int
-    image: Image
+    image: "Image"
     facts: dict[str, object]
 
     @property
@@ -65,7 +65,7 @@ class _Build:
     def max_pages(self) -> int:
         return pages_of(self.image.blueprint.max_memory_kib)
 
-    def run(self) -> Rings:
+    def run(self) -> dict[str, int]:
         self._look()
         with self.steps.at("files"):
             kernel = files.kernel(self.image.kernel)
@@ -97,7 +97,7 @@ class _Build:
     def _type(self) -> str:
         return self.image.blueprint.type
 
-    def _build(self, built: "GuestImage", kernel: mmap.mmap, ramdisk: mmap.mmap | None) -> Rings:
+    def _build(self, built: "GuestImage", kernel: mmap.mmap, ramdisk: mmap.mmap | None) -> dict[str, int]:
         at = self.steps.at
         with at("ports"):
             store_port = self.handle.event_channel(self.domid, DOM0)
@@ -123,9 +123,12 @@ class _Build:
             built.seed_grants()
             store_gfn, console_gfn = built.rings()
             self.handle.claim(self.domid, 0)  # what was claimed and not taken
-        return Rings(
-            store_gfn=store_gfn, store_port=store_port, console_gfn=console_gfn, console_port=console_port
-        )
+        return {
+            "store_gfn": store_gfn,
+            "store_port": store_port,
+            "console_gfn": console_gfn,
+            "console_port": console_port,
+        }
 
     def _limit(self) -> None:
         """The domain's own settings, all of which come before its kernel."""
@@ -133,7 +136,7 @@ class _Build:
         with self.steps.at("limits"):
             if self.is_hvm:
                 self.handle.set_timer_mode(self.domid, TIMER_MODE)
-                self.handle.set_altp2m(self.domid, ALTP2M.index(blueprint.altp2m))
+                self.handle.set_altp2m(self.domid, ALTP2M[blueprint.altp2m])
             else:
                 self.handle.set_memory_map_limit(self.domid, blueprint.max_memory_kib)
                 if self.image.has_host_memory_map:
@@ -192,7 +195,7 @@ def run(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         handle = session.open()
         build = _Build(session.guest, session.steps, handle, domid, image, facts)
         try:
-            return attrs.asdict(build.run())
+            return build.run()
         except BaseException:
             with suppress(OSError):
                 handle.claim(domid, 0)
@@ -201,7 +204,7 @@ def run(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         raise library_text.refused(error, facts) from error
 
 
-def check(image: Image) -> None:
+def check(image: "Image") -> None:
     """Refuse what libxenguest would take and cut off, or end the process for.
 
     Raises:
@@ -225,9 +228,12 @@ def check(image: Image) -> None:
         )
 
 
-def image_of(fields: Mapping[str, Any]) -> Image:
-    """The inverse of attrs.asdict."""
-    return Image(**{**fields, "blueprint": Blueprint(**fields["blueprint"])})
+def image_of(fields: Mapping[str, Any]) -> "Image":
+    """What attrs.asdict made a mapping of, with the same attributes.
+
+    It is no Image: attrs takes as long to import as all else of the helper, which nothing can begin without.
+    """
+    return cast("Image", SimpleNamespace(**{**fields, "blueprint": SimpleNamespace(**fields["blueprint"])}))
 
 
 def pages_of(kib: int) -> int:
@@ -235,7 +241,7 @@ def pages_of(kib: int) -> int:
     return -(-kib // 4)
 
 
-def paging_bytes(blueprint: Blueprint) -> int:
+def paging_bytes(blueprint: "Blueprint") -> int:
     """Memory of the host for the page tables of a domain that is not paravirtual, by libxl's formula
     (domain-build.md 1, step 6), unless its blueprint says how much."""
     if blueprint.paging_kib is not None:

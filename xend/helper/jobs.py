@@ -1,16 +1,13 @@
 """What the helper can do."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from xend.helper import build, dump
 from xend.helper.session import Session
 
 
-@attrs.frozen
-class Job:
+class Job(NamedTuple):
     """A kind of job.
 
     Attributes:

@@ -6,8 +6,7 @@ with a kernel.  A cause is told by the step, the errno and these words; the firs
 
 import errno
 from collections.abc import Mapping
-
-import attrs
+from typing import NamedTuple
 
 from xend.helper.steps import LibraryError, Refused
 
@@ -17,8 +16,7 @@ _ERROR = 8
 _LINE_MAX = 200
 
 
-@attrs.frozen
-class _Row:
+class _Row(NamedTuple):
     """A cause.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-import attrs
+from typing import NamedTuple
 
 #: What it was doing: "while it was ...".
 STEPS = {
@@ -53,8 +52,7 @@ class LibraryError(Exception):
         self.step, self.errno, self.function, self.log = step, errno, function, log
 
 
-@attrs.frozen
-class Steps:
+class Steps(NamedTuple):
     """Says at which step a job is.
 
     Attributes:

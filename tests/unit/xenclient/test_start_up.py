@@ -18,13 +18,16 @@ HEAVY = {
 NEEDED = {"__future__", "_socket", "_struct", "errno", "struct", "time"}
 
 
-def imported(module: str) -> set[str]:
-    """What importing the module adds to what every interpreter has (os comes with `site`)."""
+def imported(module: str, *more: str) -> set[str]:
+    """What importing the module adds to what every interpreter has (os comes with `site`).
+
+    more: where else modules may be found.
+    """
     code = (
         "import os, sys; before = set(sys.modules); sys.path[:0] = sys.argv[1:];"
         f"import {module}; print(*sorted(set(sys.modules) - before))"
     )
-    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT), str(ROOT / "clients")]
+    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT), str(ROOT / "clients"), *more]
     return set(subprocess.check_output(command, text=True).split())
 
 

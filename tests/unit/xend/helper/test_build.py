@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import attrs
+import msgpack
 import pytest
 
+from tests.unit.xenclient.test_start_up import imported
 from tests.unit.xend.helper import fake_guest
 from xend.helper import acpi, build, limits
 from xend.helper.session import Session
 from xend.helper.steps import Refused
-from xend.hypervisor import Blueprint, Image
+from xend.hypervisor import ALTP2M, Blueprint, Image
 
 PV, PVH = 5, 6
 
@@ -186,7 +188,18 @@ def test_names_of_files_are_any_bytes(libraries: fake_guest.Libraries, tmp_path:
     assert next(call for call in libraries.calls if call[0] == "allocate")[2] == b"root=\xff"
 
 
+def test_altp2m_has_the_words_of_the_contract() -> None:
+    assert tuple(sorted(build.ALTP2M, key=lambda word: build.ALTP2M[word])) == ALTP2M
+
+
+def test_it_starts_with_little() -> None:
+    """xend waits for its start with each domain that it builds."""
+    heavy = {"trio", "attrs", "attr", "inspect", "traceback", "subprocess", "socket", "xend.hypervisor"}
+    assert not imported("xend.helper.__main__", str(Path(msgpack.__file__).parents[1])) & heavy
+
+
 def test_an_image_comes_through(kernel: str) -> None:
     wanted = image(kernel, "pvh", ramdisk=kernel, vcpus=2, tsc_mode="native")
-    assert build.image_of(attrs.asdict(wanted)) == wanted
+    came = build.image_of(attrs.asdict(wanted))
+    assert vars(came) | {"blueprint": vars(came.blueprint)} == attrs.asdict(wanted)
     assert [build.pages_of(kib) for kib in (1, 4, 5)] == [1, 1, 2]
