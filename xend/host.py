@@ -45,17 +45,14 @@ Publish = Callable[..., object]
 class Host:
     """Everything an operation touches; each is a seam that a simulated world puts its own in.
 
-        Attributes:
-            disks: what dom0 knows of its files and devices.
-    <<<<<<< HEAD
-            loader_directory: of what boot loaders leave, root's alone.
-    =======
-            cards: what it knows of its PCI functions.
-    >>>>>>> 840ee3f (PCI devices of the host in paravirtual domains)
-            random: for MAC addresses and UUIDs.
-            wall_clock: seconds since 1970.
-            publish: tells listeners of an event.
-            log: one line into xend's log.
+    Attributes:
+        disks: what dom0 knows of its files and devices.
+        cards: what it knows of its PCI functions.
+        loader_directory: of what boot loaders leave, root's alone.
+        random: for MAC addresses and UUIDs.
+        wall_clock: seconds since 1970.
+        publish: tells listeners of an event.
+        log: one line into xend's log.
     """
 
     hypervisor: Hypervisor

@@ -17,6 +17,8 @@ class Device:
         name: as people call it: "vif 0", "vbd xvda".
         frontend, backend: keys of both ends, in their order.
         read_only: frontend keys that the guest may read only.
+        backend_kind: what its backend is called in the store: "qdisk" of a vbd that a device model serves;
+            None: as its type.
         script: absolute path of its hotplug script; None: it has none.
         interface: the network interface in dom0 as the kernel names it; a script renames it to vifname.
     """
@@ -29,6 +31,7 @@ class Device:
     frontend: Mapping[str, str]
     backend: Mapping[str, str]
     read_only: Mapping[str, str] = attrs.field(factory=dict)
+    backend_kind: str | None = None
     script: str | None
     interface: str | None = None
 
@@ -43,7 +46,8 @@ class Device:
 
     @property
     def backend_path(self) -> str:
-        return f"/local/domain/{self.backend_domid}/backend/{self.kind}/{self.domid}/{self.devid}"
+        kind = self.backend_kind or self.kind
+        return f"/local/domain/{self.backend_domid}/backend/{kind}/{self.domid}/{self.devid}"
 
     @property
     def libxl_path(self) -> str:

@@ -13,6 +13,7 @@ from xend.config.problem import Problem
 from xend.config.settings import Settings as ConfigSettings
 from xend.device.device import Device
 from xend.device.xenbus import XenbusState
+from xend.model.part import Part
 from xend.settings import Settings
 
 Config = TypeVar("Config", bound=DeviceConfig)
@@ -124,6 +125,9 @@ class DeviceKind(Generic[Config]):
             nothing of its memory lies where the device's does.
         check: refuses a device before anything is done, for another reason than its script; raises XendError.
         appeared: states in which the backend's driver has taken the device up, so that its guest may come.
+        model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
+            ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
+        model_part: what a device with such a backend wants of the device model.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
         json_key, as_json: the list in libxl's JSON, and an item of it.
     """
@@ -146,10 +150,16 @@ class DeviceKind(Generic[Config]):
     interface: Callable[[int, int, Settings], str] | None = None
     check: Callable[[Device], object] = lambda device: None
     appeared: Sequence[XenbusState] = APPEARED
+    model_backends: Sequence[str] = ()
+    model_part: Callable[[Config], Part] = lambda config: Part()
     is_disk: bool = False
     shows_host_memory: bool = False
     json_key: str
     as_json: Callable[[Config], dict[str, Any]]
+
+    def is_of_model(self, device: Device) -> bool:
+        """Whether a device of this type is served by the device model of its domain, in dom0."""
+        return device.backend_domid == 0 and (device.backend_kind or device.kind) in self.model_backends
 
     @property
     def stored_keys(self) -> tuple[str, ...]:
@@ -167,7 +177,7 @@ class DeviceKind(Generic[Config]):
         keys: those of `stored_keys` that are there, of the toolstack's own copy, which no guest can write
             (XSA-175); `backend` is.
         """
-        words = keys["backend"].split("/")  # /local/domain/B/backend/...
+        words = keys["backend"].split("/")  # /local/domain/B/backend/KIND/...
         name = devid if self.name_key is None else keys.get(self.name_key, devid)
         return Device(
             kind=self.name,
@@ -176,6 +186,7 @@ class DeviceKind(Generic[Config]):
             backend_domid=int(words[3]) if len(words) > 3 and words[3].isdigit() else 0,
             name=self.label(name),
             frontend={},
+            backend_kind=words[5] if len(words) > 5 and words[5] != self.name else None,
             backend={key: keys[key] for key in self.own_keys if key in keys},
             script=keys.get("script"),
             interface=None if self.interface is None else self.interface(domid, devid, settings),
