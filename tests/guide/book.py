@@ -1,7 +1,8 @@
-"""docs/dom0.md as its test reads it: blocks in their order, and the rows of its table of messages.
+"""A guide as its test reads it: blocks in their order, and the rows of its table of messages.
 
 A block's first line says what it is: `sh`, commands; `console`, commands behind "# " with what they print;
-`conf PATH`, a file, or with `+PATH` more lines of one.  A word `linux` before that: on a Linux dom0.
+`conf PATH`, a file, or with `+PATH` more lines of one.  A word `linux` or `netbsd` before that says for which
+system it is; without, it is for both, but in docs/dom0.md for NetBSD.
 """
 
 import re
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-GUIDE = Path(__file__).parents[2] / "docs" / "dom0.md"
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE, DOMAINS = DOCS / "dom0.md", DOCS / "domains.md"
+SYSTEMS = ("netbsd", "linux")
 KINDS = ("sh", "console", "conf")
 PROMPT = "# "
 _FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```\n", re.MULTILINE)
@@ -26,7 +29,7 @@ class Block:
         line: of the guide, where it begins.
         section: the heading that it stands below.
         kind: one of KINDS.
-        system: "netbsd" or "linux".
+        systems: for which it is, of SYSTEMS.
         path: of a file; begins with "+" if lines are added.  Empty for commands.
         text: what it holds, whole lines.
     """
@@ -34,7 +37,7 @@ class Block:
     line: int
     section: str
     kind: str
-    system: str
+    systems: tuple[str, ...]
     path: str
     text: str
 
@@ -57,32 +60,32 @@ class Row:
     remedy: str
 
 
-def text() -> str:
-    """The guide."""
-    return GUIDE.read_text()
-
-
-def blocks(system: str) -> list[Block]:
+def blocks(system: str, guide: Path = GUIDE) -> list[Block]:
     """Those for a system, in order."""
-    return [block for block in _blocks(text()) if block.system == system]
+    return [block for block in all_blocks(guide) if system in block.systems]
 
 
-def _blocks(guide: str) -> Iterator[Block]:
-    for found in _FENCE.finditer(guide):
-        line = guide.count("\n", 0, found.start()) + 1
+def all_blocks(guide: Path = GUIDE) -> list[Block]:
+    """All, in order."""
+    return list(_blocks(guide.read_text(), SYSTEMS[:1] if guide == GUIDE else SYSTEMS))
+
+
+def _blocks(text: str, usual: tuple[str, ...]) -> Iterator[Block]:
+    for found in _FENCE.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
         words = found[1].split()
-        system = "linux" if "linux" in words else "netbsd"
-        kind, *rest = (word for word in words if word != "linux")
+        systems = tuple(word for word in words if word in SYSTEMS) or usual
+        kind, *rest = (word for word in words if word not in SYSTEMS)
         path = rest[0] if rest else ""
         assert kind in KINDS, f"line {line}: {kind} is none of {', '.join(KINDS)}"
         assert len(rest) == (kind == "conf"), f"line {line}: {found[1]}"
-        section = re.findall(r"^## (.*)$", guide[: found.start()], re.MULTILINE)[-1]
-        yield Block(line, section, kind, system, path, found[2])
+        section = re.findall(r"^## (.*)$", text[: found.start()], re.MULTILINE)[-1]
+        yield Block(line, section, kind, systems, path, found[2])
 
 
-def rows() -> list[Row]:
+def rows(guide: Path = GUIDE) -> list[Row]:
     """The rows of all tables of messages, in order."""
-    section = text().split(_MESSAGES)[1].split("\n## ")[0]
+    section = guide.read_text().split(_MESSAGES)[1].split("\n## ")[0]
     cells = [_cells(line) for line in section.splitlines() if line.startswith("| `")]
     return [Row(message.strip("`"), cause, remedy) for message, cause, remedy in cells]
 

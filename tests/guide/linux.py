@@ -19,6 +19,7 @@ LINKS = ("eth0", *(f"vif{domid}.0" for domid in range(1, 9)))
 class Linux(Host):
     """Booted as dom0, with the backends' drivers."""
 
+    flavour = "linux"
     path_of_root = "/rescue:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin"
 
     def prepare(self) -> None:
@@ -42,6 +43,3 @@ class Linux(Host):
         for name in ("/boot/vmlinuz", "/boot/initrd.img"):
             self.path("/boot").mkdir(exist_ok=True)
             write_kernel(self.path(name))
-
-    def power_on(self) -> None:
-        self.said(self.python, "-m", "xend.simulator", SIMULATION, "--flavour", "linux", "--seed", "1")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.guide.book import GUIDE, blocks, text
-from tests.guide.compare import is_like
+from tests.guide.book import DOMAINS, GUIDE, all_blocks, blocks
+from tests.guide.following import follow
 from tests.guide.host import Host
 from tests.guide.linux import Linux
 from tests.guide.netbsd import NetBSD
@@ -15,15 +15,10 @@ from tests.starter import Starter
 
 LINES_MOST = 530
 LINE_MOST = 120
-#: Commands that only look: what they show may come a moment later.
-LOOKS = ("xl list", "xl block-list", "xl network-list", "xl info")
-LOOKS_MOST = 50
 ESCAPE = b"\x1d"
 INTERRUPT = b"\x03"
 #: Of who ran the command, whom the key interrupts as well.
 INTERRUPTED = (130, -2)
-#: What a boot prints beside what is shown: other services.
-OTHERS = re.compile(r"^(\[.*\]|Starting (iscsid|npf)\.)\n", re.MULTILINE)
 
 
 @pytest.fixture(params=[NetBSD, Linux], ids=["netbsd", "linux"])
@@ -75,47 +70,27 @@ INTERACTIVE = {
 
 
 def test_the_guide(host: Host) -> None:
-    for block in blocks("linux" if isinstance(host, Linux) else "netbsd"):
+    follow(host, blocks("linux" if isinstance(host, Linux) else "netbsd"), INTERACTIVE)
+
+
+@pytest.mark.parametrize("guide", [GUIDE, DOMAINS], ids=lambda guide: guide.name)
+def test_every_block_is_done_somewhere(guide: Path) -> None:
+    text = guide.read_text()
+    assert len(all_blocks(guide)) == text.count("\n```") / 2 > 10
+    assert not re.search(r"^(    |\t)", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+
+
+@pytest.mark.parametrize("guide", [GUIDE, DOMAINS], ids=lambda guide: guide.name)
+def test_files_are_named_before_they_are_shown(guide: Path) -> None:
+    lines = guide.read_text().splitlines()
+    for block in all_blocks(guide):
         if block.kind == "conf":
-            host.put(block.path, block.text)
-            continue
-        for command, printed in block.commands():
-            where = f"line {block.line}: {command}"
-            if command in INTERACTIVE:
-                INTERACTIVE[command](host, command)
-            elif printed is None:
-                done = host.typed(command)
-                assert done.returncode == 0, (where, done.stdout)
-            else:
-                shows(host, command, printed, where)
-
-
-def shows(host: Host, command: str, printed: str, where: str) -> None:
-    """The command prints this, and succeeds."""
-    for _ in range(LOOKS_MOST if command.startswith(LOOKS) else 1):
-        done = host.typed(command)
-        said = OTHERS.sub("", done.stdout) if command.startswith("shutdown") else done.stdout
-        if is_like(said, printed):
-            break
-    assert is_like(said, printed), (where, said)
-    assert done.returncode == 0, where
-
-
-def test_every_block_is_done_somewhere() -> None:
-    done = len(blocks("netbsd")) + len(blocks("linux"))
-    assert done == text().count("\n```") / 2 > 30
-    assert not re.search(r"^(    |\t)", re.sub(r"```.*?```", "", text(), flags=re.DOTALL), re.MULTILINE)
-
-
-def test_files_are_named_before_they_are_shown() -> None:
-    guide = text()
-    for block in (*blocks("netbsd"), *blocks("linux")):
-        if block.kind == "conf":
-            before = "\n".join(guide.splitlines()[max(0, block.line - 14) : block.line - 1])
+            before = "\n".join(lines[max(0, block.line - 14) : block.line - 1])
             assert f"`{block.path.removeprefix('+')}`" in before, f"line {block.line}"
 
 
-def test_it_is_short() -> None:
-    lines = GUIDE.read_text().splitlines()
-    assert len(lines) <= LINES_MOST
-    assert [line for line in lines if len(line) > LINE_MOST and not line.startswith("|")] == []
+@pytest.mark.parametrize("guide", [GUIDE, DOMAINS], ids=lambda guide: guide.name)
+def test_it_is_short(guide: Path) -> None:
+    text = re.sub(r"^```conf.*?^```", "", guide.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert len(guide.read_text().splitlines()) <= LINES_MOST
+    assert [line for line in text.splitlines() if len(line) > LINE_MOST and not line.startswith("|")] == []

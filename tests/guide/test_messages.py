@@ -1,12 +1,13 @@
 """The guide's tables of messages: each is provoked, printed as it stands there, and mended."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.guide.book import blocks, rows
+from tests.guide.book import DOMAINS, blocks
+from tests.guide.domains_provocations import ALL as DOMAINS_ALL
+from tests.guide.messages import pattern, printed_otherwise, unprovoked, varying
 from tests.guide.netbsd import NetBSD
 from tests.guide.provocations import ALL
 from tests.starter import Starter
@@ -22,7 +23,6 @@ vif = [ 'bridge=bridge0' ]
 FURNISH = """\
 mkdir /vm && dd if=/dev/zero of=/vm/foo-wd0 bs=1m count=1 &&
     ifconfig bridge0 create && brconfig bridge0 add wm0 up"""
-_VARIES = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 
 
 @pytest.fixture
@@ -43,33 +43,13 @@ def installed(wheel_file: Path, starter: Starter) -> Iterator[NetBSD]:
 
 
 def test_each_message_has_a_provocation() -> None:
-    messages = [row.message for row in rows()]
-    found = {message: [row for row in ALL if message.startswith(row.begins)] for message in messages}
-    assert [message for message, those in found.items() if len(those) != 1] == []
-    assert len(ALL) == len(messages)
+    assert unprovoked(ALL) == []
+    assert unprovoked(DOMAINS_ALL, DOMAINS) == []
 
 
 def test_each_is_printed_as_it_stands_there(installed: NetBSD) -> None:
-    wrong = []
-    for row in ALL:
-        (message,) = [each.message for each in rows() if each.message.startswith(row.begins)]
-        said = installed.typed(row.script).stdout
-        if not any(pattern(message).fullmatch(varying(line)) for line in said.splitlines()):
-            wrong.append(f"{message}\n{said}")
-        mended = installed.typed(row.mend)
-        if mended.returncode != 0:
-            wrong.append(f"{row.mend}\n{mended.stdout}")
+    wrong = printed_otherwise(installed, ALL)
     assert not wrong, "\n".join(wrong)
-
-
-def pattern(message: str) -> re.Pattern[str]:
-    """For lines that are that message; "..." is anything."""
-    return re.compile(".*".join(map(re.escape, varying(message).split("..."))))
-
-
-def varying(line: str) -> str:
-    """The line, with every number as N."""
-    return _VARIES.sub("N", line)
 
 
 def test_what_is_said_differently_is_noticed() -> None:

@@ -81,9 +81,12 @@ class Dom0:
     is_real: its programs are started by the interpreter itself, from nothing.
 
     Attributes:
+        flavour: of its kernel, as the simulated machine has them.
         root: its root, as seen from outside.
         python: its programs' interpreter.
     """
+
+    flavour = "netbsd"
 
     def __init__(self, shell: str, starter: Starter, is_real: bool = False) -> None:
         self.shell = shell
@@ -239,9 +242,10 @@ class Dom0:
 
     # --- its machine ----------------------------------------------------------------------------------
 
-    def power_on(self) -> None:
-        """The simulated machine, as its firmware leaves it to dom0's kernel."""
-        self.said(self.python, "-m", "xend.simulator", SIMULATION, "--flavour", "netbsd", "--seed", "1")
+    def power_on(self, *words: str) -> None:
+        """The simulated machine, as its firmware leaves it to dom0's kernel; words: more of what it is."""
+        words = ("--flavour", self.flavour, "--seed", "1", *words)
+        self.said(self.python, "-m", "xend.simulator", SIMULATION, *words)
 
     def machine(self) -> list[str]:
         """The command lines of a machine that is on, and nothing runs in it."""

@@ -6,6 +6,7 @@ Interfaces: unshare(2), mount(2), pivot_root(2), prctl(2), Documentation/filesys
 import ctypes
 import errno
 import os
+import re
 import select
 import signal
 import stat
@@ -215,8 +216,21 @@ def _show(path: str, shown: str, has_devices: bool = False) -> None:
         os.mkdir(shown)
     else:
         os.close(os.open(shown, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o444))
-    mount(os.path.realpath(path), shown, "", _BIND)
-    _freeze(shown, has_devices)
+    mount(os.path.realpath(path), shown, "", _BIND | _RECURSIVE)
+    for each in _mounted_at(shown):
+        _freeze(each, has_devices)
+
+
+def _mounted_at(path: str) -> list[str]:
+    """The mounts at a path and below: what lies in /usr may have file systems of its own.
+
+    Source: /proc/PID/mountinfo (proc(5)), the fifth field, in which a blank, for example, is \\040.
+    """
+    with open("/proc/self/mountinfo", "rb") as file:
+        fields = [line.split()[4] for line in file]
+    escaped = re.compile(rb"\\([0-7]{3})")
+    points = {os.fsdecode(escaped.sub(lambda found: bytes([int(found[1], 8)]), each)) for each in fields}
+    return sorted(each for each in points if each == path or each.startswith(f"{path}/"))
 
 
 def _freeze(path: str, has_devices: bool = False) -> None:

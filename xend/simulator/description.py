@@ -15,6 +15,8 @@ DOM0_MEMORY_KIB = 512 * KIB
 HYPERVISOR_KIB = 32 * KIB
 SCHEDULER = "credit2"
 FLAVOURS = ("linux", "netbsd")
+#: What most hosts can do, and what those can besides that have an IOMMU.
+VIRT_CAPS, DIRECT_IO = ("pv", "hvm", "hap"), "pv_directio"
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +36,7 @@ class Hardware:
     memory_kib: int = attrs.field(default=DEFAULT_MEMORY_KIB, validator=attrs.validators.ge(128 * KIB))
     flavour: str = attrs.field(default="linux", validator=attrs.validators.in_(FLAVOURS))
     backend_faults: str = ""
-    virt_caps: tuple[str, ...] = ("pv", "hvm", "hap")
+    virt_caps: tuple[str, ...] = VIRT_CAPS
     pool_cpus: tuple[int, ...] = ()
     nodes: int = attrs.field(default=1, validator=attrs.validators.in_(range(1, 65)))
     cards: tuple[Card, ...] = CARDS
@@ -42,7 +44,7 @@ class Hardware:
     @property
     def has_iommu(self) -> bool:
         """Whether it can give its PCI functions away without danger."""
-        return "pv_directio" in self.virt_caps
+        return DIRECT_IO in self.virt_caps
 
     @property
     def dom0_memory_kib(self) -> int:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 
 import attrs
 
-from xend.simulator.description import DEFAULT_CPUS, DEFAULT_MEMORY_KIB, FLAVOURS, KIB, Hardware
+from xend.simulator.description import (
+    DEFAULT_CPUS,
+    DEFAULT_MEMORY_KIB,
+    DIRECT_IO,
+    FLAVOURS,
+    KIB,
+    VIRT_CAPS,
+    Hardware,
+)
 from xenstore.daemon.argparse_table import ArgparseTable
 from xenstore.daemon.options import Option, UsageError
 
@@ -36,6 +44,8 @@ def parse(words: Sequence[str]) -> Options:
     """
     values = _TABLE.parse(words, {})
     hardware = {name: values.pop(name) for name in ("cpus", "memory_kib", "flavour", "backend_faults")}
+    if values.pop("iommu"):
+        hardware["virt_caps"] = (*VIRT_CAPS, DIRECT_IO)
     try:
         return Options(**values, hardware=Hardware(**hardware))
     except ValueError as error:
@@ -61,6 +71,7 @@ _TABLE = ArgparseTable(
         Option("--memory-mib", "MEMORY_MIB", kind=_mebibytes, sets="memory_kib", default=DEFAULT_MEMORY_KIB),
         Option("--flavour", "", "of dom0's kernel", choices=FLAVOURS, default=FLAVOURS[0]),
         Option("--backend-faults", "BACKEND_FAULTS", "words, see xend.simulator.backend", default=""),
+        Option("--iommu", "", "it has one that is on"),
         Option("--seed", "SEED", "of all that is left to chance", _number),
         Option("--no-fork", "", "stay in the foreground", sets="foreground"),
         Option("--exit-when-idle", "", "end with the last client and domain"),

@@ -183,13 +183,15 @@ class TestTheProgram:
 
     async def test_it_is_ready_when_its_caller_goes_on_and_ends_with_sigterm(self, short_path: Path) -> None:
         directory = short_path / "new" / "h"
-        done = self.run(str(directory), "--cpus", "2", "--memory-mib", "1024", "--flavour", "netbsd")
+        words = ("--cpus", "2", "--memory-mib", "1024", "--flavour", "netbsd", "--iommu")
+        done = self.run(str(directory), *words)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         pid = int((directory / "host.pid").read_text())
         try:
             async with Simulator.connect(directory) as simulator:
                 info = await simulator.host_info()
                 assert (info.nr_cpus, info.total_memory_kib) == (2, MIB * MIB)
+                assert info.virt_caps[-1] == "pv_directio"
                 assert b"netbsd" in await simulator.message_buffer()
                 await simulator.create(BLUEPRINT)
                 assert (directory / "1" / "store.page").exists()

@@ -1,0 +1,35 @@
+"""How each message of docs/domains.md comes to be printed, on Linux, and how that is mended again.
+
+Begins where the guide ends: its domains are down, its files are there.
+"""
+
+from tests.guide.provocations import Provocation
+
+#: Makes /vm/bad of one of the guide's files.
+ROUTER = "xl create -q /vm/router name=bad"
+WEB = "xl create -q /vm/web name=bad"
+NODE = "/libxl/pci/0000-01-00-0/driver_path"
+
+ALL = (
+    Provocation('xl: bootloader = "pygrab"', f"{WEB} bootloader=pygrab"),
+    Provocation(
+        "xl: the boot loader",
+        f"dd if=/dev/zero of=/vm/blank.img bs=1M count=1; {WEB} 'disk=[\"file:/vm/blank.img,xvda,w\"]'",
+        "rm /vm/blank.img",
+    ),
+    Provocation("xl: disk xvda: the boot", f"{WEB} 'disk=[\"/vm/web.img,qcow2,xvda,w\"]'"),
+    Provocation("xl: pci 0000:01:00.0: it is not assignable", f"{ROUTER} 'pci=[\"01:00.0\"]'"),
+    Provocation("xl: pci 0000:02:00.0: dom0's kernel has no way", f"{ROUTER} 'pci=[\"02:00.0,seize=1\"]'"),
+    Provocation("xl: pci 0000:07:00.0: this host", f"{ROUTER} 'pci=[\"07:00.0\"]'"),
+    Provocation(
+        "xl: PCI device 0000:01:00.0 is in router",
+        f"xl pci-assignable-add -n lan 01:00.0; xl create -q /vm/router; {ROUTER}",
+        "xl destroy router",
+    ),
+    Provocation(
+        "xl: '/vm/evil' is no driver",
+        f"xenstore-read {NODE} >/tmp/true; xenstore-write {NODE} /vm/evil; xl pci-assignable-remove -r lan",
+        f"xenstore-write {NODE} $(cat /tmp/true); xl pci-assignable-remove -r lan",
+    ),
+    Provocation("xl: no PCI device has the name 'wan'", "xl pci-assignable-remove wan"),
+)
