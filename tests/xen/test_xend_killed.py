@@ -31,7 +31,10 @@ def survivor(managed: Dom0, empty: Left) -> Guest:
 KILLED = {"xend": [manager.PID], "store": [STORE_PID], "both": [manager.PID, STORE_PID]}
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+ROUNDS = pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+
+
+@ROUNDS
 @pytest.mark.parametrize("who", KILLED)
 def test_a_guest_goes_on(managed: Dom0, survivor: Guest, who: str, rounds: int) -> None:
     for _ in range(rounds):
@@ -44,15 +47,17 @@ def test_a_guest_goes_on(managed: Dom0, survivor: Guest, who: str, rounds: int) 
     assert errors_of(survivor) == ""
 
 
-def test_all_three_at_once_while_another_is_built(managed: Dom0, survivor: Guest) -> None:
+@ROUNDS
+def test_all_three_at_once_while_another_is_built(managed: Dom0, survivor: Guest, rounds: int) -> None:
     """xend, its helper and the store."""
-    begin_slowly(managed)
-    managed.must(f"{HELPER} >/run/helper.pid")
-    manager.kill(managed, manager.PID, STORE_PID, "/run/helper.pid")
-    manager.start_store(managed)
-    manager.start_xend(managed)
-    awaited_end_of_slow(managed)
-    await_beats(managed, survivor)
+    for _ in range(rounds):
+        begin_slowly(managed)
+        managed.must(f"{HELPER} >/run/helper.pid")
+        manager.kill(managed, manager.PID, STORE_PID, "/run/helper.pid")
+        manager.start_store(managed)
+        manager.start_xend(managed)
+        awaited_end_of_slow(managed)
+        await_beats(managed, survivor)
     assert errors_of(survivor) == ""
 
 
@@ -93,12 +98,14 @@ def awaited_end_of_slow(dom0: Dom0) -> None:
     awaited_refusal(dom0)
 
 
-def test_its_helper_is_killed(managed: Dom0, empty: Left) -> None:
-    begin_slowly(managed)
-    managed.must(f"kill -9 $({HELPER})")
-    said = awaited_refusal(managed)
-    assert "SIGKILL" in said, said
-    assert state_of(managed) == empty
+@ROUNDS
+def test_its_helper_is_killed(managed: Dom0, empty: Left, rounds: int) -> None:
+    for _ in range(rounds):
+        begin_slowly(managed)
+        managed.must(f"kill -9 $({HELPER})")
+        said = awaited_refusal(managed)
+        assert "SIGKILL" in said, said
+        assert state_of(managed) == empty
 
 
 def test_it_is_destroyed_while_it_is_built(managed: Dom0, empty: Left) -> None:
