@@ -28,6 +28,10 @@ cdef extern from *:
     #if PY_VERSION_HEX >= 0x030E0000
     #define xend_hash_bytes(data, size) Py_HashBuffer(data, size)
     #else
+    #if PY_VERSION_HEX >= 0x030D0000
+    /* 3.13 exports it, and declares it for itself alone. */
+    PyAPI_FUNC(Py_hash_t) _Py_HashBytes(const void *data, Py_ssize_t size);
+    #endif
     #define xend_hash_bytes(data, size) _Py_HashBytes(data, size)
     #endif
     """
