@@ -24,6 +24,7 @@ from xend.log import Log
 from xend.options import Options, UsageError, parse
 from xend.pci.choose import simulated_cards
 from xend.settings import PLATFORM, VIF_SCRIPT, Settings
+from xend.simulator.models import SimulatedModels
 from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
@@ -161,10 +162,13 @@ def _settings(options: Options, conf: XlConf) -> Settings:
 
 def _seams(options: Options) -> Seams:
     failpoint, directory = options.failpoint, options.simulator_directory
-    cards = None if directory is None else simulated_cards(directory, options.platform or PLATFORM)
+    seams = Seams()
+    if directory is not None:
+        cards = simulated_cards(directory, options.platform or PLATFORM)
+        seams = Seams(cards=cards, models=SimulatedModels())
     if failpoint is None:
-        return Seams(cards=cards)
-    return Seams(cards=cards, on_step=lambda operation: die(operation, failpoint))
+        return seams
+    return attrs.evolve(seams, on_step=lambda operation: die(operation, failpoint))
 
 
 @asynccontextmanager

@@ -53,6 +53,7 @@ from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
 from xend.disk import Disks, system_disks
 from xend.domain.booting import forget_all_files
+from xend.domain.device_model import end_strangers, tell_death
 from xend.domain.keeper import Keeper
 from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
@@ -63,6 +64,8 @@ from xend.host import Host, RunCell, RunScript
 from xend.hypervisor import Hypervisor
 from xend.kinds import DOMAIN_METHODS, KINDS
 from xend.managed.fates import Fates
+from xend.model.models import Model, Models
+from xend.model.system import System, SystemProcesses
 from xend.operation.kind import Effect
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
@@ -91,6 +94,7 @@ class Seams:
     open_pty: Callable[[], Pty] = open_pty
     run_script: RunScript = run_script
     run_cell: RunCell = run_cell
+    models: System = attrs.field(factory=SystemProcesses)
     disks: Disks = attrs.field(factory=lambda: system_disks(sys.platform))
     cards: Cards | None = None
     on_step: Callable[[Operation], object] = lambda operation: None
@@ -135,6 +139,8 @@ class Xend:
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             disks=seams.disks,
             cards=seams.cards or system_cards(settings.platform),
+            models=Models(seams.models, rundir / "models", self._model_died, log),
+            model_log_directory=os.fspath(log_directory),
             run_script=seams.run_script,
             run_cell=seams.run_cell,
             loader_directory=rundir / "bootloader",
@@ -186,6 +192,7 @@ class Xend:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.host.backends.run)
                 await nursery.start(self.host.consoles.run)
+                await nursery.start(self.host.models.run)
                 self.operations.serve_in(nursery)
                 self.autostarts.serve_in(nursery)
                 await self._introduce_dom0()
@@ -194,6 +201,7 @@ class Xend:
                     claim_unknown(self.host, domain)
                 forget_all_files(self.host)
                 self.operations.recover()
+                await end_strangers(self.host, lambda locks: self.operations.holder(locks) is not None)
                 await self._take_up()
                 nursery.start_soon(scripts.reclaim, self.host)
                 nursery.start_soon(self.keeper.run)
@@ -227,6 +235,9 @@ class Xend:
             if what == "failed" and operation.kind.effect in (Effect.MAKES, Effect.RESTARTS):
                 self.fates.failed(operation.domain, str(operation.error))
             self.keeper.operation_ended(operation)
+
+    async def _model_died(self, model: Model) -> None:
+        await tell_death(self.host, model)
 
     def _state_changed(self, device: Device, end: End, state: XenbusState) -> None:
         self.host.stories.state(device, end, state)

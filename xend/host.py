@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xend.device.backends import Backends
     from xend.device.story import Stories
     from xend.domain.registry import Domains
+    from xend.model.models import Models
 
 
 @attrs.frozen
@@ -48,7 +49,9 @@ class Host:
     Attributes:
         disks: what dom0 knows of its files and devices.
         cards: what it knows of its PCI functions.
+        models: the device models of its domains.
         loader_directory: of what boot loaders leave, root's alone.
+        model_log_directory: of what device models say.
         random: for MAC addresses and UUIDs.
         wall_clock: seconds since 1970.
         publish: tells listeners of an event.
@@ -62,12 +65,14 @@ class Host:
     backends: "Backends"
     consoles: "Consoles"
     stories: "Stories"
+    models: "Models"
     ends: Ends = attrs.field(factory=Ends)
     disks: Disks
     cards: Cards
     run_script: RunScript
     run_cell: RunCell
     loader_directory: Path
+    model_log_directory: str
     random: random.Random
     wall_clock: Callable[[], float]
     publish: Publish

@@ -102,7 +102,7 @@ def only(*paths: str) -> Callable[[Both], bool]:
 IDLE = (
     r"b_info\.(acpi|altp2m|arch_arm\..*|bootloader_args.*|device_model|device_model_stubdomain|device_model_version)",
     r"b_info\.(device_tree|dm_restrict|extra.*|nested_hvm|sched_params\.(latency|slice)|shadow_memkb)",
-    r"b_info\.(stubdomain_.*|tee|timer_mode|type\.pvh\.pvshim_.*|video_memkb)",
+    r"b_info\.(stubdomain_.*|tee|timer_mode|type\.pvh\.pvshim.*|video_memkb)",
     r"c_info\.(hap|oos)",
 )
 
@@ -133,13 +133,13 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     # Nonsense that xl takes, or refuses only once there is a hypervisor.
     ("refused here", lambda both: both.error is not None and both.error.code == "unsupported",
      "xl.cfg(5) says why it cannot be had"),
-    ("refused here", of_kind, "a value of another kind, without which xl goes on"),
+    ("refused here", lambda both: of_kind(both) or about("pvshim")(both),
+     "a value of another kind, without which xl goes on; one that protects is judged for a pv domain, too"),
     ("refused here", about(*NEWER), "xl 4.17 does not read it"),
     ("refused here", said("foo.cfg:6: (name|type) = |there is no kernel"),
      "empty ones, of which a type would be hvm; digits mean a domid, and - an option"),
     ("refused here", said(r"expected a number.* from -?\d+ to \d+$"), "no domain has so many, or so few"),
     ("refused here", said("^foo.cfg:6: maxmem = .*expected at least"), "less than memory"),
-    ("refused here", about("pvshim"), "it protects, so it is judged for a pv domain, too"),
     ("refused here", said("cpuid"), "xl says that it is no policy, and goes on without"),
     ("refused here", said("cpus"), "xl looks at a list only where vcpus or maxvcpus stands before it"),
     ("refused here", said("holds (a list|1), expected texts"), "a list in a list, or a number"),

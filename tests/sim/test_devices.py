@@ -86,7 +86,7 @@ def test_interfaces_get_the_next_number_and_an_address() -> None:
 REFUSED = [
     ("vbd", "file:/disk.img,xvdb,z", "bad_config", r"""disk "file:/disk.img,xvdb,z": """),
     ("vbd", "file:/no.img,xvdb,w", "bad_image", "vbd xvdb: disk .*/no.img cannot be read: No such file"),
-    ("vbd", "format=qcow2,vdev=xvdb,target=/d", "unsupported", "needs a device model"),
+    ("vbd", "format=qcow2,vdev=xvdb,target=/disk.img", "unsupported", "it was made without such a device"),
     ("vbd", "file:/netbsd,xvda,w", "busy", "bare has a vbd xvda already"),
     ("vif", "devid=0", "busy", "bare has a vif 0 already"),
     ("vif", "script=/bin/sh", "bad_config", "is not in the script directory"),

@@ -10,6 +10,7 @@ import math
 import os
 import random
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -35,13 +36,17 @@ from xend.disk import Disks, Identity, Use
 from xend.errors import XendError
 from xend.host import ScriptOutcome
 from xend.hypervisor import Hypervisor, HypervisorError
+from xend.model.find import PROGRAMS, program_of
+from xend.model.system import Order as ModelOrder
 from xend.operation.running import Operation
 from xend.pci.choose import simulated_cards
 from xend.settings import Settings
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
+from xend.simulator.model import Ended, SimulatedModel
 from xenstore._pump import Pump
+from xenstore.daemon.groups import alone
 from xenstore.daemon.locks import Held
 from xenstore.errors import XenstoreError
 from xenstore.platform.sim import SimulatedPlatform
@@ -52,9 +57,11 @@ from xenstore.store import Store
 BEGIN = 1_795_000_000.0
 
 #: Made for the first domain, and left.
-TOPS = {"/tool", "/tool/xenstored", "/local", "/local/domain", "/vm", "/libxl", "/local/domain/0/backend"} | {
-    f"/local/domain/0/backend/{kind}" for kind in ("vif", "vbd", "console")
-}
+TOPS = (
+    {"/tool", "/tool/xenstored", "/local", "/local/domain", "/vm", "/libxl", "/local/domain/0/backend"}
+    | {f"/local/domain/0/backend/{kind}" for kind in ("vif", "vbd", "console", "qdisk")}
+    | {"/local/domain/0/device-model"}
+)
 
 EXAMPLE = """
 name = "example"
@@ -181,6 +188,127 @@ class Loaders:
             return Report(status=0, lie=str(lie))
 
 
+@attrs.define(eq=False)
+class RunningModel:
+    """A process of a device model."""
+
+    pid: int
+    start: str
+    order: ModelOrder
+    models: "DeviceModels"
+    log: int
+    go_on: trio.Event = attrs.field(factory=trio.Event)
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    status: int | None = None
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    program: SimulatedModel | None = None
+    ended_scopes: list[trio.CancelScope] = attrs.field(factory=list)
+
+    async def go(self) -> None:
+        self.go_on.set()
+
+    async def wait(self) -> int | None:
+        await self.ended.wait()
+        return self.status
+
+    def send(self, number: signal.Signals) -> None:
+        if self.ended.is_set():
+            return
+        if number == signal.SIGTERM and self.program is not None and "stubborn" in self.program.faults:
+            return
+        self.status = -number
+        self.scope.cancel()
+
+    def say(self, line: str) -> None:
+        os.write(self.log, f"{line}\n".encode())
+
+
+@attrs.define(eq=False)
+class DeviceModels:
+    """Plays the system that device models run on; they outlive xend.
+
+    Attributes:
+        connect: a connection to the store.
+        start_task: has something run in the world.
+        ports: of VNC, that somebody else has.
+        is_missing: there is no qemu on this host.
+        started: all that were.
+        reaped: users whose processes were ended.
+    """
+
+    connect_store: Callable[[], Client]
+    start_task: Callable[..., object]
+    ports: set[int] = attrs.field(factory=set)
+    is_missing: bool = False
+    started: list[RunningModel] = attrs.field(factory=list)
+    reaped: list[int] = attrs.field(factory=list)
+
+    def running(self) -> list[RunningModel]:
+        return [each for each in self.started if not each.ended.is_set()]
+
+    def program(self, named: str | None, platform: str) -> str:
+        if named is None and not self.is_missing:
+            return PROGRAMS[0]
+        return program_of(named, platform, ("/no/qemu", "/no/other"))
+
+    async def start(self, order: ModelOrder) -> RunningModel:
+        pid = 1000 + len(self.started)
+        made = RunningModel(pid, f"start of {pid}", order, self, os.dup(order.log))
+        self.started.append(made)
+        self.start_task(self._run, made)
+        return made
+
+    def find(self, pid: int, start: str) -> RunningModel | None:
+        return next((each for each in self.running() if (each.pid, each.start) == (pid, start)), None)
+
+    async def connect(self, path: str) -> trio.abc.Stream:
+        for each in self.running():
+            if each.program is not None and any(f"path={path}," in word for word in each.order.argv):
+                ours, theirs = trio.testing.memory_stream_pair()
+                self.start_task(self._converse, each, theirs)
+                return ours
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    async def has_sandbox(self, program: str) -> bool:
+        return False
+
+    async def end_all_of(self, uid: int) -> None:
+        self.reaped.append(uid)
+
+    async def _run(self, made: RunningModel) -> None:
+        with made.scope:
+            await made.go_on.wait()
+            async with self.connect_store() as client:
+                made.program = SimulatedModel(made.order.argv, client, made.say, self._in_use)
+                await self._until_it_ends(made, made.program.run())
+        self._ended(made)
+
+    async def _converse(self, made: RunningModel, stream: trio.abc.Stream) -> None:
+        assert made.program is not None
+        await self._until_it_ends(made, made.program.converse(stream))
+        await trio.aclose_forcefully(stream)
+
+    async def _until_it_ends(self, made: RunningModel, running: Awaitable[None]) -> None:
+        with trio.CancelScope() as scope:
+            made.ended_scopes.append(scope)
+            try:
+                with alone(Ended):
+                    await running
+            except Ended as end:
+                made.status = end.status
+                made.scope.cancel()
+
+    def _in_use(self, port: int) -> bool:
+        others = [each.program.port for each in self.running() if each.program is not None]
+        return port in self.ports or port in others
+
+    def _ended(self, made: RunningModel) -> None:
+        made.ended.set()
+        os.close(made.log)
+        for scope in made.ended_scopes:
+            scope.cancel()
+
+
 class PromptStream(trio.abc.Stream):
     """A connection to a store in this process, which answers what is sent before the sender goes on.
 
@@ -245,6 +373,7 @@ class World:
     client: Client = attrs.field(init=False)
     scripts: Scripts = attrs.field(init=False)
     loaders: Loaders = attrs.field(factory=Loaders)
+    models: DeviceModels = attrs.field(init=False)
     ptys: list[FakePty] = attrs.field(factory=list)
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
@@ -319,6 +448,8 @@ class World:
         files = sorted(path.name for path in (self.directory / "xend/domains").iterdir())
         loaders = self.directory / "xend/bootloader"
         files += sorted(path.name for path in loaders.iterdir()) if loaders.exists() else []
+        files += sorted(path.name for path in (self.directory / "xend/models").iterdir())
+        files += [f"model {each.pid}" for each in self.models.running()]
         return [*nodes, f"domains {domains}", f"free {free}", f"files {files}"]
 
     async def paths(self, path: str) -> list[str]:
@@ -359,6 +490,7 @@ class World:
                         cards=simulated_cards(self.directory / "sim", self.platform),
                         run_script=self.scripts.run,
                         run_cell=self.loaders.run,
+                        models=self.models,
                         on_step=self._stepped,
                     ),
                 )
@@ -488,6 +620,7 @@ async def world(seed: int = 0, disks: Disks | None = None, **hardware: Any) -> A
             await made._nursery.start(made.host.run)
             made.client = await stack.enter_async_context(made.connect_store())
             made.scripts = Scripts(made.client)
+            made.models = DeviceModels(made.connect_store, made._nursery.start_soon)
             await made.start_xend()
             yield made
     finally:

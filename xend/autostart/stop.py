@@ -11,6 +11,7 @@ from xend.autostart.chosen import Down, key_of
 from xend.autostart.ending import LastResort, StopFacts
 from xend.autostart.rows import Publish, Row, failed
 from xend.domain.destroy import devices_to_remove
+from xend.domain.device_model import has_model
 from xend.domain.shutdown import reason_name
 from xend.errors import XendError
 from xend.host import Host
@@ -138,6 +139,7 @@ class Stopping:
                 uuid=target.uuid,
                 domid=domid,
                 devices=devices,
+                has_model=has_model(self._host, domid),
                 turn=partial(self._all_gone, target),
                 **self._how(target, info),
             )

@@ -13,6 +13,7 @@ from xend.calls.starter import OperationStarter
 from xend.config import DomainConfig
 from xend.domain.create import CreateFacts, Creation
 from xend.domain.destroy import DestroyFacts, devices_to_remove
+from xend.domain.device_model import has_model
 from xend.domain.restart import NextLifeFacts, is_about_to_restart, next_life_facts
 from xend.domain.source import Source
 from xend.domain.target import Between, Target
@@ -76,6 +77,7 @@ class Lives:
                     uuid=target.uuid,
                     domid=domid,
                     devices=devices,
+                    has_model=has_model(self._host, domid),
                     why=why if is_between else None,
                 )
 

@@ -6,7 +6,7 @@ from xend.bus.kinds import BYTES, DOMAIN, FLAG, TEXT
 from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.starter import OperationStarter
 from xend.config.disk import DiskConfig
-from xend.device.kinds import with_verb
+from xend.device.kinds import KINDS, with_verb
 from xend.device.stored import device_in_store
 from xend.domain.medium import EjectFacts, InsertFacts, MediumFacts, spec_of
 from xend.domain.source import device_of_spec
@@ -77,6 +77,14 @@ class MediaCalls:
                     f"{target.name}: its drive {drive.name} is not there at present",
                     domain=target.name,
                     hint=f"xl device-explain {target.name} {drive.name} says what became of it",
+                )
+            if KINDS[kind].is_of_model(found):
+                raise XendError(
+                    "unsupported",
+                    f"{target.name}: the drive {drive.name} is served by a device model (qemu), which takes "
+                    "no other disc as long as a paravirtual guest has it",
+                    domain=target.name,
+                    hint="a drive of dom0's kernel does: leave backendtype out, and use a raw image",
                 )
             return made(**target.identity, device=found, before=before, spec=spec)
 

@@ -11,6 +11,7 @@ import attrs
 from xend.config.boot import BootLoader
 from xend.config.cpuid import CpuidPolicy
 from xend.config.cpus import CpuSet
+from xend.config.device_model import ModelOptions
 from xend.config.hardware import Hardware
 from xend.config.limits import TSC_MODES, Limits
 from xend.config.problem import Problem
@@ -66,6 +67,7 @@ class DomainConfig:
         nomigrate, e820_host: as given; None: not given, which is False.
         boot_loader: finds its kernel on its first disk; kernel and ramdisk are files there then, as given,
             and the command line is added to what it finds; None: dom0 has the kernel.
+        device_model: how it runs, where the devices need one (xend.model).
         iomem, ioports, irqs: see xend.config.host_access.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
@@ -104,6 +106,7 @@ class DomainConfig:
     ioports: Sequence[tuple[int, int]] = ()
     irqs: Sequence[int] = ()
     boot_loader: BootLoader | None = None
+    device_model: ModelOptions = attrs.field(factory=ModelOptions)
     kernel: str | None = None
     ramdisk: str | None = None
     command_line: str = ""

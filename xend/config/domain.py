@@ -10,6 +10,7 @@ from xend.config import EVENTS, DeviceConfig, DomainConfig, parts
 from xend.config.boot import BootLoader, boot_loader_of
 from xend.config.cpuid import CpuidPolicy, cpuid_of
 from xend.config.cpus import cpu_sets_of
+from xend.config.device_model import ModelOptions, model_options_of
 from xend.config.grammar import Assignment, parse_assignments, parse_words
 from xend.config.hardware import Hardware, hardware_of
 from xend.config.host_access import iomem_of, ioports_of, irqs_of
@@ -130,6 +131,7 @@ class _Reader:
             ioports=self._read(ioports_of, ()),
             irqs=self._read(irqs_of, ()),
             boot_loader=boot_loader,
+            device_model=self._read(model_options_of, ModelOptions()),
             kernel=self._kernel(guest_type) if boot_loader is None else self._text("kernel"),
             ramdisk=self._path("ramdisk") if boot_loader is None else self._text("ramdisk"),
             command_line=self._read(parts.command_line_of, ""),

@@ -75,6 +75,7 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         "target_memkb": config.memory_kib,
         **not_empty(disable_migrate=_undecided(config.nomigrate)),
         **_boot_loader(config),
+        **_device_model(config),
         **not_empty(kernel=config.kernel, cmdline=config.command_line, ramdisk=config.ramdisk),
         **{key: frame for key, frame in frames.items() if frame is not None},
         **not_empty(
@@ -92,6 +93,17 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
 def _boot_loader(config: DomainConfig) -> dict[str, Any]:
     found = config.boot_loader
     return {} if found is None else not_empty(bootloader=found.program, bootloader_args=list(found.args))
+
+
+def _device_model(config: DomainConfig) -> dict[str, Any]:
+    options = config.device_model
+    return not_empty(
+        device_model=options.program,
+        device_model_user=options.user,
+        extra=list(options.args),
+        extra_pv=list(options.args_of_type),
+        dm_restrict=_undecided(options.is_restricted),
+    )
 
 
 def _hard_affinity(config: DomainConfig, cpus: int) -> list[list[int]]:

@@ -12,7 +12,10 @@ from xend.config.grammar import Value
 from xend.config.number import number_of
 from xend.config.place import listed, shown
 
-__all__ = ["ACTIONS", "ALL", "HVM", "NONE", "PV", "PVH", "Option", "accepted", "closest", "other_case"]
+__all__ = [
+    "ACTIONS", "ALL", "HVM", "NONE", "PARAVIRTUAL", "PV", "PVH", "Option", "accepted", "closest",
+    "other_case",
+]  # fmt: skip
 
 #: What may be done with a domain when something happened to it; soft-reset only for on_soft_reset.
 ACTIONS = (
@@ -23,6 +26,7 @@ ACTIONS = (
 ALL: tuple[str, ...] = ("pv", "pvh", "hvm")
 PV: tuple[str, ...] = ("pv",)
 PVH: tuple[str, ...] = ("pvh", "hvm")
+PARAVIRTUAL: tuple[str, ...] = ("pv", "pvh")
 HVM: tuple[str, ...] = ("hvm",)
 #: It means nothing by itself: it says more about something else, or is for other machines than x86.
 NONE: tuple[str, ...] = ()

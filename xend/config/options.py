@@ -8,7 +8,7 @@ A name that stands in no row is one that xl does not read: a warning.  Rows are 
 
 from collections.abc import Mapping
 
-from xend.config.option import PV, PVH, Option
+from xend.config.option import PARAVIRTUAL, PV, PVH, Option
 from xend.config.others import OTHERS
 
 __all__ = ["OPTIONS", "XM"]
@@ -80,6 +80,11 @@ _READ = (
     Option("pci_power_mgmt", "b", is_here=True),
     Option("pci_accept", "l", is_here=True),
     Option("driver_domain", "b", is_here=True),
+    Option("device_model_override", "s", is_here=True),
+    Option("device_model_args", "l", is_here=True),
+    Option("device_model_args_pv", "l", PARAVIRTUAL, is_here=True),
+    Option("device_model_user", "s", is_here=True, protects=True),
+    Option("dm_restrict", "b", is_here=True, protects=True),
     Option("on_poweroff", "s", is_here=True),
     Option("on_reboot", "s", is_here=True),
     Option("on_crash", "s", is_here=True),

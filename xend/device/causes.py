@@ -23,6 +23,8 @@ def likely(story: Story, live: Mapping[str, Any] | None, platform: str) -> str |
         if device.backend_domid:
             return f"its script failed in {device.served_by}: see the log of xenbackendd (or xl devd) there"
         return _of_script(story, error, platform)
+    if error.get("reason") == "no_model":
+        return str(error.get("cause") or REASONS["no_model"])
     if error.get("reason") == "no_driver":
         driver = KINDS[device.kind].drivers[platform]
         return f"{device.served_by}'s kernel has no driver {driver}: load it, or another kernel"

@@ -37,26 +37,39 @@ class Plug:
         key: of the device among its domain's: "vif/0"; keys of steps begin with it.
         name: as people call it.
         device: makes the device, which is known only once the steps run.
+        is_of_model: the device model of its domain serves it, and no script has a part in it.
     """
 
-    def __init__(self, host: Host, kind: str, devid: int, name: str, device: DeviceOf) -> None:
+    def __init__(
+        self, host: Host, kind: str, devid: int, name: str, device: DeviceOf, *, is_of_model: bool = False
+    ) -> None:
         self.host = host
         self.kind = KINDS[kind]
         self.key = device_key(kind, devid)
         self.name = name
         self.device = device
+        self.is_of_model = is_of_model
         #: Its script has ended by itself, with an error.
         self._has_refused = False
 
     def attach(self) -> list[Step]:
         """Put it in."""
-        steps = [
-            self._step("add", "write its nodes", self.add, self.remove),
-            self._step("await-backend", "wait for its backend", self.await_backend, self.close),
-        ]
-        if self.kind.script is not None:
+        return [*self.adding(), *self.connecting()]
+
+    def adding(self) -> list[Step]:
+        """The first half of that: a device model has to find the nodes as it starts."""
+        return self._recording_failures([self._step("add", "write its nodes", self.add, self.remove)])
+
+    def connecting(self) -> list[Step]:
+        """The second half."""
+        steps = [self._step("await-backend", "wait for its backend", self.await_backend, self.close)]
+        if self._has_script:
             steps.append(self._step("run-script", "run its script", self.run_script, self.unplug))
         return self._recording_failures(steps)
+
+    @property
+    def _has_script(self) -> bool:
+        return self.kind.script is not None and not self.is_of_model
 
     def _step(self, key: str, name: str, do: Action, undo: Action | None = None, **how: Any) -> Step:
         return Step(f"{self.key}.{key}", f"{self.name}: {name}", do, undo, **how)
@@ -93,7 +106,7 @@ class Plug:
     def _take_out(self) -> list[Step]:
         """What follows once the backend has closed."""
         remove = self._step("remove", "remove its nodes", self.remove)
-        if self.kind.script is None:
+        if not self._has_script:
             return [remove]
         script = self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on")
         return [script, remove]
@@ -132,6 +145,8 @@ class Plug:
             await self.host.backends.wait(work, device, self.kind.appeared, settings.init_seconds)
         except XendError as error:
             state = self.host.backends.state(device)
+            if self.is_of_model:
+                raise self._not_served(device, state) from error
             raise device.error(
                 "device_failed",
                 f"its backend is {state} after {settings.init_seconds:g} s, "
@@ -141,6 +156,21 @@ class Plug:
                 reason="no_driver" if state in NOT_TAKEN_UP else None,
                 hint=f"is the driver {driver} in {device.served_by}'s kernel?",
             ) from error
+
+    def _not_served(self, device: Device, state: XenbusState) -> XendError:
+        """Why the device model has not taken it up: in its own words, if any."""
+        model, seconds = self.host.models.get(device.domid), self.host.settings.init_seconds
+        words = [] if model is None else model.last_words()
+        return device.error(
+            "device_failed",
+            f"its device model (qemu) does not serve it: its backend is {state} after {seconds:g} s, "
+            f"{self.kind.appeared[0]} was expected",
+            cause=words[-1] if words else None,
+            script_output="\n".join(words) or None,
+            waited_s=seconds,
+            reason="no_model",
+            hint=None if model is None else f"all that it said is in {model.log}",
+        )
 
     async def said(self, device: Device) -> str | None:
         """Why its backend gave up, in the words of the driver; None: it said nothing."""
@@ -191,6 +221,13 @@ class Plug:
             XendError: device_failed: it does not.
         """
         device, seconds = self.device(work), self.host.settings.destroy_seconds
+        if self.is_of_model and self.host.models.has_died(device.domid):
+            raise device.error(
+                "device_failed",
+                "its device model (qemu) has died, so that nobody can ask its guest to let go of it",
+                reason="no_model",
+                hint="-f takes it away all the same",
+            )
         with explained(f"close the backend of {device.name}"):
             await self.host.backends.follow(device)
             if not await nodes.start_closing(self.host.store, device):
@@ -219,8 +256,11 @@ class Plug:
             XendError: it does not, though its frontend is gone.
         """
         device, seconds = self.device(work), self.host.settings.destroy_seconds
+        is_deserted = self._is_deserted(device)
         with explained(f"close the backend of {device.name}"):
             if not await nodes.force_closing(self.host.store, device):
+                return
+            if is_deserted:
                 return
             await self.host.backends.follow(device)
         try:
@@ -233,6 +273,13 @@ class Plug:
                 waited_s=seconds,
                 hint=f"see what {device.served_by}'s kernel says of it",
             ) from error
+
+    def _is_deserted(self, device: Device) -> bool:
+        """Whether nobody is there who would close its backend: no device model, or one that has not taken it
+        up (its image is broken)."""
+        return self.is_of_model and (
+            self.host.models.has_died(device.domid) or self.host.backends.state(device) in NOT_TAKEN_UP
+        )
 
     async def remove(self, work: Work) -> None:
         device = self.device(work)
@@ -248,7 +295,8 @@ class Plug:
 
 def plug_of(host: Host, device: Device) -> Plug:
     """The plug of a device that is known already."""
-    return Plug(host, device.kind, device.devid, device.name, lambda work: device)
+    is_of_model = KINDS[device.kind].is_of_model(device)
+    return Plug(host, device.kind, device.devid, device.name, lambda work: device, is_of_model=is_of_model)
 
 
 def check(device: Device) -> None:

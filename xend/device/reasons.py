@@ -33,5 +33,6 @@ REASONS: Mapping[str, str] = {
     "timeout": "the script waits for something: run it by hand with sh -x",
     **SCRIPT_ENDED,
     "no_driver": "no driver has taken up the backend",
+    "no_model": "its device model (qemu) does not serve it, or has died",
     "backend_removed": "the domain that served it is gone, or has removed its backend",
 }

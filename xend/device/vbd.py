@@ -21,6 +21,10 @@ _UNITS = {
     "netbsd": ("vnd", "vnconfig -l", "vnconfig -u {unit}"),
     "linux": ("loop", "losetup -a", "losetup -d {unit}"),
 }
+#: What a backend in a device model is called in the store, and as backendtype.
+QDISK = "qdisk"
+#: What qemu is told of an image: nothing is guessed, as a guest writes to a raw one what it likes.
+_PROTOCOLS = {"raw": "aio", "qcow": "qcow", "qcow2": "qcow2", "vhd": "vhd", "qed": "qed"}
 #: Letters that NetBSD's names of a unit's partitions end with.
 _PARTITIONS = "abcdefghijklmnop"
 
@@ -32,18 +36,14 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings, *, backend_do
         XendError: its backend is none that runs here; the script is none of the script directory's.
     """
     name = VBD.label(config.name)
-    if config.format != "raw" or config.backendtype not in (None, "phy"):
-        wanted = config.backendtype or f"one for {config.format} images"
-        raise XendError(
-            "unsupported",
-            f"{name}: backend {wanted} needs a device model, which this xend does not run",
-            device=name,
-            hint="use a raw image (format=raw) or a block device",
-        )
-    script = script_path(settings, config.script or BLOCK, name)
+    is_of_model = needs_model(config)
+    _check_backend(config, name, backend_domid)
+    script = None if is_of_model else script_path(settings, config.script or BLOCK, name)
     params = config.target or ""
     if params and not backend_domid:
         params = settings.guest_file(params)
+    if is_of_model:
+        params = f"{_PROTOCOLS[config.format]}:{params}"
     device_type = "cdrom" if config.is_cdrom else "disk"
     discard = {} if config.is_cdrom else {"discard-enable": str(int(config.discard is not False))}
     return Device(
@@ -61,22 +61,51 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings, *, backend_do
         },
         backend={
             "params": params,
-            "script": script,
+            **({} if script is None else {"script": script}),
             "frontend-id": str(domid),
             "online": "1",
             "removable": str(int(config.is_cdrom)),
             "bootable": "1",
             "state": "1",
             "dev": config.name,
-            "type": "phy",
+            "type": QDISK if is_of_model else "phy",
             "mode": config.mode,
             "device-type": device_type,
             **discard,
             "specification": config.specification,
             **({"direct-io-safe": "1"} if config.direct_io_safe else {}),
         },
+        backend_kind=QDISK if is_of_model else None,
         script=script,
     )
+
+
+def needs_model(config: DiskConfig) -> bool:
+    """Whether a device model serves it: dom0's kernel reads raw images and devices only."""
+    return config.backendtype == QDISK or (config.backendtype is None and config.format != "raw")
+
+
+def _check_backend(config: DiskConfig, name: str, backend_domid: int) -> None:
+    """Raises: XendError: it asks for a backend that does not run here, or for what its backend cannot do."""
+    if not needs_model(config):
+        if config.format == "raw" and config.backendtype in (None, "phy"):
+            return
+        complaint = f"a backend {config.backendtype} for {config.format} images does not run here"
+        hint = "leave backendtype out: dom0's kernel takes what is raw, a device model (qdisk) other images"
+    elif backend_domid:
+        complaint = (
+            "a driver domain's disks are served by its kernel, which reads raw images and devices only"
+        )
+        hint = "use a raw image (format=raw) or a block device there"
+    elif config.script is not None:
+        complaint = f"a device model (qdisk) reads its image itself, no script {config.script} does anything"
+        hint = "use a raw image (format=raw), or no script"
+    elif config.target is None:
+        complaint = "a device model (qdisk) cannot serve an empty drive"
+        hint = "leave backendtype out: dom0's kernel serves an empty drive"
+    else:
+        return
+    raise XendError("unsupported", f"{name}: {complaint}", device=name, hint=hint)
 
 
 def _check_image(device: Device) -> None:
@@ -86,7 +115,9 @@ def _check_image(device: Device) -> None:
         XendError: bad_image.
     """
     params = device.backend.get("params")
-    if params and os.path.basename(device.script or "") == BLOCK:
+    if device.backend_kind == QDISK and params:
+        check_readable("disk", params.partition(":")[2], device.name)
+    elif params and os.path.basename(device.script or "") == BLOCK:
         check_readable("disk", params, device.name)
 
 
@@ -138,6 +169,7 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     drivers={"linux": "xen-blkback", "netbsd": "xbdback"},
     script=Script(verbs=("add", "remove"), held_nodes=("vnd", "node"), held=_held, left_words=_left_words),
     check=_check_image,
+    model_backends=(QDISK,),
     is_disk=True,
     json_key="disks",
     as_json=_as_json,

@@ -7,6 +7,7 @@ import attrs
 from xend.device.device import Device, device_of_fields
 from xend.device.kinds import KINDS
 from xend.device.plug import plug_of
+from xend.domain.device_model import check_attach
 from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import device_of_change
 from xend.host import Host
@@ -51,12 +52,13 @@ def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     device = device_of(host, facts.domid, facts.change, facts.backend_domid)
     plug = plug_of(host, device)
 
-    def claim() -> None:
+    def refuse() -> None:
+        check_attach(host, device, facts.name)
         if KINDS[device.kind].is_disk:
             claim_disk(host, facts.uuid, facts.name, device_of_change(facts.change))
 
     async def check(work: Work) -> None:
-        await plug.check(work, claim)
+        await plug.check(work, refuse)
         work.result |= {"device": device.name, "devid": device.devid}
 
     async def free(work: Work) -> None:

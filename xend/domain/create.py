@@ -23,8 +23,10 @@ from xend.domain.card_checks import check as check_cards
 from xend.domain.card_checks import functions_of_items
 from xend.domain.cards import give_all, take_all
 from xend.domain.claims import disks_of
+from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.makers import Maker, makers_of
+from xend.domain.model_ready import await_model
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
@@ -35,6 +37,7 @@ from xend.domain.source import Source, source_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HostAccess, Rings, rings_of
+from xend.model.part import Part
 from xend.operation.facts import Facts
 from xend.operation.steps import Action, Step, Work
 from xend.refusals import explained
@@ -120,7 +123,14 @@ class Creation:
             Step("introduce", "introduce it to the store", self.introduce, self.release),
             Step("connect-console", "connect its console", self.connect_console, self.end_console),
         ]
-        for plug in self.plugs():
+        first, served, others = self.plugs()
+        for plug in first:
+            steps += plug.attach()
+        if served:
+            steps += [step for plug in served for step in plug.adding()]
+            steps += self.modelling()
+            steps += [step for plug in served for step in plug.connecting()]
+        for plug in others:
             steps += plug.attach()
         if self.config.of_kind(PCI.name):
             steps += self.cards()
@@ -160,12 +170,36 @@ class Creation:
                 "guest_died", "the domain was destroyed while it was made", cause=str(error)
             ) from error
 
-    def plugs(self) -> list[Plug]:
-        """One for each device."""
+    def modelling(self) -> list[Step]:
+        """Those that start its device model, for the devices whose nodes stand there."""
         return [
-            Plug(self.host, each.kind, each.devid, each.name, partial(self._device, each))
-            for each in self._makers()
+            Step("model.start", "start its device model", self.start_model, self.end_model),
+            Step("model.await", "wait for its device model", self.await_model, _nothing),
         ]
+
+    def plugs(self) -> tuple[list[Plug], list[Plug], list[Plug]]:
+        """One for each device: disks that dom0's kernel has, what a device model serves, and the others.
+
+        An emulated disk is opened as the device model starts, and its interfaces are there only then.
+        """
+        first: list[Plug] = []
+        served: list[Plug] = []
+        others: list[Plug] = []
+        for each in self._makers():
+            plug = Plug(
+                self.host,
+                each.kind,
+                each.devid,
+                each.name,
+                partial(self._device, each),
+                is_of_model=each.is_of_model,
+            )
+            (served if plug.is_of_model else first if plug.kind.is_disk else others).append(plug)
+        return first, served, others
+
+    def parts(self) -> list[Part]:
+        """What its devices want of a device model."""
+        return [each.part() for each in self._makers() if each.is_of_model]
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
@@ -190,6 +224,7 @@ class Creation:
             info = await self.host.hypervisor.host_info()
         is_known = self.config.boot_loader is None
         check_host(info, self.config, kernel_of(self.host, self.config) if is_known else None)
+        check_model(self.host, self.config, self.parts())
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await check_terms(self.host.store, self.config.store_terms, self.config.name)
@@ -347,6 +382,16 @@ class Creation:
             await self.host.consoles.end(self.domid)
             with self._explained("remove its console"):
                 await nodes.remove_console(self.host.store, self.domid)
+
+    async def start_model(self, work: Work) -> None:
+        await start_model(self.host, self.config, self.parts(), self.source.uuid, self.domid)
+
+    async def await_model(self, work: Work) -> None:
+        await await_model(self.host, work, self.config.name, self.parts(), self.domid)
+
+    async def end_model(self, work: Work) -> None:
+        if self.facts.domid is not None:
+            await end_model(self.host, self.domid, self.config.name)
 
     async def give_cards(self, work: Work) -> None:
         await give_all(self.host, work, self.domid, self.facts.functions)

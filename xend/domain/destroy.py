@@ -12,6 +12,7 @@ from xend.device.plug import plug_of
 from xend.device.stored import devices_in_store
 from xend.domain import nodes
 from xend.domain.cards import take_all
+from xend.domain.device_model import end_model
 from xend.domain.power import destroy_domain
 from xend.errors import XendError
 from xend.host import Host
@@ -19,7 +20,7 @@ from xend.hypervisor import HypervisorError
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
-from xend.validators import text_or_none
+from xend.validators import text_or_none, typed
 
 #: How long a dying domain is waited for, in seconds; somebody may have its pages mapped.
 GONE_SECONDS = 10.0
@@ -34,6 +35,7 @@ class DestroyFacts(Facts):
     Attributes:
         domid: None: it is between two lives, and only what is known of it is to be forgotten.
         devices: those that it has in the store.
+        has_model: it has a device model of this xend's.
         why: why it has no further life, for people; None: nobody says.
     """
 
@@ -42,6 +44,7 @@ class DestroyFacts(Facts):
     EVENT: ClassVar[str] = "destroyed"
 
     devices: list[Device] = attrs.field(factory=list, converter=devices_of)
+    has_model: bool = attrs.field(default=False, validator=typed(bool))
     why: str | None = attrs.field(default=None, validator=text_or_none)
 
 
@@ -115,7 +118,7 @@ class Destruction:
         return Step("forget", "forget it", self.forget)
 
     def detaching(self) -> list[Step]:
-        """Those that take its devices out."""
+        """Those that take its devices out, and then end what served some of them."""
         steps: list[Step] = []
         for device in self.devices:
             plug = plug_of(self.host, device)
@@ -129,7 +132,12 @@ class Destruction:
                         on_failure="go on",
                     )
                 )
+        if self.facts.has_model:
+            steps.append(Step("end-model", "end its device model", self.end_model, on_failure="go on"))
         return steps
+
+    async def end_model(self, work: Work) -> None:
+        await end_model(self.host, self.domid, self.name)
 
     async def take_cards(self, work: Work) -> None:
         await take_all(self.host, work, self.domid)

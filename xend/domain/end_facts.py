@@ -8,6 +8,7 @@ from typing import TypeVar
 import attrs
 
 from xend.domain.destroy import DestroyFacts, devices_to_remove
+from xend.domain.device_model import has_model
 from xend.domain.registry import Domain
 from xend.domain.restart import DumpFacts, RestartFacts, dump_path, restarts_in_a_row
 from xend.domain.soft_reset import SoftResetFacts
@@ -31,7 +32,14 @@ async def facts_of_end(host: Host, domain: Domain, made: Callable[..., EndFacts]
         XendError: store_failed.
     """
     devices = await devices_to_remove(host, domain.domid, domain.name)
-    return made(name=domain.name, uuid=domain.uuid, domid=domain.domid, devices=devices, **more)
+    return made(
+        name=domain.name,
+        uuid=domain.uuid,
+        domid=domain.domid,
+        devices=devices,
+        has_model=has_model(host, domain.domid),
+        **more,
+    )
 
 
 async def facts_of_action(

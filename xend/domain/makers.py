@@ -2,24 +2,45 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import attrs
 
 from xend.config import DomainConfig
 from xend.device.device import Device
-from xend.device.kinds import IN_ORDER
+from xend.device.kinds import IN_ORDER, KINDS
+from xend.errors import XendError
+from xend.model.part import Part
 from xend.settings import Settings
 
 
 @attrs.frozen
 class Maker:
-    """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=)."""
+    """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=).
+
+    config: the item of the configuration.
+    """
 
     kind: str
     devid: int
     name: str
     backend: str
+    config: Any
     make: Callable[..., Device]
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether the device model of its domain serves it; what cannot be made at all is nobody's."""
+        if self.backend != "0":
+            return False
+        try:
+            return KINDS[self.kind].is_of_model(self.make(0))
+        except XendError:
+            return False
+
+    def part(self) -> Part:
+        """What it wants of the device model that serves it."""
+        return KINDS[self.kind].model_part(self.config)
 
 
 def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
@@ -30,6 +51,7 @@ def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
             device.devid,
             kind.label(device.name),
             device.backend,
+            device,
             partial(kind.make, config=device, settings=settings),
         )
         for kind in IN_ORDER

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["Part", "Screen"]
+__all__ = ["Part", "Screen", "screen_of"]
 
 
 @attrs.frozen(kw_only=True)
@@ -52,3 +52,8 @@ class Part:
     sockets: Sequence[str] = ()
     screen: Screen | None = None
     opens_files_later: bool = False
+
+
+def screen_of(parts: Sequence[Part]) -> Screen | None:
+    """The screen that counts."""
+    return next((part.screen for part in parts if part.screen is not None), None)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import trio
 
-from xend.simulator.store_client import StoreClient
+from xend.simulator.store_client import BackendStore
 from xend.simulator.xenbus import XenbusState, parse_state
 
 #: The words there are.
@@ -40,7 +40,7 @@ class Backend(ABC):
     waiting_states: Sequence[XenbusState] = (XenbusState.INIT_WAIT,)
 
     def __init__(
-        self, store: StoreClient, kind: str, domid: str, devid: str, flavour: str, faults: str
+        self, store: BackendStore, kind: str, domid: str, devid: str, flavour: str, faults: str
     ) -> None:
         self.store = store
         self.flavour = flavour

@@ -1,6 +1,6 @@
 """The backends that one kernel drives over its store ring: dom0's, or a driver domain's."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -12,7 +12,7 @@ from xend.simulator.drivers import KINDS
 from xend.simulator.gate import Gate
 from xend.simulator.guest.vcpus import CPUS, wanted
 from xend.simulator.inbox import Inbox
-from xend.simulator.store_client import StoreClient, StoreError
+from xend.simulator.store_client import BackendStore, StoreClient, StoreError
 from xend.simulator.traffic import Row
 
 #: Nodes of a backend's directory that a driver looks at; all others may change as they like.
@@ -24,13 +24,26 @@ Key = tuple[str, str, str]
 
 
 class Drivers:
-    """A kernel's backend drivers.
+    """A kernel's backend drivers, or those of a device model.
 
-    flavour: "linux" or "netbsd".  faults: words for all backends (xend.simulator.backend).
+    Args:
+        flavour: "linux" or "netbsd".
+        faults: words for all backends (xend.simulator.backend).
+        kinds: the drivers there are.
+        of: the domid of the only domain that they are for; None: any.
     """
 
-    def __init__(self, store: StoreClient, flavour: str, faults: str = "") -> None:
+    def __init__(
+        self,
+        store: BackendStore,
+        flavour: str,
+        faults: str = "",
+        kinds: Mapping[str, type[Backend]] = KINDS,
+        of: str | None = None,
+    ) -> None:
         self._store = store
+        self._kinds = kinds
+        self._of = of
         self._flavour = flavour
         self._faults = faults
         self._backends: dict[Key, Backend] = {}
@@ -66,7 +79,7 @@ class Drivers:
         if len(parts) < 3:
             for key in await self._below(parts):
                 self._look_soon(nursery, key)
-        elif parts[0] in KINDS and (len(parts) == 3 or parts[3] in _LOOKED_AT):
+        elif self._is_ours(parts) and (len(parts) == 3 or parts[3] in _LOOKED_AT):
             self._look_soon(nursery, (parts[0], parts[1], parts[2]))
 
     async def _below(self, parts: list[str]) -> list[Key]:
@@ -77,11 +90,14 @@ class Drivers:
                 (*path, name)
                 for path in paths
                 for name in await self._store.list("/".join((_ROOT, *path)))
-                if depth or name in KINDS
+                if depth or name in self._kinds
             ]
         known = [key for key in self._backends if key[: len(parts)] == tuple(parts)]
         found = [(path[0], path[1], path[2]) for path in paths]
-        return [key for key in dict.fromkeys([*known, *found]) if key[0] in KINDS]
+        return [key for key in dict.fromkeys([*known, *found]) if self._is_ours(key)]
+
+    def _is_ours(self, parts: Sequence[str]) -> bool:
+        return parts[0] in self._kinds and self._of in (None, parts[1])
 
     def _look_soon(self, nursery: trio.Nursery, key: Key) -> None:
         if key in self._busy:
@@ -93,7 +109,7 @@ class Drivers:
     async def _look(self, key: Key) -> None:
         backend = self._backends.get(key)
         if backend is None:
-            backend = KINDS[key[0]](self._store, *key, self._flavour, self._faults)
+            backend = self._kinds[key[0]](self._store, *key, self._flavour, self._faults)
             self._backends[key] = backend
         try:
             while self._busy[key]:

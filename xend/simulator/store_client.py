@@ -7,6 +7,7 @@ Source: xen/include/public/io/xs_wire.h.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import trio
 
@@ -31,6 +32,17 @@ class StoreError(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class BackendStore(Protocol):
+    """What backends need of a store: a kernel has its page, a device model a connection."""
+
+    async def read_all(self, paths: Sequence[str]) -> list[str | None]: ...
+    async def list(self, path: str) -> list[str]: ...
+    async def write(self, path: str, value: str) -> None: ...
+    async def write_where(self, guard: str, nodes: Mapping[str, str]) -> bool: ...
+    async def watch(self, path: str, token: str) -> None: ...
+    async def unwatch(self, path: str, token: str) -> None: ...
 
 
 class _Call:

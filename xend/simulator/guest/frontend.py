@@ -192,5 +192,77 @@ class PciFront(Frontend):
         return f"{count} functions"
 
 
+class _OfModel(Frontend):
+    """One whose backend is in a device model: one ring, or two, and a channel."""
+
+    ready_state = XenbusState.INITIALISED
+
+    async def describe(self) -> str:
+        return "connected"
+
+
+class FramebufferFront(_OfModel):
+    """fbif.h: the page is a raw frame."""
+
+    kind = "vfb"
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        return {
+            "page-ref": str(self.bus.next_grant()),
+            "event-channel": str(self.bus.next_port()),
+            "protocol": "x86_64-abi",
+            "feature-update": "1",
+        }
+
+
+class KeyboardFront(_OfModel):
+    """kbdif.h."""
+
+    kind = "vkbd"
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        page = str(self.bus.next_grant())
+        return {
+            "page-ref": page,
+            "page-gref": page,
+            "event-channel": str(self.bus.next_port()),
+            "request-abs-pointer": "1",
+        }
+
+
+class SharedFront(_OfModel):
+    """9pfs.h."""
+
+    kind = "9pfs"
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        return {
+            "version": "1",
+            "num-rings": "1",
+            "ring-ref0": str(self.bus.next_grant()),
+            "event-channel-0": str(self.bus.next_port()),
+        }
+
+
+class ChannelFront(_OfModel):
+    """A console besides the first (console.h)."""
+
+    kind = "console"
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        return {"ring-ref": str(self.bus.next_grant()), "port": str(self.bus.next_port())}
+
+
 #: The frontends there are, by kind.
-KINDS: Mapping[str, type[Frontend]] = {each.kind: each for each in (NetFront, BlkFront, PciFront)}
+KINDS: Mapping[str, type[Frontend]] = {
+    each.kind: each
+    for each in (
+        NetFront,
+        BlkFront,
+        PciFront,
+        FramebufferFront,
+        KeyboardFront,
+        SharedFront,
+        ChannelFront,
+    )
+}

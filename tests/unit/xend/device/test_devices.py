@@ -12,7 +12,7 @@ from xend.config.vif import VifConfig
 from xend.device.device import Device
 from xend.device.paths import script_path
 from xend.device.scripts import PATH, check, command
-from xend.device.vbd import vbd_device
+from xend.device.vbd import VBD, vbd_device
 from xend.device.vif import random_mac, vif_device
 from xend.device.xenbus import XenbusState
 from xend.errors import XendError
@@ -83,9 +83,37 @@ def test_a_guest_s_file_is_below_the_root() -> None:
     assert vbd_device(1, config, settings(root="/guests")).backend["params"] == "/guests/n0/disk"
 
 
-@pytest.mark.parametrize("fields", [{"format": "qcow2"}, {"backendtype": "qdisk"}])
-def test_a_disk_that_needs_a_device_model_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(XendError, match=r"vbd xvda: backend .* needs a device model"):
+@pytest.mark.parametrize(
+    ("fields", "params"),
+    [
+        ({"format": "qcow2"}, "qcow2:/d"),
+        ({"format": "vhd"}, "vhd:/d"),
+        ({"format": "qed"}, "qed:/d"),
+        ({"backendtype": "qdisk"}, "aio:/d"),
+    ],
+)
+def test_a_disk_of_a_device_models(fields: dict[str, Any], params: str) -> None:
+    device = vbd(target="/d", **fields)
+    assert device.backend_path == "/local/domain/0/backend/qdisk/1/51712"
+    assert device.frontend_path == "/local/domain/1/device/vbd/51712"
+    assert (device.backend["params"], device.backend["type"], device.script) == (params, "qdisk", None)
+    assert "script" not in device.backend
+    assert VBD.is_of_model(device)
+    keys = {"backend": device.backend_path, **device.backend}
+    assert VBD.in_store(1, 51712, keys, settings()).backend_path == device.backend_path
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": "qcow2", "backendtype": "phy"}, "a backend phy for qcow2 images does not run here"),
+        ({"backendtype": "standalone"}, "a backend standalone for raw images"),
+        ({"format": "qcow2", "script": "block-nbd"}, "no script block-nbd does anything"),
+        ({"backendtype": "qdisk", "target": None, "is_cdrom": True}, "cannot serve an empty drive"),
+    ],
+)
+def test_what_no_backend_here_serves_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(XendError, match=message):
         vbd(**fields)
 
 

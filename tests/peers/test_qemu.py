@@ -1,0 +1,132 @@
+"""Debian's qemu of Xen, as far as it runs without Xen: QMP, fewer rights, what it says as it fails."""
+
+import os
+import shutil
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.peers.daemons import lacking
+from xend.model.arguments import Shape, argv_of
+from xend.model.part import Part, Screen
+from xend.model.qmp import Conversation, QmpError
+from xend.model.system import Order, Process, SystemProcesses
+
+QEMU = "/usr/libexec/xen-qemu-system-i386"
+QEMU_WITH_SANDBOX = "/usr/bin/qemu-system-x86_64"
+SHUT_IN = ("-runas", "2000100001:2000100001")
+
+
+async def started(tmp_path: Path, argv: Sequence[str]) -> Process:
+    log = os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    try:
+        process = await SystemProcesses().start(Order(argv=argv, environment={"PATH": "/bin"}, log=log))
+    finally:
+        os.close(log)
+    await process.go()
+    return process
+
+
+def converse(
+    tmp_path: Path,
+    machine: str,
+    more: Sequence[str],
+    body: Callable[[Conversation, Process], Awaitable[None]],
+    qemu: str = QEMU,
+) -> None:
+    async def main() -> None:
+        socket = f"socket,id=c,path={tmp_path}/qmp,server=on,wait=off"
+        argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic", "-S"]
+        argv += ["-chardev", socket, "-mon", "chardev=c,mode=control", *more]
+        process = await started(tmp_path, argv)
+        with trio.fail_after(60):
+            while not (tmp_path / "qmp").exists():
+                await trio.sleep(0.01)
+            stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
+            conversation = Conversation(stream)
+            await conversation.begin()
+            await body(conversation, process)
+            await stream.aclose()
+            process.send(signal.SIGTERM)
+            assert await process.wait() == 0
+
+    trio.run(main)
+
+
+def test_it_answers(tmp_path: Path) -> None:
+    need(QEMU)
+
+    async def body(conversation: Conversation, process: Process) -> None:
+        status = await conversation.ask("query-status")
+        assert (status["status"], status["running"]) == ("prelaunch", False)
+        with pytest.raises(QmpError, match="query-nothing") as caught:
+            await conversation.ask("query-nothing")
+        assert caught.value.is_refusal
+
+    converse(tmp_path, "none,accel=qtest", (), body)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("qemu", "machine", "has_sandbox"),
+    [(QEMU, "none,accel=qtest", False), (QEMU_WITH_SANDBOX, "none", True)],
+)
+def test_it_gives_up_its_rights_and_answers(
+    tmp_path: Path, qemu: str, machine: str, has_sandbox: bool
+) -> None:
+    need(qemu)
+    root = tmp_path / "root"
+    root.mkdir(mode=0)
+    assert trio.run(SystemProcesses().has_sandbox, qemu) == has_sandbox
+    shape = Shape(
+        domid=1,
+        name="foo",
+        memory_mib=1,
+        parts=[],
+        control="",
+        statistics="",
+        root=str(root),
+        has_sandbox=has_sandbox,
+    )
+    words = argv_of(qemu, shape)
+    shut_in = words[words.index("-nographic") + 1 : words.index("-machine")]
+
+    async def body(conversation: Conversation, process: Process) -> None:
+        assert (await conversation.ask("query-status"))["status"] == "prelaunch"
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        assert "Uid:\t2000100001\t2000100001\t2000100001\t2000100001" in status
+        assert "NoNewPrivs:\t1" in status
+        assert f"Seccomp:\t{2 if has_sandbox else 0}" in status
+        assert os.readlink(f"/proc/{process.pid}/root") == str(root)
+
+    converse(tmp_path, machine, (*shut_in, *SHUT_IN), body, qemu)
+
+
+def test_without_xen_it_says_why_it_ends(tmp_path: Path) -> None:
+    need(QEMU)
+    if os.path.exists("/dev/xen/privcmd"):
+        lacking("this is a dom0")
+    shape = Shape(
+        domid=1,
+        name="foo",
+        memory_mib=64,
+        parts=[Part(screen=Screen())],
+        control=f"{tmp_path}/qmp",
+        statistics=f"{tmp_path}/stat",
+    )
+
+    async def main() -> None:
+        process = await started(tmp_path, argv_of(QEMU, shape))
+        with trio.fail_after(60):
+            assert await process.wait() == 1
+
+    trio.run(main)
+    assert "xen" in (tmp_path / "log").read_text()
+
+
+def need(program: str) -> None:
+    if shutil.which(program) is None:
+        lacking(f"{program} is missing: apt-get install qemu-system-xen qemu-system-x86")

@@ -1,0 +1,322 @@
+"""Domains with a device model (qemu): it serves their devices, fails in every way, dies, outlives xend."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.sim.test_faults import settled
+from tests.sim.world import Killed, World, play
+from xend.errors import XendError
+from xend.operation.running import Operation
+
+QCOW2 = b"QFI\xfb" + bytes(508)
+
+
+def example(world: World, more: str = "", sim: str = "") -> str:
+    (world.directory / "root/disk.qcow2").write_bytes(QCOW2)
+    args = f'device_model_args = [ "-sim", "{sim}" ]' if sim else ""
+    return f"""
+name = "example"
+kernel = "/netbsd"
+memory = 64
+vif = [ 'bridge=bridge0' ]
+disk = [ 'file:/disk.img,0x0,w!', '/disk.qcow2,qcow2,xvdb,w' ]
+{args}
+{more}
+"""
+
+
+async def served(world: World, domid: int) -> None:
+    """Let time pass until the disk that is a device model's is connected."""
+
+    async def both() -> bool:
+        front = await world.client.read(f"/local/domain/{domid}/device/vbd/51728/state")
+        return (await world.backend_state(domid, "qdisk", 51728), front) == (b"4", b"4")
+
+    await world.until(both)
+
+
+async def refusal(world: World, text: str) -> XendError:
+    """Why a domain is not made; nothing of it is left."""
+    before = await world.snapshot()
+    with pytest.raises(XendError) as caught:
+        await world.create(text)
+    await settled(world)
+    assert await world.snapshot() == before
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_disk_of_another_format_is_served_until_the_domain_goes() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        domid = await world.create(example(world))
+        await served(world, domid)
+        (model,) = world.models.running()
+        argv, root = list(model.order.argv), f"{world.directory}/xend/models/qemu-root-{domid}"
+        assert argv[argv.index("-chroot") + 1] == root
+        assert argv[argv.index("-runas") + 1] == f"{2_000_100_000 + domid}:{2_000_100_000 + domid}"
+        backend = f"/local/domain/0/backend/qdisk/{domid}/51728"
+        assert (
+            await world.client.read(f"{backend}/params")
+            == f"qcow2:{world.directory}/root/disk.qcow2".encode()
+        )
+        assert not await world.client.exists(f"{backend}/script")
+        assert await world.client.read(f"/local/domain/{domid}/image/device-model-pid") == b"1000"
+        devices = await world.call("device.list", domain="example", kind="vbd")
+        assert [each["backend"]["state"] for each in devices] == ["4", "4"]
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+        assert world.models.reaped == [2_000_100_000 + domid]
+
+    play(body)
+
+
+def test_a_domain_without_such_a_device_has_none() -> None:
+    async def body(world: World) -> None:
+        await world.create()
+        assert not world.models.started
+
+    play(body)
+
+
+def test_each_life_has_its_own() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await world.call("domain.reboot", domain="example", wait=True)
+        await settled(world)
+        (info,) = [each for each in await world.call("domain.list") if each["name"] == "example"]
+        await served(world, info["domid"])
+        assert len(world.models.started) == 2
+        assert len(world.models.running()) == 1
+
+    play(body)
+
+
+FAILURES = [
+    ("exit=qemu: no such machine", "device_failed", "as it started", "qemu: no such machine"),
+    ("hang", "no_answer", "waited 60 s", "it said nothing"),
+    ("mute", "no_answer", "waited 10 s", "it said nothing"),
+    ("nonsense", "device_failed", "does not answer as it should", "it says what is no JSON"),
+    ("flood", "device_failed", "does not answer as it should", "it says more than 8388608 bytes"),
+    ("refuse", "device_failed", "does not answer as it should", "qmp_capabilities: not today"),
+    (
+        "late=Cipher backend does not support DES",
+        "device_failed",
+        "has ended with exit status 1 as it started",
+        "Cipher backend does not support DES",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("sim", "code", "message", "cause"), FAILURES, ids=lambda value: value.partition("=")[0]
+)
+def test_each_failure_of_its_start_is_told_and_leaves_nothing(
+    sim: str, code: str, message: str, cause: str
+) -> None:
+    async def body(world: World) -> None:
+        error = await refusal(world, example(world, sim=sim))
+        assert error.code == code
+        assert message in error.message
+        assert cause in error.fields["cause"]
+        assert "the device model of example (xen-qemu-system-i386, pid 1000)" in error.message
+        assert error.fields["step"] in ("start its device model", "wait for its device model")
+
+    play(body)
+
+
+def test_one_that_does_not_obey_is_killed() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        await world.create(example(world, sim="stubborn"))
+        begin = world.now()
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+        assert world.models.started[0].status == -9
+        assert world.now() - begin >= 10
+
+    play(body)
+
+
+def test_a_broken_image_is_told_in_its_words() -> None:
+    async def body(world: World) -> None:
+        text = example(world)
+        (world.directory / "root/disk.qcow2").write_bytes(bytes(512))
+        error = await refusal(world, text)
+        assert (error.code, error.fields["device"]) == ("device_failed", "vbd xvdb")
+        assert "its device model (qemu) does not serve it" in error.message
+        assert (
+            error.fields["cause"]
+            == "qemu: failed to create 'qdisk' device '51728': Image is not in qcow2 format"
+        )
+        assert not error.fields.get("warnings")
+
+    play(body)
+
+
+REFUSED = [
+    ("device_model_override='/no/such'", "the device model /no/such does not exist"),
+    ("device_model_override='/dev/null'", "the device model /dev/null is no file"),
+    ("device_model_override='no-qemu'", "there is no such program in /usr"),
+    ("device_model_override='./qemu'", "expected a name, or an absolute path"),
+    ("device_model_user='nobody-of-that-name'", "there is no such user"),
+    ("device_model_user='root'", "expected not root"),
+    ("dm_restrict=1", "serves no paravirtual device any more"),
+    ("disk=['/none.img,qcow2,xvda,w']", "cannot be read"),
+    ("disk=['/disk.img,raw,xvda,w,backendtype=tap']", "a backend tap for raw images does not run here"),
+    (
+        "disk=['format=raw,vdev=xvdc,access=ro,devtype=cdrom,backendtype=qdisk']",
+        "cannot serve an empty drive",
+    ),
+]
+
+
+def test_what_cannot_work_is_refused_before_anything_is_done() -> None:
+    async def body(world: World) -> None:
+        for text, message in REFUSED:
+            error = await refusal(world, example(world, text))
+            assert message in error.message, text
+        world.models.is_missing = True
+        error = await refusal(world, example(world))
+        assert "there is no device model (qemu) on this host" in error.message
+        assert "qemu-system-xen" in error.fields["hint"]
+        assert not world.models.started
+
+    play(body)
+
+
+def test_its_death_is_told_with_the_devices_that_are_dead() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        domid = await world.create(example(world, sim="die=30"))
+        await served(world, domid)
+        await trio.sleep(31)
+        told = [line for line in world.logged if "device_model_died" in line]
+        assert len(told) == 1
+        assert "has ended with exit status 1: qemu: it was told to die; dead devices: vbd xvdb" in told[0]
+        explained = await world.call("device.explain", domain="example", device="xvdb")
+        assert "has ended with exit status 1" in explained["cause"]
+        with pytest.raises(XendError, match="its device model \\(qemu\\) has died"):
+            await world.call("device.detach", domain="example", kind="vbd", device="xvdb")
+        begin = world.now()
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert world.now() - begin < 5
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_it_outlives_xend_and_the_next_one_watches_it() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await world.kill_xend()
+        await world.start_xend()
+        assert len(world.models.running()) == 1
+        world.models.running()[0].send(9)  # type: ignore[arg-type]
+        await trio.sleep(1)
+        assert sum("device_model_died" in line for line in world.logged) == 1
+        await world.kill_xend()
+        await world.start_xend()
+        await trio.sleep(1)
+        assert sum("device_model_died" in line for line in world.logged) == 1
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_one_that_died_while_there_was_no_xend_is_told_by_the_next() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await world.kill_xend()
+        world.models.running()[0].send(9)  # type: ignore[arg-type]
+        await trio.sleep(1)
+        await world.start_xend()
+        await trio.sleep(1)
+        assert sum("device_model_died" in line for line in world.logged) == 1
+
+    play(body)
+
+
+def test_a_kill_of_xend_at_each_step_of_its_start_leaves_nothing() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        for key in ("vbd/51728.add", "model.start", "model.await", "vbd/51728.await-backend", "start"):
+
+            def kill(operation: Operation, key: str = key) -> None:
+                if operation.kind.name == "domain.create" and operation.steps[operation.step].key == key:
+                    world.on_step = lambda operation: None
+                    raise Killed
+
+            world.on_step = kill
+            world.soon(_created, world, example(world))
+            with trio.move_on_after(30):
+                await trio.sleep_forever()
+            await world.start_xend()
+            await settled(world)
+            assert await world.snapshot() == before, key
+
+    play(body)
+
+
+async def _created(world: World, text: str) -> None:
+    with suppress(XendError):
+        await world.create(text)
+
+
+def test_a_disk_is_attached_to_one_that_keeps_its_rights_only() -> None:
+    async def body(world: World) -> None:
+        (world.directory / "root/more.qcow2").write_bytes(QCOW2)
+        attach = {"domain": "example", "kind": "vbd", "spec": "/more.qcow2,qcow2,xvdc,w"}
+        await world.create()
+        with pytest.raises(XendError, match="has none, as it was made without such a device"):
+            await world.call("device.attach", **attach)
+        await world.call("domain.destroy", domain="example")
+        await world.create(example(world))
+        with pytest.raises(XendError, match="has given up its rights"):
+            await world.call("device.attach", **attach)
+        await world.call("domain.destroy", domain="example")
+        domid = await world.create(example(world, "dm_restrict = 0"))
+        argv = world.models.running()[0].order.argv
+        assert "-chroot" not in argv
+        assert "-runas" not in argv
+        await world.call("device.attach", **attach)
+
+        async def connected() -> bool:
+            return await world.backend_state(domid, "qdisk", 51744) == b"4"
+
+        await world.until(connected)
+        await world.call("device.detach", domain="example", kind="vbd", device="xvdc")
+        assert not await world.client.exists(f"/local/domain/0/backend/qdisk/{domid}/51744")
+
+    play(body)
+
+
+def test_its_log_is_bounded_and_the_ones_before_are_kept() -> None:
+    async def body(world: World) -> None:
+        await world.create(example(world))
+        model = world.models.running()[0]
+        log = world.directory / "log/qemu-dm-example.log"
+        for _ in range(40):
+            model.say("x" * 100_000)
+        await trio.sleep(3)
+        assert log.stat().st_size < 1 << 20
+        assert Path(f"{log}.1").stat().st_size == 1 << 20
+        model.say("after")
+        assert log.read_text() == "after\n"
+        await world.call("domain.destroy", domain="example")
+        await world.create(example(world))
+        assert Path(f"{log}.1").read_text() == "after\n"
+
+    play(body)

@@ -1,0 +1,208 @@
+"""A domain's device model (qemu): what is checked before, its start, its end, and what its death means."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from xenclient.store.aio import Transaction
+from xenclient.store.errors import ClientError
+from xenclient.store.operations import mkdir, set_perms
+from xend.config import DomainConfig
+from xend.device.device import Device
+from xend.device.kinds import KINDS
+from xend.device.nodes import removed
+from xend.device.stored import devices_in_store
+from xend.domain.model_ready import state_path
+from xend.domain.model_rights import KEEPS, rights_of
+from xend.domain.nodes import home
+from xend.errors import XendError
+from xend.host import Host
+from xend.model.arguments import Shape, argv_of, environment_of
+from xend.model.log import log_path, opened
+from xend.model.models import Model
+from xend.model.part import Part
+from xend.model.system import Order, Process
+from xend.operation.locks import Lock, domain_locks
+from xend.refusals import explained
+from xenstore.errors import XenstoreError
+
+__all__ = [
+    "check_attach",
+    "check_model",
+    "end_model",
+    "end_strangers",
+    "has_model",
+    "start_model",
+    "tell_death",
+]
+
+
+def has_model(host: Host, domid: int | None) -> bool:
+    """Whether a domain has one of this xend's, alive or dead; None: it has no domid."""
+    return domid is not None and host.models.get(domid) is not None
+
+
+def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -> None:
+    """See that a domain can have the device model that it needs, if any.
+
+    parts: what the devices want that it serves.
+
+    Raises:
+        XendError: bad_config, unsupported.
+    """
+    if parts:
+        rights_of(config, parts, 1)
+        host.models.system.program(config.device_model.program, host.settings.platform)
+
+
+async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], uuid: str, domid: int) -> None:
+    """Start it, for devices whose nodes are written.
+
+    Raises:
+        XendError.
+    """
+    options = config.device_model
+    program = host.models.system.program(options.program, host.settings.platform)
+    rights = rights_of(config, parts, domid)
+    place = host.models.place(domid)
+    await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
+    shape = Shape(
+        domid=domid,
+        name=config.name,
+        memory_mib=config.max_memory_kib // 1024,
+        parts=parts,
+        control=place.control,
+        statistics=place.statistics,
+        more=options.args,
+        more_of_type=options.args_of_type,
+        root=place.root if rights.is_shut_in else None,
+        ids=rights.ids,
+        has_sandbox=rights.is_shut_in and await host.models.system.has_sandbox(program),
+    )
+    path = log_path(host.model_log_directory, config.name)
+    try:
+        if rights.is_shut_in:
+            os.mkdir(place.root, 0)
+        log = opened(path)
+    except OSError as error:
+        raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
+
+    def made(process: Process) -> Model:
+        return Model(
+            domid=domid,
+            uuid=uuid,
+            name=config.name,
+            program=program,
+            pid=process.pid,
+            start=process.start,
+            log=path,
+            uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
+            is_shut_in=rights.is_shut_in,
+            sockets=[path for part in parts for path in part.sockets],
+        )
+
+    try:
+        with explained("write the nodes of its device model", config.name):
+            await _write_nodes(host, domid)
+        environment = environment_of(shape, host.settings.store_socket)
+        order = Order(argv=argv_of(program, shape), environment=environment, log=log)
+        model = await host.models.start(made, order)
+    finally:
+        os.close(log)
+    with explained("write down which its device model is", config.name):
+        await host.store.write(f"{home(domid)}/image/device-model-pid", str(model.pid))
+
+
+async def end_model(host: Host, domid: int, name: str) -> None:
+    """End it, if there is one, and remove what it left.
+
+    Raises:
+        XendError.
+    """
+    with explained("remove the nodes of its device model", name):
+        await host.store.together(removed(state_path(domid)))
+    await host.models.end(domid)
+
+
+def check_attach(host: Host, device: Device, name: str) -> None:
+    """See that a domain's device model can take one device more.
+
+    Raises:
+        XendError: unsupported, device_failed.
+    """
+    if not KINDS[device.kind].is_of_model(device):
+        return
+    model = host.models.get(device.domid)
+    if model is None or model.has_ended.is_set():
+        state = "has none, as it was made without such a device" if model is None else "has died"
+        raise device.error(
+            "unsupported",
+            f"a device model (qemu) is to serve it, and that of {name} {state}",
+            domain=name,
+            hint="put the device into its configuration, and start it anew",
+        )
+    if model.is_shut_in:
+        raise device.error(
+            "unsupported",
+            f"{model.called} has given up its rights, and opens no further devices",
+            domain=name,
+            hint=f"put the device into its configuration, and start it anew; or {KEEPS} from its start on",
+        )
+
+
+async def tell_death(host: Host, model: Model) -> None:
+    """Tell everybody of one that has died, and of the devices that are dead now."""
+    try:
+        devices = await devices_in_store(host, model.domid)
+    except (XenstoreError, ClientError) as error:
+        host.log(f"{model.name}: its devices cannot be looked up: {error}")
+        devices = []
+    dead = [device for device in devices if KINDS[device.kind].is_of_model(device)]
+    words = model.last_words()
+    cause = f"{model.called} {model.death}" + (f": {words[-1]}" if words else "")
+    for device in dead:
+        told = device.error(
+            "device_failed",
+            "its device model has died",
+            cause=cause,
+            reason="no_model",
+            hint=f"its guest waits in vain; see {model.log}, and start the domain anew",
+        )
+        host.stories.failed(device, told.as_map())
+        host.publish("device", "dead", domid=model.domid, device=device.name, reason=cause)
+    names = ", ".join(device.name for device in dead) or "none"
+    host.publish(
+        "domain",
+        "device_model_died",
+        domid=model.domid,
+        name=model.name,
+        uuid=model.uuid,
+        reason=f"{cause}; dead devices: {names}; its log is {model.log}",
+    )
+
+
+async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -> None:
+    """End those that the xend before this one left without a domain.
+
+    is_busy: whether an operation holds one of these locks, and takes care of it.
+    """
+    for model in list(host.models):
+        domain = host.domains.by_uuid(model.uuid)
+        is_known = domain is not None and domain.domid == model.domid
+        if not is_known and not is_busy(domain_locks(model.uuid, model.name)):
+            try:
+                await end_model(host, model.domid, model.name)
+            except XendError as error:
+                host.log(f"{model.called} is nobody's: {error}")
+
+
+# --- parts ------------------------------------------------------------------------------------------------
+
+
+async def _write_nodes(host: Host, domid: int) -> None:
+    """Where it says how far it has come; an old one's are removed."""
+    path = state_path(domid)
+
+    async def body(tx: Transaction) -> None:
+        await tx.together(removed(path), mkdir(path), set_perms(path, ["n0"]))
+
+    await host.store.run_transaction(body)

@@ -1,0 +1,77 @@
+"""What a domain's device model is left with: root's rights and the host's files, or neither."""
+
+import pwd
+from collections.abc import Sequence
+
+import attrs
+
+from xend.config import DomainConfig
+from xend.errors import XendError
+from xend.model.part import Part
+
+__all__ = ["KEEPS", "Rights", "rights_of"]
+
+#: The user of a domain's device model, less its domid; see `xend.domain.booting.FIRST_UID` about the numbers.
+FIRST_UID = 2_000_100_000
+#: What is said where somebody may want it to keep them.
+KEEPS = "dm_restrict = 0 lets it keep its rights"
+
+
+@attrs.frozen
+class Rights:
+    """What it is left with.
+
+    Attributes:
+        ids: user and group that it becomes; None: it stays root.
+        is_own_user: nobody else is that user.
+        is_shut_in: it sees no files of the host any more, so that it can open no further devices.
+    """
+
+    ids: tuple[int, int] | None
+    is_own_user: bool
+    is_shut_in: bool
+
+
+def rights_of(config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights:
+    """What it is to be left with.
+
+    Raises:
+        XendError: bad_config, unsupported: the configuration asks for less than it can do with.
+    """
+    options = config.device_model
+    stays = any(part.opens_files_later for part in parts)
+    if options.is_restricted:
+        raise XendError(
+            "unsupported",
+            "dm_restrict = 1: a device model (qemu) that gives up its handles of Xen serves no paravirtual "
+            "device any more, as it loses the store and its guest's pages",
+            domain=config.name,
+            hint="without dm_restrict it gives up root's rights and the host's files as far as that goes",
+        )
+    ids = None if options.user is None else _ids_of(options.user)
+    if stays and ids is not None:
+        raise XendError(
+            "unsupported",
+            f'device_model_user = "{options.user}": one of the devices has the device model (qemu) open '
+            "files of the host as long as it runs, as root",
+            domain=config.name,
+            hint="leave device_model_user out, or that device",
+        )
+    if options.is_restricted is False or stays:
+        return Rights(ids, is_own_user=False, is_shut_in=False)
+    uid = FIRST_UID + domid
+    return Rights(ids or (uid, uid), is_own_user=ids is None, is_shut_in=True)
+
+
+def _ids_of(user: str) -> tuple[int, int]:
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError:
+        raise XendError(
+            "bad_config",
+            f'device_model_user = "{user}": there is no such user',
+            hint="without it xend takes a user that has nothing",
+        ) from None
+    if found.pw_uid == 0:
+        raise XendError("bad_config", f'device_model_user = "{user}": expected not root', hint=KEEPS)
+    return found.pw_uid, found.pw_gid

@@ -1,0 +1,112 @@
+"""The command line of a device model, in libxl's order (guests.md 1.2), so that one looks as the other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+
+from xend.model.part import Part, Screen, screen_of
+
+__all__ = ["CONSOLE_LIMIT_BYTES", "Shape", "argv_of", "environment_of"]
+
+#: What a guest may have qemu keep of a channel that nobody reads; a variable of libxl's up to Xen 4.19.
+CONSOLE_LIMIT_BYTES = 1 << 20
+_LAST_DISPLAY = 99
+#: What a qemu with seccomp does without: old system calls, other programs, priorities.  It has yet to become
+#: another user, for which 7.2 is killed unless that is allowed; it gets no further rights by that.
+_SANDBOX = "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny"
+_PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@attrs.frozen(kw_only=True)
+class Shape:
+    """What a device model of a paravirtual or PVH domain is to be like.
+
+    Attributes:
+        memory_mib: the domain's at most.
+        parts: what its devices want.
+        control, statistics: paths of its QMP sockets: xend's, and that of libxenstat's users.
+        more, more_of_type: device_model_args, and those of the domain's type.
+        root: an empty directory that it sees nothing else of once it has begun; None: the host's.
+        ids: user and group that it is then; None: root.
+        has_sandbox: that program can deny itself system calls.
+    """
+
+    domid: int
+    name: str
+    memory_mib: int
+    parts: Sequence[Part]
+    control: str
+    statistics: str
+    more: Sequence[str] = ()
+    more_of_type: Sequence[str] = ()
+    root: str | None = None
+    ids: tuple[int, int] | None = None
+    has_sandbox: bool = False
+
+
+def argv_of(program: str, shape: Shape) -> list[str]:
+    """The words that start it."""
+    return [
+        program,
+        *("-xen-domid", str(shape.domid), "-no-shutdown"),
+        *_monitor("libxl-cmd", shape.control),
+        *_monitor("libxenstat-cmd", shape.statistics),
+        *(word for part in shape.parts for word in part.chardevs),
+        *("-nodefaults", "-no-user-config", "-xen-attach", "-name", _quoted(shape.name)),
+        *_screen(screen_of(shape.parts)),
+        *_shut_in(shape),
+        *shape.more,
+        *("-machine", "xenpv"),
+        *shape.more_of_type,
+        *("-m", str(shape.memory_mib)),
+        *(() if shape.ids is None else ("-runas", "{}:{}".format(*shape.ids))),
+    ]
+
+
+def environment_of(shape: Shape, store_socket: str) -> dict[str, str]:
+    """All of its environment."""
+    variables: Mapping[str, str | None] = {}
+    if (screen := screen_of(shape.parts)) is not None and screen.sdl:
+        variables = {"DISPLAY": screen.display, "XAUTHORITY": screen.xauthority}
+    return {
+        "PATH": _PATH,
+        "LC_ALL": "C.UTF-8",
+        "XENSTORED_PATH": store_socket,
+        "XEN_QEMU_CONSOLE_LIMIT": str(CONSOLE_LIMIT_BYTES),
+        **{name: value for name, value in variables.items() if value is not None},
+    }
+
+
+def _monitor(name: str, path: str) -> Sequence[str]:
+    socket = f"socket,id={name},path={_quoted(path)},server=on,wait=off"
+    return ("-chardev", socket, "-mon", f"chardev={name},mode=control")
+
+
+def _screen(screen: Screen | None) -> Iterator[str]:
+    yield from ("-vnc", _vnc(screen) if screen is not None and screen.vnc else "none", "-display", "none")
+    if screen is not None and screen.sdl:
+        yield from ("-display", "sdl,gl=on" if screen.opengl else "sdl")
+    if screen is not None and screen.keymap:
+        yield from ("-k", screen.keymap)
+    if screen is None or not (screen.vnc or screen.sdl):
+        yield "-nographic"
+
+
+def _vnc(screen: Screen) -> str:
+    listen = screen.vnc_listen or "127.0.0.1"
+    words = [_quoted(listen) if ":" in listen else f"{_quoted(listen)}:{screen.vnc_display or 0}"]
+    words += ["password=on"] if screen.vnc_password else []
+    words += [f"to={_LAST_DISPLAY}"] if screen.vnc_finds_unused else []
+    return ",".join(words)
+
+
+def _shut_in(shape: Shape) -> Iterator[str]:
+    if shape.has_sandbox:
+        yield from ("-sandbox", _SANDBOX)
+    if shape.root is not None:
+        yield from ("-chroot", shape.root)
+
+
+def _quoted(text: str) -> str:
+    """As a value of one of qemu's options, in which a comma stands twice."""
+    return text.replace(",", ",,")

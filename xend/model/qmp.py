@@ -1,0 +1,107 @@
+"""One conversation with a device model by QMP (guests.md 1.3, 1.5), which believes it nothing.
+
+A guest may have broken into its device model: whatever that sends is bounded before it is read as JSON, and
+what does not fit ends the conversation.  Deadlines are the caller's.
+"""
+
+import json
+from typing import Any
+
+import trio
+
+from xenstore.daemon.text import one_line
+
+__all__ = ["Conversation", "QmpError"]
+
+#: Of one message; libxl's buffer has the same size.
+MESSAGE_MAX_BYTES = 1 << 20
+#: Of all that is read in one conversation; events come unasked, and as often as a guest likes.
+ALL_MAX_BYTES = 8 << 20
+_SHOWN_CHARS = 200
+_CHUNK_BYTES = 65536
+
+
+class QmpError(Exception):
+    """What is wrong with an answer, one line; `is_refusal`: the device model understood, and said no."""
+
+    def __init__(self, text: str, is_refusal: bool = False) -> None:
+        super().__init__(one_line(text))
+        self.is_refusal = is_refusal
+
+
+class Conversation:
+    """From the greeting on, over a stream that is connected.
+
+    Raises of all methods:
+        QmpError: nonsense, too much of it, a refusal, or the end of the stream.
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._input = bytearray()
+        self._count = 0
+        self._last_id = 0
+
+    async def begin(self) -> None:
+        """Take the greeting, and have it listen to commands."""
+        greeting = await self._message()
+        if not isinstance(greeting.get("QMP"), dict):
+            raise QmpError(f"it does not greet: {_shown(greeting)}")
+        await self.ask("qmp_capabilities")
+
+    async def ask(self, command: str, **arguments: Any) -> Any:
+        """What it returns: JSON of any kind."""
+        self._last_id += 1
+        request = {"execute": command, "id": self._last_id, **({"arguments": arguments} if arguments else {})}
+        try:
+            await self._stream.send_all(json.dumps(request).encode() + b"\n")
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise QmpError("it has closed the connection") from error
+        while "event" in (answer := await self._message()):
+            pass
+        if answer.get("id") != self._last_id:
+            raise QmpError(f"it answers what it was not asked: {_shown(answer)}")
+        if isinstance(refusal := answer.get("error"), dict):
+            raise QmpError(f"{command}: {_shown(refusal.get('desc'))}", is_refusal=True)
+        if "return" not in answer:
+            raise QmpError(f"{command}: it answers {_shown(answer)}")
+        return answer["return"]
+
+    async def _message(self) -> dict[str, Any]:
+        line = await self._line()
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise QmpError(f"it says what is no JSON: {_shown(line.decode('utf-8', 'replace'))}") from error
+        if not isinstance(message, dict):
+            raise QmpError(f"it says what is no message: {_shown(message)}")
+        return message
+
+    async def _line(self) -> bytes:
+        searched = 0
+        while (end := self._input.find(b"\n", searched)) < 0:
+            searched = len(self._input)
+            if searched > MESSAGE_MAX_BYTES:
+                raise QmpError(f"it says more than {MESSAGE_MAX_BYTES} bytes in one message")
+            try:
+                data = await self._stream.receive_some(_CHUNK_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise QmpError("it has closed the connection") from error
+            if not data:
+                raise QmpError("it has closed the connection")
+            self._count += len(data)
+            if self._count > ALL_MAX_BYTES:
+                raise QmpError(f"it says more than {ALL_MAX_BYTES} bytes")
+            self._input += data
+        line = bytes(self._input[:end])
+        del self._input[: end + 1]
+        return line
+
+
+def _shown(value: object) -> str:
+    """What it said, for an error: not much of it."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        text = "too deep a structure"
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

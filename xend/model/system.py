@@ -1,0 +1,167 @@
+"""The processes of device models as the system has them; a simulated world puts its own in their place."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import attrs
+import trio
+
+from xend.model import pids
+from xend.model.find import program_of
+from xenstore.daemon import child
+
+__all__ = ["Order", "Process", "System", "SystemProcesses"]
+
+#: How long a program may take to say whether it knows an option, in seconds.
+PROBE_SECONDS = 10.0
+#: How long the end of what it may have begun is waited for, in seconds.
+REAP_SECONDS = 10.0
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What is to be started; log: a descriptor that its output and errors go to."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    log: int
+
+
+class Process(Protocol):
+    """One that runs.
+
+    Attributes:
+        pid, start: which one it is, for another xend (see `pids`).
+    """
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def start(self) -> str: ...
+    async def go(self) -> None:
+        """Have it become the device model: until then it is nothing, and ends with xend."""
+
+    async def wait(self) -> int | None:
+        """Its exit status, negative: the signal that ended it; None: it was another xend's child."""
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it; nothing happens if it has ended."""
+
+
+class System(Protocol):
+    """What runs device models."""
+
+    def program(self, named: str | None, platform: str) -> str:
+        """The path of the one that is named, or of the host's.  Raises: XendError (see `find`)."""
+
+    async def start(self, order: Order) -> Process:
+        """Raises: OSError."""
+
+    def find(self, pid: int, start: str) -> Process | None:
+        """One that another xend started; None: it has ended."""
+
+    async def connect(self, path: str) -> trio.abc.Stream:
+        """A connection to its QMP socket.  Raises: OSError."""
+
+    async def has_sandbox(self, program: str) -> bool:
+        """Whether it can deny itself system calls: Debian's of Xen cannot."""
+
+    async def end_all_of(self, uid: int) -> None:
+        """End whatever runs as the user of a device model that has ended."""
+
+
+class SystemProcesses:
+    """Those of this system."""
+
+    def program(self, named: str | None, platform: str) -> str:
+        return program_of(named, platform)
+
+    async def start(self, order: Order) -> Process:
+        process = await trio.lowlevel.open_process(
+            child.module("xend.model.starter"),
+            stdin=subprocess.PIPE,
+            stdout=order.log,
+            stderr=order.log,
+            start_new_session=True,
+            env=child.environment(os.environ),
+            cwd=child.DIRECTORY,
+        )
+        line = json.dumps({"argv": list(order.argv), "environment": dict(order.environment)}).encode() + b"\n"
+        return _Child(process, pids.started(process.pid) or "", line)
+
+    def find(self, pid: int, start: str) -> Process | None:
+        return _Stranger(pid, start) if start and pids.started(pid) == start else None
+
+    async def connect(self, path: str) -> trio.abc.Stream:
+        sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            await sock.connect(path)
+        except BaseException:
+            sock.close()
+            raise
+        return trio.SocketStream(sock)
+
+    async def has_sandbox(self, program: str) -> bool:
+        words = [program, "-sandbox", "on", "-machine", "help"]
+        with trio.move_on_after(PROBE_SECONDS), suppress(OSError):
+            done = await trio.run_process(
+                words, stdin=b"", check=False, capture_stdout=True, capture_stderr=True, cwd="/"
+            )
+            return done.returncode == 0
+        return False
+
+    async def end_all_of(self, uid: int) -> None:
+        with trio.move_on_after(REAP_SECONDS), suppress(OSError):
+            await trio.run_process(
+                child.module("xend.model.reaper", str(uid)),
+                stdin=b"",
+                check=False,
+                capture_stderr=True,
+                env=child.environment(os.environ),
+                cwd=child.DIRECTORY,
+            )
+
+
+@attrs.define
+class _Child:
+    process: trio.Process
+    start: str
+    line: bytes
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def go(self) -> None:
+        assert self.process.stdin is not None
+        with suppress(trio.BrokenResourceError):  # it has ended: its end is seen by who waits for that
+            await self.process.stdin.send_all(self.line)
+        await self.process.stdin.aclose()
+
+    async def wait(self) -> int | None:
+        return await self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@attrs.frozen
+class _Stranger:
+    pid: int
+    start: str
+
+    async def go(self) -> None:
+        """It has."""
+
+    async def wait(self) -> int | None:
+        await pids.await_end(self.pid, self.start)
+        return None
+
+    def send(self, number: signal.Signals) -> None:
+        pids.send(self.pid, self.start, number)

@@ -1,0 +1,223 @@
+"""A simulated device model: it serves the devices of one domain and answers QMP, as qemu does.
+
+What goes wrong is said by words, comma-separated, behind the argument -sim (device_model_args):
+
+    exit=TEXT     it says TEXT and ends as it starts
+    hang          it starts, and never says that it runs
+    mute          it runs, and never answers QMP
+    nonsense      it answers QMP with what is none
+    flood         it answers QMP with events without end
+    refuse        it refuses each command of QMP
+    lie           it says that its screen is at no port
+    late=TEXT     it says that it runs, takes the first connection, says TEXT and ends (as Debian's does that
+                  cannot do a password of VNC)
+    die=SECONDS   it ends so long after it began to run
+    stubborn      it takes no notice of SIGTERM
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import attrs
+import trio
+
+from xenclient.store.aio import Client, Transaction, Watch
+from xenclient.store.errors import ClientError
+from xenclient.store.operations import set_perms
+from xend.device.nodes import children, value_of
+from xend.simulator.backends import Drivers
+from xend.simulator.model_backends import KINDS, Unreadable
+from xenstore.errors import ENOENT, XenstoreError
+
+__all__ = ["Ended", "SimulatedModel", "faults_of"]
+
+_FIRST_PORT = 5900
+_BACKENDS = ("console", "vkbd", "9pfs", "qusb", "vfb", "qnic")
+
+
+class Ended(Exception):
+    """It ends; `status`: its exit status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def faults_of(argv: Sequence[str]) -> Mapping[str, str]:
+    """The words behind -sim, and their values."""
+    if "-sim" not in argv:
+        return {}
+    pairs = (word.partition("=") for word in argv[argv.index("-sim") + 1].split(","))
+    return {name: value for name, _, value in pairs}
+
+
+@attrs.define(eq=False)
+class SimulatedModel:
+    """One.
+
+    Attributes:
+        argv: its command line, as qemu's.
+        client: a connection to the store with dom0's rights, which is entered.
+        say: takes a line for its log.
+        in_use: whether a port of VNC is taken.
+    """
+
+    argv: Sequence[str]
+    client: Client
+    say: Callable[[str], object]
+    in_use: Callable[[int], bool] = lambda port: False
+    faults: Mapping[str, str] = attrs.field(init=False)
+    domid: str = attrs.field(init=False)
+    port: int | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.faults = faults_of(self.argv)
+        self.domid = self._word("-xen-domid") or ""
+
+    async def run(self) -> None:
+        """Serve, until cancelled.
+
+        Raises:
+            Ended.
+        """
+        if "exit" in self.faults:
+            self._end(self.faults["exit"])
+        self._listen()
+        if "hang" in self.faults:
+            await trio.sleep_forever()
+        async with trio.open_nursery() as nursery, self.client.watch("backend", "backend") as watch:
+            store = _Store(self.client, watch)
+            drivers = _ModelDrivers(store, "linux", kinds=KINDS, of=self.domid)
+            drivers.say = self.say
+            await self._introduce()
+            if "die" in self.faults:
+                nursery.start_soon(self._die, float(self.faults["die"]))
+            async for event in watch:
+                await drivers.handle(nursery, event.path, event.token)
+
+    async def converse(self, stream: trio.abc.Stream) -> None:
+        """One connection to its QMP socket, until that ends.
+
+        Raises:
+            Ended.
+        """
+        if "late" in self.faults:
+            self._end(self.faults["late"])
+        if "mute" in self.faults:
+            await trio.sleep_forever()
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.send_all(_line({"QMP": {"version": {"qemu": {"major": 7}}, "capabilities": []}}))
+            received = bytearray()
+            async for data in stream:
+                received += data
+                while (end := received.find(b"\n")) >= 0:
+                    request = json.loads(received[:end])
+                    del received[: end + 1]
+                    await self._answer(stream, request)
+
+    async def _answer(self, stream: trio.abc.Stream, request: Mapping[str, object]) -> None:
+        if "nonsense" in self.faults:
+            await stream.send_all(b'{"return": [[[[\xff\x1b[2J\n')
+        while "flood" in self.faults:
+            await stream.send_all(_line({"event": "RTC_CHANGE", "data": "x" * 60000}))
+        answer: dict[str, object] = {"return": self._result(str(request["execute"]))}
+        if "refuse" in self.faults:
+            answer = {"error": {"class": "GenericError", "desc": "not today"}}
+        await stream.send_all(_line({**answer, "id": request.get("id")}))
+
+    def _result(self, command: str) -> object:
+        if command == "query-status":
+            return {"status": "running", "running": True}
+        if command == "query-vnc":
+            return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(self.port)}
+        return {}
+
+    def _listen(self) -> None:
+        """Take the port of its screen."""
+        words = (self._word("-vnc") or "none").split(",")
+        if words == ["none"]:
+            return
+        port = _FIRST_PORT + int(words[0].rpartition(":")[2])
+        last = port + 99 if any(word.startswith("to=") for word in words) else port
+        while self.in_use(port):
+            if port == last:
+                self._end(f"-vnc {words[0]}: Failed to find an available port: Address already in use")
+            port += 1
+        self.port = port
+
+    async def _introduce(self) -> None:
+        """As qemu does in the store."""
+        top = f"/local/domain/0/device-model/{self.domid}"
+        for name in _BACKENDS:
+            await self.client.write(f"{top}/backends/{name}", "")
+            await self.client.together(set_perms(f"{top}/backends/{name}", ["n0", f"n{self.domid}"]))
+        await self.client.write(f"{top}/state", "running")
+
+    async def _die(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._end("qemu: it was told to die")
+
+    def _end(self, text: str) -> None:
+        self.say(text)
+        raise Ended(1)
+
+    def _word(self, option: str) -> str | None:
+        """What stands behind an option."""
+        words = list(self.argv)
+        return words[words.index(option) + 1] if option in words else None
+
+
+class _ModelDrivers(Drivers):
+    """An image that cannot be read is said, and its disk is left alone."""
+
+    say: Callable[[str], object]
+
+    async def _look(self, key: tuple[str, str, str]) -> None:
+        try:
+            await super()._look(key)
+        except Unreadable as error:
+            self._backends.pop(key, None)
+            self.say(f"qemu: failed to create '{key[0]}' device '{key[2]}': {error}")
+
+
+class _Store:
+    """The store as backends see it (xend.simulator.store_client), by a connection of a program's."""
+
+    def __init__(self, client: Client, watch: Watch) -> None:
+        self._client = client
+        self._watch = watch
+
+    async def read_all(self, paths: Sequence[str]) -> list[str | None]:
+        values = [await value_of(self._client, path) for path in paths]
+        return [None if value is None else value.decode("utf-8", "replace") for value in values]
+
+    async def list(self, path: str) -> list[str]:
+        return await children(self._client, path)
+
+    async def write(self, path: str, value: str) -> None:
+        await self._client.write(path, value)
+
+    async def write_where(self, guard: str, nodes: Mapping[str, str]) -> bool:
+        async def body(tx: Transaction) -> bool:
+            try:
+                await tx.read(guard)
+            except ENOENT:
+                return False
+            for path, value in nodes.items():
+                await tx.write(path, value)
+            return True
+
+        return await self._client.run_transaction(body)
+
+    async def watch(self, path: str, token: str) -> None:
+        with suppress(XenstoreError, ClientError):
+            await self._watch.add(path, token)
+
+    async def unwatch(self, path: str, token: str) -> None:
+        with suppress(XenstoreError, ClientError):
+            await self._watch.remove(path, token)
+
+
+def _line(message: object) -> bytes:
+    return json.dumps(message).encode() + b"\n"

@@ -1,0 +1,113 @@
+"""The backends that a simulated device model serves, as those of qemu behave (guests.md 3)."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from xend.simulator.backend import Backend
+from xend.simulator.drivers import SECTOR_BYTES
+from xend.simulator.traffic import disk_traffic
+from xend.simulator.xenbus import XenbusState
+
+__all__ = ["KINDS", "Unreadable"]
+
+#: How an image of a format begins, by what stands before its path.
+_MAGIC = {"qcow2": b"QFI\xfb", "qcow": b"QFI\xfb", "vhd": b"conectix", "qed": b"QED\0"}
+_READ_ONLY = 4
+
+
+class Unreadable(Exception):
+    """An image that cannot be served: qemu says so in its log, and goes on without the disk."""
+
+
+class Served(Backend):
+    """Any of them: it connects as soon as its frontend's ring is there."""
+
+    awaited = ()
+    ready_states = (XenbusState.INITIALISED, XenbusState.CONNECTED)
+    #: What it says with the connection.
+    shows: Mapping[str, str] = {"hotplug-status": "connected"}
+
+    def traffic(self, seconds: float) -> dict[str, int]:
+        return {}
+
+    async def connect(self, awaited: Sequence[str | None]) -> None:
+        await self.switch(XenbusState.CONNECTED, self.shows)
+
+
+def _offering(**nodes: str) -> Mapping[str, Mapping[str, str]]:
+    """The same for both systems: a device model is the same program there."""
+    offered = {name.replace("_", "-"): value for name, value in nodes.items()}
+    return {"linux": offered, "netbsd": offered}
+
+
+class QDisk(Served):
+    """A disk whose image qemu reads."""
+
+    offers = _offering(
+        feature_flush_cache="1", feature_discard="1", discard_granularity="512", discard_alignment="0"
+    )
+
+    def traffic(self, seconds: float) -> dict[str, int]:
+        return disk_traffic(seconds)
+
+    async def _offer(self) -> None:
+        params, mode = await self.store.read_all([f"{self.path}/{name}" for name in ("params", "mode")])
+        self.shows = {
+            "sectors": str(_sectors(params or "")),
+            "sector-size": str(SECTOR_BYTES),
+            "info": "0" if (mode or "").startswith("w") else str(_READ_ONLY),
+            "hotplug-status": "connected",
+        }
+        await super()._offer()
+
+
+class Framebuffer(Served):
+    """vfb."""
+
+    offers = _offering(feature_resize="1")
+
+
+class Keyboard(Served):
+    """vkbd."""
+
+    offers = _offering(feature_abs_pointer="1", feature_raw_pointer="1")
+
+
+class Shared(Served):
+    """9pfs."""
+
+    offers = _offering(versions="1", max_rings="8", max_ring_page_order="9")
+
+
+class Channel(Served):
+    """A console besides the first."""
+
+    offers = _offering()
+
+
+#: By what the store calls them.
+KINDS: Mapping[str, type[Backend]] = {
+    "qdisk": QDisk,
+    "vfb": Framebuffer,
+    "vkbd": Keyboard,
+    "9pfs": Shared,
+    "console": Channel,
+}
+
+
+def _sectors(params: str) -> int:
+    """The size of an image.
+
+    Raises:
+        Unreadable: it is not there, or of another format.
+    """
+    protocol, _, path = params.partition(":")
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(8)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise Unreadable(f"Could not open '{path}': {error.strerror}") from error
+    if not begin.startswith(_MAGIC.get(protocol, b"")):
+        raise Unreadable(f"Image is not in {protocol} format")
+    return size // SECTOR_BYTES

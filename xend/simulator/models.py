@@ -1,0 +1,29 @@
+"""Device models of a simulated host, where xend is a process: processes, too, which play qemu."""
+
+import os
+
+import attrs
+
+from xend.model.find import PROGRAMS
+from xend.model.system import Order, Process, SystemProcesses
+from xenstore.daemon import child
+
+__all__ = ["SimulatedModels"]
+
+
+class SimulatedModels(SystemProcesses):
+    """Those processes: qemu itself needs Xen."""
+
+    def program(self, named: str | None, platform: str) -> str:
+        return named or PROGRAMS[0]
+
+    async def start(self, order: Order) -> Process:
+        words = child.module("xend.simulator.model_program", *order.argv[1:])
+        environment = {**child.environment(os.environ), **order.environment}
+        return await super().start(attrs.evolve(order, argv=words, environment=environment))
+
+    async def has_sandbox(self, program: str) -> bool:
+        return False
+
+    async def end_all_of(self, uid: int) -> None:
+        """They stay xend's user."""
