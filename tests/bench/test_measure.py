@@ -7,7 +7,7 @@ import pytest
 from tests.bench import measure
 from tests.bench.cold import measure_cold_start
 from tests.bench.measure import Effort
-from tests.bench.workloads import COLD_PYTHON, COLD_START, Workload
+from tests.bench.workloads import COLD_PYTHON, COLD_SCRIPT, COLD_START, Workload
 from tests.peers.daemons import C_XENSTORED, O_XENSTORED, need
 
 SHORTEST = Effort(runs=1, seconds=0.02, budget=30)
@@ -90,3 +90,4 @@ def test_cold_start_is_compared_with_bare_python(tmp_path: Path) -> None:
     rows = measure_cold_start(1, tmp_path)
     assert rows[COLD_PYTHON]["ours"].medians["ms"] > 0
     assert rows[COLD_START]["ours"].medians["ms"] > 0
+    assert rows[COLD_SCRIPT]["ours"].medians["ms"] > 0

@@ -189,6 +189,8 @@ BY_NAME: dict[str, Workload] = {workload.name: workload for workload in WORKLOAD
 #: Rows that start programs instead of loading a server (see cold.py); the second is what the first cannot
 #: go below.
 COLD_START, COLD_PYTHON = "cold start of xenstore-read", "cold start of Python itself"
+#: The compiled program that hotplug scripts find.
+COLD_SCRIPT = "cold start of xenstore-read in a script"
 #: Rows of a store that ends and goes on (see restart.py), by number of nodes.
 SIZES = (1_000, 100_000, 1_000_000)
 RECOVERY = {nodes: f"recovery of {nodes:,} nodes" for nodes in SIZES}
@@ -204,6 +206,7 @@ JOURNAL = {
 OTHER_ROWS: dict[str, str] = {
     COLD_PYTHON: "ms",
     COLD_START: "ms",
+    COLD_SCRIPT: "ms",
     **dict.fromkeys(RECOVERY.values(), "ms"),
     **dict.fromkeys(IMAGE.values(), "max_us"),
     **dict.fromkeys(LIVE_UPDATE.values(), "pause_ms"),

@@ -5,11 +5,12 @@ from statistics import median
 
 import pytest
 
-from tests.xen import manager
+from tests.xen import manager, stores
 from tests.xen.dom0 import Dom0
 from tests.xen.figures import Figures
 from tests.xen.guest import DEBIANS, OURS, UNTIL, Devices, Toolstack, linux
 from tests.xen.host_state import Left, state_of
+from xend.device.scripts import QUICK
 
 pytestmark = [pytest.mark.xen, pytest.mark.long]
 
@@ -19,11 +20,15 @@ TURNS = {"xl": DEBIANS, "ours": OURS, "xl again": DEBIANS}
 NAME = "timed"
 TRACE = "/run/trace"
 
+#: Says a figure: seconds since $begin.
+SINCE = """
+since() { awk "BEGIN { print \\"figure\\", \\"$1\\", $EPOCHREALTIME - $begin }"; }
+"""
 #: For dom0, which has `xl` and `log`: a life; each line of the end is a figure in seconds.
 LIFE = (
     UNTIL
+    + SINCE
     + """
-since() { awk "BEGIN { print \\"figure\\", \\"$1\\", $EPOCHREALTIME - $begin }"; }
 rm -f $log
 begin=$EPOCHREALTIME
 $xl create -q /run/timed.cfg
@@ -43,11 +48,29 @@ since gone
 """
 )
 
+#: For dom0: our store, killed and started again, and asked by a program that tries once.
+RESTART = f"""{SINCE}
+pid=$(cat /run/xenstored.pid)
+kill -9 $pid
+while [ -e /proc/$pid ]; do read -r -t 0.1 <>/run/never || true; done
+export XENSTORED_PATH=/var/run/xenstored/socket
+begin=$EPOCHREALTIME
+{stores.OURS.command} >/run/share/log/restart.log 2>&1 &
+until PATH= {QUICK}/xenstore-exists / 2>/dev/null; do read -r -t 0.02 <>/run/never || true; done
+since answered
+wait $!
+since up
+"""
+
+
+def figures_of(said: str) -> dict[str, float]:
+    """What `since` said."""
+    return {name: float(seconds) for name, seconds in re.findall(r"figure (\w+) ([\d.]+)", said)}
+
 
 def life(dom0: Dom0, toolstack: Toolstack) -> dict[str, float]:
     """Its figures, in seconds."""
-    said = dom0.must(f"xl={toolstack.xl}\nlog={toolstack.consoles.format(NAME)}\n{LIFE}", 180)
-    return {name: float(seconds) for name, seconds in re.findall(r"figure (\w+) ([\d.]+)", said)}
+    return figures_of(dom0.must(f"xl={toolstack.xl}\nlog={toolstack.consoles.format(NAME)}\n{LIFE}", 180))
 
 
 def requests_of_a_life(dom0: Dom0, toolstack: Toolstack) -> int:
@@ -85,3 +108,9 @@ def test_beside_debians(managed: Dom0, empty: Left, figures: Figures) -> None:
             f"{what}: {int(status[1]) / 1024:.1f} MiB, {(int(status[16]) + int(status[17])) / 100:.1f} s"
         )
     assert state_of(managed) == empty
+
+
+def test_a_store_that_was_killed(managed: Dom0, figures: Figures) -> None:
+    found = [figures_of(managed.must(RESTART, 60)) for _ in range(ROUNDS)]
+    answered, up = (median(each[name] for each in found) for name in ("answered", "up"))
+    figures.add(f"our store: first answer {answered:.2f} s after its start, up after {up:.2f} s")
