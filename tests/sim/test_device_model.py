@@ -320,3 +320,40 @@ def test_its_log_is_bounded_and_the_ones_before_are_kept() -> None:
         assert Path(f"{log}.1").read_text() == "after\n"
 
     play(body)
+
+
+def test_a_pvh_domain_has_one_too() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world, 'type = "pvh"'))
+        await served(world, domid)
+
+    play(body)
+
+
+def test_one_whose_domain_went_while_there_was_no_xend_is_ended() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await world.kill_xend()
+        await world.destroy_behind_back(domid)
+        await world.start_xend()
+        await settled(world)
+        await trio.sleep(5)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_a_domain_that_xend_knows_no_longer_keeps_it() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await world.kill_xend()
+        for path in (world.directory / "xend/domains").iterdir():
+            path.write_bytes(b"no record")
+        await world.start_xend()
+        await trio.sleep(5)
+        assert len(world.models.running()) == 1
+
+    play(body)

@@ -28,7 +28,7 @@ class Left(NamedTuple):
 
 
 #: Nodes that come with the first domain or device, and stay.
-STAYING = re.compile(r"^/(local/domain/0/backend(/\w+)?|libxl|vm|local/domain/0/libxl.*)$")
+STAYING = re.compile(r"^/(local/domain/0/(backend(/\w+)?|device-model)|libxl|vm|local/domain/0/libxl.*)$")
 
 
 #: Prints them, one list after the other.

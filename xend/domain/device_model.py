@@ -183,12 +183,14 @@ async def tell_death(host: Host, model: Model) -> None:
 async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -> None:
     """End those that the xend before this one left without a domain.
 
+    A domain that lives keeps its own, though this xend may not know it: its file cannot be read, perhaps.
+
     is_busy: whether an operation holds one of these locks, and takes care of it.
     """
     for model in list(host.models):
-        domain = host.domains.by_uuid(model.uuid)
-        is_known = domain is not None and domain.domid == model.domid
-        if not is_known and not is_busy(domain_locks(model.uuid, model.name)):
+        info = await host.hypervisor.domain(model.domid)
+        lives = info is not None and info.uuid == model.uuid and not info.is_dying
+        if not lives and not is_busy(domain_locks(model.uuid, model.name)):
             try:
                 await end_model(host, model.domid, model.name)
             except XendError as error:

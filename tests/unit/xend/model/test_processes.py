@@ -200,6 +200,19 @@ def test_one_of_another_number_is_never_touched(tmp_path: Path) -> None:
     other.wait()
 
 
+def test_what_ps_says_of_a_process_stays_the_same_and_ends_with_it() -> None:
+    """NetBSD's way; POSIX has no start of a process, but all have it."""
+    process = subprocess.Popen(["sleep", "1000"])
+    start = pids._from_ps(process.pid)
+    assert start
+    assert pids._from_ps(process.pid) == start
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert pids._from_ps(process.pid) is None  # not yet waited for
+    process.wait()
+    assert pids._from_ps(process.pid) is None
+
+
 def test_where_xend_is_killed_before_it_is_written_down_it_ends(tmp_path: Path) -> None:
     program = (
         "import os, sys, trio\n"
