@@ -1,12 +1,13 @@
 """A device model (Debian's qemu) under a guest: its disk of qcow2, its rights, its death; nothing is left."""
 
+import re
 import struct
 
 import pytest
 
 from tests.xen import manager
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import OURS, UNTIL, Devices, Guest
+from tests.xen.guest import DEBIANS, OURS, UNTIL, Devices, Guest, Settings
 from tests.xen.host_state import Left, state_of
 
 pytestmark = pytest.mark.xen
@@ -15,7 +16,7 @@ IMAGE = "/run/modelled.qcow2"
 CLUSTER = 65536
 #: The first user of a device model's, less its domid.
 FIRST_UID = 2_000_100_000
-_DISK = {"disk": [f"format=qcow2,vdev=xvda,access=w,target={IMAGE}"]}
+_DISK: Settings = {"disk": [f"format=qcow2,vdev=xvda,access=w,target={IMAGE}"]}
 
 
 def empty_qcow2(size_bytes: int) -> bytes:
@@ -96,3 +97,35 @@ def test_a_broken_image_is_told_in_qemus_words(managed: Dom0, empty: Left) -> No
     assert done.status != 0
     assert "Image is not in qcow2 format" in done.output
     assert state_of(managed) == empty
+
+
+#: Stands for qemu, and notes its words.
+WRAPPER = """#!/bin/sh
+echo "$@" >>/run/words
+exec /usr/libexec/xen-qemu-system-i386 "$@"
+"""
+
+
+def test_its_command_line_is_that_of_debians_xl(managed: Dom0, empty: Left) -> None:
+    managed.must(f"cat >/run/wrapper <<'END'\n{WRAPPER}END\nchmod 755 /run/wrapper")
+    settings: Settings = {
+        "device_model_version": "qemu-xen",
+        "device_model_override": "/run/wrapper",
+        **_DISK,
+    }
+    (managed.share / "image").write_bytes(empty_qcow2(16 << 20))
+    words = []
+    for toolstack in (DEBIANS, OURS):
+        managed.must(f"cp /run/share/image {IMAGE}; rm -f /run/words")
+        guest = Guest(managed, "worded", Devices(), toolstack=toolstack, settings=settings)
+        words.append(normal(managed.must("cat /run/words"), guest.domid))
+        guest.destroy()
+    assert words[0] == words[1]
+    assert state_of(managed) == empty
+
+
+def normal(line: str, domid: int) -> list[str]:
+    """Without what differs from domain to domain, and without the rights that only ours gives up."""
+    line = re.sub(r"-(chroot|runas) \S+ ?", "", line)
+    line = re.sub(r"path=\S*/(qmp-[a-z]+)", r"path=\1", line)
+    return [re.sub(rf"\b{domid}\b", "N", word) for word in line.split()]
