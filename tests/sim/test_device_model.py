@@ -1,5 +1,6 @@
 """Domains with a device model (qemu): it serves their devices, fails in every way, dies, outlives xend."""
 
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -355,5 +356,51 @@ def test_a_domain_that_xend_knows_no_longer_keeps_it() -> None:
         await world.start_xend()
         await trio.sleep(5)
         assert len(world.models.running()) == 1
+
+    play(body)
+
+
+def over(name: str) -> bytes:
+    """An image that lies on another one."""
+    return struct.pack(">4sIQI", b"QFI\xfb", 3, 104, len(name)).ljust(104, b"\0") + name.encode()
+
+
+def with_disk(name: str, disk: str) -> str:
+    return f"name = '{name}'\nkernel = '/netbsd'\nmemory = 16\ndisk = [ '{disk}' ]"
+
+
+#: Disks of a domain, and another one's; why that is refused, None: it is not.
+MEETINGS = [
+    ("/over,qcow2,xvda,w", "/base,raw,xvda,w", "target /over lies on it, which domain first has as xvda"),
+    ("/over,qcow2,xvda,r", "/base,raw,xvda,w", "target /over lies on it"),
+    ("/over,qcow2,xvda,w", "/base,raw,xvda,w!", None),
+    ("/over,qcow2,xvda,w", "/base,raw,xvda,r", None),
+    ("/over,qcow2,xvda,w", "/other,qcow2,xvda,w", None),
+    ("/over,qcow2,xvda,w", "/over,qcow2,xvda,r", "domain first writes to it"),
+    ("/base,raw,xvda,w", "/over,qcow2,xvda,r", "it lies on target /base, to which domain first writes"),
+    ("/base,raw,xvda,w", "/above,qcow2,xvda,r", "it lies on target /base"),
+    ("/over,qcow2,xvda,w", "/above,qcow2,xvda,w", "it lies on target /over"),
+    ("/base,raw,xvda,r", "/over,qcow2,xvda,w", None),
+]
+
+
+def test_what_lies_below_an_image_is_nobodys_to_write_to() -> None:
+    async def body(world: World) -> None:
+        root = world.directory / "root"
+        (root / "base").write_bytes(bytes(4096))
+        for name, below in (("over", "base"), ("other", "base"), ("above", "over")):
+            (root / name).write_bytes(over(below))
+        for first, second, refused in MEETINGS:
+            await world.create(with_disk("first", first))
+            await world.kill_xend()  # it is remembered
+            await world.start_xend()
+            if refused is None:
+                await world.create(with_disk("second", second))
+                await world.call("domain.destroy", domain="second")
+            else:
+                with pytest.raises(XendError) as caught:
+                    await world.create(with_disk("second", second))
+                assert (caught.value.code, refused in caught.value.message) == ("busy", True), caught.value
+            await world.call("domain.destroy", domain="first")
 
     play(body)

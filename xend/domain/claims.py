@@ -21,12 +21,13 @@ def disks_of(config: DomainConfig) -> list[DiskConfig]:
 
 @attrs.define(eq=False)
 class Claim:
-    """One disk of one domain; `name` is the domain's."""
+    """One disk of one domain; `name` is the domain's, `backing` is what its image lies on and reads."""
 
     uuid: str
     name: str
     disk: DiskConfig
     identity: Identity
+    backing: tuple[Identity, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -37,7 +38,7 @@ class Claims:
     """All of them, by domain, by what they are and by what they lie on."""
 
     def __init__(self) -> None:
-        #: By ("uuid", uuid), ("own", thing) and ("below", thing).
+        #: By ("uuid", uuid), ("own", thing), ("below", thing) and ("backing", thing).
         self._index: dict[tuple[str, str | Thing], list[Claim]] = {}
 
     def of(self, uuid: str) -> list[Claim]:
@@ -86,13 +87,22 @@ class Claims:
         near = [*self._at("own", own), *self._at("below", own), *self._at("own", below)]
         return [claim for claim in dict.fromkeys(near) if identity.relation(claim.identity)]
 
+    def backed_by(self, identity: Identity) -> list[Claim]:
+        """Those whose images lie on this disk, or on some of its bytes."""
+        near = self._at("backing", [identity.own.thing, *_things(identity)])
+        return [
+            claim for claim in dict.fromkeys(near) if any(identity.relation(each) for each in claim.backing)
+        ]
+
     def _at(self, kind: str, which: Iterable[str | Thing]) -> list[Claim]:
         return [claim for each in which for claim in self._index.get((kind, each), ())]
 
 
 def _keys(claim: Claim) -> list[tuple[str, str | Thing]]:
     below = [("below", thing) for thing in _things(claim.identity)]
-    return [("uuid", claim.uuid), ("own", claim.identity.own.thing), *below]
+    things = {thing for each in claim.backing for thing in (each.own.thing, *_things(each))}
+    backing = [("backing", thing) for thing in sorted(things, key=repr)]
+    return [("uuid", claim.uuid), ("own", claim.identity.own.thing), *below, *backing]
 
 
 def _things(identity: Identity) -> list[Thing]:

@@ -221,6 +221,11 @@ class Domains:
             "seen_shutdown": domain.seen_shutdown,
             "console": domain.console,
             "disks": {claim.disk.devid: claim.identity.packed() for claim in self._kept(domain)},
+            "backing": {
+                claim.disk.devid: [each.packed() for each in claim.backing]
+                for claim in self._kept(domain)
+                if claim.backing
+            },
         }
         try:
             replace(self._path(domain.uuid), pack(fields))
@@ -270,6 +275,9 @@ class Domains:
         console = fields.pop("console")
         waiting = fields.pop("waiting", None)
         identities = fields.pop("disks", {})
+        backing = {
+            devid: tuple(map(Identity.unpacked, each)) for devid, each in fields.pop("backing", {}).items()
+        }
         following = fields.pop("next_source", None)
         domain = Domain(
             source=source,
@@ -286,7 +294,13 @@ class Domains:
         if domain.name in self._by_name or domain.domid in self._by_domid:
             raise ValueError(f"another one has the name {domain.name} or the domid {domain.domid} already")
         return domain, [
-            Claim(domain.uuid, domain.name, disk, Identity.unpacked(identities[disk.devid]))
+            Claim(
+                domain.uuid,
+                domain.name,
+                disk,
+                Identity.unpacked(identities[disk.devid]),
+                backing.get(disk.devid, ()),
+            )
             for disk in disks_of(domain.config)
             if disk.devid in identities
         ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xend.config.disk import DiskConfig
 from xend.device.vbd import BLOCK, VBD
 from xend.disk import Extent, Identity, Relation
+from xend.disk.backing import FORMATS, backing_of
 from xend.domain.claims import Claim, disks_of
 from xend.domain.serving import backend_domid
 from xend.errors import XendError
@@ -78,7 +79,7 @@ def claim_disk(
     identity = identity_of(host, disk)
     if identity is None:
         return
-    claim = Claim(uuid, name, disk, identity)
+    claim = Claim(uuid, name, disk, identity, _backing(host, disk))
     _check(host, claim, replaces)
     host.domains.claims.add(claim)
 
@@ -106,7 +107,7 @@ def claim_anew(host: "Host", uuid: str, name: str, disk: DiskConfig) -> None:
     """A drive's disc was put back: it is what its name leads to now, whoever else has that."""
     with suppress(XendError):  # what cannot be looked at stays what it was
         if identity := identity_of(host, disk):
-            host.domains.claims.add(Claim(uuid, name, disk, identity))
+            host.domains.claims.add(Claim(uuid, name, disk, identity, _backing(host, disk)))
             host.domains.claims.renew(uuid, disk.devid)
 
 
@@ -144,7 +145,40 @@ def claim_unknown(host: "Host", domain: "Domain") -> None:
         if disk not in known:
             with suppress(XendError):
                 if identity := identity_of(host, disk):
-                    host.domains.claims.add(Claim(domain.uuid, domain.name, disk, identity))
+                    claim = Claim(domain.uuid, domain.name, disk, identity, _backing(host, disk))
+                    host.domains.claims.add(claim)
+
+
+def _backing(host: "Host", disk: DiskConfig) -> tuple[Identity, ...]:
+    """What an image lies on that a device model of dom0's reads."""
+    if disk.target is None or disk.backend != "0" or disk.format not in FORMATS:
+        return ()
+    found = []
+    for path in backing_of(host.settings.guest_file(disk.target)):
+        with suppress(OSError):  # qemu says so
+            found.append(host.disks.of_path(path))
+    return tuple(found)
+
+
+def _check_backing(host: "Host", claim: Claim) -> None:
+    """An image is as good as what it lies on: nobody may write to that."""
+    claims = host.domains.claims
+    for each in claim.backing:
+        for other in claims.meeting(each):
+            if other.writes:
+                raise _busy(
+                    claim,
+                    f"it lies on target {other.disk.target}, to which domain {other.name} writes as "
+                    f"{other.disk.name}",
+                    "what lies below an image must not change",
+                )
+    if claim.writes:
+        for other in claims.backed_by(claim.identity):
+            raise _busy(
+                claim,
+                f"target {other.disk.target} lies on it, which domain {other.name} has as {other.disk.name}",
+                "what lies below an image must not change; w! in place of w says that you know better",
+            )
 
 
 def _check(host: "Host", claim: Claim, replaces: DiskConfig | None) -> None:
@@ -155,6 +189,7 @@ def _check(host: "Host", claim: Claim, replaces: DiskConfig | None) -> None:
             continue
         if claim.writes or other.writes:
             raise _taken_by(claim, other)
+    _check_backing(host, claim)
     if claim.identity.own.thing[0] in ("domain", "script"):
         return
     for use in host.disks.used_by_dom0():
