@@ -1,4 +1,7 @@
-"""The program: options, being a daemon, and what it runs beside: a simulated host, an embedded store."""
+"""The program: options, being a daemon, and what it runs beside: a simulated host, an embedded store.
+
+What only these need is imported where they are wanted: the start of a xend on Xen does not wait for it.
+"""
 
 import math
 import os
@@ -18,21 +21,18 @@ from xend.bus.server import serve
 from xend.config.xl_conf import FILE, XlConf, read_xl_conf
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
-from xend.hypervisor import Blueprint, Hypervisor, host_process
+from xend.hypervisor import Blueprint, Hypervisor
 from xend.hypervisor.choose import open_hypervisor
 from xend.log import Log
 from xend.options import Options, UsageError, parse
 from xend.pci.choose import simulated_cards
 from xend.settings import PLATFORM, VIF_SCRIPT, Settings
-from xend.simulator.models import SimulatedModels
 from xenstore.daemon import start
 from xenstore.daemon.groups import first_error
 from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.start import Program, StartError
 from xenstore.daemon.trusted import check_logs
 from xenstore.errors import XenstoreError
-from xenstore.server.embedded import embedded
-from xenstore.server.options import parse as parse_store_options
 
 PROGRAM = Program("xend")
 Report = Callable[[str | None], object]
@@ -120,6 +120,8 @@ def _have_host(options: Options, stack: AsyncExitStack) -> Callable[[], object]:
     """The simulated host, if that is wanted; it ends with the stack unless the function given is called."""
     if options.simulator_directory is None:
         return lambda: None
+    from xend.hypervisor import host_process
+
     return stack.enter_context(host_process.running(options.simulator_directory, options.platform))
 
 
@@ -164,6 +166,8 @@ def _seams(options: Options) -> Seams:
     failpoint, directory = options.failpoint, options.simulator_directory
     seams = Seams()
     if directory is not None:
+        from xend.simulator.models import SimulatedModels
+
         cards = simulated_cards(directory, options.platform or PLATFORM)
         seams = Seams(cards=cards, models=SimulatedModels())
     if failpoint is None:
@@ -180,6 +184,9 @@ async def _open_store(options: Options, hypervisor: Hypervisor, log: Log) -> Asy
     """
     async with AsyncExitStack() as stack:
         if options.store is None:
+            from xenstore.server.embedded import embedded
+            from xenstore.server.options import parse as parse_store_options
+
             words = ["--no-fork", "--rundir", options.store_rundir, "--platform", hypervisor.store_platform]
             await stack.enter_async_context(
                 embedded(parse_store_options(words, {}), lambda line: log(f"store: {line}"))

@@ -18,7 +18,7 @@ from tests.unit.server.program import NOBODY, as_root
 #: Runs as NOBODY from the moment everything is imported: the interpreter may lie where only root can read.
 AS_NOBODY = [
     "-c",
-    "import os, sys, xend.__main__ as program; "
+    "import os, sys, xend.__main__ as program, xenstore.server.embedded, xend.hypervisor.simulator; "
     f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(program.main(sys.argv[1:]))",
 ]
 

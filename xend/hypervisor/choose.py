@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from xend.hypervisor import Hypervisor
-from xend.hypervisor.simulator import Simulator
 
 SIMULATED = "sim:"
 
@@ -41,11 +40,13 @@ async def open_hypervisor(name: str, log: Callable[[str], object] | None = None)
         XendError: unsupported: it is not to be had; the text says what is missing, and what to do.
         HypervisorError: nothing serves the simulated host.
     """
+    # Each in its branch, as the other needs none of it, and a start should not wait for it.
     if name.startswith(SIMULATED):
+        from xend.hypervisor.simulator import Simulator
+
         async with Simulator.connect(Path(name.removeprefix(SIMULATED))) as simulator:
             yield simulator
         return
-    # Here, as a simulated host needs none of it.
     from xend.hypervisor.xen.opening import open_xen
 
     async with open_xen(log) as xen:

@@ -6,7 +6,6 @@ from pathlib import Path
 from xend.pci.cards import Cards
 from xend.pci.linux import LinuxCards
 from xend.pci.netbsd import NetbsdCards
-from xend.simulator.card_board import CardBoard
 
 __all__ = ["simulated_cards", "system_cards"]
 
@@ -18,5 +17,7 @@ def system_cards(platform: str) -> Cards:
 
 def simulated_cards(directory: str | os.PathLike[str], platform: str) -> Cards:
     """Those of the simulated host in a directory."""
+    from xend.simulator.card_board import CardBoard  # the real host needs none of it
+
     board = CardBoard(Path(directory), platform)
     return NetbsdCards(board.kernfs) if platform == "netbsd" else LinuxCards(board.sysfs, board.write)
