@@ -53,7 +53,7 @@ from xend.device.story import Stories
 from xend.device.xenbus import XenbusState
 from xend.disk import Disks, system_disks
 from xend.domain.booting import forget_all_files
-from xend.domain.device_model import end_strangers, tell_death
+from xend.domain.device_model import end_strangers, note_death, tell_death
 from xend.domain.keeper import Keeper
 from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
@@ -287,6 +287,7 @@ class Xend:
     async def _follow_devices(self, domid: int) -> None:
         for device in await devices_in_store(self.host, domid):
             self.host.stories.begin(device)
+            note_death(self.host, device)
             await self.host.backends.follow(device)
 
     @asynccontextmanager

@@ -229,6 +229,8 @@ def test_it_outlives_xend_and_the_next_one_watches_it() -> None:
         await world.start_xend()
         await trio.sleep(1)
         assert sum("device_model_died" in line for line in world.logged) == 1
+        explained = await world.call("device.explain", domain="example", device="xvdb")
+        assert "was ended by signal 9" in explained["cause"]
         await world.call("domain.destroy", domain="example")
         await settled(world)
         assert await world.snapshot() == before

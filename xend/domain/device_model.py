@@ -31,6 +31,7 @@ __all__ = [
     "end_model",
     "end_strangers",
     "has_model",
+    "note_death",
     "start_model",
     "tell_death",
 ]
@@ -157,17 +158,9 @@ async def tell_death(host: Host, model: Model) -> None:
         host.log(f"{model.name}: its devices cannot be looked up: {error}")
         devices = []
     dead = [device for device in devices if KINDS[device.kind].is_of_model(device)]
-    words = model.last_words()
-    cause = f"{model.called} {model.death}" + (f": {words[-1]}" if words else "")
+    cause = _cause_of(model)
     for device in dead:
-        told = device.error(
-            "device_failed",
-            "its device model has died",
-            cause=cause,
-            reason="no_model",
-            hint=f"its guest waits in vain; see {model.log}, and start the domain anew",
-        )
-        host.stories.failed(device, told.as_map())
+        note_death(host, device)
         host.publish("device", "dead", domid=model.domid, device=device.name, reason=cause)
     names = ", ".join(device.name for device in dead) or "none"
     host.publish(
@@ -178,6 +171,27 @@ async def tell_death(host: Host, model: Model) -> None:
         uuid=model.uuid,
         reason=f"{cause}; dead devices: {names}; its log is {model.log}",
     )
+
+
+def note_death(host: Host, device: Device) -> None:
+    """Have a device's story say that its device model has died; nothing happens if it has not."""
+    model = host.models.get(device.domid)
+    if model is None or model.death is None or not KINDS[device.kind].is_of_model(device):
+        return
+    error = device.error(
+        "device_failed",
+        "its device model has died",
+        cause=_cause_of(model),
+        reason="no_model",
+        hint=f"its guest waits in vain; see {model.log}, and start the domain anew",
+    )
+    host.stories.failed(device, error.as_map())
+
+
+def _cause_of(model: Model) -> str:
+    """How it died, and its last words."""
+    words = model.last_words()
+    return f"{model.called} {model.death}" + (f": {words[-1]}" if words else "")
 
 
 async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -> None:
