@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+/* Frames of a domain are mapped through libxenctrl, which has that under this name alone. */
+#define XC_WANT_COMPAT_MAP_FOREIGN_API
 #include <xenctrl.h>
 #include <xenguest.h>
 #include <xentoollog.h>
@@ -152,4 +155,58 @@ static int xend_apply_policy(xc_interface *xch, uint32_t domid, int itsc, int ne
     }
     return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, itsc, nested, leaves);
 #endif
+}
+
+/* libxenctrl's, for libxenguest, in no header: in place of each frame its type (XEN_DOMCTL_PFINFO_*). */
+int xc_get_pfn_type_batch(xc_interface *xch, uint32_t domid, unsigned int count, xen_pfn_t *frames);
+
+/* What a core says of the Xen it was made under (docs/misc/dump-core-format.txt, XEN_ELFNOTE_DUMPCORE_XEN_VERSION). */
+typedef struct {
+    uint64_t major_version, minor_version;
+    xen_extraversion_t extra_version;
+    xen_compile_info_t compile_info;
+    xen_capabilities_info_t capabilities;
+    xen_changeset_info_t changeset;
+    xen_platform_parameters_t platform_parameters;
+    uint64_t page_size;
+} xend_version;
+
+/* Negative: errno says why. */
+static int xend_get_version(xc_interface *xch, xend_version *found)
+{
+    int number = xc_version(xch, XENVER_version, NULL), page_size = xc_version(xch, XENVER_pagesize, NULL);
+
+    memset(found, 0, sizeof(*found));
+    if (number < 0 || page_size < 0)
+        return -1;
+    found->major_version = (unsigned int)number >> 16;
+    found->minor_version = (unsigned int)number & 0xffff;
+    found->page_size = (unsigned int)page_size;
+    if (xc_version(xch, XENVER_extraversion, &found->extra_version) < 0 ||
+        xc_version(xch, XENVER_compile_info, &found->compile_info) < 0 ||
+        xc_version(xch, XENVER_capabilities, &found->capabilities) < 0 ||
+        xc_version(xch, XENVER_changeset, &found->changeset) < 0 ||
+        xc_version(xch, XENVER_platform_parameters, &found->platform_parameters) < 0)
+        return -1;
+    return 0;
+}
+
+/* Copy `count` frames of a domain to `target`; one that cannot be mapped is zeros there, and its errno is in `errors`
+   in place of 0.  Negative: errno says why nothing could be tried. */
+static int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *frames, unsigned int count,
+                            int *errors, char *target)
+{
+    char *mapped = xc_map_foreign_bulk(xch, domid, PROT_READ, frames, errors, count);
+    unsigned int place;
+
+    if (mapped == NULL)
+        return -1;
+    for (place = 0; place < count; place++) {
+        if (errors[place])
+            memset(target + place * XC_PAGE_SIZE, 0, XC_PAGE_SIZE);
+        else
+            memcpy(target + place * XC_PAGE_SIZE, mapped + place * XC_PAGE_SIZE, XC_PAGE_SIZE);
+    }
+    munmap(mapped, (size_t)count * XC_PAGE_SIZE);
+    return 0;
 }

@@ -9,6 +9,7 @@ the process.  Nothing here may be called by two threads at once.
 
 cimport cython
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc cimport errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -21,6 +22,11 @@ cdef extern from "_guest.h" nogil:
     enum: MAX_ACPI_MODULES
     enum: XEN_DOMINF_dying
     enum: XEN_DOMINF_hvm_guest
+    enum: XEN_DOMCTL_PFINFO_LTAB_MASK
+    enum: XEN_DOMCTL_PFINFO_XTAB
+    enum: XEN_DOMCTL_PFINFO_BROKEN
+    enum: XC_PAGE_SIZE
+    enum: PROT_READ
     enum: XENVER_capabilities
     enum: XC_DOM_PV_CONTAINER
     enum: XC_DOM_HVM_CONTAINER
@@ -46,7 +52,14 @@ cdef extern from "_guest.h" nogil:
     ctypedef struct xc_domaininfo_t:
         uint32_t domain
         uint32_t flags
+        uint32_t max_vcpu_id
         uint64_t tot_pages
+        uint64_t shared_info_frame
+    ctypedef uint64_t xen_pfn_t
+    ctypedef union vcpu_guest_context_any_t:
+        pass
+    ctypedef struct xend_version:
+        pass
     struct xc_hvm_firmware_module:
         uint8_t *data
         uint32_t length
@@ -93,6 +106,12 @@ cdef extern from "_guest.h" nogil:
     int xend_apply_policy(xc_interface *xch, uint32_t domid, bint itsc, bint nested, xend_policy *policy)
     int xc_domain_dumpcore_via_callback(xc_interface *xch, uint32_t domid, void *argument,
                                         int (*write)(xc_interface *, void *, char *, unsigned int) noexcept nogil)
+    int xc_domain_nr_gpfns(xc_interface *xch, uint32_t domid, xen_pfn_t *end)
+    int xc_vcpu_getcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu, vcpu_guest_context_any_t *context)
+    int xc_get_pfn_type_batch(xc_interface *xch, uint32_t domid, unsigned int count, xen_pfn_t *frames)
+    int xend_get_version(xc_interface *xch, xend_version *found)
+    int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *frames, unsigned int count, int *errors,
+                         char *target)
 
     xc_dom_image *xc_dom_allocate(xc_interface *xch, const char *command_line, const char *features)
     void xc_dom_release(xc_dom_image *dom)
@@ -121,6 +140,11 @@ cdef uint32_t DOMID_END = 0x7FF0
 cdef uint64_t PAGES_MAX = 0x100000000
 #: How many vCPUs: more than any domain of Xen's.
 cdef uint32_t VCPUS_MAX = 8192
+#: How many frames Xen looks at in one call (XEN_DOMCTL_getpageframeinfo3).
+cdef enum:
+    FRAMES_AT_ONCE = 1024
+#: The same, for those who look.
+FRAMES = FRAMES_AT_ONCE
 
 
 cdef int done(long result, int number, str name) except -1:
@@ -189,16 +213,19 @@ cdef class Handle:
 
     def domain(self, domid):
         """(whether it is fully virtualised, pages that it has) of a domain; None: there is none, or it is dying."""
-        cdef uint32_t which = valid_domid(domid)
         cdef xc_domaininfo_t found
-        cdef int result, number
-        with nogil:
-            result = xc_domain_getinfolist(self.xch, which, 1, &found)
-            number = errno.errno
-        done(result, number, "xc_domain_getinfolist")
-        if result == 0 or found.domain != which or found.flags & XEN_DOMINF_dying:
+        if not self.find(domid, &found) or found.flags & XEN_DOMINF_dying:
             return None
         return bool(found.flags & XEN_DOMINF_hvm_guest), found.tot_pages
+
+    cdef bint find(self, domid, xc_domaininfo_t *found) except -1:
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_domain_getinfolist(self.xch, which, 1, found)
+            number = errno.errno
+        done(result, number, "xc_domain_getinfolist")
+        return result != 0 and found.domain == which
 
     def claim(self, domid, unsigned long pages):
         """Set pages aside for it, in place of those that were set aside before."""
@@ -305,6 +332,100 @@ cdef class Handle:
             result = xend_apply_policy(self.xch, which, has_invariant_tsc, has_nested_virt, &policy)
             number = -result if result < -1 else errno.errno
         done(result, number, "xc_cpuid_apply_policy")
+
+    def version(self):
+        """What a core says of the Xen that it was made under, as bytes."""
+        cdef xend_version found
+        cdef int result, number
+        with nogil:
+            result = xend_get_version(self.xch, &found)
+            number = errno.errno
+        done(result, number, "xc_version")
+        return PyBytes_FromStringAndSize(<char *>&found, sizeof(found))
+
+    def contexts(self, domid):
+        """The registers of its vCPUs that were started, as a list of bytes."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef vcpu_guest_context_any_t context
+        cdef xc_domaininfo_t found
+        cdef uint32_t vcpu
+        cdef int result
+        if not self.find(domid, &found):
+            return []
+        contexts = []
+        for vcpu in range(min(found.max_vcpu_id, VCPUS_MAX - 1) + 1):
+            memset(&context, 0, sizeof(context))
+            with nogil:
+                result = xc_vcpu_getcontext(self.xch, which, vcpu, &context)
+            if result == 0:
+                contexts.append(PyBytes_FromStringAndSize(<char *>&context, sizeof(context)))
+        return contexts
+
+    def shared_info(self, domid):
+        """The page that it shares with Xen; None: it has none among its frames, as is so before it asks for it."""
+        cdef xc_domaininfo_t found
+        if not self.find(domid, &found):
+            return None
+        data, missing = self.read(domid, [found.shared_info_frame])
+        return None if missing else data
+
+    def frames_end(self, domid):
+        """A number above those of all of its frames, which it chooses itself unless it is paravirtual."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef xen_pfn_t end = 0
+        cdef int result, number
+        with nogil:
+            result = xc_domain_nr_gpfns(self.xch, which, &end)
+            number = errno.errno
+        done(result, number, "xc_domain_nr_gpfns")
+        return end
+
+    def present(self, domid, uint64_t first, unsigned int count):
+        """Which of `count` frames from the first one on are pages of its memory, as a list of their numbers.
+
+        A page that it has been promised and has not used becomes one.  At most FRAMES at once."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef xen_pfn_t kinds[FRAMES_AT_ONCE]
+        cdef xen_pfn_t kind
+        cdef unsigned int place
+        cdef int result, number
+        if not 0 < count <= FRAMES_AT_ONCE:
+            raise ValueError(f"1 to {FRAMES_AT_ONCE} frames at once")
+        for place in range(count):
+            kinds[place] = first + place
+        with nogil:
+            result = xc_get_pfn_type_batch(self.xch, which, count, kinds)
+            number = errno.errno
+        done(result, number, "xc_get_pfn_type_batch")
+        found = []
+        for place in range(count):
+            kind = kinds[place] & XEN_DOMCTL_PFINFO_LTAB_MASK
+            if kind != XEN_DOMCTL_PFINFO_XTAB and kind != XEN_DOMCTL_PFINFO_BROKEN:
+                found.append(first + place)
+        return found
+
+    def read(self, domid, frames):
+        """(Its pages at frames, as bytes; the places of those, if any, that are zeros as there is no page).
+
+        At most FRAMES at once."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef xen_pfn_t wanted[FRAMES_AT_ONCE]
+        cdef int errors[FRAMES_AT_ONCE]
+        cdef unsigned int count = len(frames), place
+        cdef bytes data
+        cdef char *target
+        cdef int result, number
+        if not 0 < count <= FRAMES_AT_ONCE:
+            raise ValueError(f"1 to {FRAMES_AT_ONCE} frames at once")
+        for place in range(count):
+            wanted[place] = frames[place]
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>count * XC_PAGE_SIZE)
+        target = PyBytes_AS_STRING(data)
+        with nogil:
+            result = xend_read_frames(self.xch, which, wanted, count, errors, target)
+            number = errno.errno
+        done(result, number, "xc_map_foreign_bulk")
+        return data, [place for place in range(count) if errors[place]]
 
     def dump_core(self, domid, write):
         """Call `write` with the domain's core, piece by piece; each is a memoryview until it returns.

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import trio
 
+from tests import elf
 from tests.contract import Guest, check_hypervisor
 from xend.console.ring import ConsolePage
 from xend.hypervisor import SHUTDOWN_REASONS, Blueprint, DomainType, HypervisorError, Image, Rings
@@ -266,6 +267,42 @@ async def life(xen: Xen, kind: str, kernel: str, ramdisk: str) -> object:
     return {"build": built - begin, "speech": spoken - built, "destroy": destroyed - before}
 
 
+async def dump(xen: Xen, domid: str, path: str) -> float:
+    """Its core; how many seconds that took."""
+    began = perf_counter()
+    await xen.dump_core(int(domid), path)
+    return perf_counter() - began
+
+
+async def cores(_: Xen, theirs: str, ours: str) -> object:
+    """What differs between two cores of a domain that did not run meanwhile, and is not paravirtual."""
+    found, expected = (elf.sections(memoryview(Path(path).read_bytes())) for path in (ours, theirs))
+    assert list(found) == list(expected)
+    for name, section in expected.items():
+        assert found[name].form == section.form, name
+        assert len(found[name].data) == len(section.data), name
+        if name not in (".xen_pages", ".xen_pfn"):
+            assert found[name].data == section.data, name
+    pages = [_pages(core) for core in (found, expected)]
+    both = pages[0].keys() & pages[1].keys()
+    return {
+        "both": len(both),
+        "differing": [frame for frame in both if pages[0][frame] != pages[1][frame]],
+        "ours": sorted(pages[0].keys() - both),
+        "theirs": sorted(pages[1].keys() - both),
+    }
+
+
+def _pages(core: dict[str, elf.Section]) -> dict[int, memoryview]:
+    """By their frames' numbers; without those that say that there is none."""
+    frames, data = elf.numbers(core[".xen_pfn"].data), core[".xen_pages"].data
+    return {
+        frame: data[place * 4096 : (place + 1) * 4096]
+        for place, frame in enumerate(frames)
+        if frame >> 63 == 0
+    }
+
+
 async def conformance(_: Xen, kind: DomainType, kernel: str) -> object:
     """Each sentence of the contract, by tests/contract; how long each check took, in seconds."""
 
@@ -335,7 +372,7 @@ STEPS: dict[str, Step] = {
     step.__name__: step
     for step in (
         host, domains, messages, pause, unpause, tune, taken_console, shutdown, pools, refusals, claims,
-        controls, new_domains, watchdog, life, conformance,
+        controls, new_domains, watchdog, life, dump, cores, conformance,
     )
 }  # fmt: skip
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 RELEASE = "4.17"
+FRAMES = 4
+PAGE = 4096
 #: What a domain's memory is: two pieces of a core.
 CORE = (b"\x7fELF", bytes(100_000))
 
@@ -25,6 +27,10 @@ class Libraries:
         calls: [name, arguments ...] of each.
         at: what happens when a call of that name is made.
         domains: domid: (whether it is fully virtualised, pages).
+        frames: of the one that is: what each page is full of; None: it goes away after it was seen.
+        frames_end: above all of them.
+        contexts: its vCPUs' registers.
+        shared_info: its page.
     """
 
     def __init__(self) -> None:
@@ -32,6 +38,10 @@ class Libraries:
         self.at: dict[str, Callable[[], object]] = {}
         self.log: list[tuple[int, bytes]] = []
         self.domains = {5: (False, 0), 6: (True, 3)}
+        self.frames: dict[int, bytes | None] = {0: b"a", 5: b"b", 9: b"c"}
+        self.frames_end = 12
+        self.contexts = [b"r" * 5168]
+        self.shared_info: bytes | None = b"s" * PAGE
 
     def called(self, name: str, *arguments: Any) -> None:
         self.calls.append((name, *arguments))
@@ -67,6 +77,28 @@ class Handle:
 
     def machine_memory_map(self) -> list[tuple[int, int, int]]:
         return [(0, 1 << 30, 1)]
+
+    def version(self) -> bytes:
+        return b"v" * 1280
+
+    def contexts(self, domid: int) -> list[bytes]:
+        return LIBRARIES.contexts
+
+    def shared_info(self, domid: int) -> bytes | None:
+        return LIBRARIES.shared_info
+
+    def frames_end(self, domid: int) -> int:
+        return LIBRARIES.frames_end
+
+    def present(self, domid: int, first: int, count: int) -> list[int]:
+        LIBRARIES.called("present", domid, first, count)
+        return [frame for frame in range(first, first + count) if frame in LIBRARIES.frames]
+
+    def read(self, domid: int, frames: Sequence[int]) -> tuple[bytes, list[int]]:
+        LIBRARIES.called("read", domid, list(frames))
+        filled = [LIBRARIES.frames[frame] for frame in frames]
+        missing = [place for place, byte in enumerate(filled) if byte is None]
+        return b"".join((byte or b"\0") * PAGE for byte in filled), missing
 
     def dump_core(self, domid: int, write: Callable[[memoryview], object]) -> None:
         for piece in CORE:
