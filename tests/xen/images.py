@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.peers.debian import HYPERVISOR
 from tests.xen.cpio import Archive
-from tests.xen.packages import INSTALLED, Kernel, cache, kernel, require_installed
+from tests.xen.packages import INSTALLED, Kernel, cache, kernel, require_installed, userland
+from tests.xen.userland import Userland
 
 HERE = Path(__file__).parent
 BUSYBOX = Path("/usr/bin/busybox")
@@ -42,10 +42,12 @@ class Images(NamedTuple):
     """Files to boot, all in the cache.
 
     Attributes:
+        root: the root file system of dom0, a folder.
         program: for 64 bits; program32: for 32 with PAE.
         compressed: the kernel as Debian ships it.
     """
 
+    root: Path
     xen: Path
     kernel: Path
     dom0: Path
@@ -67,20 +69,21 @@ def build() -> Images:
 
 
 def _build() -> Images:
-    linux = kernel()
-    folder = cache() / f"images-{_fingerprint(linux)}"
+    linux, debian = kernel(), userland()
+    folder = cache() / f"images-{_fingerprint(linux, debian)}"
     names = ("xen", "vmlinux", "dom0.img", "guest.img", "program", "program32", "vmlinuz")
-    images = Images(*(folder / name for name in names))
+    images = Images(debian.root, *(folder / name for name in names))
     if not folder.exists():
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
-        _build_in(unfinished, linux)
+        _build_in(unfinished, linux, debian)
         unfinished.rename(folder)
+    debian.show(folder)
     return images
 
 
-def _build_in(folder: Path, linux: Kernel) -> None:
-    (folder / "xen").write_bytes(gzip.decompress(HYPERVISOR.read_bytes()))
+def _build_in(folder: Path, linux: Kernel, debian: Userland) -> None:
+    (folder / "xen").write_bytes(gzip.decompress(debian.hypervisor.read_bytes()))
     (folder / "vmlinux").write_bytes(_decompressed(linux.image))
     (folder / "vmlinuz").write_bytes(linux.image.read_bytes())
     dom0 = _base(linux, DOM0_MODULES, HERE / "dom0/init")
@@ -94,11 +97,11 @@ def _build_in(folder: Path, linux: Kernel) -> None:
     compile_program(folder / "program32", 32)
 
 
-def _fingerprint(linux: Kernel) -> str:
+def _fingerprint(linux: Kernel, debian: Userland) -> str:
     """A short name for what the images are made of."""
     digest = hashlib.sha256(linux.version.encode())
     ours = (HERE / "images.py", HERE / "cpio.py", *HERE.glob("dom*/init"), *PROGRAM.iterdir())
-    for source in (*ours, *map(Path, INSTALLED)):
+    for source in (*ours, debian.hypervisor, *map(Path, INSTALLED)):
         digest.update(f"{source}:{os.stat(source).st_mtime_ns}".encode())
     return digest.hexdigest()[:12]
 

@@ -81,7 +81,7 @@ def _command(images: Images, share: Path) -> list[str]:
         *("-m", "2048", "-smp", "2", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot"),
         *("-serial", "stdio", "-monitor", "none"),
         *("-kernel", str(images.xen), "-append", XEN_ARGUMENTS, "-initrd", modules),
-        *("-virtfs", _shared(Path("/"), "host") + ",readonly=on,multidevs=remap"),
+        *("-virtfs", _shared(images.root, "host") + ",readonly=on,multidevs=remap"),
         *("-virtfs", _shared(share, "share")),
     ]
 

@@ -1,11 +1,14 @@
 """What is needed from Debian: programs that must be installed, and a kernel that is only unpacked."""
 
+import functools
 import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.peers.debian import HYPERVISOR, SYSTEM_PACKAGE, XEN_BIN
+from tests.xen import fetched
+from tests.xen.userland import Userland, chosen
 
 #: A file and the package that brings it.
 INSTALLED = {
@@ -50,6 +53,21 @@ def cache() -> Path:
     folder = Path(named) if named else base / "xend-xen"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@functools.cache
+def userland() -> Userland:
+    """What dom0 runs, complete, with this project as it was at the first call.
+
+    Raises Missing when it has to be fetched or built and cannot be.
+    """
+    try:
+        found = chosen(cache())
+        if found.suite:
+            fetched.prepare(found)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise Missing(f"no userland for dom0: {error}") from error
+    return found
 
 
 def require_installed() -> None:

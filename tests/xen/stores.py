@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.peers.debian import XEN_BIN
 from tests.xen.dom0 import Dom0, script
+from tests.xen.userland import XEN_BIN
 
 #: The start of the store to a host that can create guests.
 LIMIT_S = 60

@@ -5,12 +5,12 @@ It is the one that scenarios share: these are its last, as their file's name see
 
 import pytest
 
-from tests.peers.debian import XEN_BIN
 from tests.xen import stores
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import Guest
 from tests.xen.load import await_beats, end, errors_of, load
 from tests.xen.stores import Store
+from tests.xen.userland import XEN_BIN
 
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests.peers.debian import XEN_BIN
 from tests.xen import manager
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import OURS, UNTIL, Devices, Guest, Settings
 from tests.xen.host_state import Left, state_of
+from tests.xen.userland import XEN_BIN
 
 pytestmark = pytest.mark.xen
 
