@@ -1,8 +1,9 @@
-"""The tables of the running release's structures, against the headers of Xen that are installed here.
+"""The tables of the running release's structures, against the headers of Xen that are here.
 
 A C program says where each field is, how large it is, and how large each structure; and each number's value.
 """
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import lacking
+from tests.xen.packages import cache
+from tests.xen.userland import SUITES
 from xend.hypervisor.control import QUARANTINE, TRIGGERS
 from xend.hypervisor.xen import (
     access,
@@ -31,7 +34,6 @@ from xend.hypervisor.xen import (
 )
 from xend.hypervisor.xen.layouts import Layout, Release, release_of
 
-HEADERS = Path("/usr/include")
 #: The sizes of what is not read to its end.
 CUT_SHORT = {"xen_domctl_getdomaininfo"}
 #: Parts of another layout's structure.
@@ -159,32 +161,36 @@ int main(void)
 """
 
 
-def installed_release() -> Release | None:
-    """That of the headers, by the version of the package that has them."""
-    done = subprocess.run(
-        ["pkg-config", "--modversion", "xencontrol"], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        return None
-    major, minor = done.stdout.split(".")[:2]
+def release_in(root: Path) -> Release | None:
+    """That of the headers, by the version that pkg-config is told with them."""
+    text = next(root.glob("usr/lib/*/pkgconfig/xencontrol.pc")).read_text()
+    ((major, minor),) = re.findall(r"^Version: (\d+)\.(\d+)", text, re.MULTILINE)
     return release_of(int(major), int(minor))
 
 
-@pytest.fixture(scope="module")
-def release() -> Release:
-    for program in ("gcc", "pkg-config"):
-        if shutil.which(program) is None:
-            lacking(f"{program} is not installed")
-    if not (HEADERS / "xen/domctl.h").exists():
+@pytest.fixture(scope="module", params=["", *SUITES.values()], ids=lambda suite: suite or "installed")
+def root(request: pytest.FixtureRequest) -> Path:
+    """Of a Debian with headers of Xen: this machine's, and those that tests/xen fetched."""
+    root = cache() / request.param / "root" if request.param else Path("/")
+    if request.param and not root.exists():
+        pytest.skip(f"Debian {request.param} was not fetched (make test-xen XEN=...)")
+    if shutil.which("gcc") is None:
+        lacking("gcc is not installed")
+    if not (root / "usr/include/xen/domctl.h").exists():
         lacking("Xen's headers are not installed (libxen-dev)")
-    found = installed_release()
+    return root
+
+
+@pytest.fixture(scope="module")
+def release(root: Path) -> Release:
+    found = release_in(root)
     if found is None:
-        lacking("the installed headers are of no release of Xen that is known")
+        lacking(f"the headers in {root} are of no release of Xen that is known")
     return found
 
 
 @pytest.fixture(scope="module")
-def told(release: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
+def told(root: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     """What the program says: numbers by name."""
     place = tmp_path_factory.mktemp("layouts")
     lines = []
@@ -197,7 +203,7 @@ def told(release: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         ]
     lines += [f'    printf("{name} %lld\\n", (long long)({name}));' for name in NUMBERS]
     (place / "program.c").write_text(PROGRAM.replace("%s", "\n".join(lines)))
-    subprocess.run(["gcc", "-o", place / "program", place / "program.c"], check=True)
+    subprocess.run(["gcc", f"--sysroot={root}", "-o", place / "program", place / "program.c"], check=True)
     output = subprocess.run([place / "program"], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in output.splitlines()]
     return {name: [int(word) for word in words] for name, *words in rows}

@@ -193,7 +193,7 @@ _CREATE_15 = _create("I vmtrace_size")
 _CREATE_16 = _create("I grant_opts", "I vmtrace_size")
 _CREATE_17 = _create("I grant_opts", "I vmtrace_size", "I cpupool_id")
 _CREATE_19 = _create("I grant_opts", "I altp2m=altp2m_opts", "I vmtrace_size", "I cpupool_id")
-_CREATE_20 = _create(
+_CREATE_21 = _create(
     "I grant_opts", "H altp2m=altp2m.opts", "H altp2m_count=altp2m.nr", "I vmtrace_size", "I cpupool_id"
 )
 _PHYSINFO_15 = _physinfo()
@@ -244,7 +244,7 @@ class Release:
     @property
     def counts_altp2m(self) -> bool:
         """Whether createdomain takes a number of other views."""
-        return (self.major, self.minor) >= (4, 20)
+        return (self.major, self.minor) >= (4, 21)
 
     @property
     def bounds_grant_version(self) -> bool:
@@ -258,9 +258,9 @@ RELEASES: Sequence[Release] = (
     Release(4, 17, 0x15, 0x15, _CREATE_17, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
     Release(4, 18, 0x16, 0x15, _CREATE_17, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
     Release(4, 19, 0x17, 0x15, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 20, 0x17, 0x15, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 21, 0x17, 0x16, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
-    Release(4, 22, 0x18, 0x16, _CREATE_20, 112, _PHYSINFO_17, _IRQ_16, _DOMID_ANY),
+    Release(4, 20, 0x17, 0x15, _CREATE_19, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
+    Release(4, 21, 0x17, 0x16, _CREATE_21, 112, _PHYSINFO_17, _IRQ_16, _ZERO),
+    Release(4, 22, 0x18, 0x16, _CREATE_21, 112, _PHYSINFO_17, _IRQ_16, _DOMID_ANY),
 )
 
 
