@@ -29,12 +29,15 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
         InstallError: one was not built, or before its source was changed; no setuptools or Cython.
     """
     modules = list(_modules(tree, suffix))
+    programs = list(_programs(tree))
     library = scratch / "lib"
     metadata = ["egg_info", "--egg-base", str(scratch)]
     setup(tree, *metadata, "build_py", "--build-lib", str(library))
     for name, built in modules:
         shutil.copy2(built, library / Path(*name.split(".")).with_name(built.name))
-    _copy_programs(tree, library)
+    for place, built in programs:
+        (library / place).parent.mkdir(exist_ok=True)
+        shutil.copy2(built, library / place)
     build = ["build", "--build-base", str(scratch / "build"), "--build-lib", str(library)]
     wheel = ["bdist_wheel", "--skip-build", "--bdist-dir", str(scratch / "w"), "--dist-dir", str(scratch)]
     setup(tree, *metadata, *build, *wheel)
@@ -42,16 +45,20 @@ def make(tree: Path, scratch: Path, suffix: str) -> Path:
     return made
 
 
-def _copy_programs(tree: Path, library: Path) -> None:
-    """The compiled programs, which lie in the tree beside the package that they belong to."""
-    setup = runpy.run_path(str(tree / "setup.py"))
-    source, folder = tree / setup["SOURCE"], setup["PROGRAMS_IN"]
-    (library / folder).mkdir()
+def _programs(tree: Path) -> Iterator[tuple[Path, Path]]:
+    """Where compiled programs belong below the packages, and where they lie."""
+    try:
+        setup = runpy.run_path(str(tree / "setup.py"))
+    except ImportError as error:
+        raise InstallError(f"{sys.executable} cannot make a wheel: {error}") from error
+    source: Path = setup["SOURCE"]
     for name in setup["PROGRAMS"]:
-        built = tree / "clients" / folder / name
-        if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
-            raise InstallError(f"{built} is missing or older than {setup['SOURCE']}: `make` builds it")
-        shutil.copy2(built, library / folder / name)
+        built = tree / "clients" / setup["PROGRAMS_IN"] / name
+        if not built.exists():
+            raise InstallError(f"{built} is missing: `make` builds it")
+        if (tree / source).stat().st_mtime > built.stat().st_mtime:
+            raise InstallError(f"{built} is older than {source}: `make` builds it anew")
+        yield setup["PROGRAMS_IN"] / name, built
 
 
 def _modules(tree: Path, suffix: str) -> Iterator[tuple[str, Path]]:

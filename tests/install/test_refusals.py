@@ -75,6 +75,9 @@ def tree(tmp_path: Path) -> Path:
     """What the compiled modules are looked for in."""
     copy = tmp_path / "tree"
     shutil.copytree(TREE / "cython", copy / "cython")
+    shutil.copytree(TREE / "native", copy / "native")
+    shutil.copytree(TREE / "clients/xenclient/quick", copy / "clients/xenclient/quick")
+    shutil.copy(TREE / "setup.py", copy)
     for package in ("xenstore", "xend"):
         (copy / package).mkdir()
         for module in (TREE / package).glob("*.so"):
@@ -99,6 +102,18 @@ def test_a_module_older_than_its_source(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InstallError, match=r"is older than cython/xenstore/_tree\.pxd: `make` builds it anew"
     ):
+        make(tree, tmp_path, Target.ask(sys.executable).suffix)
+
+
+def test_a_program_that_was_not_built(tree: Path, tmp_path: Path) -> None:
+    (tree / "clients/xenclient/quick/xenstore-ls").unlink()
+    with pytest.raises(InstallError, match=r"quick/xenstore-ls is missing: `make` builds it"):
+        make(tree, tmp_path, Target.ask(sys.executable).suffix)
+
+
+def test_a_program_older_than_its_source(tree: Path, tmp_path: Path) -> None:
+    (tree / "native/quick.c").touch()
+    with pytest.raises(InstallError, match=r"is older than native/quick\.c: `make` builds it anew"):
         make(tree, tmp_path, Target.ask(sys.executable).suffix)
 
 
