@@ -10,6 +10,7 @@ from tests.sim.world import Killed, World, play
 from xend.errors import XendError
 from xend.hypervisor.control import QUARANTINE
 from xend.pci.address import Address
+from xend.simulator.card import CARDS, Card
 from xend.simulator.card_board import CardBoard
 
 BARE = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\n'
@@ -325,3 +326,24 @@ def test_what_is_no_device() -> None:
         assert absent["warnings"][0]["message"] == "PCI device 0000:02:00.0 is not assignable"
 
     play(body, virt_caps=IOMMU)
+
+
+def test_an_interrupt_line_that_dom0_uses_as_well_is_told() -> None:
+    """Not one of a device that interrupts by messages, or that no driver of dom0's has."""
+    others = [Card(address=Address(0, 3, number, 0), driver="ahci", irq=16) for number in range(3)]
+    spare = Card(address=Address(0, 4, 0, 0), driver="", irq=16, bios_irq=16)
+
+    async def body(world: World) -> None:
+        devices = board(world).sysfs / "devices"
+        (devices / "0000:03:00.0/msi_irqs").mkdir()
+        (devices / "0000:03:00.0/msi_irqs/40").touch()
+        (devices / "0000:03:01.0/msi_irqs").mkdir()  # a driver that has taken none
+        await make_assignable(world, "01:00.0", "01:00.1")
+        done = await world.call("domain.create", text=BARE + "pci = [ '01:00.0', '01:00.1' ]\n")
+        (warning,) = done["warnings"]
+        assert (
+            "0000:01:00.0: its interrupt line 16 is that of 0000:03:01.0 (ahci) and 0000:03:02.0 (ahci)"
+            in (warning["message"])
+        )
+
+    play(body, virt_caps=IOMMU, cards=(*CARDS, *others, spare))

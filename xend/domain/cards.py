@@ -43,6 +43,8 @@ async def give(host: Host, work: Work, domid: int, function: Function) -> None:
     with explained("ask for the host"):
         is_assigned = has_iommu(await host.hypervisor.host_info())
     granted = Granted(access=host.cards.resources(address), is_assigned=is_assigned)
+    for irq in granted.access.irqs:
+        _tell_sharers(host, work, address, irq)
     with explained(f"note what PCI device {address} has"):
         await noted.write(address, granted=granted.as_text())
     await check_pages(host, function, domid)  # again: somebody may have been as fast
@@ -69,6 +71,21 @@ async def _claim(host: Host, domid: int, address: Address) -> None:
             dead = int(before) if before is not None and before.isdecimal() else None
             if await noted.claim(address, domid, dead):
                 return
+
+
+def _tell_sharers(host: Host, work: Work, address: Address, irq: int) -> None:
+    """A line is free again only when all have answered that use it: a guest that does not holds up dom0."""
+    sharers = host.cards.sharers(address, irq)
+    if sharers:
+        work.warn(
+            XendError(
+                "wrong_state",
+                f"PCI device {address}: its interrupt line {irq} is that of {' and '.join(sharers)}, which "
+                "dom0 uses: a guest that does not answer on it stops them",
+                device=str(address),
+                hint="put the card into another slot, or see that its driver in the guest uses MSI",
+            )
+        )
 
 
 async def _reset(host: Host, work: Work, address: Address) -> None:

@@ -48,6 +48,11 @@ class Cards(ABC):
         """Its I/O ports, the frames of its memory, and its interrupt line."""
 
     @abstractmethod
+    def sharers(self, address: Address, irq: int) -> Sequence[str]:
+        """The devices that dom0 itself uses by the same interrupt line, each with its driver, as far as the
+        kernel says; those that interrupt by messages have no part in it."""
+
+    @abstractmethod
     def can_reset(self, address: Address) -> bool:
         """Whether the kernel has a way to reset it."""
 

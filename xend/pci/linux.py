@@ -6,6 +6,7 @@ Sources: Documentation/ABI/testing/sysfs-bus-pci, sysfs-driver-pciback; libxl_pc
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -18,6 +19,8 @@ from xend.pci.cards import PAGE_SIZE, Cards, told
 __all__ = ["LinuxCards"]
 
 SYSFS = Path("/sys/bus/pci")
+#: The name of the driver of what is for guests.
+PCIBACK = "pciback"
 #: How long the kernel may take for a write, in seconds: a reset, or a driver that begins to work.
 WRITE_SECONDS = 60.0
 #: Of the lines of `resource`: six ranges and the ROM.
@@ -49,7 +52,7 @@ class LinuxCards(Cards):
     def __init__(self, top: Path = SYSFS, write: Callable[[Path, str], object] | None = None) -> None:
         self._devices = top / "devices"
         self._drivers = top / "drivers"
-        self._pciback = self._drivers / "pciback"
+        self._pciback = self._drivers / PCIBACK
         self._write_at_once = write
 
     def assignable(self) -> Sequence[Address]:
@@ -81,11 +84,28 @@ class LinuxCards(Cards):
     def resources(self, address: Address) -> HostAccess:
         with told(address, "read what belongs to it"):
             lines = (self._device(address) / "resource").read_text().splitlines()[:_RANGES]
-            irq = int((self._device(address) / "irq").read_text())
+            irq = self._irq(address)
             ranges = [tuple(int(word, 16) for word in line.split()) for line in lines]
         ports = [(first, last - first + 1) for first, last, flags in ranges if first and flags & _IS_PORTS]
         memory = [_frames(first, last) for first, last, flags in ranges if first and not flags & _IS_PORTS]
         return HostAccess(memory=memory, ports=ports, irqs=() if irq in _NO_IRQS else (irq,))
+
+    def sharers(self, address: Address, irq: int) -> Sequence[str]:
+        found = []
+        for other in sorted(filter(None, map(Address.parse, os.listdir(self._devices)))):
+            driver = self.driver(other)
+            with suppress(OSError, ValueError):  # it has just been pulled out
+                if other != address and driver not in (None, PCIBACK) and self._irq(other) == irq:
+                    found += [] if self._interrupts_by_messages(other) else [f"{other} ({driver})"]
+        return found
+
+    def _irq(self, address: Address) -> int:
+        return int((self._device(address) / "irq").read_text())
+
+    def _interrupts_by_messages(self, address: Address) -> bool:
+        """Whether its driver uses MSI or MSI-X."""
+        messages = self._device(address) / "msi_irqs"
+        return messages.is_dir() and bool(os.listdir(messages))
 
     def can_reset(self, address: Address) -> bool:
         return (self._device(address) / "reset").exists() or (self._pciback / "do_flr").exists()

@@ -76,6 +76,9 @@ class NetbsdCards(Cards):
             memory=memory, ports=ports, irqs=tuple(irq for irq in irqs[:1] if irq not in _NO_IRQS)
         )
 
+    def sharers(self, address: Address, irq: int) -> Sequence[str]:
+        return ()  # kernfs has only what is for guests
+
     def can_reset(self, address: Address) -> bool:
         return False
 
