@@ -38,6 +38,7 @@ from xend.calls.media import MediaCalls
 from xend.calls.operation_methods import operation_methods
 from xend.calls.pools import PoolCalls
 from xend.calls.quotas import QuotaCalls
+from xend.calls.saving import SavingCalls
 from xend.calls.scheduling import SchedulingCalls
 from xend.calls.starter import OperationStarter
 from xend.calls.stats import StatsCalls
@@ -172,6 +173,7 @@ class Xend:
             *SchedulingCalls(self.host, targets).methods(),
             *QuotaCalls(self.host, targets).methods(),
             *domains.methods(),
+            *SavingCalls(self.host, starter, targets, domains).methods(),
             *StatsCalls(self.host, targets, counters).methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),

@@ -51,9 +51,19 @@ from xend.domain.restart import (
     restart_locks,
     restart_steps,
 )
+from xend.domain.restore import RestoreFacts, restore_steps
+from xend.domain.save import SaveFacts, save_steps
 from xend.domain.scheduling import SchedulingFacts, prepare_scheduling, read_scheduling, scheduling_steps
 from xend.domain.shutdown import RebootFacts, ShutdownFacts, shutdown_steps
 from xend.domain.soft_reset import SoftResetFacts, soft_reset_steps
+from xend.domain.suspending import (
+    ResumeFacts,
+    SuspendFacts,
+    prepare_resume,
+    prepare_suspend,
+    resume_steps,
+    suspend_steps,
+)
 from xend.domain.trigger import TriggerFacts, prepare_trigger, trigger_steps
 from xend.domain.vcpus import read_vcpus
 from xend.host import Host
@@ -73,6 +83,10 @@ KINDS: tuple[Kind[Host, Any], ...] = (
         facts=NextLifeFacts, plan=next_life_steps, effect=Effect.RESTARTS, on_crash="resume",
         title="next life", state="restarting",
     ),
+    Kind(
+        facts=RestoreFacts, plan=restore_steps, effect=Effect.MAKES, on_crash="undo or resume",
+        state="restoring",
+    ),
     # What ends it.
     Kind(
         facts=DestroyFacts, plan=destroy_steps, effect=Effect.DESTROYS, on_crash="resume",
@@ -87,10 +101,13 @@ KINDS: tuple[Kind[Host, Any], ...] = (
         state="destroying",
     ),
     Kind(facts=StopFacts, plan=stop_steps, effect=Effect.ENDS, on_crash="resume"),
+    Kind(facts=SaveFacts, plan=save_steps, effect=Effect.ENDS, on_crash="undo or resume", state="saving"),
     # What asks its guest for something.
     Kind(facts=ShutdownFacts, plan=shutdown_steps, effect=Effect.ASKS, on_crash="undo"),
     Kind(facts=RebootFacts, plan=shutdown_steps, effect=Effect.ASKS, on_crash="undo"),
+    Kind(facts=SuspendFacts, plan=suspend_steps, effect=Effect.ASKS, on_crash="undo"),
     # What changes something of it.
+    Kind(facts=ResumeFacts, plan=resume_steps, effect=Effect.CHANGES, on_crash="resume"),
     Kind(
         facts=SoftResetFacts, plan=soft_reset_steps, effect=Effect.CHANGES, on_crash="resume",
         title="soft reset", state="restarting",
@@ -152,6 +169,8 @@ KINDS: tuple[Kind[Host, Any], ...] = (
 DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
     DomainOperation(facts=PauseFacts, doing="pause", prepare=prepare_pause),
     DomainOperation(facts=UnpauseFacts, doing="unpause", prepare=prepare_unpause),
+    DomainOperation(facts=SuspendFacts, doing="suspend", prepare=prepare_suspend),
+    DomainOperation(facts=ResumeFacts, doing="resume", prepare=prepare_resume),
     DomainOperation(
         facts=MemoryFacts, doing="set the memory of", prepare=prepare_memory, takes_dom0=True,
         parameters={"target_kib": required(NUMBER)},

@@ -210,3 +210,57 @@ static int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *
     munmap(mapped, (size_t)count * XC_PAGE_SIZE);
     return 0;
 }
+
+/* A suspended domain's memory and vCPUs; suspend: 1: it is suspended, 0: give up. */
+static int xend_no_log_dirty(uint32_t domid, unsigned int enable, void *data)
+{
+    (void)domid, (void)enable, (void)data;
+    return 0; /* no device model writes to the memory of the domains that are built here */
+}
+
+static int xend_save(xc_interface *xch, uint32_t domid, int fd, int (*suspend)(void *data), void *data)
+{
+    struct save_callbacks callbacks;
+
+    memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.suspend = suspend;
+    callbacks.switch_qemu_logdirty = xend_no_log_dirty;
+    callbacks.data = data;
+    return xc_domain_save(xch, fd, domid, 0, &callbacks, XC_STREAM_PLAIN, -1);
+}
+
+typedef struct {
+    xc_interface *xch;
+    uint32_t domid;
+} xend_restored;
+
+/* A stream of before 4.14 does not say what its processor was like: as Xen gives it to a restored domain. */
+static int xend_static_data_done(unsigned int missing, void *data)
+{
+    xend_restored *restored = data;
+
+    if (!missing)
+        return 0;
+#ifdef XC_MSR_INPUT_UNUSED
+    return xc_cpuid_apply_policy(restored->xch, restored->domid, true, NULL, 0, true, false, false, NULL, NULL);
+#else
+    return xc_cpuid_apply_policy(restored->xch, restored->domid, true, NULL, 0, true, false, false, NULL);
+#endif
+}
+
+static int xend_restore(xc_interface *xch, uint32_t domid, int fd, unsigned int store_port,
+                        unsigned int console_port, unsigned long *store_gfn, unsigned long *console_gfn)
+{
+    xend_restored restored = {xch, domid};
+    struct restore_callbacks callbacks;
+
+    memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.static_data_done = xend_static_data_done;
+    callbacks.data = &restored;
+    return xc_domain_restore(xch, fd, domid, store_port, store_gfn, 0, console_port, console_gfn, 0,
+                             XC_STREAM_PLAIN, &callbacks, -1
+#if XEND_XEN >= 422
+                             , 0
+#endif
+                             );
+}

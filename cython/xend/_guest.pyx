@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""libxenctrl and libxenguest, as far as domains are built and dumped with them.
+"""libxenctrl and libxenguest, as far as domains are built, dumped, saved and restored with them.
 
 For the helper process alone (`xend.helper`).  Every method that the libraries refuse raises OSError: its errno, which
 may be 0, as they left it, and the name of their function; `Handle.take_log` has what they logged, which says more.
@@ -112,6 +112,11 @@ cdef extern from "_guest.h" nogil:
     int xend_get_version(xc_interface *xch, xend_version *found)
     int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *frames, unsigned int count, int *errors,
                          char *target)
+
+    int xend_save(xc_interface *xch, uint32_t domid, int fd, int (*suspend)(void *) noexcept nogil, void *argument)
+    int xend_restore(xc_interface *xch, uint32_t domid, int fd, unsigned int store_port, unsigned int console_port,
+                     unsigned long *store_gfn, unsigned long *console_gfn)
+    int xc_domain_resume(xc_interface *xch, uint32_t domid, int fast)
 
     xc_dom_image *xc_dom_allocate(xc_interface *xch, const char *command_line, const char *features)
     void xc_dom_release(xc_dom_image *dom)
@@ -441,6 +446,69 @@ cdef class Handle:
         if dump.fault is not None:
             raise dump.fault
         done(result, -result, "xc_domain_dumpcore_via_callback")
+
+    def save(self, domid, int fd, suspend):
+        """Write the stream of its memory and vCPUs to a descriptor; `suspend` is called once, and returns when the
+        domain is suspended.  Takes long.
+
+        Raises:
+            OSError: of the libraries; anything that `suspend` raises.
+        """
+        cdef uint32_t which = valid_domid(domid)
+        cdef Suspend asked = Suspend(suspend)
+        cdef int result, number
+        with nogil:
+            errno.errno = 0
+            result = xend_save(self.xch, which, fd, ask_for_suspend, <void *>asked)
+            number = errno.errno
+        if asked.fault is not None:
+            raise asked.fault
+        done(result if result <= 0 else -1, number, "xc_domain_save")
+
+    def restore(self, domid, int fd, unsigned int store_port, unsigned int console_port):
+        """Give it the memory and vCPUs of the stream at a descriptor's place; (frame of the store's page, of the
+        console's).  Takes long."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef unsigned long store = 0
+        cdef unsigned long console = 0
+        cdef int result, number
+        with nogil:
+            errno.errno = 0
+            result = xend_restore(self.xch, which, fd, store_port, console_port, &store, &console)
+            number = errno.errno
+        done(result if result <= 0 else -1, number, "xc_domain_restore")
+        return store, console
+
+    def resume(self, domid, bint is_cooperative):
+        """Let it go on in place, which was suspended."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef int result, number
+        with nogil:
+            result = xc_domain_resume(self.xch, which, is_cooperative)
+            number = errno.errno
+        done(result, number, "xc_domain_resume")
+
+
+cdef class Suspend:
+    cdef object ask
+    cdef object fault
+
+    def __cinit__(self, ask):
+        self.ask = ask
+
+
+cdef int ask_for_suspend(void *argument) noexcept nogil:
+    with gil:
+        return ask_for_suspend_held(<Suspend>argument)
+
+
+cdef int ask_for_suspend_held(Suspend asked) noexcept:
+    try:
+        asked.ask()
+    except BaseException as fault:
+        asked.fault = fault
+        return 0
+    return 1
 
 
 cdef class Dump:

@@ -17,7 +17,7 @@ from tests.contract.domains import (
 )
 from tests.contract.hardware import cards, denied_access, host_access
 from tests.contract.host import knobs_of_the_hypervisor, messages, the_host, topology, watchdogs
-from tests.contract.lives import dying, pausing, shutting_down, soft_reset
+from tests.contract.lives import dying, pausing, resuming, saving, shutting_down, soft_reset
 from tests.contract.memory import claims, cores, less_memory_at_first, max_memory, memory
 from tests.contract.pools import changing_cpu_pools, cpu_pools, scheduling
 from tests.contract.vcpus import affinity, triggers, virtual_cpus
@@ -33,6 +33,8 @@ CHECKS_OF_EACH_TYPE = (
     shutting_down,
     dying,
     soft_reset,
+    resuming,
+    saving,
     cores,
     consoles,
 )

@@ -129,6 +129,9 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.shutdown(domid, 0),
         lambda: hypervisor.set_max_memory(domid, 4),
         lambda: hypervisor.soft_reset(domid, rings),
+        lambda: hypervisor.save(domid, 0, _never),
+        lambda: hypervisor.restore(domid, 0, bench.image()),
+        lambda: hypervisor.resume(domid),
         lambda: hypervisor.vcpus(domid),
         lambda: hypervisor.dump_core(domid, str(bench.place / "none")),
         lambda: hypervisor.open_console(domid, 0, 1),
@@ -139,3 +142,7 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.vcpu_parameters(domid),
         lambda: hypervisor.send_trigger(domid, "nmi", 0),
     ]
+
+
+async def _never() -> None:
+    raise AssertionError("what is not there is not asked to suspend")

@@ -1,14 +1,17 @@
 """How domains run, and how they end."""
 
 import errno
+import os
 
+import pytest
 import trio
 
 from tests.contract.bench import LOOK_SECONDS, PATIENCE_SECONDS, Bench, page, printed, refused
 from tests.contract.domains import calls
-from xend.hypervisor import SHUTDOWN_REASONS
+from xend.hypervisor import SHUTDOWN_REASONS, Blueprint, Rings
 
 SOFT_RESET = SHUTDOWN_REASONS.index("soft_reset")
+SUSPEND = SHUTDOWN_REASONS.index("suspend")
 
 
 async def pausing(bench: Bench) -> None:
@@ -105,3 +108,106 @@ async def soft_reset(bench: Bench) -> None:
         assert not (await bench.info(domid)).is_paused
         if bench.guest.boots_again:
             await printed(console)
+
+
+async def resuming(bench: Bench) -> None:
+    """Of a domain that hears nothing of it: marked as suspended from outside."""
+    hypervisor = bench.hypervisor
+    domid, _ = await bench.built()
+    await hypervisor.unpause(domid)
+    with refused(errno.EINVAL):
+        await hypervisor.resume(domid)
+    await hypervisor.shutdown(domid, 0)
+    with refused(errno.EINVAL):
+        await hypervisor.resume(domid)
+
+
+async def saving(bench: Bench) -> None:
+    hypervisor = bench.hypervisor
+    domid, _ = await bench.built()
+    file = bench.place / "saved"
+    asked = 0
+
+    async def not_at_all() -> None:
+        raise Refusal
+
+    async def without_effect() -> None:
+        pass
+
+    async def suspend() -> None:
+        nonlocal asked
+        asked += 1
+        await hypervisor.shutdown(domid, SUSPEND)
+
+    if not bench.guest.boots_again:  # a real kernel has to be asked, which is xend's
+        return
+    await hypervisor.unpause(domid)
+    fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        with pytest.raises(Refusal):
+            await hypervisor.save(domid, fd, not_at_all)
+        with refused(errno.EINVAL):
+            await hypervisor.save(domid, fd, without_effect)
+        assert not (await bench.info(domid)).is_shutdown
+        os.ftruncate(fd, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, b"in front")
+        await hypervisor.save(domid, fd, suspend)
+        assert asked == 1
+        assert (await bench.info(domid)).shutdown_reason == SUSPEND
+        end = os.lseek(fd, 0, os.SEEK_CUR)
+        assert end == os.fstat(fd).st_size
+        os.write(fd, b"behind")
+        for is_paused in (True, False):
+            await hypervisor.resume(domid, is_paused=is_paused)
+            info = await bench.info(domid)
+            assert [info.is_shutdown, info.is_paused] == [False, is_paused]
+            await hypervisor.unpause(domid)
+            if is_paused:
+                await hypervisor.shutdown(domid, SUSPEND)
+        full = os.open("/dev/full", os.O_WRONLY)
+        try:
+            with refused(errno.ENOSPC):
+                await hypervisor.save(domid, full, suspend)
+        finally:
+            os.close(full)
+        await restoring(bench, fd, end)
+    finally:
+        os.close(fd)
+
+
+class Refusal(Exception):
+    pass
+
+
+async def restoring(bench: Bench, fd: int, end: int) -> None:
+    hypervisor = bench.hypervisor
+
+    async def into(domid: int, blueprint: Blueprint, begin: int = 8) -> Rings:
+        os.lseek(fd, begin, os.SEEK_SET)
+        return await hypervisor.restore(domid, fd, bench.image(blueprint=blueprint))
+
+    for wrong, begin, number in (
+        ({}, 0, errno.EINVAL),
+        ({}, 16, errno.EINVAL),
+        ({"type": "pv" if bench.type == "pvh" else "pvh"}, 8, errno.EINVAL),
+        ({"max_memory_kib": 1024}, 8, errno.ENOMEM),
+    ):
+        blueprint = bench.blueprint(**wrong)
+        domid = await hypervisor.create(blueprint)
+        with refused(number):
+            await into(domid, blueprint, begin)
+        await hypervisor.destroy(domid)
+    blueprint = bench.blueprint()
+    domid = await hypervisor.create(blueprint)
+    await hypervisor.claim(domid, bench.memory_kib)
+    rings = await into(domid, blueprint)
+    assert os.lseek(fd, 0, os.SEEK_CUR) == end
+    info = await bench.info(domid)
+    assert [info.is_paused, info.is_shutdown, info.outstanding_kib] == [True, False, 0]
+    assert bench.is_about(info.memory_kib, bench.memory_kib)
+    with refused(errno.EEXIST):
+        await into(domid, blueprint)
+    with await hypervisor.open_console(domid, rings.console_gfn, rings.console_port) as console:
+        await hypervisor.unpause(domid)
+        await printed(console)

@@ -54,6 +54,9 @@ REFUSING = [
     ["cpupool-migrate", "w", "Pool-0"],
     ["trigger", "w", "nmi"],
     ["dump-core", "w", "/core"],
+    ["save", "w", "/saved"],
+    ["suspend", "w"],
+    ["resume", "w"],
     ["config-update", "w", "/dev/null"],
     ["xenstore-quota-get", "w"],
     ["xenstore-quota-set", "w", "nodes=9"],
@@ -89,7 +92,7 @@ NAMELESS = {
     "info", "dmesg", "events", "help", "top", "cpupool-create", "cpupool-list", "cpupool-destroy",
     "cpupool-rename", "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-numa-split", "debug-keys",
     "pci-assignable-add", "pci-assignable-remove", "pci-assignable-list", "set-parameters", "getenforce",
-    "setenforce", "loadpolicy", "devd", "new", "edit",
+    "setenforce", "loadpolicy", "devd", "new", "edit", "restore",
 }  # fmt: skip
 
 

@@ -96,6 +96,33 @@ def test_debians(host: Place, etc: Path) -> None:
     assert "fail" not in stopped.stdout
 
 
+def test_debians_saves_and_restores(host: Place, etc: Path) -> None:
+    """What runs as the host goes down is saved, and goes on as it comes up, before others are created."""
+    saved = etc / "saved"
+    saved.mkdir(mode=0o700)
+    defaults = DEFAULTS.format(auto_only="false").replace("XENDOMAINS_SAVE=", f"XENDOMAINS_SAVE={saved}")
+    # So long it looks after a save that has ended.
+    defaults = defaults.replace("STOP_MAXWAIT=30", "STOP_MAXWAIT=5")
+    (etc / "etc/default/xendomains").write_text(defaults)
+    assert run(host, etc, DEBIANS, "start").returncode == 0
+    uuids = {each[1]: each[2] for each in host.domains()}
+    stopped = run(host, etc, DEBIANS, "stop")
+    assert (stopped.returncode, host.names()) == (0, []), stopped
+    assert sorted(os.listdir(saved)) == ["db", "web"]
+    started = run(host, etc, DEBIANS, "start")
+    assert (started.returncode, started.stderr) == (0, "")
+    assert [line for line in started.stdout.splitlines() if "Restoring" in line] == [
+        f"Restoring Xen domain {name} (from {saved}/{name})...done." for name in ("db", "web")
+    ]
+    assert os.listdir(saved) == []
+    assert {each[1]: each[2] for each in host.domains()} == uuids
+    (saved / "db").write_text("damaged")
+    assert "db" in host.names()
+    again = run(host, etc, DEBIANS, "start")
+    assert "no saved domain" in again.stdout + again.stderr or "truncated" in again.stdout + again.stderr
+    assert os.listdir(saved) == ["db"]  # what cannot be restored is kept
+
+
 @pytest.mark.parametrize("auto_only", ["true", "false"])
 def test_xens(host: Place, etc: Path, auto_only: str) -> None:
     (etc / "etc/default/xendomains").write_text(DEFAULTS.format(auto_only=auto_only))

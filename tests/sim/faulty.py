@@ -120,6 +120,17 @@ class RefusingHypervisor(_Passing, Hypervisor):  # type: ignore[misc]
     async def soft_reset(self, domid: int, rings: Rings) -> Rings:
         return await self._inner.soft_reset(domid, rings)
 
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        self._count()
+        await self._inner.save(domid, fd, suspend)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        self._count()
+        return await self._inner.restore(domid, fd, image)
+
+    async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
+        await self._inner.resume(domid, is_cooperative, is_paused)
+
     async def dump_core(self, domid: int, path: str) -> None:
         await self._inner.dump_core(domid, path)
 

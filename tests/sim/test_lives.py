@@ -302,6 +302,9 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.update_config": ({"text": LOOP, "domain": "example"}, WAITS),
     "domain.trigger": ({"trigger": "nmi"}, WAITS),
     "domain.dump_core": ({"path": "/core"}, WAITS),
+    "domain.save": ({"file": "/saved"}, WAITS),
+    "domain.suspend": ({}, WAITS),
+    "domain.resume": ({}, WAITS),
     "scheduling.show": ({}, WAITS),
     "quota.list": ({}, WAITS),
     "quota.set": ({"values": {"nodes": 10}}, WAITS),
@@ -321,6 +324,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 #: Those that name no domain.
 OTHERS = {
+    "domain.restore",
     "managed.list", "managed.read", "managed.new", "managed.replace", "managed.delete", "autostart.enable",
     "autostart.disable", "config.check", "hello", "host.info", "host.config", "host.dmesg",
     "stats.list", "console.write", "console.detach", "operation.list", "operation.show",

@@ -133,7 +133,7 @@ class DomainCalls:
             config = source.config()
             return {
                 "steps": self._starter.step_names(creation(source, config.name)),
-                "config": as_json(config, -1, await self._cpus())["config"],
+                "config": await self.config_map(config),
                 "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
             }
         return await self._starter.run(prepare, **how)
@@ -159,6 +159,11 @@ class DomainCalls:
             return reconfigure_facts(managed, source, target.identity)
 
         return await self._starter.run(prepare, **how)
+
+    async def config_map(self, config: DomainConfig) -> Result:
+        """A configuration that no domain has yet, as libxl's JSON has it."""
+        shown: Result = as_json(config, -1, await self._cpus())["config"]
+        return shown
 
     async def _cpus(self) -> int:
         with explained("ask for the host's CPUs", "this host"):

@@ -4,7 +4,7 @@ Syntax: libxlu_pci.c (guests.md 5.5).  `accept` is xend's own: what is refused u
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -26,6 +26,7 @@ __all__ = [
     "parse_pci",
     "parse_pci_of_call",
     "pci_as_json",
+    "pci_of_json",
     "settled_pci",
     "spec_of_function",
 ]
@@ -282,3 +283,17 @@ def pci_as_json(pci: PciConfig) -> dict[str, Any]:
         rdm_policy=_POLICIES[0] if pci.is_strict else _POLICIES[1],
         name=pci.called,
     )
+
+
+def pci_of_json(json: Mapping[str, Any]) -> str:
+    """The inverse: the text of an item."""
+    switches = {key: libxl.number(json, key) for key in _SWITCHES}
+    said = {key: None if value is None else int(bool(value)) for key, value in switches.items()}
+    if name := libxl.text(json, "name"):
+        return libxl.item(name=name, **said)
+    segment, bus, device, function = (
+        libxl.number(json, key) or 0 for key in ("domain", "bus", "dev", "func")
+    )
+    is_whole = libxl.number(json, "vfunc_mask") == _ALL_FUNCTIONS
+    address = f"{segment:04x}:{bus:02x}:{device:02x}.{'*' if is_whole else f'{function:x}'}"
+    return libxl.item(bdf=address, rdm_policy=libxl.text(json, "rdm_policy"), **said)

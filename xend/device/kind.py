@@ -130,6 +130,7 @@ class DeviceKind(Generic[Config]):
         model_part: what a device with such a backend wants of the device model.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
         json_key, as_json: the list in libxl's JSON, and an item of it.
+        of_json: the item of xl.cfg(5) that means the same as an item of that list; raises ValueError.
     """
 
     name: str
@@ -156,6 +157,7 @@ class DeviceKind(Generic[Config]):
     shows_host_memory: bool = False
     json_key: str
     as_json: Callable[[Config], dict[str, Any]]
+    of_json: Callable[[Mapping[str, Any]], str]
 
     def is_of_model(self, device: Device) -> bool:
         """Whether a device of this type is served by the device model of its domain, in dom0."""

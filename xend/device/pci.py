@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from xend.config.number import number_of
-from xend.config.pci import PciConfig, parse_pci, pci_as_json, settled_pci
+from xend.config.pci import PciConfig, parse_pci, pci_as_json, pci_of_json, settled_pci
 from xend.device.device import Device
 from xend.device.kind import DeviceKind
 from xend.device.xenbus import XenbusState
@@ -134,4 +134,5 @@ PCI: DeviceKind[PciConfig] = DeviceKind(
     drivers={"linux": "xen-pciback", "netbsd": "pciback (pciback.hide= at boot)"},
     json_key="pcidevs",
     as_json=pci_as_json,
+    of_json=pci_of_json,
 )

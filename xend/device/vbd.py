@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xend.config.disk import DiskConfig, parse_disk
-from xend.config.libxl import backend, not_empty
+from xend.config.libxl import backend, backend_of, flag, item, not_empty, number, text
 from xend.config.vdev import vdev_number
 from xend.device.device import Device
 from xend.device.files import check_readable
@@ -154,6 +154,26 @@ def _as_json(disk: DiskConfig) -> dict[str, Any]:
     }
 
 
+def _of_json(json: Mapping[str, Any]) -> str:
+    is_cdrom, target = bool(number(json, "is_cdrom")), text(json, "pdev_path")
+    discard, form = flag(json, "discard_enable"), text(json, "format")
+    backend_type = text(json, "backend")
+    return item(
+        *(["direct-io-safe"] if flag(json, "direct_io_safe") else []),
+        *([] if discard is None or is_cdrom else ["discard" if discard else "no-discard"]),
+        *(["untrusted"] if flag(json, "trusted") is False else []),
+        # Takes all that follows it.
+        *([f"target={target}"] if target else []),
+        vdev=text(json, "vdev"),
+        format=None if form in ("unknown", "empty") else form,
+        access="rw" if number(json, "readwrite") and not is_cdrom else "ro",
+        devtype="cdrom" if is_cdrom else None,
+        backendtype=None if backend_type == "unknown" else backend_type,
+        script=text(json, "script"),
+        backend=backend_of(json),
+    )
+
+
 VBD: DeviceKind[DiskConfig] = DeviceKind(
     name="vbd",
     option="disk",
@@ -173,4 +193,5 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     is_disk=True,
     json_key="disks",
     as_json=_as_json,
+    of_json=_of_json,
 )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from xend.config.libxl import backend, not_empty
+from xend.config.libxl import backend, backend_of, flag, item, not_empty, number, text
 from xend.config.number import number_of
 from xend.config.vif import VifConfig, parse_vif
 from xend.device.device import Device
@@ -116,6 +116,27 @@ def _as_json(vif: VifConfig) -> dict[str, Any]:
     }
 
 
+def _of_json(json: Mapping[str, Any]) -> str:
+    words = {key: text(json, key) for key in ("mac", "bridge", "ip", "script", "model", "gatewaydev", "vlan")}
+    devid, mtu = number(json, "devid"), number(json, "mtu")
+    return item(
+        *(["untrusted"] if flag(json, "trusted") is False else []),
+        **words,
+        vifname=text(json, "ifname"),
+        type="ioemu" if text(json, "nictype") == "vif_ioemu" else "vif",
+        devid=None if devid is None or devid < 0 else devid,
+        mtu=mtu or None,
+        rate=_rate_of(number(json, "rate_bytes_per_interval"), number(json, "rate_interval_usecs")),
+        backend=backend_of(json),
+    )
+
+
+def _rate_of(bytes_per_interval: int | None, interval_us: int | None) -> str | None:
+    if not bytes_per_interval or not interval_us:
+        return None
+    return f"{-(-bytes_per_interval * 10**6 // interval_us)}B/s@{interval_us}us"
+
+
 VIF: DeviceKind[VifConfig] = DeviceKind(
     name="vif",
     option="vif",
@@ -134,4 +155,5 @@ VIF: DeviceKind[VifConfig] = DeviceKind(
     interface=interface_of,
     json_key="nics",
     as_json=_as_json,
+    of_json=_of_json,
 )

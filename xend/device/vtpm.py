@@ -6,7 +6,7 @@ xend writes the nodes of both ends and sees that the stub domain runs; no script
 import random
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -107,6 +107,10 @@ def _as_json(vtpm: VtpmConfig) -> dict[str, Any]:
     return {**libxl.backend(vtpm.backend), "devid": vtpm.devid, **given}
 
 
+def _of_json(json: Mapping[str, Any]) -> str:
+    return libxl.item(backend=libxl.backend_of(json), uuid=libxl.text(json, "uuid"))
+
+
 VTPM: DeviceKind[VtpmConfig] = DeviceKind(
     name="vtpm",
     option="vtpm",
@@ -120,4 +124,5 @@ VTPM: DeviceKind[VtpmConfig] = DeviceKind(
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     json_key="vtpms",
     as_json=_as_json,
+    of_json=_of_json,
 )

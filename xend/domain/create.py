@@ -95,23 +95,25 @@ class Creation:
         steps = [
             Step("check", "check what it needs", self.check),
             Step("create", "create an empty domain", self.create, self.destroy),
-            Step("claim", "set memory aside for it", self.claim, _nothing),
+            Step("claim", "set memory aside for it", self.claim, nothing),
         ]
         if is_placed(self.config):
-            steps.append(Step("place", "say on which CPUs it runs", self.place, _nothing))
+            steps.append(Step("place", "say on which CPUs it runs", self.place, nothing))
         if self.config.share != Share():
-            steps.append(Step("share", "say how much of the CPUs it gets", self.share, _nothing))
+            steps.append(Step("share", "say how much of the CPUs it gets", self.share, nothing))
         if access_of(self.config) != HostAccess():
-            steps.append(
-                Step("allow-access", "let it touch the host's hardware", self.allow_access, _nothing)
-            )
-        steps.append(self.writing())
+            steps.append(Step("allow-access", "let it touch the host's hardware", self.allow_access, nothing))
+        steps += [self.writing(), *self.building()]
+        if self.config.store_terms != StoreTerms():
+            steps.append(Step("store-terms", "say what the store grants it", self.store_terms, nothing))
+        return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
+
+    def building(self) -> list[Step]:
+        """Those that give it memory, and what runs in it."""
+        steps = []
         if self.config.boot_loader is not None:
             steps.append(Step("boot-loader", "run its boot loader", self.run_loader, self.remove_loader))
-        steps += [Step("build", "give it its memory and kernel", self.build, _nothing)]
-        if self.config.store_terms != StoreTerms():
-            steps.append(Step("store-terms", "say what the store grants it", self.store_terms, _nothing))
-        return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
+        return [*steps, Step("build", "give it its memory and kernel", self.build, nothing)]
 
     def writing(self) -> Step:
         """Of a domain that has none yet."""
@@ -174,7 +176,7 @@ class Creation:
         """Those that start its device model, for the devices whose nodes stand there."""
         return [
             Step("model.start", "start its device model", self.start_model, self.end_model),
-            Step("model.await", "wait for its device model", self.await_model, _nothing),
+            Step("model.await", "wait for its device model", self.await_model, nothing),
         ]
 
     def plugs(self) -> tuple[list[Plug], list[Plug], list[Plug]]:
@@ -213,7 +215,7 @@ class Creation:
         """Everything that can be refused before anything is done."""
         for warning in self.config.warnings:
             work.warn(ConfigError([warning]))
-        check_files(self.host, self.config)
+        kernel = self.check_image()
         self.facts.backends = await self._serving()
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
@@ -222,13 +224,25 @@ class Creation:
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        is_known = self.config.boot_loader is None
-        check_host(info, self.config, kernel_of(self.host, self.config) if is_known else None)
+        check_host(info, self.config, kernel)
         check_model(self.host, self.config, self.parts())
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await check_terms(self.host.store, self.config.store_terms, self.config.name)
         await self.check_uuid()
+
+    def check_image(self) -> str | None:
+        """See that what it boots is there; the kernel's path, None: a boot loader finds it.
+
+        Raises:
+            XendError: bad_image.
+        """
+        check_files(self.host, self.config)
+        return kernel_of(self.host, self.config) if self.config.boot_loader is None else None
+
+    def claimed_kib(self) -> int:
+        """How much memory is set aside for it."""
+        return self.config.memory_kib
 
     async def check_uuid(self) -> None:
         """See that no other toolstack has a domain with the UUID that the configuration gives.
@@ -296,7 +310,7 @@ class Creation:
         if not self.host.settings.claims_memory:
             return  # claim_mode=0 of xl.conf
         with self._explained("set memory aside for it"):
-            await self.host.hypervisor.claim(self.domid, self.config.memory_kib)
+            await self.host.hypervisor.claim(self.domid, self.claimed_kib())
 
     async def place(self, work: Work) -> None:
         for each in await places_of(self.host, self.config):
@@ -436,5 +450,5 @@ def _taken(error: ConsoleTaken) -> XendError:
     )
 
 
-async def _nothing(work: Work) -> None:
+async def nothing(work: Work) -> None:
     """What it did goes with the domain."""

@@ -23,6 +23,7 @@ from xend.domain.restart import (
     why_not_reset,
 )
 from xend.domain.shutdown import reason_name
+from xend.domain.suspending import ResumeFacts, is_suspended
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
@@ -248,6 +249,10 @@ class Keeper:
 
     async def _ended(self, domain: Domain, info: DomainInfo) -> None:
         event = reason_name(info)
+        if is_suspended(info) and domain.may_suspend:
+            self._host.log(f"{domain.name} (domain {domain.domid}) suspended itself late: it is resumed")
+            self._start(domain, ResumeFacts(name=domain.name, uuid=domain.uuid, domid=domain.domid))
+            return
         action = action_of(self._host, domain, event)
         what = "crashed" if event == "crash" else "shutdown"
         if domain.uuid not in self._failures:

@@ -40,6 +40,8 @@ class Domain:
         awaited: what a shutdown was asked for ("poweroff", "reboot"), None: nothing.
         awaited_since: when, seconds since 1970.
         seen_shutdown: its end was acted on, and it is kept.
+        may_suspend: it was asked to suspend itself and has taken the request; if nobody works on it, nobody
+            waits for that any more.
     """
 
     source: Source
@@ -53,6 +55,7 @@ class Domain:
     awaited: str | None = attrs.field(default=None, validator=text_or_none)
     awaited_since: float = attrs.field(default=0.0, validator=number)
     seen_shutdown: bool = attrs.field(default=False, validator=typed(bool))
+    may_suspend: bool = attrs.field(default=False, validator=typed(bool))
     console: tuple[int, int] | None = attrs.field(default=None, validator=pair_or_none)  # gfn, port
 
     @property
@@ -219,6 +222,7 @@ class Domains:
             "awaited": domain.awaited,
             "awaited_since": domain.awaited_since,
             "seen_shutdown": domain.seen_shutdown,
+            "may_suspend": domain.may_suspend,
             "console": domain.console,
             "disks": {claim.disk.devid: claim.identity.packed() for claim in self._kept(domain)},
             "backing": {

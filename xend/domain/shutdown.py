@@ -17,7 +17,7 @@ from xend.validators import number, typed
 from xenstore.errors import ENOENT
 
 #: What a guest is asked for in control/shutdown.
-ShutdownWord = Literal["poweroff", "reboot"]
+ShutdownWord = Literal["poweroff", "reboot", "suspend"]
 
 #: How long a guest may take to answer, in seconds (libxl: 60).
 ANSWER_SECONDS = 60.0

@@ -1,5 +1,6 @@
 """`python -P -m xend.helper`: one job, told over the socket that is standard input; see the package."""
 
+import _socket
 import errno
 import importlib
 import os
@@ -16,6 +17,8 @@ from xend.helper.steps import Refused
 
 SOCKET = 0
 CHUNK = 65536
+#: A descriptor, as the kernel passes one on.
+FD_BYTES = 4
 #: Ends where nobody waits any more.
 ABANDONED = 3
 
@@ -27,12 +30,18 @@ def main() -> None:
     guest, reason = _libraries()
     release = guest.RELEASE if guest else None
     _say(wire.Ready(release, reason))
-    name, arguments = _job()
+    name, arguments, fd = _job()
     if guest is None:
         _say(wire.Failed(errno.ENOSYS, reason))
         return
-    session = Session(guest, lambda step: _say(wire.Step(step)))
-    threading.Thread(target=_watch, args=(session,), daemon=True).start()
+    answered = threading.Semaphore(0)
+
+    def ask() -> None:
+        _say(wire.Suspend())
+        answered.acquire()
+
+    session = Session(guest, lambda step: _say(wire.Step(step)), ask, fd)
+    threading.Thread(target=_watch, args=(session, answered), daemon=True).start()
     _say(_outcome(session, name, arguments))
 
 
@@ -44,16 +53,24 @@ def _libraries() -> tuple[ModuleType | None, str]:
         return None, str(error)
 
 
-def _job() -> tuple[str, Mapping[str, Any]]:
-    """What it is to do; ends where nobody wants anything."""
+def _job() -> tuple[str, Mapping[str, Any], int | None]:
+    """What it is to do, and the descriptor that came with it; ends where nobody wants anything."""
     messages = wire.Messages(wire.JOB_MAX)
-    while True:
-        for name, arguments in messages:
-            return name, arguments
-        data = os.read(SOCKET, CHUNK)
-        if not data:
-            sys.exit(0)
-        messages.feed(data)
+    came: int | None = None
+    # The module socket, which has a call for this, takes as long to import as the rest of the helper.
+    connection = _socket.socket(fileno=os.dup(SOCKET))
+    try:
+        while True:
+            for name, arguments in messages:
+                return name, arguments, came
+            data, rights, _, _ = connection.recvmsg(CHUNK, _socket.CMSG_SPACE(FD_BYTES))
+            for _, _, fds in rights:
+                came = int.from_bytes(fds[:FD_BYTES], sys.byteorder)
+            if not data:
+                sys.exit(0)
+            messages.feed(data)
+    finally:
+        connection.close()
 
 
 def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.Answer:
@@ -72,10 +89,14 @@ def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.
         return wire.Failed(errno.EIO, f"a fault of the helper's: {fault!r}")
 
 
-def _watch(session: Session) -> None:
-    """End once xend has: whatever the libraries are at, as only this thread can."""
+def _watch(session: Session, answered: threading.Semaphore) -> None:
+    """End once xend has: whatever the libraries are at, as only this thread can.  Takes its answers, too."""
+    messages = wire.Messages(wire.JOB_MAX)
     try:
-        os.read(SOCKET, 1)
+        while data := os.read(SOCKET, CHUNK):
+            messages.feed(data)
+            for _ in messages:
+                answered.release()
     finally:
         session.remove_leftover()
         os._exit(ABANDONED)

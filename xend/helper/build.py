@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from xend.helper import acpi, files, library_text, limits, memory_map
 from xend.helper.session import Session
+from xend.helper.settings import set_limits, set_policy
 from xend.helper.steps import LibraryError, Refused, Steps
 
 if TYPE_CHECKING:
@@ -20,20 +21,12 @@ if TYPE_CHECKING:
 
     from xend._guest import Handle
     from xend._guest import Image as GuestImage
-    from xend.hypervisor import Blueprint, Image
+    from xend.hypervisor import Image
 
 DOM0 = 0
 #: The longest command line of a paravirtual domain, in bytes; libxenguest cuts off the rest without a word
 #: (MAX_GUEST_CMDLINE, xen/include/public/xen.h, counts the null byte).
 PV_COMMAND_LINE_MAX = 1023
-#: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks (xen/include/public/hvm/params.h).
-TIMER_MODE = 1
-#: The numbers of XEN_ALTP2M_MODES (xen/include/public/hvm/params.h: HVM_PARAM_ALTP2M).
-ALTP2M = {"disabled": 0, "mixed": 1, "external": 2, "limited": 3}
-#: A leaf of CPUID that has none (XEN_CPUID_INPUT_UNUSED, xen/include/public/domctl.h).
-NO_SUBLEAF = 0xFFFFFFFF
-#: The register IA32_ARCH_CAPABILITIES.
-ARCH_CAPABILITIES = 0x10A
 #: Linux takes its root pointer from the start information (xen/include/public/features.h).
 LINUX_RSDP_UNRESTRICTED = 15
 
@@ -102,7 +95,8 @@ class _Build(NamedTuple):
         with at("ports"):
             store_port = self.handle.event_channel(self.domid, DOM0)
             console_port = self.handle.event_channel(self.domid, DOM0)
-        self._limit()
+        set_limits(self.steps, self.handle, self.domid, self.image)
+        set_policy(self.steps, self.handle, self.domid, self.image)
         with at("kernel"):
             built.set_kernel(kernel)
             if ramdisk is not None:
@@ -129,36 +123,6 @@ class _Build(NamedTuple):
             "console_gfn": console_gfn,
             "console_port": console_port,
         }
-
-    def _limit(self) -> None:
-        """The domain's own settings, all of which come before its kernel."""
-        blueprint = self.image.blueprint
-        with self.steps.at("limits"):
-            if self.is_hvm:
-                self.handle.set_timer_mode(self.domid, TIMER_MODE)
-                self.handle.set_altp2m(self.domid, ALTP2M[blueprint.altp2m])
-            else:
-                self.handle.set_memory_map_limit(self.domid, blueprint.max_memory_kib)
-                if self.image.has_host_memory_map:
-                    host = self.handle.machine_memory_map()
-                    rows = memory_map.of_host(host, self.image.memory_kib, blueprint.max_memory_kib)
-                    self.handle.set_memory_map(self.domid, rows)
-        if self.is_hvm:
-            with self.steps.at("paging"):
-                self.handle.set_paging_pool(self.domid, paging_bytes(blueprint))
-        with self.steps.at("policy"):
-            has_invariant_tsc = not blueprint.is_migratable or blueprint.tsc_mode == "always_emulate"
-            bits = self.image.arch_capabilities
-            self.handle.apply_cpuid_policy(
-                self.domid,
-                has_invariant_tsc,
-                blueprint.has_nested_virt,
-                [
-                    (leaf, NO_SUBLEAF if sub is None else sub, [text.encode("ascii") for text in registers])
-                    for leaf, sub, registers in self.image.cpuid
-                ],
-                [(ARCH_CAPABILITIES, bits.encode("ascii"))] if bits else [],
-            )
 
     def _describe(self, built: "GuestImage") -> None:
         """Tables and map of the memory of a PVH domain."""
@@ -239,11 +203,3 @@ def image_of(fields: Mapping[str, Any]) -> "Image":
 def pages_of(kib: int) -> int:
     """Whole pages."""
     return -(-kib // 4)
-
-
-def paging_bytes(blueprint: "Blueprint") -> int:
-    """Memory of the host for the page tables of a domain that is not paravirtual, by libxl's formula
-    (domain-build.md 1, step 6), unless its blueprint says how much."""
-    if blueprint.paging_kib is not None:
-        return 1024 * blueprint.paging_kib
-    return 4096 * (256 * blueprint.max_vcpus + blueprint.max_memory_kib // 1024)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from xend.helper import build, dump
+from xend.helper import build, dump, save
 from xend.helper.session import Session
 
 
@@ -25,4 +25,7 @@ class Job(NamedTuple):
 JOBS = {
     "build": Job(build.run, cpu_seconds=300, may_write=False),
     "dump": Job(dump.run, cpu_seconds=3600, may_write=True),
+    "save": Job(save.save, cpu_seconds=4 * 3600, may_write=True),
+    "restore": Job(save.restore, cpu_seconds=4 * 3600, may_write=False),
+    "resume": Job(save.resume, cpu_seconds=60, may_write=False),
 }

@@ -115,6 +115,36 @@ _ROWS = (
     _Row(("kernel", "parse"), (), _DOM0_MEMORY, errno.ENOMEM, _NO_ROOM),
     _Row(("kernel", "parse"), (), (), errno.ENOEXEC, _UNREADABLE),
     _Row(
+        ("save",),
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        (),
+        errno.ENOSPC,
+        "there is no room for the memory of domain {domid}",
+    ),
+    _Row(
+        ("save",),
+        (),
+        ("has not been suspended", "not in suspended state"),
+        errno.EINVAL,
+        "domain {domid} was not suspended",
+    ),
+    _Row(
+        ("restore",),
+        (),
+        ("Failed to populate", "populate physmap", "over-allocation", "Out of memory"),
+        errno.ENOMEM,
+        "the host has too little free memory for what was saved, or domain {domid}, with {max_kib} KiB "
+        "at most, may not have so much",
+    ),
+    _Row(
+        ("restore",),
+        (),
+        ("CPUID policy", "MSR policy", "CPU policy"),
+        errno.EINVAL,
+        "what was saved needs a processor that this host has not: {said}",
+    ),
+    _Row(("restore",), (), (), errno.EINVAL, "the saved memory cannot be restored: {said}"),
+    _Row(
         ("populate",),
         (errno.EBUSY, errno.ENOMEM, 0),
         (),
@@ -141,11 +171,12 @@ def refused(error: LibraryError, facts: Mapping[str, object]) -> Refused:
             capabilities.
     """
     log = "\n".join(text for _, text in error.log)
+    said = [text[:_LINE_MAX] for level, text in error.log if level >= _ERROR]
     for row in _ROWS:
         if _fits(row, error, log):
-            return Refused(row.errno, row.text.format_map(facts))
-    said = [text[:_LINE_MAX] for level, text in error.log if level >= _ERROR][-1:]
-    cause = ": ".join([*said, errno.errorcode.get(error.errno, "no errno")])
+            first = said[0] if said else f"{error.function} says no more"
+            return Refused(row.errno, row.text.format_map({**facts, "said": first}))
+    cause = ": ".join([*said[-1:], errno.errorcode.get(error.errno, "no errno")])
     return Refused(error.errno or errno.EIO, f"{error.function} refused domain {facts['domid']}: {cause}")
 
 

@@ -20,6 +20,9 @@ STEPS = {
     "boot": "making the first vCPU ready",
     "grants": "granting the store's and the console's page",
     "dump": "writing the domain's memory",
+    "save": "saving the domain's memory",
+    "restore": "restoring the domain's memory",
+    "resume": "letting the domain go on",
 }
 
 

@@ -1,7 +1,8 @@
 """What goes over the helper's socket: MessagePack, one list a message.
 
 From the helper: ["ready", release or nil, why there is none], then ["step", key] any number of times, then
-["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], once.
+["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], once, perhaps with a descriptor.
+While it saves a domain it says ["suspend"], once, and is answered ["suspended", {}] when the domain is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,10 @@ class Step(NamedTuple):
     key: str
 
 
+class Suspend(NamedTuple):
+    """The domain has to be suspended now: it waits for that."""
+
+
 class Done(NamedTuple):
     """Its job is done."""
 
@@ -45,8 +50,16 @@ class Failed(NamedTuple):
     text: str
 
 
-Answer = Ready | Step | Done | Failed
-_KINDS: Mapping[str, type[Answer]] = {"ready": Ready, "step": Step, "done": Done, "failed": Failed}
+Answer = Ready | Step | Suspend | Done | Failed
+#: What it is told when its domain is suspended.
+SUSPENDED: tuple[str, dict[str, object]] = ("suspended", {})
+_KINDS: Mapping[str, type[Answer]] = {
+    "ready": Ready,
+    "step": Step,
+    "suspend": Suspend,
+    "done": Done,
+    "failed": Failed,
+}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -93,6 +106,8 @@ def answer_of(message: object) -> Answer:
             return Ready(None if release is None else release[:TEXT_MAX], reason[:TEXT_MAX])
         case ["step", str() as key] if key in STEPS:
             return Step(key)
+        case ["suspend"]:
+            return Suspend()
         case ["done", dict() as result]:
             return Done(result)
         case ["failed", int() as number, str() as text] if 0 < number < 4096 and not isinstance(number, bool):

@@ -8,7 +8,7 @@ a call that changes something leaves it done or not done, never half.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -458,6 +458,49 @@ class Hypervisor(Control, ABC):
         Raises:
             HypervisorError: ENOSPC, EACCES, ENOENT, EEXIST (nothing is overwritten); EINVAL: a paravirtual
                 kernel tells where its memory is as it boots, and this one has not yet.
+        """
+
+    @abstractmethod
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        """Write a domain's memory and the state of its vCPUs to a descriptor, from its place on: a stream of
+        libxc's (docs/specs/libxc-migration-stream.pandoc).  The domain stays suspended.  May take seconds
+        for each GiB; a call that fails or is cancelled may have written a part.
+
+        Args:
+            suspend: called once, when all is ready: returns when the domain has shut down to be suspended.
+                What it raises ends the call, and is raised.
+
+        Raises:
+            HypervisorError: ENOSPC and whatever else the descriptor says; EINVAL: it was not built, or was
+                not suspended.
+        """
+
+    @abstractmethod
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        """Give a new domain the memory and vCPUs that a stream of `save`, or of another host's libxc, holds,
+        in place of `build`.  The stream may be anybody's.  What is read of the descriptor is the stream, and
+        no byte behind it.
+
+        Args:
+            image: what it booted; its kernel and command line are not looked at.
+
+        Raises:
+            HypervisorError: EINVAL: it is no such stream, is of another type of domain, or needs what this
+                host has not; ENOMEM: the host, or the domain's bounds, have too little memory for it;
+                EEXIST: it has memory already.
+        """
+
+    @abstractmethod
+    async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
+        """Let a domain that shut down to be suspended go on in place.  Who serves its store has to be told.
+
+        Args:
+            is_cooperative: its kernel is told that the suspend was cancelled, so that it keeps its rings and
+                devices; else it takes itself for restored, and connects all of them anew.
+            is_paused: its vCPUs do not run before it is unpaused.
+
+        Raises:
+            HypervisorError: EINVAL: it did not shut down to be suspended.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ The host outlives whoever drives it.  Pages of consoles are mapped here, as on a
 
 import errno
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,7 @@ from xend.hypervisor import (
     VcpuInfo,
 )
 from xend.hypervisor.simulator_control import SimulatorControl
+from xend.simulator import saved
 from xend.simulator.console_ring import MappedConsole
 from xend.simulator.traffic import SimulatedCounters
 from xend.simulator.wire import ANSWER_MAX, SOCKET_NAME, domain_info, pack, unpacker
@@ -149,6 +150,21 @@ class Simulator(SimulatorControl, Hypervisor):
 
     async def dump_core(self, domid: int, path: str) -> None:
         await self._call("dump_core", domid=domid, path=os.path.abspath(path))
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        await self._call("saved_state", domid=domid, must_be_suspended=False)
+        await suspend()
+        state = await self._call("saved_state", domid=domid, must_be_suspended=True)
+        saved.write(fd, state.pop("type"), state)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        if (info := await self.domain(domid)) is None or info.is_dying:
+            raise HypervisorError(errno.ESRCH, f"there is no domain {domid}, or it is dying")
+        type, state = saved.read(fd)
+        return Rings(**await self._call("restore_state", domid=domid, type=type, state=dict(state)))
+
+    async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
+        await self._call("resume", domid=domid, is_cooperative=is_cooperative, is_paused=is_paused)
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         return bytes(await self._call("message_buffer", clear=clear))

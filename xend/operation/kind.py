@@ -46,7 +46,9 @@ class Kind(Generic[HostType, FactsType]):
             after xend's death: from equal facts come steps of equal keys.
         effect: what it does to the domain.
         on_crash: what another xend does with an operation that xend's death cut off: "undo" it all, or
-            "resume" it: undo back to the nearest step without an undo, and go on from there.
+            "resume" it: undo back to the nearest step without an undo, and go on from there; "undo or
+            resume": resume it once a step without an undo was begun, as there is no way back then, and undo
+            all of it before.
         title: what it is called where people read of it: "core dump"; unless given, the verb of its name.
         locks: what an operation with such facts holds.
         state: what the domain's state is called while it runs; None: it is shown as it would be without.
@@ -57,7 +59,7 @@ class Kind(Generic[HostType, FactsType]):
     facts: type[FactsType]
     plan: Callable[[HostType, FactsType], Sequence[Step]]
     effect: Effect
-    on_crash: Literal["undo", "resume"]
+    on_crash: Literal["undo", "resume", "undo or resume"]
     title: str = attrs.field()
     locks: Callable[[FactsType], list[Lock]] = locks_of_facts
     state: str | None = None

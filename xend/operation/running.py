@@ -68,7 +68,12 @@ class Operation:
         self.on_end: Callable[[], object] = lambda: None
         self.may_cancel: Callable[[], bool] = lambda: True
         self.log: Callable[[str], object] = lambda line: None
-        self.work = Work(facts, on_waiting=lambda: self._tell("waiting"), on_warning=self._warned)
+        self.work = Work(
+            facts,
+            on_waiting=lambda: self._tell("waiting"),
+            on_progress=lambda: self._tell("progress"),
+            on_warning=self._warned,
+        )
         self._scope = trio.CancelScope()
 
     def cancel(self) -> None:
@@ -97,7 +102,7 @@ class Operation:
         A step of this xend's plan that the other xend's plan had not is done before those that follow it.
         """
         try:
-            if self.kind.on_crash == "undo" or self.state == "undoing":
+            if self._is_to_be_undone():
                 await self._fail(None)
                 return
             last, first = self.step, min(max(self.step, 0), self.first_new_step)
@@ -107,6 +112,12 @@ class Operation:
         finally:
             self._settled.set()
         await self.run(first)
+
+    def _is_to_be_undone(self) -> bool:
+        """Whether another xend's operation, which was cut off, is to be undone wholly."""
+        if self.kind.on_crash == "undo or resume" and self.state != "undoing":
+            return all(step.undo is not None for step in self.steps[: self.step + 1])
+        return self.kind.on_crash == "undo" or self.state == "undoing"
 
     def remember(self, state: State, error: XendError | None, step: int) -> None:
         """It had ended in the time of another xend."""
@@ -136,6 +147,7 @@ class Operation:
             "step_key": self.steps[self.step].key if 0 <= self.step < len(self.steps) else None,
             "state": self.state,
             "waiting": self.work.waiting_map(),
+            "progress": self.work.progress_map(),
             "error": None if self.error is None else self.error.as_map(),
             "warnings": self.warnings(),
             "result": self.result() if self.state == "done" else None,
@@ -178,6 +190,7 @@ class Operation:
             self.step = index
             step = self.steps[index]
             try:
+                self.work.begin_step()
                 self.on_change(self, "step")
                 await trio.lowlevel.checkpoint()  # what cancels it does so before the step, never amid it
             except BaseException as error:  # noqa: BLE001 - it is the step's failure

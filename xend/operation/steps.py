@@ -29,6 +29,7 @@ class Work:
         self,
         facts: Facts,
         on_waiting: Callable[[], object] = lambda: None,
+        on_progress: Callable[[], object] = lambda: None,
         on_warning: Callable[[XendError], XendError] = lambda warning: warning,
     ) -> None:
         self.facts = facts
@@ -36,6 +37,8 @@ class Work:
         self.warnings: list[XendError] = []
         self._waiting: tuple[str, float, float] | None = None
         self._on_waiting = on_waiting
+        self._progress: tuple[int, int, float] | None = None
+        self._on_progress = on_progress
         self._on_warning = on_warning
 
     def warn(self, warning: XendError) -> None:
@@ -65,6 +68,26 @@ class Work:
                 raise XendError("no_answer", f"waited {seconds:g} s for {what}", waited_s=seconds)
         finally:
             self._waiting = before
+
+    def moved(self, done_kib: int, total_kib: int, seconds: float) -> None:
+        """So much of a domain's memory was moved in so many seconds; who follows the operation sees it."""
+        self._progress = done_kib, total_kib, seconds
+        self._on_progress()
+
+    def begin_step(self) -> None:
+        """What was moved is another step's."""
+        self._progress = None
+
+    def progress_map(self) -> dict[str, Any] | None:
+        """How much of a domain's memory has been moved: {done_kib, total_kib, kib_per_s}; None: none was."""
+        if self._progress is None:
+            return None
+        done, total, seconds = self._progress
+        return {
+            "done_kib": done,
+            "total_kib": total,
+            "kib_per_s": round(done / seconds) if seconds > 0 else 0,
+        }
 
     def waiting_map(self) -> dict[str, Any] | None:
         """What is waited for just now: {for, since_s, deadline_s}; None: nothing."""

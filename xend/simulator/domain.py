@@ -1,7 +1,8 @@
 """A domain of the simulated host: what the hypervisor knows of it, and what its kernel runs on."""
 
 import mmap
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import attrs
 import trio
@@ -103,6 +104,8 @@ class Domain:
         access: what of the host it may touch.
         holder: who has its console mapped; None: nobody.
         run: its kernel's boot, from `build` until it ends.
+        booted_at: when it booted, on trio's clock, as if it had never been saved.
+        is_restored: its kernel goes on from what was saved.
     """
 
     def __init__(
@@ -132,6 +135,8 @@ class Domain:
         self.is_dying = False
         self.reason: int | None = None
         self.holder: ConsoleHolder | None = None
+        self.booted_at: float | None = None
+        self.is_restored = False
 
     def built(self, image: Image, store_gfn: int) -> Rings:
         """It has a kernel from now on; frames and ports are the guest's own, as its builder lays them."""
@@ -144,6 +149,26 @@ class Domain:
         self.run = Run.prepare(self.files)
         return self.rings
 
+    def saved(self, age_s: float) -> dict[str, Any]:
+        """Its kernel's state, for `restored`; age_s: how long ago it booted."""
+        assert self.image is not None
+        image = attrs.asdict(self.image, filter=lambda field, _: field.name != "blueprint")
+        return {
+            "type": self.type,
+            "memory_kib": self.memory_kib,
+            "image": image,
+            "online": sorted(self.online),
+            "age_s": age_s,
+            "is_started": self.is_started,
+        }
+
+    def restored(self, state: Mapping[str, Any], image: Image, store_gfn: int) -> Rings:
+        """Its kernel goes on from what `saved` said, once it runs."""
+        rings = self.built(image, store_gfn)
+        self.use(state["online"])
+        self.is_restored = bool(state["is_started"])
+        return rings
+
     def reset(self, rings: Rings) -> Rings:
         """It shut down for a soft reset, and is ready to go on: the same pages, other ports."""
         self.files.clear_shutdown()
@@ -154,6 +179,17 @@ class Domain:
         self.rings = attrs.evolve(rings, store_port=rings.store_port + 2, console_port=rings.console_port + 2)
         self.run = Run.prepare(self.files)
         return self.rings
+
+    def freeze(self) -> None:
+        """Its vCPUs stop until it is resumed."""
+        self.cpu.stop()
+        self.gate.shut()
+
+    def thaw(self, is_paused: bool) -> None:
+        """It was not shut down; who runs its vCPUs is another matter."""
+        self.files.clear_shutdown()
+        self.reason = None
+        self.is_paused = is_paused
 
     def use(self, vcpus: Collection[int]) -> None:
         """Its kernel uses these vCPUs from now on, as far as it has them."""

@@ -3,7 +3,8 @@
 import errno
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import trio
 from sortedcontainers import SortedDict
@@ -23,7 +24,7 @@ from xend.hypervisor import (
     Rings,
     VcpuInfo,
 )
-from xend.simulator import core_file, description
+from xend.simulator import core_file, description, saved
 from xend.simulator.affinity import everywhere
 from xend.simulator.card_board import CardBoard
 from xend.simulator.console_ring import MappedConsole
@@ -34,7 +35,7 @@ from xend.simulator.domids import Domids
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
 from xend.simulator.limits import check_access, check_blueprint, without
-from xend.simulator.machine import SOFT_RESET, WATCHDOG
+from xend.simulator.machine import SOFT_RESET, SUSPEND, WATCHDOG
 from xend.simulator.memory import PAGE_KIB, Memory, in_pages
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.place import DOMAIN_CHANGES, Place
@@ -320,7 +321,10 @@ class SimulatedHost(SimulatedControl, Hypervisor):
             return
         domain.reason = reason
         domain.is_paused = False
-        domain.stop()
+        if reason == SUSPEND:
+            domain.freeze()
+        else:
+            domain.stop()
         self._watchdogs.forget(domain)
         domain.files.mark_shutdown()
         self._messages.say(f"d{domain.domid}: shut down ({SHUTDOWN_REASONS[reason]})")
@@ -386,6 +390,79 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         domain = self._guest(domid)
         core_file.write(path, core_file.core(domain.memory_kib, domain.max_vcpus))
         self._messages.say(f"d{domid}: core in {path}")
+
+    # --- saving -----------------------------------------------------------------------------------------
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        await self.saved_state(domid)  # to refuse what cannot be saved before it is suspended
+        await suspend()
+        state = await self.saved_state(domid, must_be_suspended=True)
+        saved.write(fd, state.pop("type"), state)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        await trio.lowlevel.checkpoint()
+        self._guest(domid)
+        return await self.restore_state(domid, *saved.read(fd))
+
+    async def saved_state(self, domid: int, must_be_suspended: bool = False) -> dict[str, Any]:
+        """What its stream holds of it.
+
+        Raises:
+            HypervisorError: as `save`.
+        """
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.rings is None:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} was not built")
+        if must_be_suspended and domain.reason != SUSPEND:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} was not suspended")
+        age_s = 0.0 if domain.booted_at is None else trio.current_time() - domain.booted_at
+        self._messages.say(f"d{domid}: saved")
+        return domain.saved(age_s)
+
+    async def restore_state(self, domid: int, type: str, state: Mapping[str, Any]) -> Rings:
+        """Give a new domain what a stream held.
+
+        Raises:
+            HypervisorError: as `restore`.
+        """
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.rings is not None:
+            raise HypervisorError(errno.EEXIST, f"domain {domid} was built already")
+        if type != domain.type:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} is {domain.type}, what was saved is {type}")
+        self._memory.give(domain.outstanding_kib)
+        domain.outstanding_kib = 0
+        try:
+            memory_kib, image = saved.image_of(state, domid)
+        except (KeyError, TypeError, ValueError) as error:
+            raise HypervisorError(errno.EINVAL, f"domain {domid}: no state of a kernel: {error}") from error
+        if memory_kib > in_pages(domain.max_memory_kib):
+            raise HypervisorError(
+                errno.ENOMEM, f"domain {domid} may have {domain.max_memory_kib} KiB, not {memory_kib}"
+            )
+        self._take(domain, memory_kib)
+        try:
+            domain.files.make_pages()
+            rings = domain.restored(state, image, 0x40000 + self._random.randrange(0x40000) * 2)
+        except OSError as error:
+            self._memory.give(memory_kib)
+            raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
+        domain.memory_kib = memory_kib
+        domain.booted_at = trio.current_time() - float(state["age_s"])
+        self._messages.say(f"d{domid}: restored, {memory_kib} KiB")
+        return rings
+
+    async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        if domain.reason != SUSPEND:
+            raise HypervisorError(errno.EINVAL, f"domain {domid} was not suspended")
+        domain.thaw(is_paused)
+        if not is_paused:
+            self._run_kernel(domain)
+        self._messages.say(f"d{domid}: resumed")
 
     # --- watchdogs --------------------------------------------------------------------------------------
 

@@ -93,7 +93,9 @@ class Kernels:
         run, image = domain.run, domain.image
         assert run is not None
         assert image is not None
-        domain.cpu.spend(BOOT_SECONDS)
+        if domain.booted_at is None:
+            domain.booted_at = trio.current_time()
+            domain.cpu.spend(BOOT_SECONDS)
         kernel = Kernel(
             Machine(
                 domid=domain.domid,
@@ -113,6 +115,8 @@ class Kernels:
                 console_page=run.console_page,
                 console_channel=run.console_channel,
                 random=random.Random(seed),
+                booted_at=domain.booted_at,
+                is_restored=domain.is_restored,
                 flavour=self._flavour,
             )
         )

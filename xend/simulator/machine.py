@@ -23,11 +23,14 @@ class Machine:
         set_online: use these vCPUs from now on, by number.
         set_memory: balloon to so many KiB, as far as its maximum and the host's memory allow; returns what it
             has then.
-        shutdown: SCHEDOP_shutdown; the kernel does not come back from its next checkpoint.
+        shutdown: SCHEDOP_shutdown; the kernel does not come back from its next checkpoint, unless it is
+            suspended: then the gate is shut until it is resumed.
         watchdog: SCHEDOP_watchdog, as `Hypervisor.watchdog` has it.
         set_load: how much of one CPU it uses while it runs, from 0 to the number of its vCPUs.
         fire_store: notify the store.
         random: the guest's own source of randomness.
+        booted_at: when it booted, on trio's clock.
+        is_restored: it has booted already, and goes on where it was saved.
         flavour: whose kernel it is, "linux" or "netbsd".
     """
 
@@ -48,4 +51,6 @@ class Machine:
     console_page: object
     console_channel: Channel
     random: random.Random
+    booted_at: float
+    is_restored: bool
     flavour: str = "linux"

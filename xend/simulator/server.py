@@ -132,6 +132,15 @@ class Connection:
     async def dump_core(self, domid: int, path: str) -> None:
         await self._host.dump_core(domid, path)
 
+    async def saved_state(self, domid: int, must_be_suspended: bool) -> object:
+        return await self._host.saved_state(domid, must_be_suspended)
+
+    async def restore_state(self, domid: int, type: str, state: dict[str, Any]) -> object:
+        return attrs.asdict(await self._host.restore_state(domid, type, state))
+
+    async def resume(self, domid: int, is_cooperative: bool, is_paused: bool) -> None:
+        await self._host.resume(domid, is_cooperative, is_paused)
+
     async def message_buffer(self, clear: bool) -> object:
         return await self._host.message_buffer(clear)
 

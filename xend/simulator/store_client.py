@@ -213,6 +213,10 @@ class StoreClient:
         """Write one node."""
         await self.write_all({path: value})
 
+    async def remove(self, path: str) -> None:
+        """Remove a node."""
+        await self.ask(MessageType.RM, _payload(path))
+
     async def write_all(self, nodes: Mapping[str, str], tx_id: int = 0) -> None:
         """Write nodes in this order, sent at once; the first refusal is raised after all were tried."""
         calls = [

@@ -144,6 +144,12 @@ class Domains:
                 with refusing(f"domain {domid} cannot be unpaused"):
                     raise
 
+    def require_suspended(self, domid: int) -> None:
+        """See that a domain has shut down to be suspended."""
+        info = self.alive(domid).info
+        if info.shutdown_reason != SHUTDOWN_REASONS.index("suspend"):
+            raise HypervisorError(errno.EINVAL, f"domain {domid} cannot be resumed: it was not suspended")
+
     def shutdown(self, domid: int, reason: int) -> None:
         self.alive(domid)
         if not 0 <= reason < len(SHUTDOWN_REASONS):

@@ -5,7 +5,7 @@ What it does itself it does by hypercalls, each below 15 ms; destroying takes lo
 killed.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Protocol, Self
 
@@ -35,7 +35,7 @@ from xenstore.platform.devices import Devices
 
 
 class Builders(Protocol):
-    """Who builds domains and dumps their cores, for a `Xen`."""
+    """Who builds, dumps, saves and restores domains, for a `Xen`."""
 
     def prepare(self) -> None:
         """A domain was created: somebody who builds it is wanted soon."""
@@ -45,6 +45,15 @@ class Builders(Protocol):
 
     async def dump_core(self, domid: int, path: str) -> None:
         """See `Hypervisor.dump_core`; the domain is paused already."""
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        """See `Hypervisor.save`."""
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        """See `Hypervisor.restore`."""
+
+    async def resume(self, domid: int, is_cooperative: bool) -> None:
+        """See `Hypervisor.resume`; the domain was suspended."""
 
     async def close(self) -> None:
         """End whoever is there."""
@@ -201,6 +210,20 @@ class Xen(XenControl):
     async def dump_core(self, domid: int, path: str) -> None:
         with self._domains.held(domid):
             await self._builders.dump_core(domid, path)
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        self._domains.alive(domid)
+        await self._builders.save(domid, fd, suspend)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        self._domains.alive(domid)
+        return await self._builders.restore(domid, fd, image)
+
+    async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
+        self._domains.require_suspended(domid)
+        if is_paused:
+            self._domains.pause_once_more(domid)
+        await self._builders.resume(domid, is_cooperative)
 
     async def message_buffer(self, clear: bool = False) -> bytes:
         await trio.lowlevel.checkpoint()

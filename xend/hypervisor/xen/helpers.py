@@ -1,9 +1,9 @@
-"""Builds and dumps domains, each in a process of its own: see `xend.helper`."""
+"""Builds, dumps, saves and restores domains, each in a process of its own: see `xend.helper`."""
 
 import errno
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -92,6 +92,28 @@ class Helpers:
             with suppress(OSError):  # of a helper that was killed
                 os.unlink(temporary)
 
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        """As `Hypervisor.save`."""
+        helper = await self._take("save")
+        self.prepare()  # who resumes it is to be there at once
+        await self._have_done(helper, "save", domid, {"domid": domid}, fd, suspend)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        """As `Hypervisor.restore`, of a domain that was created, its vCPUs and bounds set; as with `build` it
+        is for the caller to destroy where that fails or is cancelled."""
+        # What it booted is of no interest, and may be longer than a job.
+        image = attrs.evolve(image, kernel="", ramdisk=None, command_line="", cpuid=())
+        arguments = {"domid": domid, "image": attrs.asdict(image)}
+        result = await self._have_done(await self._take("restore"), "restore", domid, arguments, fd)
+        try:
+            return _rings(result)
+        except ValueError:
+            raise self._fault(domid, "restore", "", "gave rings that are none") from None
+
+    async def resume(self, domid: int, is_cooperative: bool) -> None:
+        """As `Hypervisor.resume`."""
+        await self._do("resume", domid, {"domid": domid, "is_cooperative": is_cooperative})
+
     async def close(self) -> None:
         """End the one that has no job."""
         helper, self._idle = self._idle, None
@@ -99,9 +121,19 @@ class Helpers:
             await helper.end()
 
     async def _do(self, job: str, domid: int, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        helper = await self._take(job)
+        return await self._have_done(await self._take(job), job, domid, arguments)
+
+    async def _have_done(
+        self,
+        helper: Helper,
+        job: str,
+        domid: int,
+        arguments: Mapping[str, Any],
+        fd: int | None = None,
+        suspend: Callable[[], Awaitable[None]] | None = None,
+    ) -> Mapping[str, Any]:
         try:
-            match await helper.do(job, arguments):
+            match await helper.do(job, arguments, fd, suspend):
                 case wire.Done(result):
                     return result
                 case wire.Failed(number, text):

@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn, Protocol
 
@@ -23,7 +23,7 @@ class Checked(Builders, Protocol):
 
 
 class NoBuilders:
-    """For programs that neither build domains nor dump them: no module for Xen's libraries is needed."""
+    """For programs that neither build, dump nor save domains: no module for Xen's libraries is needed."""
 
     def prepare(self) -> None:
         """Nobody will build it."""
@@ -35,6 +35,15 @@ class NoBuilders:
         _refuse(domid)
 
     async def dump_core(self, domid: int, path: str) -> None:
+        _refuse(domid)
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        _refuse(domid)
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        _refuse(domid)
+
+    async def resume(self, domid: int, is_cooperative: bool) -> None:
         _refuse(domid)
 
     async def close(self) -> None:
@@ -51,7 +60,7 @@ async def open_xen(
     """The driver of the Xen under this dom0.
 
     Args:
-        log: where helpers tell what went wrong; None: no domain is built or dumped.
+        log: where helpers tell what went wrong; None: no domain is built, dumped or saved.
         system, operating_system: the kernel, and its name.
         helpers: who builds and dumps.
 
@@ -76,5 +85,5 @@ _HINT = "a simulated host is had with --hypervisor sim"
 
 def _refuse(domid: int) -> NoReturn:
     raise HypervisorError(
-        errno.EOPNOTSUPP, f"domain {domid}: this program neither builds domains nor dumps them; xend does"
+        errno.EOPNOTSUPP, f"domain {domid}: this program neither builds, dumps nor saves domains; xend does"
     )

@@ -1,10 +1,11 @@
 """One helper process, from xend's side: started, given a job, listened to as to a stranger, ended."""
 
+import array
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -81,27 +82,48 @@ class Helper:
             self._ready = answer
         return self._ready
 
-    async def do(self, job: str, arguments: Mapping[str, Any]) -> wire.Done | wire.Failed:
+    async def do(
+        self,
+        job: str,
+        arguments: Mapping[str, Any],
+        fd: int | None = None,
+        suspend: Callable[[], Awaitable[None]] | None = None,
+    ) -> wire.Done | wire.Failed:
         """Have it do a job, once.  `step` is the key of the step at which it is.
 
+        Args:
+            fd: a descriptor that it works with.
+            suspend: called where it asks for that, at most once.
+
         Raises:
-            Lost: it did not answer.
+            Lost: it did not answer; anything that `suspend` raises.
             ValueError: the job is longer than `wire.JOB_MAX`.
         """
         data = wire.pack([job, arguments])
         if len(data) > wire.JOB_MAX:
             raise ValueError(f"a job of {len(data)} bytes")
         await self.ready()
-        with suppress(trio.BrokenResourceError):  # it has ended, which is read next
-            await self._stream.send_all(data)
+        await self._send(data, fd)
         while True:
             match await self._answer(STEP_SECONDS):
                 case wire.Step(key):
                     self.step = key
+                case wire.Suspend() if suspend is not None:
+                    asked, suspend = suspend, None
+                    await asked()
+                    await self._send(wire.pack(wire.SUSPENDED))
                 case wire.Done() | wire.Failed() as answer:
                     return answer
-                case wire.Ready():
+                case wire.Ready() | wire.Suspend():
                     raise Lost("said what no helper says")
+
+    async def _send(self, data: bytes, fd: int | None = None) -> None:
+        """Nothing happens if it has ended, which is read next; a descriptor goes with the first byte."""
+        with suppress(trio.BrokenResourceError, OSError):
+            if fd is not None:
+                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+                data = data[await self._stream.socket.sendmsg([data], rights) :]
+            await self._stream.send_all(data)
 
     async def end(self) -> None:
         """Kill it, whatever it does, and wait for its end, even where that is cancelled."""

@@ -18,7 +18,7 @@ CLOSE_SECONDS = 5.0
 LEAST_MEMORY_KIB = 8 * 1024
 
 #: What control/shutdown asks for (toolstack.md 4).
-SHUTDOWNS = {"poweroff": POWEROFF, "halt": POWEROFF, "reboot": REBOOT, "suspend": SUSPEND}
+SHUTDOWNS = {"poweroff": POWEROFF, "halt": POWEROFF, "reboot": REBOOT}
 #: Letters of control/sysrq that end the domain, and what is said to the others.
 SYSRQ = {"c": CRASH, "b": REBOOT, "o": POWEROFF}
 SYSRQ_TEXTS = {"h": "b reboot, c crash, o poweroff, s sync, t tasks", "s": "synced", "t": "tasks: init, sh"}
@@ -95,8 +95,14 @@ class Control:
         (asked,) = await self._store.read_all(["control/shutdown"])
         if not asked or "hang-shutdown" in self._faults.words:
             return
+        if asked == "suspend" and "ignore-suspend" in self._faults.words:
+            await self._store.remove("control/shutdown")  # as NetBSD's kernel does
+            return
         await self._store.write("control/shutdown", "")
         if "ack-only" in self._faults.words:
+            return
+        if asked == "suspend":
+            await self._suspend()
             return
         reason = SHUTDOWNS.get(asked)
         if reason is None:
@@ -105,12 +111,20 @@ class Control:
         self._say(f"The system is going down: {asked}")
         await self._shut_down(reason)
 
+    async def _suspend(self) -> None:
+        """Its devices stay as they are; it goes on once it is resumed."""
+        if "crash-at-suspend" in self._faults.words:
+            await self.end(CRASH)
+        await trio.sleep(self._faults.suspend_late_seconds)
+        self._machine.shutdown(SUSPEND)
+        await self._machine.gate.passed()
+        self._say("Resumed.")
+
     async def _shut_down(self, reason: int) -> None:
         if self._is_ending:
             return
         self._is_ending = True
-        if reason != SUSPEND:
-            await self._close_devices()
+        await self._close_devices()
         self._say("Goodbye.")
         await self.end(reason)
 

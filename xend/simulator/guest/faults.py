@@ -6,6 +6,9 @@ They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that i
     jump-states       its frontends answer each change of their backends with a wild state
     hang-shutdown     takes no notice of control/shutdown
     ack-only          acknowledges control/shutdown, and runs on
+    ignore-suspend    removes control/shutdown where it asks for a suspend, and runs on
+    crash-at-suspend  acknowledges that it is to be suspended, and crashes
+    suspend-late=SECONDS  acknowledges that it is to be suspended, and does it so much later
     flood             store requests and console output without end, as much as the rings have room for
     no-balloon        takes no notice of memory/target
     crash-at=K        crashes when it would send its K-th store request, counting from 1
@@ -22,8 +25,8 @@ import attrs
 from xend.simulator.machine import CRASH, POWEROFF, REBOOT
 
 _FLAGS = (
-    "never-answer", "jump-states", "hang-shutdown", "ack-only", "flood", "no-balloon", "backends",
-    "driver-domain",
+    "never-answer", "jump-states", "hang-shutdown", "ack-only", "ignore-suspend", "crash-at-suspend", "flood",
+    "no-balloon", "backends", "driver-domain",
 )  # fmt: skip
 _ENDS = {"crash-at": CRASH, "reboot-at": REBOOT, "poweroff-at": POWEROFF}
 _SLOWEST_SECONDS = 86400.0
@@ -37,12 +40,14 @@ class Faults:
         words: those without a value.
         ends: (number of a request, reason) for each request that is not sent.
         slow_seconds: how long each answer takes.
+        suspend_late_seconds: how long it takes from its answer to its suspend.
         watchdog_s: when its watchdog expires, in seconds from its boot; 0: it has none.
     """
 
     words: frozenset[str] = frozenset()
     ends: tuple[tuple[int, int], ...] = ()
     slow_seconds: float = 0.0
+    suspend_late_seconds: float = 0.0
     watchdog_s: int = 0
 
 
@@ -54,7 +59,7 @@ def parse(command_line: str) -> Faults:
     """
     words: set[str] = set()
     ends: list[tuple[int, int]] = []
-    slow = 0.0
+    slow = late = 0.0
     watchdog_s = 0
     for parameter in command_line.split():
         if not parameter.startswith("sim="):
@@ -69,9 +74,11 @@ def parse(command_line: str) -> Faults:
                 watchdog_s = number
             elif name == "slow":
                 slow = _seconds(word, value)
+            elif name == "suspend-late":
+                late = _seconds(word, value)
             else:
                 raise ValueError(f"sim={word}")
-    return Faults(frozenset(words), tuple(ends), slow, watchdog_s)
+    return Faults(frozenset(words), tuple(ends), slow, late, watchdog_s)
 
 
 def _number(value: str) -> int:

@@ -44,17 +44,19 @@ class Kernel:
     async def run(self) -> None:
         """Until cancelled, which the machine's shutdown does."""
         await self._machine.gate.passed()
-        booted_at = trio.current_time()
         say = self._console.print
-        say(f"Simulated kernel, {self._machine.vcpus} vCPUs, {self._machine.memory_kib()} KiB of memory")
-        say(f"Command line: {self._machine.command_line}")
+        if self._machine.is_restored:
+            say(f"Restored after {trio.current_time() - self._machine.booted_at:.0f} s of life")
+        else:
+            say(f"Simulated kernel, {self._machine.vcpus} vCPUs, {self._machine.memory_kib()} KiB of memory")
+            say(f"Command line: {self._machine.command_line}")
         try:
             self._faults = parse(self._machine.command_line)
         except ValueError as error:
             say(f"panic: the command line has an unknown word: {error}")
             self._machine.shutdown(CRASH)
             return
-        if self._faults.watchdog_s:
+        if self._faults.watchdog_s and not self._machine.is_restored:
             self._machine.watchdog(0, self._faults.watchdog_s)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._store.run)
@@ -62,9 +64,7 @@ class Kernel:
             control = self._make_control()
             if "never-answer" not in self._faults.words:
                 await control.attend()
-            nursery.start_soon(
-                Shell(self._machine, self._console, self._store, self._inbox, name, booted_at).run
-            )
+            nursery.start_soon(Shell(self._machine, self._console, self._store, self._inbox, name).run)
             if "flood" in self._faults.words:
                 self._machine.set_load(float(self._machine.vcpus))
                 nursery.start_soon(self._flood)

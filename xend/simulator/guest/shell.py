@@ -39,7 +39,7 @@ class LogOut(Exception):
 
 
 class Shell:
-    """name: of the domain.  booted_at: trio's time then.  inbox: where the kernel finds what it should do."""
+    """name: of the domain.  inbox: where the kernel finds what it should do."""
 
     def __init__(
         self,
@@ -48,14 +48,12 @@ class Shell:
         store: StoreClient,
         inbox: Inbox,
         name: str,
-        booted_at: float,
     ) -> None:
         self._machine = machine
         self._console = console
         self._store = store
         self._inbox = inbox
         self._name = name
-        self._booted_at = booted_at
         self._typed: list[str] = []
 
     async def run(self) -> None:
@@ -146,7 +144,7 @@ class Shell:
             self._console.print(line)
 
     def _uptime(self, arguments: list[str]) -> None:
-        minutes, seconds = divmod(int(trio.current_time() - self._booted_at), 60)
+        minutes, seconds = divmod(int(trio.current_time() - self._machine.booted_at), 60)
         hours, minutes = divmod(minutes, 60)
         self._console.print(
             f"up {hours}:{minutes:02}:{seconds:02}, {self._machine.memory_kib()} KiB of memory"

@@ -28,14 +28,17 @@ UNDER_WAY = ("running",)
 LOOK_S = 0.1
 
 
-def create(call: Call, parameters: dict[str, Any]) -> Map:
-    """Create the domain and return it; with -c show its console until that ends or is left."""
+def create(call: Call, parameters: dict[str, Any], method: str = "domain.create") -> Map:
+    """Create the domain and return it; with -c show its console until that ends or is left.
+
+    method: by which it is created: domain.create or domain.restore.
+    """
     if not call.given("console"):
-        return _create_or_undo(call, {**parameters, "paused": call.given("paused")})
-    if _has_boot_loader(call, parameters):
+        return perform_or_undo(call, method, {**parameters, "paused": call.given("paused")})
+    if method == "domain.create" and _has_boot_loader(call, parameters):
         return _create_and_watch(call, {**parameters, "paused": call.given("paused")})
     # Paused until its console is attached, so that no output is missed.
-    created = _create_or_undo(call, {**parameters, "paused": True})
+    created = perform_or_undo(call, method, {**parameters, "paused": True})
     from xenclient.cli.xl.terminal import attach
 
     waiting = [] if call.given("paused") else [created["domid"]]
@@ -78,29 +81,31 @@ def _create_and_watch(call: Call, parameters: dict[str, Any]) -> Map:
         # The same call with the same key does nothing itself, and is answered with what came of it.
         return perform(call, "domain.create", **parameters)
 
-    return _undone_if_interrupted(call, parameters, watch)
+    return _undone_if_interrupted(call, "domain.create", parameters, watch)
 
 
-def _create_or_undo(call: Call, parameters: dict[str, Any]) -> Map:
-    """Create the domain and return it; an interrupt has everything undone."""
+def perform_or_undo(call: Call, method: str, parameters: dict[str, Any]) -> Map:
+    """Call a method that may take long, and return its result; an interrupt has everything undone."""
     parameters = {**parameters, "key": os.urandom(16).hex()}
-    return _undone_if_interrupted(call, parameters, lambda: perform(call, "domain.create", **parameters))
+    return _undone_if_interrupted(call, method, parameters, lambda: perform(call, method, **parameters))
 
 
-def _undone_if_interrupted(call: Call, parameters: dict[str, Any], make: Callable[[], Map]) -> Map:
+def _undone_if_interrupted(
+    call: Call, method: str, parameters: dict[str, Any], make: Callable[[], Map]
+) -> Map:
     try:
         return make()
     except KeyboardInterrupt:
-        log(f"{call.settings.program}: interrupted; what was made is undone\n")
-        _undo(call, parameters)
+        log(f"{call.settings.program}: interrupted; what was done is undone\n")
+        _undo(call, method, parameters)
         raise
 
 
-def _undo(call: Call, parameters: dict[str, Any]) -> None:
+def _undo(call: Call, method: str, parameters: dict[str, Any]) -> None:
     """Cancel the operation, and wait until it is undone."""
     client = call.new_client()
     # The same call with the same key does nothing itself, and names the operation.
-    operation = client.call("domain.create", wait_for="accepted", **parameters)["operation"]
+    operation = client.call(method, wait_for="accepted", **parameters)["operation"]
     client.call("operation.cancel", operation=operation)
     try:
         client.call("operation.wait", operation=operation)

@@ -54,6 +54,8 @@ def describe(operation: Operation, later_s: float = 0.0, doing: str | None = Non
         return text
     if isinstance(step, int) and 0 <= step < len(steps):
         text += f", {'undoing ' if state == 'undoing' else ''}{step + 1} of {len(steps)}: {steps[step]}"
+    if progress := operation.get("progress"):
+        text += f", {moved(progress)}"
     if waiting := operation.get("waiting"):
         text += f", waiting for {waiting['for']}, {waited(waiting, later_s)}"
     return text
@@ -64,6 +66,12 @@ def waited(waiting: Mapping[str, Any], later_s: float) -> str:
     seconds = int(waiting["since_s"] + later_s)
     most = waiting.get("deadline_s")
     return f"{seconds} s" if most is None else f"{seconds} of {most:g} s"
+
+
+def moved(progress: Mapping[str, Any]) -> str:
+    """How much of a domain's memory has been saved or restored: "40 of 160 MiB, 80 MiB/s"."""
+    done, total, speed = (progress[key] // 1024 for key in ("done_kib", "total_kib", "kib_per_s"))
+    return f"{done} of {total} MiB, {speed} MiB/s"
 
 
 def columns() -> int:

@@ -69,6 +69,18 @@ def working_directory() -> str | None:
         return None
 
 
+def absolute_path(file: str) -> str:
+    """The path of a file that xend is to open or make.
+
+    Raises:
+        Failure: the directory in which it would be is gone.
+    """
+    directory = working_directory()
+    if directory is None and not os.path.isabs(file):
+        raise Failure(f"{file}: the directory in which it would be is gone", hint="give an absolute path")
+    return os.path.join(directory or "/", file)
+
+
 def _find(file: str) -> str:
     if "/" in file or os.path.exists(file):
         return file

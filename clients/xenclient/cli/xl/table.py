@@ -47,6 +47,10 @@ COMMANDS = (
     Row("autostop", "stop the host's domains, in reverse order", "autostart"),
     Row("pause", "stop a domain from running"),
     Row("unpause", "let a paused domain run", "pause"),
+    Row("save", "write a domain to a file, and end it"),
+    Row("restore", "let a domain go on that was saved to a file"),
+    Row("suspend", "have a domain stop itself in memory"),
+    Row("resume", "let a suspended domain go on", "suspend"),
     Row("console", "attach to a domain's console; ^] ends"),
     Row("rename", "give a domain another name"),
     Row("mem-set", "set a domain's memory (MiB without suffix)"),
@@ -111,7 +115,7 @@ COMMANDS = (
 
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
-    "suspend", "resume", "vncviewer", "save", "restore", "migrate", "migrate-receive",
+    "vncviewer", "migrate", "migrate-receive",
     "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
     "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",
     "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "qemu-monitor-command",
@@ -133,7 +137,7 @@ NEVER = {
 #: With what the names of LATER that begin so come.
 _WITH = (
     (("qemu-monitor-command", "vncviewer", "vkb-", "vdispl-", "vsnd-", "usb"), "the device model"),
-    (("save", "restore", "suspend", "resume", "migrate"), "saving and moving domains"),
+    (("migrate",), "moving domains"),
     (("channel-",), "channels"),
 )
 

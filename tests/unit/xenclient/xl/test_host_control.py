@@ -41,6 +41,8 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("xenstore-quota-set -g nodes=5", "quota.set", {"domain": None, "values": {"nodes": 5}, "dry_run": None}),
     ("dump-core d1 /core", "domain.dump_core", {"domain": "d1", "path": "/core"}),
+    ("suspend d1", "domain.suspend", {"domain": "d1"}),
+    ("resume d1", "domain.resume", {"domain": "d1"}),
 ]
 
 

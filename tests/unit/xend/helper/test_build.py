@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.xenclient.test_start_up import imported
 from tests.unit.xend.helper import fake_guest
-from xend.helper import acpi, build, limits
+from xend.helper import acpi, build, limits, settings
 from xend.helper.session import Session
 from xend.helper.steps import Refused
 from xend.hypervisor import ALTP2M, Blueprint, Image
@@ -189,7 +189,7 @@ def test_names_of_files_are_any_bytes(libraries: fake_guest.Libraries, tmp_path:
 
 
 def test_altp2m_has_the_words_of_the_contract() -> None:
-    assert tuple(sorted(build.ALTP2M, key=lambda word: build.ALTP2M[word])) == ALTP2M
+    assert tuple(sorted(settings.ALTP2M, key=lambda word: settings.ALTP2M[word])) == ALTP2M
 
 
 def test_it_starts_with_little() -> None:

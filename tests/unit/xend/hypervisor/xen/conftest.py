@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -42,6 +42,17 @@ class Builders:
 
     async def dump_core(self, domid: int, path: str) -> None:
         self.asked.append(("dump_core", domid, path))
+
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+        self.asked.append(("save", domid, fd))
+        await suspend()
+
+    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+        self.asked.append(("restore", domid, fd, image))
+        return Rings(store_gfn=0xABC, store_port=1, console_gfn=0xABD, console_port=2)
+
+    async def resume(self, domid: int, is_cooperative: bool) -> None:
+        self.asked.append(("resume", domid, is_cooperative))
 
     async def close(self) -> None:
         self.asked.append(("close",))

@@ -1,0 +1,97 @@
+"""Helpers that save and restore: a descriptor goes to them, and they wait until the domain is suspended."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.unit.xend.helper.fake_guest import STREAM
+from tests.unit.xend.hypervisor.xen.test_helpers import PATIENCE_SECONDS, READY, Bench, bench, fake, script
+from xend.hypervisor import HypervisorError, Rings
+
+pytestmark = pytest.mark.trio
+__all__ = ["bench"]
+
+
+@pytest.fixture
+def fd(tmp_path: Path) -> Iterator[int]:
+    opened = os.open(tmp_path / "saved", os.O_RDWR | os.O_CREAT)
+    yield opened
+    os.close(opened)
+
+
+async def test_a_save(bench: Bench, fd: int) -> None:
+    seen: list[bytes] = []
+
+    async def suspend() -> None:
+        await trio.sleep(0)
+        seen.append(os.pread(fd, 99, 0))
+
+    helpers = bench.helpers(fake("none"))
+    with trio.fail_after(PATIENCE_SECONDS):
+        await helpers.save(6, fd, suspend)
+        await helpers.resume(6, True)
+        await helpers.close()
+    assert seen == [STREAM[:3]]  # it waits
+    assert os.pread(fd, 99, 0) == STREAM
+    assert os.lseek(fd, 0, os.SEEK_CUR) == len(STREAM)
+    assert len(bench.started) == 2  # who resumes it was started ahead
+    bench.check_ended()
+
+
+async def test_a_restore(bench: Bench, fd: int) -> None:
+    os.pwrite(fd, STREAM, 0)
+    with trio.fail_after(PATIENCE_SECONDS):
+        rings = await bench.helpers(fake("none")).restore(5, fd, bench.image)
+    assert rings == Rings(store_gfn=0xFEFFC, store_port=1, console_gfn=0xFEFFF, console_port=2)
+    assert os.lseek(fd, 0, os.SEEK_CUR) == len(STREAM)
+    bench.check_ended()
+
+
+async def test_a_guest_that_cannot_be_suspended(bench: Bench, fd: int) -> None:
+    async def refuse() -> None:
+        raise HypervisorError(errno.EBUSY, "not now")
+
+    helpers = bench.helpers(fake("none"))
+    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(HypervisorError, match="not now"):
+        await helpers.save(6, fd, refuse)
+    await helpers.close()
+    bench.check_ended()
+
+
+@pytest.mark.parametrize(
+    ("act", "text"),
+    [
+        ("segv", "the helper of the restore of domain 5 was ended by SIGSEGV while restoring the domain's"),
+        ("kill", "ended by SIGKILL (dom0 may be out of memory) while restoring the domain's memory"),
+        ("refuse", "cannot be restored"),
+        ("write", "a fault of the helper's: RuntimeError('File too large')"),
+        ("junk", "said what no helper says"),
+    ],
+)
+async def test_a_stream_that_breaks_its_helper(bench: Bench, fd: int, act: str, text: str) -> None:
+    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(HypervisorError) as error:
+        await bench.helpers(fake("restore", act)).restore(5, fd, bench.image)
+    assert text in error.value.text
+    bench.check_ended()
+
+
+async def test_killed_while_it_saves(bench: Bench, fd: int) -> None:
+    async def suspend() -> None:
+        pass
+
+    helpers = bench.helpers(fake("save", "kill"))
+    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(HypervisorError, match="SIGKILL") as error:
+        await helpers.save(6, fd, suspend)
+    assert error.value.errno == errno.EIO
+    await helpers.close()
+    bench.check_ended()
+
+
+async def test_a_helper_that_asks_for_what_is_not_its_job(bench: Bench, fd: int) -> None:
+    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(HypervisorError, match="no helper says"):
+        await bench.helpers(script(READY + r"say(b'\x91\xa7suspend'); read()")).restore(5, fd, bench.image)
+    bench.check_ended()

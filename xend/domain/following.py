@@ -1,0 +1,82 @@
+"""Follows somebody else who reads or writes a file: how far that is, and a checksum of what lies behind.
+
+Whoever does so has the same open file, and so the same place in it.
+"""
+
+import os
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import attrs
+import trio
+
+from xend.errors import XendError
+from xend.operation.steps import Work
+from xenstore.daemon.groups import alone
+
+#: How often it is looked.
+LOOK_SECONDS = 0.5
+#: So much is read at a time; what is longer is read in a thread.
+PIECE_BYTES = 4 << 20
+_T = TypeVar("_T")
+
+
+@attrs.define
+class Follower:
+    """Of a file, from a place on.
+
+    Attributes:
+        total_kib: of the domain's memory, about as long as the file becomes.
+        checksum: CRC-32 of what was followed.
+        place: as far as that.
+    """
+
+    fd: int
+    begins: int
+    total_kib: int
+    checksum: int = 0
+    place: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.place = self.begins
+
+    async def beside(self, work: Work, do: Callable[[], Awaitable[_T]]) -> _T:
+        """What `do` returns; its progress is told meanwhile, and all that lies behind it was followed."""
+        began = trio.current_time()
+        with alone(XendError, OSError):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._follow, work, began)
+                result = await do()
+                nursery.cancel_scope.cancel()
+        await self.catch_up(os.lseek(self.fd, 0, os.SEEK_CUR))
+        self._tell(work, began)
+        return result
+
+    async def catch_up(self, end: int) -> None:
+        """Follow up to a place."""
+        while self.place < end:
+            count = min(PIECE_BYTES, end - self.place)
+            if count < PIECE_BYTES:
+                self._take(count)
+            else:
+                await trio.to_thread.run_sync(self._take, count)
+
+    async def _follow(self, work: Work, began: float) -> None:
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            place = os.lseek(self.fd, 0, os.SEEK_CUR)
+            if place - self.place >= PIECE_BYTES:
+                await self.catch_up(place - place % PIECE_BYTES)
+            self._tell(work, began)
+
+    def _tell(self, work: Work, began: float) -> None:
+        done_kib = (os.lseek(self.fd, 0, os.SEEK_CUR) - self.begins) // 1024
+        work.moved(min(done_kib, self.total_kib), self.total_kib, trio.current_time() - began)
+
+    def _take(self, count: int) -> None:
+        data = os.pread(self.fd, count, self.place)
+        if not data:
+            raise OSError(0, "the file has become shorter")
+        self.checksum = zlib.crc32(data, self.checksum)
+        self.place += len(data)

@@ -1,0 +1,132 @@
+"""domain.restore: a saved domain goes on, as a new one with the same memory, on new rings and devices.
+
+The file stays.  Until the domain runs, what fails leaves nothing of it; from then on there is no way back:
+what has run has changed its disks, and the file is older than these.
+"""
+
+import os
+
+import attrs
+
+from xend.domain.blueprint import image_of
+from xend.domain.create import CreateFacts, Creation, nothing
+from xend.domain.following import Follower
+from xend.domain.saved_file import SavedDomain, open_file
+from xend.errors import XendError
+from xend.host import Host
+from xend.operation.steps import Step, Work
+from xend.stream import records
+from xend.validators import count, typed
+from xenstore.daemon.text import one_line
+
+
+@attrs.define(kw_only=True)
+class RestoreFacts(CreateFacts):
+    """Those of domain.restore.
+
+    Attributes:
+        path: of the file, absolute.
+        begins: where in it the memory begins; after, end: of what the checksum is of.
+        memory_kib: how much the domain had.
+        checksum: None: none was written.
+    """
+
+    KIND = "domain.restore"
+
+    path: str = attrs.field(validator=typed(str))
+    begins: int = attrs.field(validator=count)
+    after: int = attrs.field(validator=count)
+    end: int = attrs.field(validator=count)
+    memory_kib: int = attrs.field(validator=count)
+    checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+
+
+def restore_facts(saved: SavedDomain, path: str, paused: bool) -> RestoreFacts:
+    """What is known before it begins.
+
+    Raises:
+        XendError: bad_config: the configuration is wrong, or of another type than what was saved.
+    """
+    config = saved.source.config()
+    kind = records.PV if config.type == "pv" else records.HVM
+    if kind != saved.memory.type:
+        types = {records.PV: "pv", records.HVM: "pvh or hvm"}
+        raise XendError(
+            "bad_config",
+            f"{one_line(path)} holds the memory of a {types[saved.memory.type]} domain, its configuration is "
+            f"of a {config.type} one",
+            domain=config.name,
+        )
+    return RestoreFacts(
+        name=config.name,
+        uuid=saved.source.uuid,
+        source=saved.source,
+        paused=paused,
+        path=path,
+        begins=saved.memory.begins,
+        after=saved.after,
+        end=saved.end,
+        memory_kib=saved.memory_kib,
+        checksum=saved.checksum,
+    )
+
+
+def restore_steps(host: Host, facts: RestoreFacts) -> list[Step]:
+    """The steps of domain.restore."""
+    return Restoration(host, facts).steps(paused=facts.paused)
+
+
+class Restoration(Creation):
+    """The steps that make a domain of a file."""
+
+    facts: RestoreFacts
+
+    def __init__(self, host: Host, facts: RestoreFacts) -> None:
+        super().__init__(host, facts)
+
+    def steps(self, *, paused: bool) -> list[Step]:
+        """The only one without an undo is the last, after which there is no way back."""
+        check, *others = super().steps(paused=paused)
+        return [attrs.evolve(check, undo=nothing), *others]
+
+    def building(self) -> list[Step]:
+        return [Step("restore", "restore its memory", self.restore, nothing)]
+
+    def check_image(self) -> str | None:
+        """Of what it booted nothing is needed until its next life."""
+        return None
+
+    def claimed_kib(self) -> int:
+        return min(self.facts.memory_kib, self.config.max_memory_kib)
+
+    async def restore(self, work: Work) -> None:
+        image = await image_of(self.host, self.source.uuid, self.config)
+        try:
+            fd = open_file(self.facts.path)
+            try:
+                os.lseek(fd, self.facts.begins, os.SEEK_SET)
+                follower = Follower(fd, self.facts.after, self.facts.memory_kib)
+
+                async def read() -> None:
+                    with self._explained(f"restore its memory from {one_line(self.facts.path)}"):
+                        self.facts.rings = await self.host.hypervisor.restore(self.domid, fd, image)
+
+                await follower.beside(work, read)
+                await follower.catch_up(self.facts.end)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            message = f"{one_line(self.facts.path)} cannot be read: {error.strerror or error}"
+            raise XendError("bad_request", message, domain=self.config.name) from error
+        if self.facts.checksum not in (None, follower.checksum):
+            raise XendError(
+                "bad_request",
+                f"{one_line(self.facts.path)} is damaged: its checksum is {follower.checksum:08x}, "
+                f"{self.facts.checksum:08x} was written",
+                domain=self.config.name,
+                hint="a copy of it, or of the domain's disks, is needed",
+            )
+        path = one_line(self.facts.path)
+        self.host.publish(
+            "domain", "restored", domid=self.domid, name=self.config.name, uuid=self.source.uuid, path=path
+        )

@@ -1,0 +1,220 @@
+"""The file of a saved domain: written beside its name, and there under it once it is whole."""
+
+import errno
+import json
+import os
+import random
+import stat
+import uuid as uuids
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import trio
+
+from xend.config.domain import parse
+from xend.config.from_libxl import config_of_json, text_of
+from xend.config.listing import as_json
+from xend.config.text import text_of as text_of_bytes
+from xend.domain.source import Source, addresses_of, source_of
+from xend.errors import XendError
+from xend.stored import stored_fields
+from xend.stream import StreamError, header, own, records
+from xend.stream.reader import Reader
+from xenstore.daemon.files import write_all
+from xenstore.daemon.text import one_line
+
+#: A file that is longer is synchronised in a thread.
+SMALL_BYTES = 4 << 20
+
+
+@attrs.frozen(kw_only=True)
+class SavedDomain:
+    """What a file holds.
+
+    Attributes:
+        source: what the domain is made of.
+        memory: its memory, and where that lies in the file.
+        memory_kib: how much it had.
+        checksum: of all from the place `after`, behind the header; None: none was written.
+        after: that place; end: that of the last byte that belongs to it.
+    """
+
+    source: Source
+    memory: records.Memory
+    memory_kib: int
+    checksum: int | None
+    after: int
+    end: int
+
+
+def fields_of(source: Source) -> dict[str, Any]:
+    """What is kept of it beside libxl's JSON."""
+    return {"source": stored_fields(source)}
+
+
+def header_of(source: Source, target_kib: int, cpus: int) -> header.Header:
+    """The header of a file.
+
+    Args:
+        target_kib: of its memory now: what libxl lets it have when it restores it.
+        cpus: the host's.
+    """
+    config = source.config()
+    config = attrs.evolve(
+        config, memory_kib=target_kib, max_memory_kib=max(target_kib, config.max_memory_kib)
+    )
+    data = json.dumps(as_json(config, None, cpus)["config"], ensure_ascii=False)
+    return header.Header(
+        data.encode("utf-8", "surrogateescape"), own=own.pack(own.Own(fields=fields_of(source)))
+    )
+
+
+class Draft:
+    """The file as it is written.
+
+    Args:
+        path: of the file, absolute; draft: its name until it is whole.
+    """
+
+    def __init__(self, path: str, draft: str) -> None:
+        self.path = path
+        self.draft = os.path.join(os.path.dirname(path), draft)
+
+    def begin(self, front: header.Header) -> int:
+        """A descriptor of it, behind its header.
+
+        Raises:
+            OSError: it cannot be made, or is there.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(self.draft, flags, 0o600)
+        try:
+            write_all(fd, header.pack(front) + records.BEFORE)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    async def place(self, front: header.Header, checksum: int, length: int, *, fd: int) -> None:
+        """Put it under its name: sealed, on the disk, and in the place of a file that was there.
+
+        Raises:
+            OSError: it is not, and the other file still is.
+        """
+        os.pwrite(fd, own.seal(checksum, length), header.own_offset(front) + own.SEAL_AT)
+        if length < SMALL_BYTES:
+            os.fsync(fd)
+        else:
+            await trio.to_thread.run_sync(os.fsync, fd)
+        status, named = os.fstat(fd), os.lstat(self.draft)
+        if (status.st_dev, status.st_ino) != (named.st_dev, named.st_ino):
+            raise OSError(errno.ESTALE, "somebody has put another file in its place", self.draft)
+        os.rename(self.draft, self.path)
+        directory = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def remove(self) -> None:
+        """Nothing is left of it; a file that is whole is not its."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.draft)
+
+
+def read(path: str, chance: random.Random) -> SavedDomain:
+    """What a file holds; takes some time where that is much.
+
+    chance: chooses what the configuration of another toolstack leaves open.
+
+    Raises:
+        XendError: bad_request: there is no such file, or it is no saved domain; the text says what and where.
+    """
+    shown = one_line(path)
+    try:
+        fd = open_file(path)
+        try:
+            reader = Reader.of(fd)
+            front = header.read(reader)
+            after = reader.offset
+            memory = records.survey(reader)
+        finally:
+            os.close(fd)
+        kept = own.read(front.own, header.own_offset(front)) if front.own else None
+        source = _source(front, kept, shown, chance)
+        if kept is not None and kept.length and kept.length != reader.offset - after:
+            where = "its length"
+            raise StreamError(reader.offset, where, f"{reader.offset - after}, expected {kept.length} bytes")
+    except StreamError as error:
+        raise XendError("bad_request", f"{shown} cannot be restored: {error}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise XendError("bad_request", f"{shown} cannot be read: {reason}") from error
+    is_sealed = kept is not None and kept.length
+    return SavedDomain(
+        source=source,
+        memory=memory,
+        memory_kib=memory.pages * 4,
+        checksum=kept.checksum if kept is not None and is_sealed else None,
+        after=after,
+        end=reader.offset,
+    )
+
+
+def open_file(path: str) -> int:
+    """A descriptor of a saved domain's file, to read.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return fd
+
+
+def _source(front: header.Header, kept: own.Own | None, shown: str, chance: random.Random) -> Source:
+    """What it is made of: xend's own, or of libxl's configuration.
+
+    Raises:
+        XendError: there is none, or it is wrong.
+    """
+    if kept is not None:
+        return _own_source(kept.fields, shown)
+    if front.config is None:
+        raise XendError(
+            "bad_request",
+            f"{shown} has no configuration in it",
+            hint="give one: xl restore CONFIGURATION FILE",
+        )
+    try:
+        text = text_of(config_of_json(front.config)) if front.is_json else text_of_bytes(front.config)
+    except ValueError as error:
+        message = f"the configuration in {shown} cannot be read: {error}"
+        raise XendError("bad_request", message) from error
+    return _source_of_text(text, shown, chance)
+
+
+def _source_of_text(text: str, file: str, chance: random.Random) -> Source:
+    """What is made of nothing but a text; what it leaves open is chosen."""
+    file = f"{file} (its configuration)"
+    config = parse(text, source=file)
+    return Source(
+        text=text,
+        file=file,
+        name=None,
+        directory=None,
+        extra=[],
+        uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
+        addresses=addresses_of(config, chance),
+    )
+
+
+def _own_source(fields: Mapping[str, Any], shown: str) -> Source:
+    try:
+        return source_of(fields["source"])
+    except Exception as error:  # of any kind, where a field holds anything but what was written
+        raise XendError("bad_request", f"{shown} cannot be restored: its own data: {error!r}") from error
