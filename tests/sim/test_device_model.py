@@ -10,6 +10,7 @@ import trio
 from tests.sim.test_faults import settled
 from tests.sim.world import Killed, World, play
 from xend.errors import XendError
+from xend.hypervisor import SHUTDOWN_REASONS
 from xend.operation.running import Operation
 
 QCOW2 = b"QFI\xfb" + bytes(508)
@@ -252,25 +253,50 @@ def test_one_that_died_while_there_was_no_xend_is_told_by_the_next() -> None:
     play(body)
 
 
+def kill_at(world: World, kind: str, key: str) -> None:
+    """xend is killed before that step, once."""
+
+    def kill(operation: Operation) -> None:
+        if operation.kind.name == kind and operation.steps[operation.step].key == key:
+            world.on_step = lambda operation: None
+            raise Killed
+
+    world.on_step = kill
+
+
 def test_a_kill_of_xend_at_each_step_of_its_start_leaves_nothing() -> None:
     async def body(world: World) -> None:
         before = await world.snapshot()
         for key in ("vbd/51728.add", "model.start", "model.await", "vbd/51728.await-backend", "start"):
-
-            def kill(operation: Operation, key: str = key) -> None:
-                if operation.kind.name == "domain.create" and operation.steps[operation.step].key == key:
-                    world.on_step = lambda operation: None
-                    raise Killed
-
-            world.on_step = kill
+            kill_at(world, "domain.create", key)
             world.soon(_created, world, example(world))
-            with trio.move_on_after(30):
-                await trio.sleep_forever()
+            await trio.sleep(30)
             await world.start_xend()
             await settled(world)
             assert await world.snapshot() == before, key
 
     play(body)
+
+
+def test_a_kill_of_xend_at_each_step_of_its_end_leaves_nothing() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        for key in ("vbd/51728.close", "vbd/51728.remove", "end-model", "destroy", "forget"):
+            domid = await world.create(example(world))
+            await served(world, domid)
+            kill_at(world, "domain.destroy", key)
+            world.soon(_destroyed, world)
+            await trio.sleep(30)
+            await world.start_xend()
+            await settled(world)
+            assert await world.snapshot() == before, key
+
+    play(body)
+
+
+async def _destroyed(world: World) -> None:
+    with suppress(XendError):
+        await world.call("domain.destroy", domain="example")
 
 
 async def _created(world: World, text: str) -> None:
@@ -404,5 +430,27 @@ def test_what_lies_below_an_image_is_nobodys_to_write_to() -> None:
                     await world.create(with_disk("second", second))
                 assert (caught.value.code, refused in caught.value.message) == ("busy", True), caught.value
             await world.call("domain.destroy", domain="first")
+
+    play(body)
+
+
+def test_a_soft_reset_and_a_copy_that_is_kept_have_each_life_its_own() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world, 'type = "pvh"'))
+        await served(world, domid)
+        await world.host.shutdown(domid, SHUTDOWN_REASONS.index("soft_reset"))
+        await trio.sleep(5)
+        await settled(world)
+        await served(world, domid)
+        assert [each.ended.is_set() for each in world.models.started] == [True, False]
+        await world.call("domain.destroy", domain="example")
+        domid = await world.create(example(world, 'on_crash = "rename-restart"'))
+        await served(world, domid)
+        await world.host.shutdown(domid, SHUTDOWN_REASONS.index("crash"))
+        await trio.sleep(5)
+        await settled(world)
+        await served(world, domid + 1)
+        assert await world.names() == ["example-1", "example"]
+        assert len(world.models.running()) == 1
 
     play(body)
