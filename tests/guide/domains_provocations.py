@@ -8,6 +8,7 @@ from tests.guide.provocations import Provocation
 #: Makes /vm/bad of one of the guide's files.
 ROUTER = "xl create -q /vm/router name=bad"
 WEB = "xl create -q /vm/web name=bad"
+KEEP = "xl create -q /vm/keep name=bad"
 NODE = "/libxl/pci/0000-01-00-0/driver_path"
 
 ALL = (
@@ -18,6 +19,21 @@ ALL = (
         "rm /vm/blank.img",
     ),
     Provocation("xl: disk xvda: the boot", f"{WEB} 'disk=[\"/vm/web.img,qcow2,xvda,w\"]'"),
+    Provocation(
+        "xl: vbd xvda: its device model",
+        f"dd if=/dev/zero of=/vm/blank.img bs=1M count=1; {KEEP} 'disk=[\"/vm/blank.img,qcow2,xvda,w\"]'",
+        "rm /vm/blank.img",
+    ),
+    Provocation(
+        "xl: the device model of bad",
+        f'{KEEP} \'device_model_args=["-sim", "exit=no such option"]\'',
+    ),
+    Provocation("xl: dm_restrict = 1", f"{KEEP} dm_restrict=1"),
+    Provocation(
+        "xl: vbd xvdb: a device model",
+        "xl create -q /vm/own name=web; xl block-attach web /vm/data.qcow2,qcow2,xvdb,w",
+        "xl destroy web",
+    ),
     Provocation("xl: pci 0000:01:00.0: it is not assignable", f"{ROUTER} 'pci=[\"01:00.0\"]'"),
     Provocation("xl: pci 0000:02:00.0: dom0's kernel has no way", f"{ROUTER} 'pci=[\"02:00.0,seize=1\"]'"),
     Provocation("xl: pci 0000:07:00.0: this host", f"{ROUTER} 'pci=[\"07:00.0\"]'"),

@@ -52,7 +52,7 @@ def system_of(host: Host) -> str:
 
 
 def furnish(host: Host) -> None:
-    """A guest's disk with a kernel on it."""
+    """A guest's disk with a kernel on it, and an image."""
     kernel = "/boot/vmlinuz" if isinstance(host, Linux) else "/netbsd-XEN3_DOMU.gz"
     with tempfile.TemporaryDirectory() as top:
         boot = Path(top, "boot")
@@ -61,6 +61,7 @@ def furnish(host: Host) -> None:
         (boot / "vmlinuz").write_bytes(host.path(kernel).read_bytes())
         host.path("/vm").mkdir()
         image = host.path("/vm/web.img")
+        host.path("/vm/data.qcow2").write_bytes(b"QFI\xfb" + bytes(508))
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", top, str(image), "1M"], check=True)
 
 

@@ -134,10 +134,14 @@ def check_attach(host: Host, device: Device, name: str) -> None:
         return
     model = host.models.get(device.domid)
     if model is None or model.has_ended.is_set():
-        state = "has none, as it was made without such a device" if model is None else "has died"
+        text = (
+            f"and {name} has none, as it was made without such a device"
+            if model is None
+            else f"and that of {name} has died"
+        )
         raise device.error(
             "unsupported",
-            f"a device model (qemu) is to serve it, and that of {name} {state}",
+            f"a device model (qemu) is to serve it, {text}",
             domain=name,
             hint="put the device into its configuration, and start it anew",
         )

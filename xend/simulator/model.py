@@ -16,7 +16,7 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -26,7 +26,7 @@ from xenclient.store.aio import Client, Transaction, Watch
 from xenclient.store.errors import ClientError
 from xenclient.store.operations import set_perms
 from xend.device.nodes import children, value_of
-from xend.simulator.backends import Drivers
+from xend.simulator.backends import Drivers, Key
 from xend.simulator.model_backends import KINDS, Unreadable
 from xenstore.errors import ENOENT, XenstoreError
 
@@ -90,6 +90,8 @@ class SimulatedModel:
             store = _Store(self.client, watch)
             drivers = _ModelDrivers(store, "linux", kinds=KINDS, of=self.domid)
             drivers.say = self.say
+            if "-chroot" in self.argv:
+                drivers.there = frozenset(await drivers.found())
             await self._introduce()
             if "die" in self.faults:
                 nursery.start_soon(self._die, float(self.faults["die"]))
@@ -169,11 +171,23 @@ class SimulatedModel:
 
 
 class _ModelDrivers(Drivers):
-    """An image that cannot be read is said, and its disk is left alone."""
+    """An image that cannot be read is said, and its disk is left alone.
+
+    there: the devices for which qemu has opened what it needs, and it can open nothing more; None: it can.
+    """
 
     say: Callable[[str], object]
+    there: Collection[Key] | None = None
 
-    async def _look(self, key: tuple[str, str, str]) -> None:
+    async def found(self) -> list[Key]:
+        """Those that are there now."""
+        return await self._below([])
+
+    async def _look(self, key: Key) -> None:
+        if self.there is not None and key not in self.there:
+            self._busy.pop(key)
+            self.say("xen be core: can't open evtchn device")
+            return
         try:
             await super()._look(key)
         except Unreadable as error:
