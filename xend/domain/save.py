@@ -14,6 +14,7 @@ from attrs.validators import in_
 
 from xend.device.pci import PCI
 from xend.domain.destroy import DestroyFacts, Destruction, devices_to_remove
+from xend.domain.device_model import has_model
 from xend.domain.following import Follower
 from xend.domain.registry import Domain
 from xend.domain.saved_file import Draft, header_of
@@ -90,6 +91,7 @@ async def save_facts(
     return SaveFacts(
         **target.identity,
         devices=await devices_to_remove(host, target.domid, target.name),
+        has_model=has_model(host, target.domid),
         source=source,
         path=path,
         draft=f".xend-save-{secrets.token_hex(8)}",
