@@ -5,8 +5,7 @@ one, its pages, and the numbers of their frames in the same order.
 """
 
 import struct
-
-import attrs
+from typing import NamedTuple
 
 PAGE = 4096
 
@@ -23,8 +22,7 @@ _MAGIC = 0xF00FEBEE
 _VERSION = 0, 1
 
 
-@attrs.frozen
-class Layout:
+class Layout(NamedTuple):
     """What stands before and behind a domain's pages.
 
     Attributes:
