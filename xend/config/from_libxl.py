@@ -1,7 +1,8 @@
 """The text of an xl.cfg from libxl's JSON, as `xl save` puts it into a file: the inverse of `listing`.
 
 What comes of it is parsed as any other text, so that everything is checked where configurations are.  As with
-libxl, a key that is not known, and a value of another type than its key's, count as absent.
+libxl, a key that is not known, and a value of another type than its key's, count as absent.  Which device
+model runs in dom0, and with which arguments, is no matter of a file that came from elsewhere.
 """
 
 import json

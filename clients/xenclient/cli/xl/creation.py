@@ -96,7 +96,7 @@ def _undone_if_interrupted(
     try:
         return make()
     except KeyboardInterrupt:
-        log(f"{call.settings.program}: interrupted; what was done is undone\n")
+        log(f"{call.settings.program}: interrupted; what was made is undone\n")
         _undo(call, method, parameters)
         raise
 

@@ -138,7 +138,7 @@ def test_what_is_awaited_says_so_in_one_line(xl: Xl, name: str) -> None:
     assert xl(name, "d1") == (
         1,
         "",
-        f"xl: {name} is not there yet: it comes with saving and moving domains (xl help lists what is)\n",
+        f"xl: {name} is not there yet: it comes with moving domains (xl help lists what is)\n",
     )
 
 

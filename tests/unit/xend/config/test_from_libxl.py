@@ -19,6 +19,8 @@ UNLIMITED = 2**32 - 1
 def plain(config: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(json.dumps(config))
     made["b_info"] = {key: value for key, value in made["b_info"].items() if SAME.get(key) != value}
+    for key in [key for key in made["b_info"] if key.startswith(("device_model", "extra", "dm_"))]:
+        del made["b_info"][key]  # which program runs in dom0 is no matter of a file that came from elsewhere
     if made["c_info"].get("passthrough") == "disabled":
         del made["c_info"]["passthrough"]
     if "msr" in made["b_info"].get("cpuid", {}):  # not both can be said
