@@ -40,8 +40,10 @@ from xend.calls.pools import PoolCalls
 from xend.calls.quotas import QuotaCalls
 from xend.calls.saving import SavingCalls
 from xend.calls.scheduling import SchedulingCalls
+from xend.calls.screens import ScreenCalls
 from xend.calls.starter import OperationStarter
 from xend.calls.stats import StatsCalls
+from xend.calls.usb import UsbCalls
 from xend.console.pty import Pty, open_pty
 from xend.console.service import Consoles
 from xend.counters import system_counters
@@ -182,6 +184,8 @@ class Xend:
             *DeviceCalls(self.host, starter, targets).methods(),
             *CardCalls(self.host, starter, targets).methods(),
             *CardChangeCalls(self.host, starter, targets).methods(),
+            *UsbCalls(self.host, starter, targets).methods(),
+            *ScreenCalls(self.host, targets).methods(),
             *MediaCalls(self.host, starter, targets).methods(),
             *ConsoleCalls(self.host.consoles, targets).methods(),
             *operation_methods(self.operations),

@@ -65,6 +65,7 @@ from xend.domain.suspending import (
     suspend_steps,
 )
 from xend.domain.trigger import TriggerFacts, prepare_trigger, trigger_steps
+from xend.domain.usb import UsbAttachFacts, UsbDetachFacts, usb_attach_steps, usb_detach_steps
 from xend.domain.vcpus import read_vcpus
 from xend.host import Host
 from xend.operation.kind import Effect, Kind
@@ -139,6 +140,14 @@ KINDS: tuple[Kind[Host, Any], ...] = (
         title="dump-core",
     ),
     # What changes its devices.
+    Kind(
+        facts=UsbAttachFacts, plan=usb_attach_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="usbdev-attach", is_queued=True,
+    ),
+    Kind(
+        facts=UsbDetachFacts, plan=usb_detach_steps, effect=Effect.CHANGES, on_crash="resume",
+        title="usbdev-detach", is_queued=True,
+    ),
     Kind(
         facts=AttachFacts, plan=attach_steps, effect=Effect.CHANGES, on_crash="undo", title="device attach",
         is_queued=True,

@@ -34,6 +34,7 @@ class Settings:
         init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
             end, a backend to close.
         bootloader_seconds: how long a boot loader may take, its menu included.
+        usb_directory: where Linux shows the host's USB devices, and their drivers.
     """
 
     platform: str = PLATFORM
@@ -50,6 +51,7 @@ class Settings:
     hotplug_seconds: float = HOTPLUG_SECONDS
     destroy_seconds: float = DESTROY_SECONDS
     bootloader_seconds: float = BOOTLOADER_SECONDS
+    usb_directory: str = "/sys/bus/usb"
 
     @property
     def default_bridge(self) -> str:

@@ -113,13 +113,63 @@ _VIFS = {
     "frob": ("1",),
 }
 
+#: Items of other devices, and what screens are told outside of them.
+DEVICES = (
+    *(f"vfb = [ '{item}' ]" for item in (
+        "", "vnc=1", "vnc=0", "vnc=2", "vnc=1, vncdisplay=3", "vnclisten=1.2.3.4,vncdisplay=7,vncunused=1",
+        "vnclisten=1.2.3.4:5", "vnc=1,vncunused=0,vncdisplay=200", "vncpasswd=foo,keymap=de", "vncpasswd=a=b",
+        "sdl=1,opengl=1,display=:0,xauthority=/x", "vnc=1,frob=1", "vnclisten=", "vnc=1', 'vnc=0",
+        "vnclisten=0.0.0.0:5,vncdisplay=3", "vncdisplay=70000", "vnc=x", "vnc = 1", "keymap=../x",
+    )),
+    "vfb = [ '' ]; vkb = [ 'backend-type=qemu', 'backend-type=linux,backend=foo' ]",
+    "vnc = 1; vkb = [ 'backend-type=qemu' ]", "type = 'pvh'; vfb = [ 'vnc=1' ]", "type = 'pvh'; vnc = 1",
+    "vnc = 1; vnclisten = '0.0.0.0'; vncdisplay = 4; vncpasswd = 'x'; vncunused = 0; keymap = 'de'",
+    "vnc = 1; sdl = 1; opengl = 1; display = ':0'; xauthority = '/x'", "vnc = 1; vfb = [ '' ]", "vnc = 2",
+    "vnc = 1; vnclisten = ''; vncpasswd = ''; keymap = ''", "vnc = 1; vncpasswd = 5",
+    "sdl = 1; display = ':0'",
+    *(f"vkb = [ '{item}' ]" for item in (
+        "", "backend-type=qemu", "backend-type=QEMU", "backend-type=x", "backend=3", "frob=1", "devid=3",
+        "backend-type=linux,backend=foo,unique-id=a,feature-disable-keyboard=1,feature-disable-pointer=0",
+        "backend-type=qemu,feature-abs-pointer=1,feature-raw-pointer=1,width=640,height=480",
+        "backend-type=qemu,multi-touch-width=100,multi-touch-height=200,multi-touch-num-contacts=5",
+        "backend-type=qemu,feature-multi-touch=1", "backend-type=qemu,unique-id=7,",
+        "backend-type=qemu,width=5x",
+    )),
+    *(f"p9 = [ '{item}' ]" for item in (
+        "", "tag=t,path=/tmp,security_model=none", "tag=t,path=/tmp",
+        "tag=t,path=/a=b,security_model=mapped,",
+        "tag=t, path=/tmp, security_model=none,backend=foo", "tag=t,path=/tmp,security_model=none,backend=0",
+        "tag=a/b,path=/tmp,security_model=none", "tag=t,path=/,security_model=frob",
+        "tag=t,path=x,security_model=none", "tag=t,path=/,security_model=none,frob=1",
+        "tag=t,path=/,security_model=none', 'tag=t,path=/,security_model=none",
+    )),
+    *(f"channel = [ '{item}' ]" for item in (
+        "", "name=a,connection=pty", " connection = pty , name = org.my.agent ",
+        "name=a,connection=pty,backend=foo",
+        "name=a,connection=socket,path=/run/x", "name=a", "connection=pty", "name=a,connection=socket",
+        "name=a,connection=frob", "name=a,connection=pty,path=/x", "name=a,connection=pty,frob=1",
+        "name=a,connection=socket,path=x", "foo", "name=,connection=pty",
+        "name=a,connection=pty', 'name=b,connection=pty", "name=a,connection=pty', 'name=a,connection=pty",
+    )),
+    *(f"usbctrl = [ '{item}' ]" for item in (
+        "", "type=pv,version=2,ports=8", "type=qusb, version=1,ports=4,", "type=PV", "type=auto", "type=x",
+        "type=devicemodel,version=3", "version=3", "ports=99", "ports=x", "frob=1", "', 'type=pv",
+    )),
+    *(f"usbdev = [ '{item}' ]" for item in (
+        "", "hostbus=1,hostaddr=2", "type=hostdev,hostbus=0x1, hostaddr=010", "hostaddr=2", "frob=1",
+        "type=foo,hostbus=1,hostaddr=2", "type=hostdev,hostbus=1,hostaddr=2,controller=0",
+        "type=hostdev,hostbus=300,hostaddr=2",
+    )),
+    "usbctrl = [ '' ]; usbdev = [ 'type=hostdev,hostbus=1,hostaddr=2,controller=0,port=3' ]",
+)  # fmt: skip
+
 
 @attrs.frozen
 class Case:
     """A configuration; what it is made of.
 
     Attributes:
-        group: "alone", "pair", "together", "disk", "vif", "cpuid".
+        group: "alone", "pair", "together", "disk", "vif", "device", "cpuid".
         option: that it is about, where it is one.
         text: all of it.
     """
@@ -144,6 +194,8 @@ def cases() -> Iterator[Case]:
         yield Case("vif", "vif", f"{BASE}vif = [ '{specification}' ]\n")
     for word in _cpuid():
         yield Case("cpuid", "cpuid", f"{BASE}cpuid = {word}\n")
+    for text in DEVICES:
+        yield Case("device", text.partition(" ")[0], f"{BASE}{text}\n")
     for text in TOGETHER:
         yield Case("together", "", f"{BASE}{text}\n")
     for name in XM:

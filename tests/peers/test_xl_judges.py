@@ -128,6 +128,16 @@ def about(*options: str) -> Callable[[Both], bool]:
     return lambda both: both.case.option in options
 
 
+#: What says more about the screen of vnc = 1.
+OF_VNC = ("vnclisten", "vncunused", "keymap", "opengl", "xauthority", "display")
+#: Of devices.
+UNUSABLE = (
+    'it has no target|or no target|vdev "|passthrough = |is to have controller|'
+    "expected no display here|vncdisplay .*, expected|expected the name of a keymap|it has no (name|hostbus)|"
+    "tag .*, expected|name .* is that of an earlier|expected none, passthrough|type=devicemodel|"
+    "(version|ports|hostbus) .*, expected a number"
+)
+
 #: A difference, which cases it is seen in, and its reason.
 ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     # Nonsense that xl takes, or refuses only once there is a hypervisor.
@@ -141,15 +151,16 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     ("refused here", said(r"expected a number.* from -?\d+ to \d+$"), "no domain has so many, or so few"),
     ("refused here", said("^foo.cfg:6: maxmem = .*expected at least"), "less than memory"),
     ("refused here", said("cpuid"), "xl says that it is no policy, and goes on without"),
-    ("refused here", said("cpus"), "xl looks at a list only where vcpus or maxvcpus stands before it"),
-    ("refused here", said("holds (a list|1), expected texts"), "a list in a list, or a number"),
+    ("refused here", lambda both: said("cpus")(both) or about(*OF_VNC)(both),
+     "xl looks at it only where vcpus or maxvcpus stands before it, or vnc = 1 with it"),
+    ("refused here", said(r"holds (a list|1|\(not shown\)), expected texts"),
+     "a list in a list, or a number"),
     ("refused here", about("vnuma"), "no list, and 0 is one of them"),
     ("refused here", said('found "fiel:"'), "a slip of the pen, where xl sees a part of the name"),
-    ("refused here", said('it has no target|or no target|vdev "|passthrough = '),
-     "libxl refuses it later, or has nothing in it"),
+    ("refused here", said(UNUSABLE), "libxl, qemu or the guest refuses it later, or has nothing in it"),
     ("refused here", said("expected r or ro for a cdrom"), "a writable cdrom is read only for xl"),
     ("refused here", said("is given twice"), "the last one counts for xl, or both do"),
-    ("refused here", said('mac "|type "x"'), "xl goes on without"),
+    ("refused here", said('mac "|type "x"|(vnc|width|ports|hostbus) "x"|width "5x"'), "xl goes on without"),
     ("refused here", said('found "0[8x]"'), "no number, of which xl reads the beginning"),
     # What xl refuses, and need not.
     ("taken here", own("w!"), "of xm, as its files have it"),
@@ -176,7 +187,7 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
     ("means", own("family=s"), "all of the host's family, of which xl has the higher part 0"),
     ("means", own("rate=8b/s"), "less than a byte in an interval is no limit"),
     ("means", own("ioemu:"), "xm's prefix of a vdev"),
-    ("means", own(" bridge = a "), "a key with a blank is none for xl"),
+    ("means", own(" bridge = a |vnc = 1'"), "a key with a blank is none for xl"),
 ]  # fmt: skip
 
 

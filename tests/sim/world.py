@@ -59,7 +59,10 @@ BEGIN = 1_795_000_000.0
 #: Made for the first domain, and left.
 TOPS = (
     {"/tool", "/tool/xenstored", "/local", "/local/domain", "/vm", "/libxl", "/local/domain/0/backend"}
-    | {f"/local/domain/0/backend/{kind}" for kind in ("vif", "vbd", "console", "qdisk")}
+    | {
+        f"/local/domain/0/backend/{kind}"
+        for kind in ("vif", "vbd", "console", "qdisk", "vfb", "vkbd", "9pfs", "vusb", "qusb")
+    }
     | {"/local/domain/0/device-model"}
 )
 
@@ -403,10 +406,14 @@ class World:
 
     async def call(self, method: str, **params: Any) -> Any:
         """Call one of xend's methods as a client would; raises its XendError."""
+        return await self.call_with("operate", method, **params)
+
+    async def call_with(self, access: str, method: str, **params: Any) -> Any:
+        """The same as one who may do this: "operate" or "read"."""
         methods = self._methods
-        found = methods.find(method, "operate")
-        arguments = found.arguments([params], "operate")
-        call = Call(method, "operate", None, None, methods)  # type: ignore[arg-type]  # no connection
+        found = methods.find(method, access)
+        arguments = found.arguments([params], access)
+        call = Call(method, access, None, None, methods)  # type: ignore[arg-type]  # no connection
         return await found.function(call, **arguments)
 
     async def create(self, text: str = EXAMPLE, **params: Any) -> int:
@@ -552,7 +559,13 @@ class World:
             store_socket="the world's store",
             defaults=self.defaults,
             claims_memory=self.claims_memory,
+            usb_directory=self.usb,
         )
+
+    @property
+    def usb(self) -> str:
+        """Where the host's USB devices are shown."""
+        return str(self.directory / "sys-usb")
 
 
 def _turn(pump: Pump) -> None:

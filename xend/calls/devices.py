@@ -131,7 +131,7 @@ class DeviceCalls:
     async def _find(self, target: Target, kind: str, wanted: str) -> Device | None:
         """A device of this kind, as `_chosen` has it; the domain's other devices are not read."""
         with explained("look for the device", target.name):
-            devid = await self._devid(target.domid, kind, wanted.removeprefix(f"{kind} "))
+            devid = await self._devid(target.domid, kind, wanted.removeprefix(KINDS[kind].label("")))
             return None if devid is None else await device_in_store(self._host, target.domid, kind, devid)
 
     async def _devid(self, domid: int, kind: str, word: str) -> int | None:
@@ -139,7 +139,7 @@ class DeviceCalls:
         address = KINDS[kind].address
         if address is None or not address.pattern.fullmatch(word):
             return KINDS[kind].devid_of(word)
-        top = f"/libxl/{domid}/device/{kind}"
+        top = KINDS[kind].own_copies(domid)
         devids = await children(self._host.store, top)
         addresses = (value(f"{top}/{devid}/{address.key}") for devid in devids)
         found = dict(zip(await self._host.store.together(*addresses), devids, strict=True))

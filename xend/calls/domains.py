@@ -11,7 +11,7 @@ from xend.calls.lives import Lives
 from xend.calls.starter import OperationStarter
 from xend.config import DomainConfig
 from xend.config.domain import parse
-from xend.config.listing import as_json
+from xend.config.listing import as_json, without_secrets
 from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts
@@ -96,7 +96,8 @@ class DomainCalls:
     async def config(self, call: Call, domain: str | int) -> Result:
         target = await self._targets.find_any(domain)
         managed = target.require_managed("show the configuration of")
-        return as_json(managed.config, target.domid, await self._cpus())
+        config = managed.config if call.access == "operate" else without_secrets(managed.config)
+        return as_json(config, target.domid, await self._cpus())
 
     async def create(
         self,

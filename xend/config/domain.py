@@ -182,7 +182,7 @@ class _Reader:
         }
 
     def _devices(self, kind: DeviceKind[Any], guest_type: str) -> Sequence[DeviceConfig]:
-        """The devices of one type, no two of them with the same number."""
+        """The devices of one type, no two of them with the same number, or what else each has for itself."""
         devices: dict[int, DeviceConfig] = {}
 
         def add(index: int, specification: str, place: Place) -> None:
@@ -192,7 +192,11 @@ class _Reader:
             devid = index if device.devid is None else device.devid  # as xl numbers vifs
             device = attrs.evolve(device, devid=devid)
             if devid in devices:
-                raise _number_taken(kind.option, specification, place, device)
+                raise _taken(kind, specification, place, device.number_as_given)
+            for key in kind.unique:
+                value = getattr(device, key)
+                if value is not None and value in {getattr(each, key) for each in devices.values()}:
+                    raise _taken(kind, specification, place, f"{key} {shown(value)}")
             devices[devid] = device
 
         items: list[tuple[str, Place]] = self._read(lambda settings: settings.items(kind.option), [])
@@ -202,7 +206,7 @@ class _Reader:
         return tuple(self._read(lambda settings: kind.settle(settings, guest_type, found), found))
 
 
-def _number_taken(option: str, specification: str, place: Place, device: DeviceConfig) -> ConfigError:
-    said, number = shown(specification), device.number_as_given
-    text = f"{option} {said}: {number} is that of an earlier {option}, expected each once"
-    return ConfigError.at(place, text, option=option, value=said[1:-1])
+def _taken(kind: DeviceKind[Any], specification: str, place: Place, what: str) -> ConfigError:
+    said = shown(specification)
+    text = f"{kind.option} {said}: {what} is that of an earlier {kind.option}, expected each once"
+    return ConfigError.at(place, text, option=kind.option, value=said[1:-1])

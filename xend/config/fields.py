@@ -1,10 +1,11 @@
 """The parts of a device's specification: `key=value` and flags between commas, each at most once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from xend.config.number import number_of
 from xend.config.option import closest, other_case
-from xend.config.place import MAX_VALUE_BYTES, Place, bytes_of, listed, shown
+from xend.config.place import HIDDEN, MAX_VALUE_BYTES, Place, bytes_of, listed, shown
 from xend.config.problem import ConfigError, Problem
 
 __all__ = ["Fields"]
@@ -22,17 +23,38 @@ class Fields:
     Args:
         device: "disk" or "vif", for errors.
         specification: the whole of it, for errors.
+        secret: the key whose value no error shows.
     """
 
-    def __init__(self, device: str, specification: str, place: Place) -> None:
+    def __init__(self, device: str, specification: str, place: Place, secret: str | None = None) -> None:
         self._device = device
-        self._specification = specification
+        self._specification = specification if secret is None else _without(secret, specification)
+        self._secret = secret
         self._place = place
         self._values: dict[str, str] = {}
         if (length := len(bytes_of(specification))) > MAX_VALUE_BYTES:
             raise self.error(f"found {length} bytes, expected at most {MAX_VALUE_BYTES}")
         if _CONTROL.search(specification):
             raise self.error("expected no control characters")
+
+    def fill(self, known: Sequence[str], text: str, warnings: list[Problem] | None = None) -> None:
+        """Note the values of a specification that holds nothing but `key=value` between commas.
+
+        Args:
+            known: the keys there are.
+            warnings: take what is no such key, for types of which xl passes that over; None: it is an error.
+        """
+        words = tuple(f"{key}=" for key in known)
+        for item in filter(str.strip, text.split(",")):
+            key, value = Fields.keyed(item.strip()) or (item.strip(), None)
+            if value is not None and key in known:
+                self.put(key, item.partition("=")[2] if key == self._secret else value)
+                continue
+            found = item.strip() if value is None else f"{key}="
+            if warnings is None:
+                raise self.unknown(found, words)
+            complaint = f"{shown(found)} has no effect: there is no such key"
+            warnings.append(self.problem(complaint, hint=closest(found, words)))
 
     def problem(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> Problem:
         """The problem "PLACE: disk "...": complaint"."""
@@ -56,7 +78,10 @@ class Fields:
 
     def wrong(self, key: str, expected: str, hint: str | None = None) -> ConfigError:
         """The error that a key's value is not what was expected."""
-        return self.error(f"{key} {shown(self._values[key])}, expected {expected}", hint=hint)
+        return self.error(f"{key} {self._shown(key)}, expected {expected}", hint=hint)
+
+    def _shown(self, key: str, value: str | None = None) -> str:
+        return HIDDEN if key == self._secret else shown(self._values[key] if value is None else value)
 
     def unknown(self, word: str, known: Mapping[str, object] | tuple[str, ...]) -> ConfigError:
         names = tuple(known)
@@ -66,7 +91,7 @@ class Fields:
         """Note a value; an error if the key has one already."""
         if key in self._values:
             raise self.error(
-                f"{key} is given twice, {shown(self._values[key])} and {shown(value)}, expected once"
+                f"{key} is given twice, {self._shown(key)} and {self._shown(key, value)}, expected once"
             )
         self._values[key] = value
 
@@ -95,6 +120,26 @@ class Fields:
             raise self.wrong(key, "a domain's name or domid")
         return "0" if value == "Domain-0" else value
 
+    def switch(self, key: str) -> bool | None:
+        """0, or 1 and any other number; None: not given."""
+        value = self.get(key)
+        if value is None:
+            return None
+        number = number_of(value)
+        if number is None:
+            raise self.wrong(key, "0 or 1")
+        return number != 0
+
+    def number(self, key: str, lowest: int, highest: int) -> int | None:
+        """A number in bounds; None: not given."""
+        value = self.get(key)
+        if value is None:
+            return None
+        number = number_of(value)
+        if number is None or not lowest <= number <= highest:
+            raise self.wrong(key, f"a number from {lowest} to {highest}")
+        return number
+
     def free_text(self, key: str) -> str | None:
         """A text that a script interprets, whatever it is; but none that is mistaken for something else."""
         value = self.get(key)
@@ -117,3 +162,9 @@ class Fields:
         """An item's key and value; None: it is none of `key=value`."""
         match = _KEYED.fullmatch(item)
         return (match[1], match[2].strip()) if match else None
+
+
+def _without(secret: str, specification: str) -> str:
+    """A specification without the value of a key, nor of what may be that key misspelt."""
+    keys = rf"(?:{secret}|[-\w]*pas[-\w]*)"
+    return re.sub(rf"((?:^|,)\s*{keys}\s*=)[^,]*", rf"\1{HIDDEN}", specification)

@@ -66,7 +66,8 @@ def text_of(config: Map) -> str:
     _size(lines, build)
     _build(lines, build, of_type, type_)
     for kind in IN_ORDER:
-        lines[kind.option] = [kind.of_json(each) for each in _list(config, kind.json_key, dict)]
+        items = [kind.of_json(each) for each in _list(config, kind.json_key, dict)]
+        lines[kind.option] = [item for item in items if item is not None]
     for event in _EVENTS:
         action = text(config, f"on_{event}") or "destroy"
         lines[f"on_{event}"] = _ACTIONS.get(action.lower(), action.lower().replace("_", "-"))

@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 import attrs
 
 from xend.config.number import NUMBER_FORMS, number_of
-from xend.config.place import Place, shown
+from xend.config.place import HIDDEN, Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Problem
 from xend.config.slips import VALUE_SLIPS, sign_hint, word_hint
 from xend.config.text import check_text
@@ -46,12 +46,14 @@ class Value:
         text: a text; a number as it was written; empty for a list.
         number: a number that was not written in quotes.
         items: a list's values.
+        is_secret: errors do not quote it.
     """
 
     place: Place
     text: str = ""
     number: int | None = None
     items: tuple["Value", ...] | None = None
+    is_secret: bool = False
 
     @property
     def kind(self) -> str:
@@ -64,7 +66,14 @@ class Value:
         """As errors quote it."""
         if self.items is not None:
             return "a list"
+        if self.is_secret:
+            return HIDDEN
         return shown(self.text) if self.number is None else self.text
+
+    def hidden(self) -> "Value":
+        """The same as a secret, with all that it holds."""
+        items = None if self.items is None else tuple(item.hidden() for item in self.items)
+        return attrs.evolve(self, items=items, is_secret=True)
 
     def plain(self) -> object:
         """The same as str, int or list."""

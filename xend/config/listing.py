@@ -7,6 +7,8 @@ left out, and booleans that may be undecided are the texts "True" and "False".
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from xend.config import EVENTS, DomainConfig
 from xend.config.cpuid_names import ARCH_CAPABILITIES, REGISTERS
 from xend.config.cpus import ALL_CPUS, MAX_CPU, CpuSet
@@ -17,7 +19,7 @@ from xend.config.number import number_of
 from xend.config.options import OPTIONS
 from xend.device.kinds import IN_ORDER, sees_host_memory
 
-__all__ = ["as_json"]
+__all__ = ["as_json", "without_secrets"]
 
 _DEFAULT_ACTION = "destroy"
 #: Where libxl's words are not the options'.
@@ -175,9 +177,14 @@ def _undecided(value: bool | None) -> str | None:
 
 
 def _devices(config: DomainConfig) -> dict[str, Any]:
-    return {
-        kind.json_key: [kind.as_json(device) for device in config.of_kind(kind.name)] for kind in IN_ORDER
-    }
+    items = {kind.json_key: map(kind.as_json, config.of_kind(kind.name)) for kind in IN_ORDER}
+    return {key: [item for item in of_kind if item is not None] for key, of_kind in items.items()}
+
+
+def without_secrets(config: DomainConfig) -> DomainConfig:
+    """The same, for those who may not know its passwords."""
+    public = {kind.name: list(map(kind.public, config.of_kind(kind.name))) for kind in IN_ORDER}
+    return attrs.evolve(config, devices={name: found for name, found in public.items() if found})
 
 
 def _action(action: str) -> str:

@@ -52,6 +52,7 @@ class Option:
             one may have ! in front; empty: any.
         protects: it restricts what could be attacked, so that it is never taken without its effect.
         is_here: this xend reads it; what its values mean stands with who reads it.
+        is_secret: its value is a password, or holds one: no error shows it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Option:
     words: tuple[str, ...] = ()
     protects: bool = False
     is_here: bool = False
+    is_secret: bool = False
 
     def has_effect(self, guest_type: str) -> bool:
         """Whether it means something for a guest of this type."""

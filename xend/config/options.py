@@ -17,6 +17,8 @@ __all__ = ["OPTIONS", "XM"]
 _ALTP2M = ("disabled", "mixed", "external", "limited")
 _TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 _PASSTHROUGH = ("default", "disabled", "enabled", "sync_pt", "share_pt")
+#: Types whose screen these describe; to a pvh domain vfb gives one.
+_SCREEN = ("pv", "hvm")
 
 #: What this xend reads.
 _READ = (
@@ -73,6 +75,22 @@ _READ = (
     Option("disk", "l", is_here=True),
     Option("vif", "l", is_here=True),
     Option("vtpm", "l", is_here=True),
+    Option("vfb", "l", is_here=True, is_secret=True),
+    Option("vkb", "l", is_here=True),
+    Option("p9", "l", is_here=True),
+    Option("channel", "l", is_here=True),
+    Option("usbctrl", "l", is_here=True),
+    Option("usbdev", "l", is_here=True),
+    Option("vnc", "b", _SCREEN, is_here=True),
+    Option("vnclisten", "s", _SCREEN, is_here=True),
+    Option("vncdisplay", "n", _SCREEN, is_here=True),
+    Option("vncunused", "b", _SCREEN, is_here=True),
+    Option("vncpasswd", "s", _SCREEN, is_here=True, is_secret=True),
+    Option("keymap", "s", _SCREEN, is_here=True),
+    Option("sdl", "b", _SCREEN, is_here=True),
+    Option("opengl", "b", _SCREEN, is_here=True),
+    Option("display", "s", _SCREEN, is_here=True),
+    Option("xauthority", "s", _SCREEN, is_here=True),
     Option("pci", "l", is_here=True),
     Option("pci_permissive", "b", is_here=True),
     Option("pci_msitranslate", "b", is_here=True),

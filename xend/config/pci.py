@@ -11,7 +11,6 @@ import attrs
 
 from xend.config import libxl
 from xend.config.fields import Fields
-from xend.config.number import number_of
 from xend.config.place import Place, listed
 from xend.config.problem import ConfigError, Problem
 from xend.config.settings import Settings
@@ -128,7 +127,7 @@ def parse_pci(
         is_whole=is_whole,
         called=called,
         vslot=_vslot(fields),
-        **{key: _switch(fields, key) for key in _SWITCHES},
+        **{key: fields.switch(key) for key in _SWITCHES},
         is_strict=fields.choice("rdm_policy", _POLICIES, _POLICIES[0]) == _POLICIES[0],
         accepts=_accepted(fields),
     )
@@ -204,16 +203,6 @@ def _vslot(fields: Fields) -> int | None:
     if not 0 <= slot <= MAX_DEVICE or not text.isalnum():
         raise fields.wrong("vslot", f"a hexadecimal number up to {MAX_DEVICE:x}")
     return slot
-
-
-def _switch(fields: Fields, key: str) -> bool | None:
-    text = fields.get(key)
-    if text is None:
-        return None
-    number = number_of(text)
-    if number is None:
-        raise fields.wrong(key, "0 or 1")
-    return number != 0
 
 
 def _accepted(fields: Fields) -> Sequence[str]:

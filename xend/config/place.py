@@ -4,7 +4,7 @@ import attrs
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["MAX_VALUE_BYTES", "Place", "bytes_of", "listed", "shown"]
+__all__ = ["HIDDEN", "MAX_VALUE_BYTES", "Place", "bytes_of", "listed", "shown"]
 
 #: The longest text that an option or a device takes: the store would not hold much more in a node.
 MAX_VALUE_BYTES = 2048
@@ -44,6 +44,10 @@ class Place:
         if isinstance(self.line, int):
             return 0, self.line
         return (2, 0) if self.line is None else (1, 0)
+
+
+#: In the place of a secret.
+HIDDEN = "(not shown)"
 
 
 def shown(text: str) -> str:

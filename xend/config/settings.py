@@ -34,6 +34,7 @@ class Settings:
         self.whole = Place(source)
         self._values = _merged(assignments, findings)
         self._given = dict(self._values)
+        self._findings = findings
 
     def judge(self, guest_type: str, findings: Findings) -> None:
         """Note what is to be said of the options that nobody here reads, for this type or at all; from now on
@@ -55,6 +56,12 @@ class Settings:
         value = self._values[name]
         text = f"{name} = {value}: {complaint}"
         return ConfigError.at(value.place, text, code=code, hint=hint, option=name, value=str(value))
+
+    def note(self, name: str, text: str) -> None:
+        """Note what is to be said of an option that is given, and no error: "NAME = VALUE TEXT"."""
+        value = self._values[name]
+        said = f"{name} = {value} {text}"
+        self._findings.notes.append(Problem.at(value.place, said, option=name, value=str(value)))
 
     def value(self, name: str) -> Value | None:
         """What an option was given, as kind and place stand."""
@@ -146,7 +153,7 @@ def _beyond(digits: str, lowest: int) -> int:
 
 def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, Value]:
     parts: dict[str, list[Value]] = {}
-    for assignment in assignments:
+    for assignment in map(_with_secrets_hidden, assignments):
         name, value = assignment.name, assignment.value
         before = parts.get(name)
         if before is None and name not in OPTIONS:
@@ -164,6 +171,13 @@ def _merged(assignments: Iterable[Assignment], findings: Findings) -> dict[str, 
             )
             findings.problems.append(Problem.at(assignment.place, text, option=name, value=str(value)))
     return {name: _joined(values) for name, values in parts.items()}
+
+
+def _with_secrets_hidden(assignment: Assignment) -> Assignment:
+    """The same; no error quotes what a password's option holds, nor one that may be a misspelt one."""
+    option = OPTIONS.get(assignment.name)
+    is_secret = "pas" in assignment.name if option is None else option.is_secret
+    return attrs.evolve(assignment, value=assignment.value.hidden()) if is_secret else assignment
 
 
 def _replaced(name: str, old: Value, new: Value) -> list[Problem]:

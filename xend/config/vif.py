@@ -7,7 +7,6 @@ import attrs
 
 from xend.config.called_by_number import CalledByNumber
 from xend.config.fields import Fields
-from xend.config.number import number_of
 from xend.config.option import closest
 from xend.config.place import Place, shown
 from xend.config.problem import Problem
@@ -105,8 +104,8 @@ def parse_vif(
         backend=fields.domain("backend"),
         has_backend=fields.get("backend") is not None,
         rate=_rate(fields),
-        devid=_number(fields, "devid", 0, _MAX_DEVID),
-        mtu=_number(fields, "mtu", _MIN_MTU, _MAX_MTU),
+        devid=fields.number("devid", 0, _MAX_DEVID),
+        mtu=fields.number("mtu", _MIN_MTU, _MAX_MTU),
         vlan=fields.free_text("vlan"),
         trusted=fields.get("trusted") != "0",
     )
@@ -162,16 +161,6 @@ def _rate(fields: Fields) -> tuple[int, int] | None:
     if not 0 < bytes_per_interval < 2**32 or interval_us >= 2**32:
         return UNLIMITED
     return bytes_per_interval, interval_us
-
-
-def _number(fields: Fields, key: str, lowest: int, highest: int) -> int | None:
-    value = fields.get(key)
-    if value is None:
-        return None
-    number = number_of(value)
-    if number is None or not lowest <= number <= highest:
-        raise fields.wrong(key, f"a number from {lowest} to {highest}")
-    return number
 
 
 def _interface(fields: Fields, key: str) -> str | None:

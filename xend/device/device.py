@@ -17,8 +17,9 @@ class Device:
         name: as people call it: "vif 0", "vbd xvda".
         frontend, backend: keys of both ends, in their order.
         read_only: frontend keys that the guest may read only.
+        store_name: what both ends are called in the store; None: as its type.
         backend_kind: what its backend is called in the store: "qdisk" of a vbd that a device model serves;
-            None: as its type.
+            None: as both ends.
         script: absolute path of its hotplug script; None: it has none.
         interface: the network interface in dom0 as the kernel names it; a script renames it to vifname.
     """
@@ -31,6 +32,7 @@ class Device:
     frontend: Mapping[str, str]
     backend: Mapping[str, str]
     read_only: Mapping[str, str] = attrs.field(factory=dict)
+    store_name: str | None = None
     backend_kind: str | None = None
     script: str | None
     interface: str | None = None
@@ -42,17 +44,17 @@ class Device:
 
     @property
     def frontend_path(self) -> str:
-        return f"/local/domain/{self.domid}/device/{self.kind}/{self.devid}"
+        return f"/local/domain/{self.domid}/device/{self.store_name or self.kind}/{self.devid}"
 
     @property
     def backend_path(self) -> str:
-        kind = self.backend_kind or self.kind
+        kind = self.backend_kind or self.store_name or self.kind
         return f"/local/domain/{self.backend_domid}/backend/{kind}/{self.domid}/{self.devid}"
 
     @property
     def libxl_path(self) -> str:
         """The toolstack's own copy, which neither guest nor backend can write (XSA-175, XSA-178)."""
-        return f"/libxl/{self.domid}/device/{self.kind}/{self.devid}"
+        return f"/libxl/{self.domid}/device/{self.store_name or self.kind}/{self.devid}"
 
     @property
     def is_empty(self) -> bool:

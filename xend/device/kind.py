@@ -2,11 +2,12 @@
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from xenclient.store.aio import Client
 from xend.config import DeviceConfig
 from xend.config.place import Place
 from xend.config.problem import Problem
@@ -103,12 +104,16 @@ class DeviceKind(Generic[Config]):
     """A type of devices: all that is said of it anywhere in xend.
 
     Attributes:
-        name: in the store and on the bus: "vif".
+        name: on the bus, and for people: "vif".
+        store_name: what both ends are called in the store; None: as it is.
+        first_devid: the lowest number that such a device may have; a lower one is something else.
         option: of xl.cfg(5), a list whose items `parse` reads.
         make: the device, with the nodes of both ends; None: the items of a configuration are one device
             together, made of what is found on the host (xend.domain.cards).
         settle: from a configuration's other options, its guest's type and its devices of this type to these
             with what the other options say of them; raises ConfigError.
+        unique: attributes of a configuration that no two of a domain's may share, besides the number.
+        public: a configuration as those may see it who may not know passwords.
         order: types with a lower number come into a domain first.
         verbs: what may be asked for while the domain runs: the calls device.attach, detach, insert, eject.
         name_key: the node of the toolstack's copy that holds what people call the device by; None: they call
@@ -124,20 +129,28 @@ class DeviceKind(Generic[Config]):
         shows_host_memory: a guest that has such a device sees the host's holes in its memory map, so that
             nothing of its memory lies where the device's does.
         check: refuses a device before anything is done, for another reason than its script; raises XendError.
+        release: gives back what of the host's a device holds that goes, once its backend has closed: (store,
+            settings, device); None: it holds nothing.
         appeared: states in which the backend's driver has taken the device up, so that its guest may come.
         model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
             ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
+        opens_files: for such a device a device model opens something of the host.
         model_part: what a device with such a backend wants of the device model.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
-        json_key, as_json: the list in libxl's JSON, and an item of it.
-        of_json: the item of xl.cfg(5) that means the same as an item of that list; raises ValueError.
+        json_key, as_json: the list in libxl's JSON, and an item of it; None: libxl has none for it.
+        of_json: the item of xl.cfg(5) that means the same as an item of that list; None: it follows from
+            another one; raises ValueError.
     """
 
     name: str
+    store_name: str | None = None
+    first_devid: int = 0
     option: str
     parse: Parse[Config]
     make: Make[Config] | None
     settle: Callable[[ConfigSettings, str, Sequence[Config]], Sequence[Config]] = _as_they_are
+    unique: Sequence[str] = ()
+    public: Callable[[Config], Config] = lambda config: config
     order: int
     verbs: Sequence[str] = ATTACHABLE
     name_key: str | None = None
@@ -150,14 +163,16 @@ class DeviceKind(Generic[Config]):
     script: Script | None = None
     interface: Callable[[int, int, Settings], str] | None = None
     check: Callable[[Device], object] = lambda device: None
+    release: Callable[[Client, Settings, Device], Awaitable[None]] | None = None
     appeared: Sequence[XenbusState] = APPEARED
     model_backends: Sequence[str] = ()
+    opens_files: bool = True
     model_part: Callable[[Config], Part] = lambda config: Part()
     is_disk: bool = False
     shows_host_memory: bool = False
     json_key: str
-    as_json: Callable[[Config], dict[str, Any]]
-    of_json: Callable[[Mapping[str, Any]], str]
+    as_json: Callable[[Config], dict[str, Any] | None]
+    of_json: Callable[[Mapping[str, Any]], str | None]
 
     def is_of_model(self, device: Device) -> bool:
         """Whether a device of this type is served by the device model of its domain, in dom0."""
@@ -168,6 +183,10 @@ class DeviceKind(Generic[Config]):
         """What `in_store` is given of the toolstack's copy."""
         named = () if self.name_key is None else (self.name_key,)
         return ("backend", "script", *named, *self.own_keys)
+
+    def own_copies(self, domid: int) -> str:
+        """The directory of the toolstack's own copies of a domain's devices of this type."""
+        return f"/libxl/{domid}/device/{self.store_name or self.name}"
 
     def label(self, name: object) -> str:
         """What people call a device of this type: "vbd xvda"."""
@@ -183,6 +202,7 @@ class DeviceKind(Generic[Config]):
         name = devid if self.name_key is None else keys.get(self.name_key, devid)
         return Device(
             kind=self.name,
+            store_name=self.store_name,
             domid=domid,
             devid=devid,
             backend_domid=int(words[3]) if len(words) > 3 and words[3].isdigit() else 0,

@@ -8,14 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from xend.config import DomainConfig
+from xend.device.channel import CHANNEL
 from xend.device.kind import DeviceKind
+from xend.device.p9 import P9
 from xend.device.pci import PCI
+from xend.device.usbctrl import USBCTRL
+from xend.device.usbdev import USBDEV
 from xend.device.vbd import VBD
+from xend.device.vfb import VFB
 from xend.device.vif import VIF
+from xend.device.vkb import VKB
 from xend.device.vtpm import VTPM
 
 #: By name.
-KINDS: Mapping[str, DeviceKind[Any]] = {kind.name: kind for kind in (VIF, VBD, VTPM, PCI)}
+KINDS: Mapping[str, DeviceKind[Any]] = {
+    kind.name: kind for kind in (VIF, VBD, VTPM, PCI, VFB, VKB, P9, CHANNEL, USBCTRL, USBDEV)
+}
 #: As their devices come into a domain.
 IN_ORDER = tuple(sorted(KINDS.values(), key=lambda kind: kind.order))
 

@@ -123,7 +123,7 @@ PCI: DeviceKind[PciConfig] = DeviceKind(
     parse=parse_pci,
     make=None,
     settle=settled_pci,
-    order=3,
+    order=9,
     verbs=(),
     # Before it is Initialised the driver looks whether the functions are its own.
     appeared=(XenbusState.INITIALISED, XenbusState.CONNECTED),

@@ -106,6 +106,9 @@ class Plug:
     def _take_out(self) -> list[Step]:
         """What follows once the backend has closed."""
         remove = self._step("remove", "remove its nodes", self.remove)
+        if self.kind.release is not None:
+            give_back = "give back what it has of the host's"
+            return [self._step("give-back", give_back, self.give_back, on_failure="go on"), remove]
         if not self._has_script:
             return [remove]
         script = self._step("run-remove-script", "run its script", self.run_remove_script, on_failure="go on")
@@ -191,6 +194,19 @@ class Plug:
         except XendError as error:
             self._has_refused = "waited_s" not in error.fields
             raise
+
+    async def give_back(self, work: Work) -> None:
+        device = self.device(work)
+        assert self.kind.release is not None
+        with explained(f"give back what {device.name} has of the host's"):
+            try:
+                await self.kind.release(self.host.store, self.host.settings, device)
+            except OSError as error:
+                raise device.error(
+                    "device_failed",
+                    "dom0's kernel does not take back what it has of the host's",
+                    cause=f"{error.filename}: {error.strerror}",
+                ) from error
 
     async def run_remove_script(self, work: Work) -> None:
         device = self.device(work)

@@ -26,14 +26,17 @@ async def devices_in_store(host: StoreHost, domid: int) -> list[Device]:
     found = [
         await device_in_store(host, domid, kind.name, int(devid))
         for kind in IN_ORDER
-        for devid in await children(host.store, f"/libxl/{domid}/device/{kind.name}")
-        if devid.isdigit()
+        for devid in await children(host.store, kind.own_copies(domid))
+        if devid.isdigit() and int(devid) >= kind.first_devid
     ]
     return [device for device in found if device is not None]
 
 
 async def device_in_store(host: StoreHost, domid: int, kind: str, devid: int) -> Device | None:
     """One of them; None: the domain has no such device."""
-    row, path = KINDS[kind], f"/libxl/{domid}/device/{kind}/{devid}"
+    row = KINDS[kind]
+    if devid < row.first_devid:
+        return None
+    path = f"{row.own_copies(domid)}/{devid}"
     keys = await texts(host.store, path, row.stored_keys)
     return row.in_store(domid, devid, keys, host.settings) if "backend" in keys else None

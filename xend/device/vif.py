@@ -142,7 +142,7 @@ VIF: DeviceKind[VifConfig] = DeviceKind(
     option="vif",
     parse=parse_vif,
     make=vif_device,
-    order=1,
+    order=5,
     devid_of=number_of,
     address=Address(key="mac", pattern=_MAC, choose=random_mac),
     frontend_keys=("state", "mac", "event-channel", "event-channel-tx", "tx-ring-ref", "rx-ring-ref"),

@@ -22,7 +22,7 @@ from xend.device.kind import Address, DeviceKind
 from xend.settings import Settings
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_WORDS = ("backend=", "uuid=")
+_KEYS = ("backend", "uuid")
 #: The stub domain's kernel is the same on every dom0.
 _DRIVER = "tpmback (of a vTPM stub domain)"
 
@@ -55,11 +55,7 @@ def parse_vtpm(
     """
     text = specification if isinstance(specification, str) else ",".join(specification)
     fields = Fields("vtpm", text, place)
-    for item in filter(None, (each.strip() for each in text.split(","))):
-        key, value = Fields.keyed(item) or (item, None)
-        if value is None or f"{key}=" not in _WORDS:
-            raise fields.unknown(item if value is None else f"{key}=", _WORDS)
-        fields.put(key, value)
+    fields.fill(_KEYS, text)
     if not fields.get("backend"):  # dom0 serves none, so that it is no default
         raise fields.error("it has no backend, expected backend=DOM, a vTPM stub domain")
     return VtpmConfig(backend=fields.domain("backend"), uuid=_uuid(fields))
@@ -116,7 +112,7 @@ VTPM: DeviceKind[VtpmConfig] = DeviceKind(
     option="vtpm",
     parse=parse_vtpm,
     make=vtpm_device,
-    order=2,
+    order=6,
     devid_of=number_of,
     address=Address(key="uuid", pattern=_UUID, choose=random_uuid),
     frontend_keys=("state", "event-channel", "ring-ref"),

@@ -21,7 +21,8 @@ from xend.domain.booting import booted, check_files, remove_files, run_boot_load
 from xend.domain.capabilities import check_host
 from xend.domain.card_checks import check as check_cards
 from xend.domain.card_checks import functions_of_items
-from xend.domain.cards import give_all, take_all
+from xend.domain.cards import give_all as give_all_cards
+from xend.domain.cards import take_all
 from xend.domain.claims import disks_of
 from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
@@ -34,6 +35,7 @@ from xend.domain.same_uuid import made_unknown, others_with
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
 from xend.domain.source import Source, source_of
+from xend.domain.usb import check_all, give_all, in_ports, take_back_all
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HostAccess, Rings, rings_of
@@ -134,6 +136,15 @@ class Creation:
             steps += [step for plug in served for step in plug.connecting()]
         for plug in others:
             steps += plug.attach()
+        if devices := in_ports(self.config):
+            steps.append(
+                Step(
+                    "usbdev.put-in",
+                    f"give it the host's USB {'device' if len(devices) == 1 else 'devices'}",
+                    self.give_usb,
+                    self.take_usb,
+                )
+            )
         if self.config.of_kind(PCI.name):
             steps += self.cards()
         if not paused:
@@ -221,6 +232,7 @@ class Creation:
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
         self.facts.functions = await functions_of_items(self.host, self.config.of_kind(PCI.name))
         await check_cards(self.host, self.facts.functions)
+        await check_all(self.host, self.source.uuid, self.config)
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
@@ -407,8 +419,15 @@ class Creation:
         if self.facts.domid is not None:
             await end_model(self.host, self.domid, self.config.name)
 
+    async def give_usb(self, work: Work) -> None:
+        await give_all(self.host, self.source.uuid, self.domid, in_ports(self.config))
+
+    async def take_usb(self, work: Work) -> None:
+        if self.facts.domid is not None:
+            await take_back_all(self.host, self.domid, in_ports(self.config))
+
     async def give_cards(self, work: Work) -> None:
-        await give_all(self.host, work, self.domid, self.facts.functions)
+        await give_all_cards(self.host, work, self.domid, self.facts.functions)
 
     async def take_cards(self, work: Work) -> None:
         if self.facts.domid is not None:

@@ -103,8 +103,22 @@ class BlkBack(Backend):
         return disk | ({"physical-sector-size": str(SECTOR_BYTES)} if self.flavour == "linux" else {})
 
 
+class UsbBack(Backend):
+    """usbif.h; what is in its ports it is told while it is connected."""
+
+    awaited = ()
+    ready_states = (XenbusState.CONNECTED,)
+    offers: Mapping[str, Mapping[str, str]] = {"linux": {}, "netbsd": {}}
+
+    def traffic(self, seconds: float) -> dict[str, int]:
+        return {}  # it counts nothing
+
+    async def connect(self, awaited: Sequence[str | None]) -> None:
+        await self.switch(XenbusState.CONNECTED)
+
+
 #: The backend drivers there are, by kind.
-KINDS: Mapping[str, type[Backend]] = {"vif": NetBack, "vbd": BlkBack, "pci": PciBack}
+KINDS: Mapping[str, type[Backend]] = {"vif": NetBack, "vbd": BlkBack, "pci": PciBack, "vusb": UsbBack}
 
 
 def _sectors(params: str | None) -> int:

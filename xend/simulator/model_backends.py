@@ -23,7 +23,7 @@ class Served(Backend):
     """Any of them: it connects as soon as its frontend's ring is there."""
 
     awaited = ()
-    ready_states = (XenbusState.INITIALISED, XenbusState.CONNECTED)
+    ready_states: Sequence[XenbusState] = (XenbusState.INITIALISED, XenbusState.CONNECTED)
     #: What it says with the connection.
     shows: Mapping[str, str] = {"hotplug-status": "connected"}
 
@@ -85,6 +85,13 @@ class Channel(Served):
     offers = _offering()
 
 
+class Usb(Served):
+    """qusb: a controller of USB."""
+
+    ready_states: Sequence[XenbusState] = (XenbusState.CONNECTED,)
+    offers = _offering()
+
+
 #: By what the store calls them.
 KINDS: Mapping[str, type[Backend]] = {
     "qdisk": QDisk,
@@ -92,6 +99,7 @@ KINDS: Mapping[str, type[Backend]] = {
     "vkbd": Keyboard,
     "9pfs": Shared,
     "console": Channel,
+    "qusb": Usb,
 }
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "check_directory",
     "check_files",
     "check_logs",
+    "check_place",
     "make_directory",
     "open_file",
     "open_log",
@@ -155,6 +156,35 @@ def check_logs(directory: str) -> None:
     """
     if os.path.lexists(directory):
         _check_way(os.path.abspath(directory), is_above=True)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """See that nobody but root and this user can put another thing in the place of what is at a path.
+
+    Whose that thing is, and who may change what is in it, does not matter; it need not be there.
+
+    Raises:
+        Untrusted: somebody can.
+        OSError: a directory above is none, or cannot be looked at.
+    """
+    links = 0
+    while True:
+        path = os.path.abspath(path)
+        above = os.path.dirname(path)
+        _check_way(above, is_above=True)
+        if not os.path.lexists(path):
+            return
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            _check_owner(path, status, "is a link that")
+        elif os.stat(above).st_mode & (stat.S_ISVTX | stat.S_IWOTH) == stat.S_ISVTX | stat.S_IWOTH:
+            _check_owner(path, status, "lies where anybody may write, and")
+        if not stat.S_ISLNK(status.st_mode):
+            return
+        links += 1
+        if links > _LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+        path = os.path.join(above, os.readlink(path))
 
 
 def _check_way(path: str, *, is_above: bool) -> None:

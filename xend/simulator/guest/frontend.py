@@ -253,6 +253,20 @@ class ChannelFront(_OfModel):
         return {"ring-ref": str(self.bus.next_grant()), "port": str(self.bus.next_port())}
 
 
+class UsbFront(_OfModel):
+    """usbif.h: a ring for what is sent, and one for what comes and goes."""
+
+    kind = "vusb"
+    ready_state = XenbusState.CONNECTED
+
+    async def ring_nodes(self) -> Mapping[str, str]:
+        return {
+            "urb-ring-ref": str(self.bus.next_grant()),
+            "conn-ring-ref": str(self.bus.next_grant()),
+            "event-channel": str(self.bus.next_port()),
+        }
+
+
 #: The frontends there are, by kind.
 KINDS: Mapping[str, type[Frontend]] = {
     each.kind: each
@@ -264,5 +278,6 @@ KINDS: Mapping[str, type[Frontend]] = {
         KeyboardFront,
         SharedFront,
         ChannelFront,
+        UsbFront,
     )
 }

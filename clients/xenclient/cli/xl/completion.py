@@ -130,6 +130,7 @@ def _domains() -> list[Word]:
 def _devices(name: str, domain: str) -> list[Word]:
     """Those of the sub-command's own type, or all."""
     kinds = {"network": ("vif",), "block": ("vbd",), "cd": ("vbd",), "vtpm": ("vtpm",)}
+    kinds |= {"vkb": ("vkb",), "usbctrl": ("usbctrl",)}
     wanted = kinds.get(name.partition("-")[0], ("vif", "vbd", "vtpm"))
     devices = [each for kind in wanted for each in _ask("device.list", domain=domain, kind=kind)]
     by_name = name.startswith(("block", "cd"))

@@ -6,6 +6,7 @@ import os
 import time
 
 from xenclient.cli.xl.call import Call
+from xenclient.cli.xl.failure import Failure
 from xenclient.cli.xl.operation import perform
 from xenclient.cli.xl.printing import log
 from xenclient.xend.errors import BusError, ClientError
@@ -28,15 +29,25 @@ UNDER_WAY = ("running",)
 LOOK_S = 0.1
 
 
-def create(call: Call, parameters: dict[str, Any], method: str = "domain.create") -> Map:
+def create(
+    call: Call,
+    parameters: dict[str, Any],
+    method: str = "domain.create",
+    made: Callable[[Map], object] = lambda created: None,
+) -> Map:
     """Create the domain and return it; with -c show its console until that ends or is left.
 
-    method: by which it is created: domain.create or domain.restore.
+    Args:
+        method: by which it is created: domain.create or domain.restore.
+        made: called once it is there.
     """
+    how = {**parameters, "paused": call.given("paused")}
     if not call.given("console"):
-        return perform_or_undo(call, method, {**parameters, "paused": call.given("paused")})
+        made(created := perform_or_undo(call, method, how))
+        return created
     if method == "domain.create" and _has_boot_loader(call, parameters):
-        return _create_and_watch(call, {**parameters, "paused": call.given("paused")})
+        made(created := _create_and_watch(call, how))
+        return created
     # Paused until its console is attached, so that no output is missed.
     created = perform_or_undo(call, method, {**parameters, "paused": True})
     from xenclient.cli.xl.terminal import attach
@@ -48,8 +59,9 @@ def create(call: Call, parameters: dict[str, Any], method: str = "domain.create"
             call.client.call("domain.unpause", domain=waiting.pop())
 
     try:
+        made(created)
         attach(call.client, created["domid"], unpause)
-    except ClientError:
+    except (ClientError, Failure):
         # Without its console it runs all the same.
         unpause()
         raise

@@ -52,6 +52,7 @@ COMMANDS = (
     Row("suspend", "have a domain stop itself in memory"),
     Row("resume", "let a suspended domain go on", "suspend"),
     Row("console", "attach to a domain's console; ^] ends"),
+    Row("vncviewer", "show a domain's screen"),
     Row("rename", "give a domain another name"),
     Row("mem-set", "set a domain's memory (MiB without suffix)"),
     Row("mem-max", "limit a domain's memory"),
@@ -89,6 +90,15 @@ COMMANDS = (
     Row("vtpm-attach", "put a virtual TPM into a domain", "vtpm"),
     Row("vtpm-detach", "take a virtual TPM out of a domain", "vtpm"),
     Row("vtpm-list", "list domains' virtual TPMs", "vtpm"),
+    Row("vkb-attach", "put a keyboard and pointer into a domain", "vkb"),
+    Row("vkb-detach", "take a keyboard and pointer out of a domain", "vkb"),
+    Row("vkb-list", "list domains' keyboards and pointers", "vkb"),
+    Row("channel-list", "list domains' channels", "channel"),
+    Row("usbctrl-attach", "put a USB controller into a domain", "usb"),
+    Row("usbctrl-detach", "take a USB controller out of a domain", "usb"),
+    Row("usbdev-attach", "give a domain a USB device of the host", "usb"),
+    Row("usbdev-detach", "take a USB device of the host from a domain", "usb"),
+    Row("usb-list", "list a domain's USB controllers and devices", "usb"),
     Row("pci-attach", "give a domain a PCI device of the host", "pci"),
     Row("pci-detach", "take a PCI device of the host from a domain", "pci"),
     Row("pci-list", "list a domain's PCI devices of the host", "pci"),
@@ -115,10 +125,8 @@ COMMANDS = (
 
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
-    "vncviewer", "migrate", "migrate-receive",
-    "vkb-attach", "vkb-list", "vkb-detach", "vdispl-attach", "vdispl-list",
-    "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach", "usbctrl-attach", "usbctrl-detach",
-    "usbdev-attach", "usbdev-detach", "usb-list", "channel-list", "qemu-monitor-command",
+    "migrate", "migrate-receive", "vdispl-attach", "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list",
+    "vsnd-detach", "qemu-monitor-command",
 )  # fmt: skip
 
 #: What Xen's xl has besides, and this one will not have, and why.
@@ -136,9 +144,8 @@ NEVER = {
 
 #: With what the names of LATER that begin so come.
 _WITH = (
-    (("qemu-monitor-command", "vncviewer", "vkb-", "vdispl-", "vsnd-", "usb"), "the device model"),
+    (("qemu-monitor-command", "vdispl-", "vsnd-"), "the device model"),
     (("migrate",), "moving domains"),
-    (("channel-",), "channels"),
 )
 
 #: How many names an error lists.

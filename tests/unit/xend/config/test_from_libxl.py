@@ -34,6 +34,8 @@ def plain(config: dict[str, Any]) -> dict[str, Any]:
 def test_each_configuration_comes_back() -> None:
     count = 0
     for case in cases():
+        if "usbdev" in case.own and "type=" not in case.own:
+            continue  # xl's JSON does not say which device it is
         try:
             config = parse(case.text, source="x", name="x", directory="/dir")
         except XendError:

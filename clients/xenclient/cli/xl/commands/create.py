@@ -9,6 +9,7 @@ from xenclient.cli.xl.creation import create, wait_until_gone
 from xenclient.cli.xl.operation import perform, plan
 from xenclient.cli.xl.printing import log, write
 from xenclient.cli.xl.source import read_source
+from xenclient.cli.xl.viewer import screen_of, viewer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +21,8 @@ if TYPE_CHECKING:
 
 
 def run(call: Call) -> int:
-    for viewer in ("vncviewer", "vncviewer-autopass"):
-        if call.given(viewer):
-            raise call.usage_error(
-                f"--{viewer}: PV and PVH domains have no screen; a viewer comes with the device model of HVM "
-                "domains, which is not there yet (xl console shows their text)"
-            )
+    with_password = call.given("vncviewer-autopass")
+    program = viewer() if with_password or call.given("vncviewer") else None  # before anything is done
     file, assignments = _file_and_assignments(call)
     source = read_source(file)
     if not call.given("quiet"):
@@ -45,13 +42,18 @@ def run(call: Call) -> int:
             write(text)
             return 0
         log(text)
+
+    def show(created: Map) -> None:
+        if program is not None:
+            screen_of(call, created["domid"], with_password).start(program)
+
     if call.given("F"):
         # Followed before the domain is there, so that no event is missed.
         events = call.client.events(kinds=["domain"])
-        _made(call, created := create(call, parameters))
+        _made(call, created := create(call, parameters, made=show))
         wait_until_gone(events, created["uuid"])
     else:
-        _made(call, create(call, parameters))
+        _made(call, create(call, parameters, made=show))
     return 0
 
 
@@ -66,8 +68,8 @@ CREATE = Command(
     Option("d", "debug", "print the configuration as JSON too"),
     Option("e", "", "accepted: xend, not xl, waits for the domain's end"),
     Option("F", "", "wait until the domain is gone"),
-    Option("V", "vncviewer", "refused: a viewer needs a device model, which is not there yet"),
-    Option("A", "vncviewer-autopass", "refused, as -V"),
+    Option("V", "vncviewer", "show its screen in the viewer that is installed"),
+    Option("A", "vncviewer-autopass", "the same, and tell the viewer the screen's password"),
     Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     JSON,
     DRY_RUN,

@@ -1,0 +1,1 @@
+"""USB devices of the host, as Linux's sysfs shows them."""
