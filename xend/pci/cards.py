@@ -27,13 +27,26 @@ class Cards(ABC):
     has_hotplug: bool
     how_chosen: str
 
-    @abstractmethod
     def assignable(self) -> Sequence[Address]:
         """Those that may be given to domains, rising: the backend's driver has them.
 
         Raises:
             XendError: unsupported: there is no such driver.
         """
+        directory = self._backends_directory()
+        try:
+            names = os.listdir(directory)
+        except OSError as error:
+            raise self._without_backend(directory, error) from error
+        return sorted(address for name in names if (address := Address.parse(name)) is not None)
+
+    @abstractmethod
+    def _backends_directory(self) -> Path:
+        """Where the kernel has a file for each that the backend's driver has, called by its address."""
+
+    @abstractmethod
+    def _without_backend(self, directory: Path, error: OSError) -> XendError:
+        """What is said where that is not to be read."""
 
     @abstractmethod
     def functions(self, slot: Address) -> Sequence[Address]:

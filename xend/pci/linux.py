@@ -55,17 +55,16 @@ class LinuxCards(Cards):
         self._pciback = self._drivers / PCIBACK
         self._write_at_once = write
 
-    def assignable(self) -> Sequence[Address]:
-        try:
-            names = os.listdir(self._pciback)
-        except OSError as error:
-            raise XendError(
-                "unsupported",
-                f"dom0's kernel has no driver xen-pciback: {self._pciback} is not there",
-                cause=error.strerror,
-                hint="modprobe xen-pciback",
-            ) from error
-        return sorted(address for name in names if (address := Address.parse(name)) is not None)
+    def _backends_directory(self) -> Path:
+        return self._pciback
+
+    def _without_backend(self, directory: Path, error: OSError) -> XendError:
+        return XendError(
+            "unsupported",
+            f"dom0's kernel has no driver xen-pciback: {directory} is not there",
+            cause=error.strerror,
+            hint="modprobe xen-pciback",
+        )
 
     def functions(self, slot: Address) -> Sequence[Address]:
         places = [Address(slot.segment, slot.bus, slot.device, function) for function in range(8)]

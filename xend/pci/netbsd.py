@@ -4,7 +4,6 @@ Each has a file in the kernel's file system with its ranges and its interrupt li
 while dom0 runs.  Source: pciback(4), sys/arch/xen/xen/pciback.c.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,17 +34,16 @@ class NetbsdCards(Cards):
     def __init__(self, top: Path = KERNFS) -> None:
         self._top = top
 
-    def assignable(self) -> Sequence[Address]:
-        try:
-            names = os.listdir(self._top)
-        except OSError as error:
-            raise XendError(
-                "unsupported",
-                f"dom0's kernel has hidden no PCI device for guests: {self._top} is not there",
-                cause=error.strerror,
-                hint=f"{self.how_chosen}; /kern has to be mounted",
-            ) from error
-        return sorted(address for name in names if (address := Address.parse(name)) is not None)
+    def _backends_directory(self) -> Path:
+        return self._top
+
+    def _without_backend(self, directory: Path, error: OSError) -> XendError:
+        return XendError(
+            "unsupported",
+            f"dom0's kernel has hidden no PCI device for guests: {directory} is not there",
+            cause=error.strerror,
+            hint=f"{self.how_chosen}; /kern has to be mounted",
+        )
 
     def functions(self, slot: Address) -> Sequence[Address]:
         """Those that are hidden: of the others nothing is known here."""
