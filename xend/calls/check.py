@@ -6,9 +6,8 @@ from typing import Any
 import attrs
 
 from xend.autostart.files import ConfigDirectory
-from xend.bus.kinds import BYTES, FLAG, LIST_OF_BYTES
-from xend.bus.methods import Call, Method, optional, required
-from xend.calls.domains import DomainCalls
+from xend.bus.methods import Call, Method
+from xend.calls.domains import NEW_DOMAIN, DomainCalls
 from xend.check.host import HostCheck
 from xend.check.report import Report, parsed
 from xend.config.domain import as_json
@@ -27,19 +26,11 @@ class CheckCalls:
     def __init__(self, host: Host, domains: DomainCalls, directory: ConfigDirectory) -> None:
         self._host = host
         self._domains = domains
-        self._configurations = Configurations(directory, host.settings.defaults)
+        self._configurations = Configurations(directory, lambda: host.settings.defaults)
 
     def methods(self) -> list[Method]:
         """It."""
-        parameters = {
-            "text": required(BYTES),
-            "name": optional(BYTES),
-            "path": optional(BYTES),
-            "directory": optional(BYTES),
-            "extra": optional(LIST_OF_BYTES),
-            "ignore_masks": optional(FLAG),
-        }
-        return [Method("config.check", "operate", parameters, self.check)]
+        return [Method("config.check", "operate", NEW_DOMAIN, self.check)]
 
     async def check(
         self,

@@ -29,6 +29,15 @@ from xend.operation.running import Operation
 from xend.refusals import explained
 
 Result = dict[str, Any]
+#: What says a configuration, and what says how a domain is made of it.
+CONFIGURATION = {
+    "text": required(BYTES),
+    "name": optional(BYTES),
+    "path": optional(BYTES),
+    "directory": optional(BYTES),
+    "extra": optional(LIST_OF_BYTES),
+}
+NEW_DOMAIN = {**CONFIGURATION, "ignore_masks": optional(FLAG)}
 #: What ends a domain; whoever makes one of the same name waits for that.
 ENDING = (Effect.DESTROYS, Effect.ENDS)
 
@@ -59,29 +68,15 @@ class DomainCalls:
         domain, dry = {"domain": required(DOMAIN)}, {"dry_run": optional(FLAG)}
         one = {**domain, **dry, **OPERATION}
         stop = {**one, "wait": optional(FLAG), "force": optional(FLAG), "timeout_s": optional(SECONDS)}
-        text = {
-            "text": required(BYTES),
-            "name": optional(BYTES),
-            "path": optional(BYTES),
-            "directory": optional(BYTES),
-            "extra": optional(LIST_OF_BYTES),
-        }
-        create = {
-            **text,
-            "paused": optional(FLAG),
-            "ignore_masks": optional(FLAG),
-            **dry,
-            **OPERATION,
-        }
+        update = {**domain, **CONFIGURATION, **dry, **OPERATION}
+        create = {**NEW_DOMAIN, "paused": optional(FLAG), **dry, **OPERATION}
         return [
             Method(
                 "domain.list", "read", {"domain": optional(DOMAIN), "placing": optional(FLAG)}, self.list_
             ),
             Method("domain.config", "read", domain, self.config),
             Method("domain.create", "operate", create, self.create),
-            Method(
-                "domain.update_config", "operate", {**domain, **text, **dry, **OPERATION}, self.update_config
-            ),
+            Method("domain.update_config", "operate", update, self.update_config),
             Method("domain.destroy", "operate", one, self.destroy),
             Method("domain.shutdown", "operate", stop, self.shutdown),
             Method("domain.reboot", "operate", stop, self.reboot),

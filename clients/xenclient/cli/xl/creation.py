@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 #: Events after which a domain does not come back, unless it is restarted.
 GONE = ("destroyed", "reaped")
-#: The step in which a boot loader runs, whose terminal is the domain's console meanwhile; and states of an
-#: operation that has not ended.
+#: The step in which a boot loader runs, whose terminal is the domain's console meanwhile.
 LOADER_STEP = "boot-loader"
-UNDER_WAY = ("running",)
 #: How often it is looked whether that step has come, which is the domain's fifth or sixth.
 LOOK_S = 0.1
 
@@ -85,7 +83,7 @@ def _create_and_watch(call: Call, parameters: dict[str, Any]) -> Map:
 
     def watch() -> Map:
         operation = call.client.call("domain.create", wait_for="accepted", **parameters)["operation"]
-        while (shown := call.client.call("operation.show", operation=operation))["state"] in UNDER_WAY:
+        while (shown := call.client.call("operation.show", operation=operation))["state"] == "running":
             if shown["step_key"] == LOADER_STEP and shown["waiting"] is not None:
                 attach(call.client, shown["domid"])
                 break
