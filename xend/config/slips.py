@@ -6,7 +6,16 @@ People copy lines out of web pages, and write as in the other languages that the
 import re
 import unicodedata
 
-__all__ = ["BOOLEANS", "FOREIGN", "VALUE_SLIPS", "YES_OR_NO", "sign_hint", "word_hint"]
+__all__ = [
+    "BOOLEANS",
+    "COMMENTS",
+    "COMMENT_SIGNS",
+    "FOREIGN",
+    "VALUE_SLIPS",
+    "YES_OR_NO",
+    "sign_hint",
+    "word_hint",
+]
 
 _ASSIGNMENT = "an assignment is NAME = VALUE"
 _QUOTES = "texts stand in quotes"
@@ -18,6 +27,9 @@ FOREIGN = {
     "(": f"this looks like an S-expression of the old xend's; {_ASSIGNMENT}",
     "{": f"this looks like JSON; {_ASSIGNMENT}",
 }
+#: Of what other languages have comments begin with.
+COMMENTS = "comments begin with #"
+COMMENT_SIGNS = ("//", "/*", "--")
 #: Signs that begin no value in Python either: what stands there was to be a text.
 VALUE_SLIPS = ("/", "@")
 _SIGNS = {

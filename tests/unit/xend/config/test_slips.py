@@ -5,6 +5,7 @@ import pytest
 from tests.unit.xend.config.conftest import complaint
 from xend.config.domain import parse
 from xend.config.problem import ConfigError
+from xend.config.slips import COMMENTS
 
 ASSIGNMENT = "an assignment is NAME = VALUE"
 QUOTES = "texts stand in quotes"
@@ -17,6 +18,11 @@ NETBSD = "a NetBSD guest calls its disks xbd0, xbd1 ... by their order; here the
 #: Lines, and of each that is wrong its number and the hint.
 SLIPS = [
     ("name = “a”", [(1, LOOKALIKE)]),
+    ("extra = 'a' // a comment", [(1, COMMENTS)]),
+    ("// a comment", [(1, COMMENTS)]),
+    ("/* a\n * comment */", [(1, COMMENTS)]),
+    ("vcpus = 2 -- two", [(1, COMMENTS)]),
+    ("disk = [ 'phy:/a,xvda,w', // first\n]", [(1, COMMENTS)]),
     ("name = „a“\nextra = ‘b’", [(1, LOOKALIKE), (2, LOOKALIKE)]),
     ("name\u00a0= 'a'", [(1, BLANK)]),
     ("name = 'a'\n\u200bmemory = 1", [(2, BLANK)]),
