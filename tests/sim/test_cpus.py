@@ -10,6 +10,7 @@ import trio
 
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import World, play
+from xend.domain.lasting import record
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError
 from xend.hypervisor.scheduling import CreditParameters
@@ -228,6 +229,22 @@ def test_a_pool_of_any_name_is_that_of_the_next_life(name: str) -> None:
     play(body, pool_cpus=(1,))
 
 
+def test_what_is_recorded_never_gives_a_domain_another_name() -> None:
+    """Whoever asked for it by its old name went in circles then."""
+
+    async def body(world: World) -> None:
+        await world.create(extra=EXTRA)
+        (domain,) = world.xend.host.domains.all()
+        before = (list(domain.source.extra), domain.config)
+        with pytest.raises(XendError, match=r"its next life would be called z by .*xl rename"):
+            record(world.xend.host, domain.uuid, [*EXTRA, 'pool="0"; name="z"'])
+        assert (domain.source.extra, domain.config) == before
+        await reboot(world, 1)
+        assert (await world.call("domain.list", domain="example"))[0]["domid"] == 2
+
+    play(body)
+
+
 def test_a_pool_for_each_node() -> None:
     async def body(world: World) -> None:
         planned = await world.call("pool.split", dry_run=True)
@@ -279,7 +296,10 @@ def test_triggers_keys_and_parameters() -> None:
         await refused(world, "bad_request", "host.debug_keys", keys="")
         await world.call("host.set_parameters", parameters=["loglvl=all", "no-console_timestamps"])
         assert world.host.boot_parameters == {"loglvl": "all", "console_timestamps": "no"}
-        await refused(world, "bad_request", "host.set_parameters", parameters=["nothing=1"])
+        for wrong in (["nothing=1"], ["loglvl=none", "nothing=1"], ["loglvl=none", "=1"]):
+            error = await refused(world, "bad_request", "host.set_parameters", parameters=wrong)
+            assert world.host.boot_parameters == {"loglvl": "all", "console_timestamps": "no"}
+        assert error.message == "parameter '=1': NAME=VALUE was expected"
         assert await world.call("security.show") == {"enforcing": None}
         for method, given in (("set_enforcing", {"enforcing": True}), ("load_policy", {"policy": b"x"})):
             error = await refused(world, "unsupported", f"security.{method}", **given)

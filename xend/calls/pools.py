@@ -184,9 +184,9 @@ class PoolCalls:
     # --- what they share ----------------------------------------------------------------------------------
 
     async def _check_name(self, name: str) -> None:
-        complaint = name_complaint(name)
+        complaint = name_complaint(name, "a CPU pool's number")
         if complaint is None and len(name) > NAME_MAX:
-            complaint = f"it has more than {NAME_MAX} characters"
+            complaint = f"expected at most {NAME_MAX} characters"
         if complaint is not None:
             raise XendError("bad_request", f"CPU pool {one_line(name)!r}: {complaint}")
         if name in (await pool_names(self._host)).values():

@@ -9,8 +9,11 @@ __all__ = ["MAX_NAME_BYTES", "name_complaint"]
 MAX_NAME_BYTES = 200
 
 
-def name_complaint(name: str) -> str | None:
-    """What is wrong with a domain's name, as "expected ..."; None: nothing."""
+def name_complaint(name: str, digits: str = "a domid") -> str | None:
+    """What is wrong with a domain's name, as "expected ..."; None: nothing.
+
+    digits: what digits alone would mean.
+    """
     if not name:
         return "expected a name that is not empty"
     if any("\ud800" <= character <= "\udfff" for character in name):
@@ -22,7 +25,7 @@ def name_complaint(name: str) -> str | None:
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"expected at most {MAX_NAME_BYTES} bytes"
     if name.isdigit():
-        return "expected more than digits, which mean a domid"
+        return f"expected more than digits, which mean {digits}"
     if name == "Domain-0":
         return "expected another name: this is dom0's"
     return None

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from xend.domain.target import Target
+from xend.errors import XendError
 from xend.host import Host
 from xend.operation.facts import AnyDomainFacts
 from xend.operation.steps import Step, Work
@@ -68,7 +69,8 @@ def record(host: Host, uuid: str, extra: Sequence[str]) -> None:
     """Have these assignments follow its configuration from now on; nothing happens if it is not ours.
 
     Raises:
-        XendError: bad_config: they make none; nothing is changed then.
+        XendError: bad_config: they make none, or give it another name, which is an operation of its own;
+            nothing is changed then.
     """
     domain = host.domains.by_uuid(uuid)
     if domain is None:
@@ -76,7 +78,15 @@ def record(host: Host, uuid: str, extra: Sequence[str]) -> None:
     before = domain.source.extra
     domain.source.extra = list(extra)
     try:
-        domain.config = domain.source.config()
+        config = domain.source.config()
+        if config.name != domain.name:  # by which it is known, and locked
+            raise XendError(
+                "bad_config",
+                f"{domain.name}: its next life would be called {config.name} by {', '.join(extra)}",
+                domain=domain.name,
+                hint="xl rename gives it another name",
+            )
+        domain.config = config
     except BaseException:
         domain.source.extra = before
         raise
