@@ -13,7 +13,7 @@ from xend.config.options import OPTIONS, XM
 PAGE = Path(__file__).parents[1] / "docs/man/xl.cfg.5"
 BEGIN = '.\\" What follows is written by "python -m contrib.options_page", from the table of options.\n'
 END = '.\\" The end of what is written so.\n'
-_LINE_CHARS = 100
+_LINE_CHARS = 78
 
 
 def section() -> str:
@@ -44,8 +44,8 @@ def section() -> str:
             ),
             ".El",
             ".Ss Refused",
-            "These can be had as far only as is said here; another value, and any of the last list but 0",
-            "or an empty text, is an error.",
+            "These can be had as far only as is said here; another value, and any of the",
+            "last list but 0 or an empty text, is an error.",
             ".Bl -tag -width indent",
             *_by_reason(each for each in others if each.guests and not _has_no_effect(each)),
             ".El",
