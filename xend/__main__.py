@@ -18,7 +18,7 @@ from xenclient.store.aio import Client
 from xenclient.store.errors import ClientError
 from xend.bus.listeners import SOCKET, open_listeners
 from xend.bus.server import serve
-from xend.config.xl_conf import FILE, XlConf, read_xl_conf
+from xend.config.xl_conf import FILE, XlConf, XlConfFile
 from xend.daemon import Seams, Xend, die
 from xend.errors import XendError
 from xend.hypervisor import Blueprint, Hypervisor
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         PROGRAM.to_stderr(f"{error}; xend --help lists the options")
         return 2
-    conf = read_xl_conf(os.path.join(options.config_directory, FILE))
+    conf = XlConfFile(os.path.join(options.config_directory, FILE))
     if not options.foreground:  # the log, which has them too, goes elsewhere
-        for line in conf.lines():
+        for line in conf.now().lines():
             PROGRAM.to_stderr(line)
     report: Report = PROGRAM.detach() if not options.foreground else PROGRAM.report
     log = Log(os.path.join(options.log_directory, "xend.log"), options.foreground)
@@ -73,19 +73,19 @@ def _line(error: BaseException) -> str:
     return str(error) if isinstance(error, StartError | XendError) else start.internal_error(error)
 
 
-def _run(options: Options, conf: XlConf, held: Held, log: Log, report: Report) -> None:
+def _run(options: Options, conf: XlConfFile, held: Held, log: Log, report: Report) -> None:
     start.raise_descriptor_limit()
     with ExitStack() as stack:
         if options.pid_file is not None:
             stack.enter_context(pid_file(options.pid_file))
         log.open()
-        for line in conf.lines():
+        for line in conf.now().lines():
             log(line)
         check_logs(os.path.join(options.log_directory, "console"))
         trio.run(_serve, options, conf, held, log, report)
 
 
-async def _serve(options: Options, conf: XlConf, held: Held, log: Log, report: Report) -> None:
+async def _serve(options: Options, conf: XlConfFile, held: Held, log: Log, report: Report) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with AsyncExitStack() as stack:
             sockets = stack.enter_context(
@@ -97,7 +97,7 @@ async def _serve(options: Options, conf: XlConf, held: Held, log: Log, report: R
             manager = Xend(
                 hypervisor=hypervisor,
                 store=store,
-                settings=_settings(options, conf),
+                read_settings=HostSettings(options, conf, log).now,
                 rundir=Path(options.rundir),
                 log_directory=Path(options.log_directory),
                 log=log,
@@ -138,8 +138,28 @@ async def _obey(signals: AsyncIterator[int], manager: Xend, log: Log) -> None:
         manager.host.consoles.reopen_logs()
 
 
+class HostSettings:
+    """What the command line says, and the file for all domains, which people edit while xend runs."""
+
+    def __init__(self, options: Options, file: XlConfFile, log: Callable[[str], object]) -> None:
+        self._options = options
+        self._file = file
+        self._log = log
+        self._conf = file.now()
+        self._settings = _settings(options, self._conf)
+
+    def now(self) -> Settings:
+        """As both are at the moment."""
+        conf = self._file.now()
+        if conf is not self._conf:
+            self._conf, self._settings = conf, _settings(self._options, conf)
+            for line in (f"{FILE} has changed, and holds as it is now", *conf.lines()):
+                self._log(line)
+        return self._settings
+
+
 def _settings(options: Options, conf: XlConf) -> Settings:
-    """What the command line says, which goes before the file for all domains."""
+    """The command line goes before the file."""
     defaults = attrs.evolve(
         conf.defaults,
         vif_script=None if options.vif_script else conf.defaults.vif_script,
@@ -155,7 +175,9 @@ def _settings(options: Options, conf: XlConf) -> Settings:
         bridge=options.bridge,
         defaults=defaults,
         claims_memory=conf.claims_memory,
+        autoballoon=conf.autoballoon,
         output_format=conf.output_format,
+        problems=conf.problems,
         init_seconds=options.init_seconds,
         hotplug_seconds=options.hotplug_seconds,
         destroy_seconds=options.destroy_seconds,

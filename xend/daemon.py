@@ -106,7 +106,7 @@ class Seams:
 class Xend:
     """The manager of one host.
 
-    log: takes a line.
+    read_settings: how the host is set up now; log: takes a line.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Xend:
         *,
         hypervisor: Hypervisor,
         store: Client,
-        settings: Settings,
+        read_settings: Callable[[], Settings],
         rundir: Path,
         log_directory: Path,
         log: Callable[[str], object],
@@ -135,13 +135,13 @@ class Xend:
         self.host = Host(
             hypervisor=hypervisor,
             store=store,
-            settings=settings,
+            read_settings=read_settings,
             domains=Domains(rundir / "domains", log),
             backends=Backends(store, self._state_changed),
             stories=Stories(seams.wall_clock),
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             disks=seams.disks,
-            cards=seams.cards or system_cards(settings.platform),
+            cards=seams.cards or system_cards(read_settings().platform),
             models=Models(seams.models, rundir / "models", self._model_died, log),
             model_log_directory=os.fspath(log_directory),
             run_script=seams.run_script,

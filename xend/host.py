@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 from xenclient.store.aio import Client as StoreClient
 from xend.bootloader.order import Order, Report
@@ -47,6 +48,8 @@ class Host:
     """Everything an operation touches; each is a seam that a simulated world puts its own in.
 
     Attributes:
+        read_settings: how this dom0 is set up now.
+        making_room: held by who has dom0 give up memory, until that is taken.
         disks: what dom0 knows of its files and devices.
         cards: what it knows of its PCI functions.
         models: the device models of its domains.
@@ -60,13 +63,14 @@ class Host:
 
     hypervisor: Hypervisor
     store: StoreClient
-    settings: Settings
+    read_settings: Callable[[], Settings]
     domains: "Domains"
     backends: "Backends"
     consoles: "Consoles"
     stories: "Stories"
     models: "Models"
     ends: Ends = attrs.field(factory=Ends)
+    making_room: trio.Lock = attrs.field(factory=trio.Lock)
     disks: Disks
     cards: Cards
     run_script: RunScript
@@ -77,3 +81,8 @@ class Host:
     wall_clock: Callable[[], float]
     publish: Publish
     log: Callable[[str], object]
+
+    @property
+    def settings(self) -> Settings:
+        """How this dom0 is set up now: what xl.conf(5) says may be another thing a moment later."""
+        return self.read_settings()

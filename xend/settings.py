@@ -1,11 +1,13 @@
 """How this dom0 is set up: what its options came to."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
 from xend.config.defaults import Defaults
+from xend.config.problem import Problem
 
 #: Whose conventions this system follows.
 PLATFORM = "netbsd" if sys.platform.startswith("netbsd") else "linux"
@@ -30,7 +32,10 @@ class Settings:
         vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
         defaults: of domains that say nothing themselves (xl.conf).
         claims_memory: a new domain's memory is set aside before it is built.
+        autoballoon: whether dom0 gives memory to a domain that needs it: "off", "on", or "auto", unless the
+            hypervisor was told what dom0 has.
         output_format: "json" or "sxp", of what xl prints for programs.
+        problems: what is wrong with xl.conf, or has no effect.
         init_seconds, hotplug_seconds, destroy_seconds: how long a backend may take to appear, a script to
             end, a backend to close.
         bootloader_seconds: how long a boot loader may take, its menu included.
@@ -46,7 +51,9 @@ class Settings:
     bridge: str | None = None
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
+    autoballoon: str = "auto"
     output_format: str = "json"
+    problems: Sequence[Problem] = ()
     init_seconds: float = INIT_SECONDS
     hotplug_seconds: float = HOTPLUG_SECONDS
     destroy_seconds: float = DESTROY_SECONDS

@@ -47,12 +47,16 @@ async def knobs_of_the_hypervisor(bench: Bench) -> None:
     with refused(errno.EINVAL):
         await hypervisor.send_debug_keys("")
     with refused(errno.ENOENT, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-        await hypervisor.set_boot_parameter("no-such-parameter", "1")
+        await hypervisor.set_boot_parameters({"no-such-parameter": "1"})
     if await hypervisor.is_enforcing() is None:
         with refused(errno.ENOSYS):
             await hypervisor.set_enforcing(enforcing=True)
         with refused(errno.ENOSYS):
             await hypervisor.load_policy(b"policy")
+        with refused(errno.ENOSYS):
+            await hypervisor.label_number("system_u:system_r:domU_t")
+        with refused(errno.ENOSYS):
+            await hypervisor.set_label(0, 1)
 
 
 async def messages(bench: Bench) -> None:

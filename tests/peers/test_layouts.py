@@ -37,7 +37,7 @@ from xend.hypervisor.xen.layouts import Layout, Release, release_of
 #: The sizes of what is not read to its end.
 CUT_SHORT = {"xen_domctl_getdomaininfo"}
 #: Parts of another layout's structure.
-PARTS = (layouts.SCHEDULER_VCPUS, layouts.FLASK_LOAD)
+PARTS = (layouts.SCHEDULER_VCPUS, layouts.FLASK_LOAD, layouts.FLASK_CONTEXT, layouts.FLASK_RELABEL)
 
 #: What the headers call our numbers.
 NUMBERS = {
@@ -124,6 +124,8 @@ NUMBERS = {
     "FLASK_LOAD": security.LOAD,
     "FLASK_GETENFORCE": security.GETENFORCE,
     "FLASK_SETENFORCE": security.SETENFORCE,
+    "FLASK_CONTEXT_TO_SID": security.CONTEXT_TO_SID,
+    "FLASK_RELABEL_DOMAIN": security.RELABEL_DOMAIN,
     "XEN_FLASK_INTERFACE_VERSION": security.INTERFACE_VERSION,
     "SCHEDOP_remote_shutdown": domains.REMOTE_SHUTDOWN_OP,
     "SCHEDOP_watchdog": domains.WATCHDOG_OP,

@@ -31,6 +31,7 @@ from xend.bootloader.outcome import taken
 from xend.bootloader.run import Screen, Tail
 from xend.bus.methods import Call, Methods
 from xend.config.defaults import Defaults
+from xend.config.problem import Problem
 from xend.daemon import Seams, Xend
 from xend.disk import Disks, Identity, Use
 from xend.errors import XendError
@@ -359,7 +360,7 @@ class World:
         trace: one line for each event since the beginning.
         on_step: called before each step of an operation.
         wrap: puts something between xend and its hypervisor.
-        defaults, claims_memory: what xl.conf says to each xend that starts.
+        defaults, claims_memory, autoballoon, problems: what xl.conf says.
         platform: what each xend that starts is told.
     """
 
@@ -380,6 +381,8 @@ class World:
     ptys: list[FakePty] = attrs.field(factory=list)
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
+    autoballoon: str = "auto"
+    problems: Sequence[Problem] = ()
     platform: str = "linux"
     _methods: Methods = attrs.field(init=False)
     _starts: int = 0
@@ -485,7 +488,7 @@ class World:
                 self.xend = Xend(
                     hypervisor=self.wrap(self.host),
                     store=store,
-                    settings=self._settings(),
+                    read_settings=self._settings,
                     rundir=self.directory / "xend",
                     log_directory=self.directory / "log",
                     log=self.log,
@@ -560,6 +563,8 @@ class World:
             defaults=self.defaults,
             claims_memory=self.claims_memory,
             usb_directory=self.usb,
+            autoballoon=self.autoballoon,
+            problems=self.problems,
         )
 
     @property

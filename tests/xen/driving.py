@@ -140,7 +140,7 @@ async def controls(xen: Xen) -> object:
     assert await xen.node_affinity(0) == [0]
     assert all(device.node == 0 for device in await xen.device_nodes())
     with refused(errno.ENOENT, errno.ENOSYS, errno.EOPNOTSUPP):
-        await xen.set_boot_parameter("no-such-parameter", "1")
+        await xen.set_boot_parameters({"no-such-parameter": "1"})
     if (enforcing := await xen.is_enforcing()) is None:
         with refused(errno.ENOSYS):
             await xen.set_enforcing(True)

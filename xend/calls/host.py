@@ -50,6 +50,7 @@ class HostCalls:
         return {
             "output_format": settings.output_format,
             "claims_memory": settings.claims_memory,
+            "autoballoon": settings.autoballoon,
             "defaults": settings.defaults.given(),
         }
 

@@ -68,9 +68,9 @@ class HostControlCalls:
 
     async def set_parameters(self, call: Call, parameters: list[str], dry_run: bool = False) -> Result:
         pairs = [_pair(text) for text in parameters]
-        for name, value in [] if dry_run else pairs:
-            with _told(f"change the hypervisor's parameter {name}"):
-                await self._host.hypervisor.set_boot_parameter(name, value)
+        if not dry_run:
+            with _told("change the hypervisor's parameters"):
+                await self._host.hypervisor.set_boot_parameters(dict(pairs))
         return {"parameters": [f"{name}={value}" for name, value in pairs]}
 
     # --- the security module ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class ManagedCalls:
     def __init__(self, host: Host, fates: Fates, directory: ConfigDirectory) -> None:
         self._host = host
         self._fates = fates
-        self._configurations = Configurations(directory, host.settings.defaults)
+        self._configurations = Configurations(directory, lambda: host.settings.defaults)
         self._editing = Editing(self._configurations)
 
     def methods(self) -> list[Method]:

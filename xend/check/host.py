@@ -17,10 +17,12 @@ from xend.device.files import check_file
 from xend.device.kinds import IN_ORDER
 from xend.device.plug import check
 from xend.disk import Identity
+from xend.domain.ballooning import spare_kib
 from xend.domain.blueprint import kernel_of
 from xend.domain.booting import check_boot_loader
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
+from xend.domain.labels import check_labels
 from xend.domain.makers import makers_of
 from xend.domain.placing import places_of, pool_number
 from xend.domain.registry import Domain
@@ -89,6 +91,7 @@ class HostCheck:
     async def _capabilities(self) -> None:
         await self._attempt(self._check_memory)
         await self._attempt(lambda: pool_number(self.host, self.config))
+        await self._attempt(lambda: check_labels(self.host, self.config))
         if not self.report.problems:
             await self._attempt(lambda: places_of(self.host, self.config))
 
@@ -98,7 +101,8 @@ class HostCheck:
         whole = attrs.evolve(info, free_memory_kib=info.total_memory_kib)
         kernel = None if self.config.boot_loader is not None else kernel_of(self.host, self.config)
         check_host(whole, self.config, kernel)
-        if self._running is None and self.config.memory_kib > info.free_memory_kib:
+        there = info.free_memory_kib + await spare_kib(self.host, info)
+        if self._running is None and self.config.memory_kib > there:
             needed, free = self.config.memory_kib >> 10, info.free_memory_kib >> 10
             self._warn(
                 "memory", f"it needs {needed} MiB, {free} MiB are free now", "end a domain, or xl mem-set"

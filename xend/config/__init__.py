@@ -13,6 +13,7 @@ from xend.config.cpuid import CpuidPolicy
 from xend.config.cpus import CpuSet
 from xend.config.device_model import ModelOptions
 from xend.config.hardware import Hardware
+from xend.config.labels import Labels
 from xend.config.limits import TSC_MODES, Limits
 from xend.config.problem import Problem
 from xend.config.share import Share
@@ -61,7 +62,7 @@ class DomainConfig:
             missing at the end: any.
         cpu_masks: CPUs that all masks of the host's xl.conf hold, and none else, may be used.
         pool: name or number of the CPU pool in which it runs; None: the first.
-        share, clock, hardware, cpuid, store_terms: see the modules of these.
+        share, clock, hardware, cpuid, store_terms, labels: see the modules of these.
         has_old_suspend: its nodes are such that a guest of xend's time finds how to suspend: all of device is
             its own, and it makes the node of the event channel itself.
         nomigrate, e820_host: as given; None: not given, which is False.
@@ -98,6 +99,7 @@ class DomainConfig:
     hardware: Hardware = attrs.field(factory=Hardware)
     cpuid: CpuidPolicy = attrs.field(factory=CpuidPolicy)
     store_terms: StoreTerms = attrs.field(factory=StoreTerms)
+    labels: Labels = attrs.field(factory=Labels)
     has_old_suspend: bool = False
     tsc_mode: str = TSC_MODES[0]
     nomigrate: bool | None = None

@@ -14,6 +14,7 @@ from xend.config.device_model import ModelOptions, model_options_of
 from xend.config.grammar import Assignment, parse_assignments, parse_words
 from xend.config.hardware import Hardware, hardware_of
 from xend.config.host_access import iomem_of, ioports_of, irqs_of
+from xend.config.labels import Labels, labels_of
 from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
 from xend.config.place import Place, shown
@@ -21,7 +22,7 @@ from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.program import ProgramError, program_assignments
 from xend.config.settings import Settings
 from xend.config.share import Share, share_of
-from xend.config.slips import FOREIGN
+from xend.config.slips import COMMENTS, FOREIGN
 from xend.config.terms import Clock, StoreTerms, clock_of, store_terms_of
 from xend.device.kind import DeviceKind
 from xend.device.kinds import IN_ORDER
@@ -79,6 +80,8 @@ def _assignments(text: str, source: str) -> list[Assignment]:
         try:
             computed = program_assignments(text, source)
         except ProgramError as wrong:
+            if any(problem.hint == COMMENTS for problem in error.problems):
+                raise error from None
             raise _with_words_of(error, wrong) if wrong.is_slip else wrong from None
         if computed is None:
             raise
@@ -123,6 +126,7 @@ class _Reader:
             hardware=self._read(partial(hardware_of, guest_type=guest_type), Hardware()),
             cpuid=self._read(cpuid_of, CpuidPolicy()),
             store_terms=self._read(store_terms_of, StoreTerms()),
+            labels=self._read(labels_of, Labels()),
             has_old_suspend=self._boolean("xend_suspend_evtchn_compat") or False,
             tsc_mode=self._read(tsc_mode_of, TSC_MODES[0]),
             nomigrate=self._boolean("nomigrate"),

@@ -48,6 +48,7 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
         "run_hotplug_scripts": "True",
         **not_empty(
             driver_domain=_said(config, "driver_domain"),
+            ssid_label=config.labels.first,
             pool_name=config.pool,
             hap=_said(config, "hap"),
             oos=_said(config, "oos"),
@@ -86,6 +87,9 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
             ioports=[not_empty(first=first, number=number) for first, number in config.ioports],
             irqs=list(config.irqs),
             iomem=[_frames(*frames) for frames in config.iomem],
+        ),
+        **not_empty(
+            exec_ssid_label=config.labels.running, device_model_ssid_label=config.labels.device_model
         ),
         **_hardware(config),
         f"type.{config.type}": of_pv,

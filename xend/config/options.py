@@ -103,6 +103,9 @@ _READ = (
     Option("device_model_args_pv", "l", PARAVIRTUAL, is_here=True),
     Option("device_model_user", "s", is_here=True, protects=True),
     Option("dm_restrict", "b", is_here=True, protects=True),
+    Option("seclabel", "s", is_here=True),
+    Option("init_seclabel", "s", is_here=True),
+    Option("device_model_stubdomain_seclabel", "s", is_here=True),
     Option("on_poweroff", "s", is_here=True),
     Option("on_reboot", "s", is_here=True),
     Option("on_crash", "s", is_here=True),
@@ -119,7 +122,8 @@ _ADDRESS = 'the kernel reads that of its command line: extra = "ip=..."'
 _EVENTS = "on_poweroff, on_reboot and on_crash say what is done"
 _HOST = "with the host start the domains of the directory auto, see xl.cfg(5), autostart_after"
 
-#: What only xm knew, with what says the same today, if anything does; xl does not read it, or only to say so.
+#: What only xm knew, or nobody, with what says the same today, if anything does; xl does not read it, or only
+#: to say so.
 XM: Mapping[str, str | None] = {
     "cpu": 'cpus = "1" says on which CPU it runs',
     "vcpu_avail": "vcpus says how many of maxvcpus are there at the start",
@@ -141,6 +145,7 @@ XM: Mapping[str, str | None] = {
     "on_xend_start": _HOST,
     "on_xend_stop": _HOST,
     "access_control": "seclabel gives a label",
+    "budget": "xl sched-rtds -d NAME -b MICROSECONDS gives it to one that runs",
     "vncviewer": "xl vncviewer shows a domain",
     "bootargs": "bootloader_args are the boot loader's",
     **dict.fromkeys(

@@ -14,7 +14,6 @@ _ARM = "it is of Arm's processors, and this xend is for those of x86"
 _DEVICE = "this xend knows no such devices yet"
 _FIRMWARE = "this xend loads no firmware yet: kernel = ... names a file of dom0"
 _HOST_DEVICE = "this xend gives no devices of the host to domains yet"
-_LABEL = "this xend gives no security labels yet"
 _MODEL = "it needs a device model, which this xend does not run yet"
 _NODES = "this xend shows a domain one NUMA node; cpus = ... may place it on one of the host's"
 _SEDF = "it was of the scheduler sedf, which Xen has no longer"
@@ -34,9 +33,7 @@ _VIRIDIAN = (
 )  # fmt: skip
 
 OTHERS: Sequence[Option] = (
-    # Where it runs, and who may do what to it.
-    Option("seclabel", "s", lacks=_LABEL, protects=True),
-    Option("init_seclabel", "s", lacks=_LABEL, protects=True),
+    # Where it runs.
     Option("slice", "n", NONE, lacks=_SEDF),
     Option("latency", "n", NONE, lacks=_SEDF),
     Option("vnuma", "l", lacks=_NODES),
@@ -121,7 +118,6 @@ OTHERS: Sequence[Option] = (
     ),
     Option("device_model_args_hvm", "l", HVM, lacks=_MODEL),
     Option("device_model_stubdomain_override", "b", lacks=_STUB, protects=True),
-    Option("device_model_stubdomain_seclabel", "s", lacks=_LABEL, protects=True),
     Option("stubdomain_kernel", "s", NONE, lacks=_STUB),
     Option("stubdomain_cmdline", "s", NONE, lacks=_STUB),
     Option("stubdomain_ramdisk", "s", NONE, lacks=_STUB),

@@ -4,6 +4,7 @@ What is wrong with it is told in a line each and stops nothing: a host whose man
 a typing error in a default is worse off than one that uses xend's own default and says so.
 """
 
+import os
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -17,11 +18,13 @@ from xend.config.place import Place, listed, shown
 from xend.config.problem import ConfigError, Problem
 from xend.config.text import text_of
 
-__all__ = ["FILE", "XlConf", "read_xl_conf"]
+__all__ = ["FILE", "XlConf", "XlConfFile", "read_xl_conf"]
 
 #: In the directory of configurations.
 FILE = "xl.conf"
 _FRAMES_MAX = (1 << 31) - 1
+#: Whether dom0 gives memory to a domain that needs it: never, always, or unless Xen was told what dom0 has.
+AUTOBALLOON = ("off", "on", "auto")
 
 
 @attrs.frozen(kw_only=True)
@@ -84,13 +87,10 @@ KEYS = {
         _Key(
             name="autoballoon",
             kind="sn",
-            words=("off", "on", "auto"),
-            default="dom0 keeps its memory (off)",
-            lacks=dict.fromkeys(
-                ("on", "1"),
-                "xend never takes memory from dom0 by itself: give dom0 its own with dom0_mem= on the "
-                "hypervisor's command line, or use xl mem-set 0",
-            ),
+            sets="autoballoon",
+            words=AUTOBALLOON,
+            default="dom0 gives memory to new domains unless dom0_mem is on the hypervisor's command line "
+            "(auto)",
         ),
         _Key(
             name="run_hotplug_scripts",
@@ -122,12 +122,14 @@ class XlConf:
     Attributes:
         defaults: of domains that say nothing themselves.
         claims_memory: a new domain's memory is set aside before it is built.
+        autoballoon: one of AUTOBALLOON.
         output_format: "json" or "sxp", of what xl prints for programs.
         problems: what is wrong with the file, or has no effect.
     """
 
     defaults: Defaults = attrs.field(factory=Defaults)
     claims_memory: bool = True
+    autoballoon: str = "auto"
     output_format: str = "json"
     problems: Sequence[Problem] = ()
 
@@ -147,6 +149,31 @@ def read_xl_conf(path: str) -> XlConf:
     except OSError as error:
         problem = Problem.at(Place(path), f"it cannot be read ({error.strerror}); nothing of it has effect")
         return XlConf(problems=[problem])
+
+
+class XlConfFile:
+    """The file of a host, which people edit while xend runs: it is read when it has changed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen = _signature(path)
+        self._conf = read_xl_conf(path)
+
+    def now(self) -> XlConf:
+        """What it says at the moment; the same object for as long as it does not change."""
+        seen = _signature(self._path)
+        if seen != self._seen:
+            self._seen, self._conf = seen, read_xl_conf(self._path)
+        return self._conf
+
+
+def _signature(path: str) -> tuple[int, ...] | None:
+    """What is another when the file is; None: there is none to be read."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def xl_conf_of(text: str, source: str) -> XlConf:
@@ -171,9 +198,15 @@ def xl_conf_of(text: str, source: str) -> XlConf:
     return XlConf(
         defaults=defaults,
         claims_memory=claims,
+        autoballoon=_balloon_word(values.get("autoballoon", "auto")),
         output_format=str(values.get("output_format", "json")),
         problems=problems,
     )
+
+
+def _balloon_word(value: str | int) -> str:
+    """As one of AUTOBALLOON; numbers are its first two."""
+    return AUTOBALLOON[int(value)] if str(value).isdigit() else str(value)
 
 
 def _take(assignment: Assignment, values: dict[str, str | int], problems: list[Problem]) -> None:

@@ -9,6 +9,7 @@ from xend.config.hardware import NO_PASSTHROUGH, PASSTHROUGH
 from xend.device.kinds import sees_host_memory
 from xend.device.pci import PCI
 from xend.domain.capabilities import has_iommu
+from xend.domain.labels import first_label
 from xend.domain.placing import pool_number
 from xend.host import Host
 from xend.hypervisor import MAX_EVENT_CHANNELS, Blueprint, DomainType, HostAccess, Image
@@ -18,7 +19,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
     """What the domain is created from.
 
     Raises:
-        XendError: bad_config: there is no such CPU pool.
+        XendError: bad_config: there is no such CPU pool; as `check_labels`.
     """
     limits, hardware = config.limits, config.hardware
     return Blueprint(
@@ -44,6 +45,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
         is_msr_relaxed=hardware.msr_relaxed,
         trace_kib=hardware.trace_kib,
         paging_kib=None if hardware.shadow_mib is None else 1024 * hardware.shadow_mib,
+        label=await first_label(host, config),
     )
 
 

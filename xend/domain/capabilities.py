@@ -15,10 +15,11 @@ DIRECT_IO = "pv_directio"
 _ELF, _CLASS_AT, _CLASS_32 = b"\x7fELF", 4, 1
 
 
-def check_host(info: HostInfo, config: DomainConfig, kernel: str | None) -> None:
+def check_host(info: HostInfo, config: DomainConfig, kernel: str | None, spare_kib: int = 0) -> None:
     """See that a host can run a domain of this configuration.
 
     kernel: where its kernel lies; None: its boot loader is going to find it.
+    spare_kib: what dom0 would give of its memory.
 
     Raises:
         XendError: unsupported: not of this type, or not this kernel; out_of_memory.
@@ -42,10 +43,11 @@ def check_host(info: HostInfo, config: DomainConfig, kernel: str | None) -> None
             f"it needs {config.memory_kib >> 10} MiB, the whole host has {info.total_memory_kib >> 10} MiB",
             hint="give it less: memory = ...",
         )
-    if config.memory_kib > info.free_memory_kib:
+    if config.memory_kib > info.free_memory_kib + spare_kib:
+        given = f", and Domain-0 can give up {spare_kib >> 10}" if spare_kib else ""
         raise XendError(
             "out_of_memory",
-            f"it needs {config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free",
+            f"it needs {config.memory_kib >> 10} MiB, {info.free_memory_kib >> 10} MiB are free{given}",
             hint="destroy a domain, or give one less memory: xl mem-set",
         )
 

@@ -16,6 +16,7 @@ from xend.device.device import Device
 from xend.device.pci import DEVID, PCI, Function, functions_of, pci_device
 from xend.device.plug import Plug, check
 from xend.domain import nodes
+from xend.domain.ballooning import make_room, spare_kib
 from xend.domain.blueprint import access_of, blueprint_of, image_of, kernel_of
 from xend.domain.booting import booted, check_files, remove_files, run_boot_loader
 from xend.domain.capabilities import check_host
@@ -26,6 +27,7 @@ from xend.domain.cards import take_all
 from xend.domain.claims import disks_of
 from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
+from xend.domain.labels import check_labels, set_running_label
 from xend.domain.makers import Maker, makers_of
 from xend.domain.model_ready import await_model
 from xend.domain.placing import is_placed, places_of, pool_number
@@ -106,6 +108,8 @@ class Creation:
         if access_of(self.config) != HostAccess():
             steps.append(Step("allow-access", "let it touch the host's hardware", self.allow_access, nothing))
         steps += [self.writing(), *self.building()]
+        if self.config.labels.running is not None:
+            steps.append(Step("label", "give it its security label", self.label, nothing))
         if self.config.store_terms != StoreTerms():
             steps.append(Step("store-terms", "say what the store grants it", self.store_terms, nothing))
         return [*map(self._while_alive, steps), *self.steps_of_built(paused=paused)]
@@ -224,7 +228,7 @@ class Creation:
 
     async def check(self, work: Work) -> None:
         """Everything that can be refused before anything is done."""
-        for warning in self.config.warnings:
+        for warning in [*self.host.settings.problems, *self.config.warnings]:
             work.warn(ConfigError([warning]))
         kernel = self.check_image()
         self.facts.backends = await self._serving()
@@ -236,10 +240,11 @@ class Creation:
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        check_host(info, self.config, kernel)
+        check_host(info, self.config, kernel, await spare_kib(self.host, info))
         check_model(self.host, self.config, self.parts())
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
+        await check_labels(self.host, self.config)
         await check_terms(self.host.store, self.config.store_terms, self.config.name)
         await self.check_uuid()
 
@@ -319,10 +324,7 @@ class Creation:
         self.host.domains.forget(self.source.uuid)
 
     async def claim(self, work: Work) -> None:
-        if not self.host.settings.claims_memory:
-            return  # claim_mode=0 of xl.conf
-        with self._explained("set memory aside for it"):
-            await self.host.hypervisor.claim(self.domid, self.claimed_kib())
+        check_host(info, self.config, kernel, await spare_kib(self.host, info))
 
     async def place(self, work: Work) -> None:
         for each in await places_of(self.host, self.config):
@@ -342,6 +344,9 @@ class Creation:
                     hint="xl info shows the scheduler, xl cpupool-list that of another pool",
                 )
             )
+
+    async def label(self, work: Work) -> None:
+        await set_running_label(self.host, self.config, self.domid)
 
     async def store_terms(self, work: Work) -> None:
         with self._explained("say what the store grants it"):

@@ -177,6 +177,7 @@ class Blueprint:
         is_msr_relaxed: a register of the processor that Xen does not know reads as 0.
         trace_kib: for each virtual CPU, of what the processor traces of it; 0: none.
         paging_kib: the host's memory for its page tables; None: as much as libxl would take (pvh).
+        label: the number of its security label; 0: that of domains without one.
     """
 
     uuid: str
@@ -201,6 +202,7 @@ class Blueprint:
     is_msr_relaxed: bool = False
     trace_kib: int = 0
     paging_kib: int | None = None
+    label: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -182,11 +182,13 @@ class Control(ABC):
         """
 
     @abstractmethod
-    async def set_boot_parameter(self, name: str, value: str) -> None:
-        """Change a parameter of the hypervisor's command line while it runs (hypfs, /params/NAME).
+    async def set_boot_parameters(self, values: Mapping[str, str]) -> None:
+        """Change parameters of the hypervisor's command line, by name, while it runs (hypfs, /params/NAME).
+
+        None is changed where one cannot be; what had to be tried to know that is put back.
 
         Raises:
-            HypervisorError: ENOENT: it has none of this name that can be changed; EINVAL: not to this value;
+            HypervisorError: ENOENT: it has none of a name that can be changed; EINVAL: not to this value;
                 EACCES: not at all; ENOSYS, EOPNOTSUPP: none can be changed in this hypervisor.
         """
 
@@ -200,6 +202,23 @@ class Control(ABC):
 
         Raises:
             HypervisorError: ENOSYS: there is no FLASK; EPERM, EACCES: its policy forbids that.
+        """
+
+    @abstractmethod
+    async def label_number(self, label: str) -> int:
+        """The number of one of FLASK's labels: "system_u:system_r:domU_t".
+
+        Raises:
+            HypervisorError: ENOSYS: there is no FLASK; EINVAL: its policy has no such label.
+        """
+
+    @abstractmethod
+    async def set_label(self, domid: int, number: int) -> None:
+        """Give a domain another label, by its number.
+
+        Raises:
+            HypervisorError: ENOSYS: there is no FLASK; EPERM, EACCES: its policy forbids that; EINVAL: there
+                is no such label.
         """
 
     @abstractmethod

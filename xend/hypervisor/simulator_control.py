@@ -85,8 +85,8 @@ class SimulatorControl(Control):
     async def send_debug_keys(self, keys: str) -> None:
         await self._call("send_debug_keys", keys=keys)
 
-    async def set_boot_parameter(self, name: str, value: str) -> None:
-        await self._call("set_boot_parameter", name=name, value=value)
+    async def set_boot_parameters(self, values: Mapping[str, str]) -> None:
+        await self._call("set_boot_parameters", values=dict(values))
 
     async def is_enforcing(self) -> bool | None:
         enforcing = await self._call("is_enforcing")
@@ -94,6 +94,12 @@ class SimulatorControl(Control):
 
     async def set_enforcing(self, enforcing: bool) -> None:
         await self._call("set_enforcing", enforcing=enforcing)
+
+    async def label_number(self, label: str) -> int:
+        return int(await self._call("label_number", label=label))
+
+    async def set_label(self, domid: int, number: int) -> None:
+        await self._call("set_label", domid=domid, number=number)
 
     async def load_policy(self, policy: bytes) -> None:
         # A simulated host refuses every policy; that it is one is not worth a message of its length.

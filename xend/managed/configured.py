@@ -1,6 +1,7 @@
 """What is configured on this host: the files of the configuration directory that describe domains."""
 
 import os
+from collections.abc import Callable
 
 import attrs
 
@@ -41,10 +42,10 @@ class Configured:
 class Configurations:
     """Those of one directory; it is read anew each time, as people edit it.
 
-    defaults: the host's, for configurations that say nothing.
+    defaults: the host's of the moment, for configurations that say nothing.
     """
 
-    def __init__(self, directory: ConfigDirectory, defaults: Defaults) -> None:
+    def __init__(self, directory: ConfigDirectory, defaults: Callable[[], Defaults]) -> None:
         self.directory = directory
         self._defaults = defaults
 
@@ -100,7 +101,7 @@ class Configurations:
         try:
             text = self.directory.read(name, is_listed)
             config = parse(text.text, source=text.path, name=name, directory=text.directory)
-            config = self._defaults.applied(config)
+            config = self._defaults().applied(config)
         except XendError as error:
             failed = error
         return Configured(file=name, path=path, text=text, config=config, error=failed, is_started=is_started)

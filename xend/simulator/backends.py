@@ -131,7 +131,7 @@ class Tuning:
 
     max_vcpus: int
     set_online: Callable[[Collection[int]], None]
-    set_memory: Callable[[int], int]
+    set_memory: Callable[[int], object]
 
 
 class Dom0Kernel:

@@ -19,6 +19,9 @@ from xend.simulator.pools import Pools, check_parameters
 #: What of its command line this hypervisor lets be changed while it runs.
 BOOT_PARAMETERS = ("console_timestamps", "guest_loglvl", "loglvl")
 
+#: What a policy of FLASK begins with (xen/xsm/flask/ss/policydb.h).
+POLICY_MAGIC = (0xF97CFF8C).to_bytes(4, "little")
+
 
 class SimulatedControl(Control):
     """What `SimulatedHost` is beside its domains.
@@ -36,6 +39,7 @@ class SimulatedControl(Control):
     def __init__(self, hardware: Hardware) -> None:
         self.hardware = hardware
         self.boot_parameters: dict[str, str] = {}
+        self._enforcing = True
         self.cards = CardOwners(self.hardware)
 
     def _alive(self, domid: int) -> Domain:
@@ -207,27 +211,51 @@ class SimulatedControl(Control):
         for key in keys:
             self._messages.say(f"'{key}' pressed -> nothing to show in a simulated host")
 
-    async def set_boot_parameter(self, name: str, value: str) -> None:
+    async def set_boot_parameters(self, values: Mapping[str, str]) -> None:
         await trio.lowlevel.checkpoint()
-        if name not in BOOT_PARAMETERS:
-            raise HypervisorError(
-                errno.ENOENT,
-                f"there is no parameter {name} that can be changed: {', '.join(BOOT_PARAMETERS)}",
-            )
-        self.boot_parameters[name] = value
-        self._messages.say(f"parameter {name} is {value}")
+        for name in values:
+            if name not in BOOT_PARAMETERS:
+                raise HypervisorError(
+                    errno.ENOENT,
+                    f"there is no parameter {name} that can be changed: {', '.join(BOOT_PARAMETERS)}",
+                )
+        for name, value in values.items():
+            self.boot_parameters[name] = value
+            self._messages.say(f"parameter {name} is {value}")
 
     async def is_enforcing(self) -> bool | None:
         await trio.lowlevel.checkpoint()
-        return None
+        return self._enforcing if self.hardware.labels else None
 
     async def set_enforcing(self, enforcing: bool) -> None:
         await trio.lowlevel.checkpoint()
-        raise _without_flask()
+        self._require_flask()
+        self._enforcing = enforcing
+
+    async def label_number(self, label: str) -> int:
+        await trio.lowlevel.checkpoint()
+        self._require_flask()
+        if label not in self.hardware.labels:
+            raise HypervisorError(errno.EINVAL, f"the policy of FLASK has no label {label}")
+        return self.hardware.labels.index(label) + 1
+
+    async def set_label(self, domid: int, number: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._require_flask()
+        domain = self._alive(domid)
+        if not 1 <= number <= len(self.hardware.labels):
+            raise HypervisorError(errno.EINVAL, f"the policy of FLASK has no label {number}")
+        domain.label = number
 
     async def load_policy(self, policy: bytes) -> None:
         await trio.lowlevel.checkpoint()
-        raise _without_flask()
+        self._require_flask()
+        if not policy.startswith(POLICY_MAGIC):
+            raise HypervisorError(errno.EINVAL, "that is no policy")
+
+    def _require_flask(self) -> None:
+        if not self.hardware.labels:
+            raise _without_flask()
 
 
 def _without_flask() -> HypervisorError:

@@ -27,6 +27,9 @@ class Hardware:
         flavour: whose dom0 kernel it has, one of FLAVOURS.
         backend_faults: words for dom0's backends (backend.FAULTS).
         virt_caps: which guests it can run, as `xl info` has it.
+        labels: of FLASK's policy; none: there is no FLASK.
+        dom0_mem: the hypervisor was told how much memory dom0 has.
+        dom0_balloons: dom0's kernel gives memory back when it is asked to.
         cards: its PCI functions; on NetBSD all of them are hidden from other drivers.
         nodes: how many NUMA nodes its CPUs are in, one after the other.
         pool_cpus: for each CPU pool beyond Pool-0, how many CPUs it has, the host's last ones.
@@ -39,6 +42,9 @@ class Hardware:
     virt_caps: tuple[str, ...] = VIRT_CAPS
     pool_cpus: tuple[int, ...] = ()
     nodes: int = attrs.field(default=1, validator=attrs.validators.in_(range(1, 65)))
+    labels: tuple[str, ...] = ()
+    dom0_mem: bool = True
+    dom0_balloons: bool = True
     cards: tuple[Card, ...] = CARDS
 
     @property
@@ -75,7 +81,8 @@ class Hardware:
     @property
     def command_line(self) -> str:
         """What the hypervisor was started with."""
-        return f"dom0_mem={self.dom0_memory_kib // KIB}M console=com1"
+        told = f"dom0_mem={self.dom0_memory_kib // KIB}M " if self.dom0_mem else ""
+        return f"{told}console=com1"
 
 
 def host_info(hardware: Hardware, free_memory_kib: int, claimed_kib: int) -> HostInfo:

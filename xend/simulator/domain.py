@@ -116,6 +116,7 @@ class Domain:
         self.type = blueprint.type
         self.pool = blueprint.pool
         self.has_iommu = blueprint.has_iommu
+        self.label = blueprint.label
         self.max_vcpus = blueprint.max_vcpus
         self.max_memory_kib = blueprint.max_memory_kib
         self.files = files
@@ -220,6 +221,7 @@ class Domain:
             memory_kib=self.memory_kib,
             max_memory_kib=self.max_memory_kib,
             outstanding_kib=self.outstanding_kib,
+            ssid=self.label,
             cpu_time_ns=round(self.cpu.seconds * 1e9),
             vcpus=len(self.online),
             max_vcpus=self.max_vcpus,

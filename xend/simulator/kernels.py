@@ -71,7 +71,7 @@ class Kernels:
             Tuning(
                 max_vcpus=dom0.max_vcpus,
                 set_online=dom0.use,
-                set_memory=lambda wanted_kib: balloon(dom0, wanted_kib),
+                set_memory=lambda wanted_kib: hardware.dom0_balloons and balloon(dom0, wanted_kib),
             ),
         )
 

@@ -129,9 +129,9 @@ class XenControl(Hypervisor):
         await trio.lowlevel.checkpoint()
         self.messages.send_debug_keys(keys)
 
-    async def set_boot_parameter(self, name: str, value: str) -> None:
+    async def set_boot_parameters(self, values: Mapping[str, str]) -> None:
         await trio.lowlevel.checkpoint()
-        self._boot_parameters.set(name, value)
+        self._boot_parameters.set(values)
 
     async def is_enforcing(self) -> bool | None:
         await trio.lowlevel.checkpoint()
@@ -140,6 +140,14 @@ class XenControl(Hypervisor):
     async def set_enforcing(self, enforcing: bool) -> None:
         await trio.lowlevel.checkpoint()
         self._security.set_enforcing(enforcing)
+
+    async def label_number(self, label: str) -> int:
+        await trio.lowlevel.checkpoint()
+        return self._security.label_number(label)
+
+    async def set_label(self, domid: int, number: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self._security.set_label(domid, number)
 
     async def load_policy(self, policy: bytes) -> None:
         await trio.lowlevel.checkpoint()

@@ -68,6 +68,7 @@ class Creation:
         what = f"no domain {blueprint.uuid} can be created"
         _check(blueprint, what)
         values: dict[str, int | bytes] = {
+            "ssidref": blueprint.label,
             "handle": UUID(blueprint.uuid).bytes,
             "flags": _flags(blueprint, capabilities, what),
             "emulation_flags": LAPIC if blueprint.type == "pvh" else 0,

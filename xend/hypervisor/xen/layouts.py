@@ -153,6 +153,11 @@ FLASK_OP = Layout(
     "xen_flask_op", "I cmd", "I interface_version", "I enforcing=u.enforce.enforcing", "28s pad"
 )
 FLASK_LOAD = Layout("xen_flask_op", "8s pad", "Q policy=u.load.buffer", "I size=u.load.size", "20s pad")
+FLASK_CONTEXT = Layout(
+    "xen_flask_op", "8s pad", "I sid=u.sid_context.sid", "I size=u.sid_context.size",
+    "Q context=u.sid_context.context", "16s pad",
+)  # fmt: skip
+FLASK_RELABEL = Layout("xen_flask_op", "8s pad", "I domid=u.relabel.domid", "I sid=u.relabel.sid", "24s pad")
 REMOTE_SHUTDOWN = Layout("sched_remote_shutdown", "H domain_id", "H pad", "I reason")
 WATCHDOG = Layout("sched_watchdog", "I id", "I timeout")
 ALLOC_UNBOUND = Layout("evtchn_alloc_unbound", "H dom", "H remote_dom", "I port")

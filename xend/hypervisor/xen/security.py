@@ -7,13 +7,15 @@ import errno
 
 from xend.hypervisor import HypervisorError
 from xend.hypervisor.xen.calls import XSM_OP, Calls
-from xend.hypervisor.xen.layouts import FLASK_LOAD, FLASK_OP
+from xend.hypervisor.xen.layouts import FLASK_CONTEXT, FLASK_LOAD, FLASK_OP, FLASK_RELABEL
 from xend.hypervisor.xen.refusal import refusing
 
-LOAD, GETENFORCE, SETENFORCE = 1, 2, 3
+LOAD, GETENFORCE, SETENFORCE, CONTEXT_TO_SID, RELABEL_DOMAIN = 1, 2, 3, 4, 24
 INTERFACE_VERSION = 1
 #: The longest policy that is taken, in bytes; Xen's own has some 20 KiB.
 POLICY_MAX = 16 << 20
+#: And the longest label: Xen takes a page.
+LABEL_MAX = 4095
 _REASONS = {
     errno.ENOSYS: "this hypervisor has no FLASK: it was built without it, or not started with flask=",
     errno.EPERM: "the policy forbids that",
@@ -42,6 +44,25 @@ class Security:
         with refusing("the mode of FLASK cannot be changed", _REASONS):
             self._ask(SETENFORCE, enforcing=enforcing)
 
+    def label_number(self, label: str) -> int:
+        """See `Control.label_number`."""
+        text = label.encode("utf-8", "surrogateescape")
+        what = f"the security label {label!r} cannot be given"
+        if not 0 < len(text) <= LABEL_MAX or b"\0" in text:
+            raise HypervisorError(errno.EINVAL, f"{what}: 1 to {LABEL_MAX} bytes are possible")
+        reasons = {**_REASONS, errno.EINVAL: "the policy of FLASK has no such label"}
+        with refusing(what, reasons), self._calls.answer(len(text)) as memory:
+            with memoryview(memory) as view:
+                view[: len(text)] = text
+            self._send(CONTEXT_TO_SID, FLASK_CONTEXT.pack(size=len(text), context=memory.address))
+            return int(FLASK_CONTEXT.unpack(self._calls.get(FLASK_CONTEXT.size))["sid"])
+
+    def set_label(self, domid: int, number: int) -> None:
+        """See `Control.set_label`."""
+        reasons = {**_REASONS, errno.ESRCH: "there is no such domain"}
+        with refusing(f"domain {domid} cannot have the security label {number}", reasons):
+            self._send(RELABEL_DOMAIN, FLASK_RELABEL.pack(domid=domid, sid=number))
+
     def load_policy(self, policy: bytes) -> None:
         """See `Control.load_policy`."""
         if not 0 < len(policy) <= POLICY_MAX:
@@ -55,11 +76,15 @@ class Security:
         ):
             with memoryview(memory) as view:
                 view[: len(policy)] = policy
-            rest = FLASK_LOAD.pack(policy=memory.address, size=len(policy))[8:]
-            self._call(FLASK_OP.pack(cmd=LOAD, interface_version=INTERFACE_VERSION)[:8] + rest)
+            self._send(LOAD, FLASK_LOAD.pack(policy=memory.address, size=len(policy)))
 
     def _ask(self, command: int, **values: int) -> int:
         return self._call(FLASK_OP.pack(cmd=command, interface_version=INTERFACE_VERSION, **values))
+
+    def _send(self, command: int, arguments: bytes) -> int:
+        """With arguments that are no number; their layout leaves the first two words free."""
+        head = FLASK_OP.pack(cmd=command, interface_version=INTERFACE_VERSION)[:8]
+        return self._call(head + arguments[8:])
 
     def _call(self, arguments: bytes) -> int:
         self._calls.put(arguments)

@@ -6,7 +6,7 @@ import pytest
 
 from xend.config.defaults import Defaults
 from xend.config.domain import parse
-from xend.config.xl_conf import XlConf, read_xl_conf, xl_conf_of
+from xend.config.xl_conf import XlConf, XlConfFile, read_xl_conf, xl_conf_of
 
 EVERYTHING = """
 # as an administrator has it
@@ -34,9 +34,7 @@ vm.hvm.cpumask="3-7"
 #: A line of the file, and what is told of it.
 WRONG = {
     'autoballoon="maybe"': 'autoballoon = "maybe": expected "off", "on" or "auto"; so it has no effect, and '
-    "dom0 keeps its memory (off)",
-    'autoballoon="on"': 'autoballoon = "on" has no effect: xend never takes memory from dom0',
-    "autoballoon=1": "autoballoon = 1 has no effect: xend never takes memory from dom0",
+    "dom0 gives memory to new domains unless dom0_mem is on the hypervisor's command line (auto)",
     "autoballoon=7": "autoballoon = 7: expected",
     "run_hotplug_scripts=0": "run_hotplug_scripts = 0 has no effect: xend runs the scripts",
     'run_hotplug_scripts="no"': 'run_hotplug_scripts = "no": expected 0 or 1; so it has no effect, and x',
@@ -76,6 +74,7 @@ def test_every_key_of_xl_is_known() -> None:
             hvm_cpumask="3-7",
         ),
         claims_memory=False,
+        autoballoon="off",
         output_format="sxp",
         problems=[],
     )
@@ -89,6 +88,31 @@ def test_what_is_wrong_is_told_in_one_line_and_the_rest_has_effect(line: str) ->
     assert told.removeprefix("/etc/xen/xl.conf:2: ").startswith(WRONG[line])
     if "nothing of the file has effect" not in told:
         assert not conf.claims_memory
+
+
+@pytest.mark.parametrize(
+    ("value", "word"), [('"on"', "on"), ("1", "on"), ('"1"', "on"), ("0", "off"), ('"auto"', "auto")]
+)
+def test_autoballoon_as_xl_reads_it(value: str, word: str) -> None:
+    conf = xl_conf_of(f"autoballoon={value}", "xl.conf")
+    assert (conf.autoballoon, conf.problems) == (word, [])
+
+
+def test_a_file_that_is_edited_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "xl.conf"
+    file = XlConfFile(str(path))
+    assert file.now() == XlConf()
+    assert file.now() is file.now()
+    path.write_text("claim_mode=0\n")
+    assert not file.now().claims_memory
+    path.write_text("claim_mode=\n")
+    (line,) = file.now().lines()
+    assert line.startswith(f"{path}:1: ")
+    path.with_name("new").write_text('output_format="sxp"\n')
+    path.with_name("new").rename(path)  # as editors do it
+    assert file.now() == XlConf(output_format="sxp")
+    path.unlink()
+    assert file.now() == XlConf()
 
 
 def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ class Machine:
         self.batch = 64
         self.schedules: dict[int, list[int]] = {}
         self.enforcing: bool | None = None  # None: there is no FLASK
+        self.labels: list[str] = []
+        self.labelled: list[tuple[Guest, int]] = []
         self.policy = b""
         self.hypfs: dict[str, tuple[int, bytes, int]] = {}  # type, contents, room
         self.has_hypfs = True
@@ -254,6 +256,17 @@ class Machine:
                 return int(self.enforcing)
             case 3:
                 self.enforcing = bool(self.read(at + 8, "=I")[0])
+            case 4:
+                _, size, where = self.read(at + 8, "=IIQ")
+                (label,) = self.read(where, f"={size}s")
+                if label.decode() not in self.labels:
+                    raise refusal(errno.EINVAL)
+                self.write(at + 8, struct.pack("=I", self.labels.index(label.decode()) + 1))
+            case 24:
+                domid, number = self.read(at + 8, "=II")
+                if number > len(self.labels):
+                    raise refusal(errno.EINVAL)
+                self.labelled.append((self.alive(domid), number))
         return 0
 
     def hypfs_op(self, command: int, path_at: int, path_size: int, at: int, size: int) -> int:

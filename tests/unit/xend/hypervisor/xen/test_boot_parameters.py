@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from tests.unit.platform.kernel import refusal
 from tests.unit.xend.hypervisor.xen.machine import Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
 from xend.hypervisor.xen.boot_parameters import BOOLEAN, STRING, UNSIGNED, BootParameters
@@ -30,7 +31,7 @@ def test_each_type(machine: Machine, parameters: BootParameters) -> None:
         ("flag", "yes", b"\1"),
         ("flag", "0", b"\0"),
     ):
-        parameters.set(name, value)
+        parameters.set({name: value})
         assert machine.hypfs[f"/params/{name}"][1] == expected
 
 
@@ -53,11 +54,28 @@ def test_what_is_refused(
 ) -> None:
     before = dict(machine.hypfs)
     with refused(number, "parameter"):
-        parameters.set(name, value)
+        parameters.set({"loglvl": "all", name: value})
     assert machine.hypfs == before
 
 
 def test_a_hypervisor_without_hypfs(machine: Machine, parameters: BootParameters) -> None:
     machine.has_hypfs = False
     with refused(errno.ENOSYS, "built without hypfs"):
-        parameters.set("loglvl", "all")
+        parameters.set({"loglvl": "all"})
+
+
+def test_what_the_hypervisor_alone_refuses_takes_those_before_it_back(
+    machine: Machine, parameters: BootParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(machine.hypfs)
+    take = machine.hypfs_op
+
+    def refusing(command: int, path_at: int, path_size: int, at: int, size: int) -> int:
+        if command == 2 and machine.read(path_at, f"={path_size}s")[0] == b"/params/pages\0":
+            raise refusal(errno.EINVAL)
+        return take(command, path_at, path_size, at, size)
+
+    monkeypatch.setattr(machine, "hypfs_op", refusing)
+    with refused(errno.EINVAL, "parameter pages cannot be changed to '7': it takes no such value"):
+        parameters.set({"loglvl": "all", "pages": "7"})
+    assert machine.hypfs == before
