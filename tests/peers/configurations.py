@@ -18,6 +18,7 @@ VALUES = (
 )  # fmt: skip
 #: Of one option each.
 OWN = {
+    "pvshim": ("1",),
     "cpus": ("'0-3,^2'", "'^1'", "'1-'", "'nodes:all'", "['0', '1-2']", "'0,^all'", "'3-1'"),
     "cpus_soft": ("'0-3,^2'", "'all,^5'", "['x']"),
     "irqs": ("[5, '6']", "['0x5']", "['5x']"),
@@ -231,6 +232,9 @@ def _disks(chance: random.Random) -> Iterator[str]:
     for _ in range(200):
         parts = [chance.choice(_PREFIXES) + chance.choice(_TARGETS), chance.choice(_VDEVS)]
         yield ",".join([*parts, chance.choice(_ACCESSES)])
+    for first in (*_WORDS, *(f"format={each}" for each in _FORMATS), "vdev=xvda"):
+        for prefix in ("file:", "tap:aio:", "qcow2:", "phy:"):  # as people mix the two
+            yield ",".join([first, prefix + "/a", *([] if first == "vdev=xvda" else ["xvda"]), "w"])
 
 
 def _vifs(chance: random.Random) -> Iterator[str]:

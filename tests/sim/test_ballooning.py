@@ -1,6 +1,7 @@
 """autoballoon of xl.conf: dom0 gives memory to a domain that needs it, or it is said why not."""
 
 from functools import partial
+from typing import Any
 
 import attrs
 import pytest
@@ -13,8 +14,8 @@ from xend.domain.ballooning import balloons, needed_kib
 
 MIB = 1024
 #: A host of 1 GiB: dom0 has 256 MiB, Xen 32, and 736 are free.
-SMALL = {"memory_kib": 1024 * MIB}
-UNTOLD = {**SMALL, "dom0_mem": False}
+SMALL: dict[str, Any] = {"memory_kib": 1024 * MIB}
+UNTOLD: dict[str, Any] = {**SMALL, "dom0_mem": False}
 
 
 async def dom0_mib(world: World) -> int:
@@ -29,7 +30,7 @@ async def free_mib(world: World) -> int:
     ("autoballoon", "hardware", "is_given"),
     [("auto", UNTOLD, True), ("on", SMALL, True), ("auto", SMALL, False), ("off", UNTOLD, False)],
 )
-def test_dom0_gives_memory_where_it_is_to(autoballoon: str, hardware: dict[str, int], is_given: bool) -> None:
+def test_dom0_gives_memory_where_it_is_to(autoballoon: str, hardware: dict[str, Any], is_given: bool) -> None:
     async def body(world: World) -> None:
         world.autoballoon = autoballoon
         make = partial(world.create, extra=["memory=800", "maxmem=800"])

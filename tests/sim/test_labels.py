@@ -1,5 +1,7 @@
 """Security labels: seclabel and its like with FLASK and without; FLASK's mode and policy."""
 
+from typing import Any
+
 import pytest
 
 from tests.sim.test_cpus import refused
@@ -7,7 +9,7 @@ from tests.sim.world import EXAMPLE, World, play
 
 LABELS = ("system_u:system_r:domU_t", "system_u:system_r:build_t", "system_u:system_r:dm_dom_t")
 DOMU, BUILD, MODEL = (f"'{label}'" for label in LABELS)
-FLASK = {"labels": LABELS}
+FLASK: dict[str, Any] = {"labels": LABELS}
 
 
 @pytest.mark.parametrize(

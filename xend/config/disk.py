@@ -151,19 +151,20 @@ class _Reader:
         self.is_file = False  # as its prefix says
 
     def read(self, specification: str) -> None:
-        begin = specification.lstrip()
-        rest = begin if self._fields.has("target") else self._without_prefixes(begin)
-        if rest and rest != begin:
-            # What stands behind a prefix is the target, whatever it looks like.
-            target, _, rest = rest.partition(",")
-            self._fields.put("target", target.strip())
+        rest = specification
         while rest:
             rest = rest.lstrip()
             if rest.startswith("target="):
                 self._fields.put("target", rest.removeprefix("target=").removesuffix(","))
                 return
-            item, _, rest = rest.partition(",")
-            self._item(item.strip())
+            behind = rest if self._fields.has("target") else self._without_prefixes(rest)
+            has_prefix = behind != rest
+            item, _, rest = behind.partition(",")
+            if has_prefix and behind:
+                # What stands behind a prefix is the target, whatever it looks like.
+                self._fields.put("target", item.strip())
+            elif not has_prefix:
+                self._item(item.strip())
 
     def _without_prefixes(self, text: str) -> str:
         while match := _PREFIX.fullmatch(text):

@@ -22,7 +22,7 @@ from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.program import ProgramError, program_assignments
 from xend.config.settings import Settings
 from xend.config.share import Share, share_of
-from xend.config.slips import COMMENTS, FOREIGN
+from xend.config.slips import COMMENTS, FOREIGN, TEMPLATE
 from xend.config.terms import Clock, StoreTerms, clock_of, store_terms_of
 from xend.device.kind import DeviceKind
 from xend.device.kinds import IN_ORDER
@@ -80,7 +80,7 @@ def _assignments(text: str, source: str) -> list[Assignment]:
         try:
             computed = program_assignments(text, source)
         except ProgramError as wrong:
-            if any(problem.hint == COMMENTS for problem in error.problems):
+            if any(problem.hint in (COMMENTS, TEMPLATE) for problem in error.problems):
                 raise error from None
             raise _with_words_of(error, wrong) if wrong.is_slip else wrong from None
         if computed is None:

@@ -64,7 +64,9 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
     limits = config.limits
     frames = {"max_grant_frames": limits.grant_frames, "max_maptrack_frames": limits.maptrack_frames}
     sees_host = True if sees_host_memory(config) else config.e820_host
-    of_pv = not_empty(e820_host=_undecided(sees_host)) if config.type == "pv" else {}
+    of_type = {"e820_host": _undecided(sees_host)}
+    if config.type != "pv":
+        of_type = {"pvshim": _said(config, "pvshim")}
     return {
         "max_vcpus": config.max_vcpus,
         "avail_vcpus": list(range(config.vcpus)),
@@ -92,7 +94,7 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
             exec_ssid_label=config.labels.running, device_model_ssid_label=config.labels.device_model
         ),
         **_hardware(config),
-        f"type.{config.type}": of_pv,
+        f"type.{config.type}": not_empty(**of_type),
     }
 
 

@@ -11,6 +11,8 @@ __all__ = [
     "COMMENTS",
     "COMMENT_SIGNS",
     "FOREIGN",
+    "TEMPLATE",
+    "TEMPLATE_SIGNS",
     "VALUE_SLIPS",
     "YES_OR_NO",
     "sign_hint",
@@ -32,11 +34,14 @@ COMMENTS = "comments begin with #"
 COMMENT_SIGNS = ("//", "/*", "--")
 #: Signs that begin no value in Python either: what stands there was to be a text.
 VALUE_SLIPS = ("/", "@")
+#: What begins a place of a template that something was to be put into.
+TEMPLATE_SIGNS = ("{{", "{%", "<%", "${")
+TEMPLATE = "this looks like a template that nobody has filled in: nothing is put in place of names here"
 _SIGNS = {
     "=": _ASSIGNMENT,
     ">": _ASSIGNMENT,
     ":": _ASSIGNMENT,
-    "$": "this looks like a template that nobody has filled in: nothing is put in place of names here",
+    "$": TEMPLATE,
     "/": _QUOTES,
     "~": _QUOTES,
     "@": _QUOTES,

@@ -9,7 +9,7 @@ import attrs
 
 from xend.config.place import Place, bytes_of, shown
 from xend.config.problem import ConfigError, Problem
-from xend.config.slips import COMMENT_SIGNS, COMMENTS, FOREIGN, sign_hint
+from xend.config.slips import COMMENT_SIGNS, COMMENTS, FOREIGN, TEMPLATE, TEMPLATE_SIGNS, sign_hint
 from xend.config.text import text_of
 
 __all__ = [
@@ -117,8 +117,11 @@ class Tokens:
         slip = None if self._has_begun else FOREIGN.get(token.text)
         if token.text in slips:
             slip = sign_hint(token.text)
-        if self._text[token.position : token.position + 2] in COMMENT_SIGNS:
+        signs = self._text[token.position : token.position + 2]
+        if signs in COMMENT_SIGNS:
             slip = COMMENTS
+        if signs in TEMPLATE_SIGNS:
+            slip = TEMPLATE
         if slip is None and self._looks_like_python():
             raise PythonError([Problem.at(token.place, text, hint=_PYTHON_HINT)])
         raise ConfigError.at(token.place, text, hint=slip or hint or sign_hint(token.text))

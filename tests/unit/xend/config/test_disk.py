@@ -83,6 +83,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("phy:/a,xvda,w,disks", {"target": "/a", "backend": "disks", **XVDA}),
     ("phy:/a=b,xvda,w", {"target": "/a=b", **XVDA}),
     ("tap:aio:/a,xvda,w", {"target": "/a", **XVDA}),
+    ("format=qcow2,file:/a,xvda,w", {"target": "/a", "format": "qcow2", **XVDA}),
+    ("vdev=xvda, cdrom, file:/a, r", {"target": "/a", "mode": "r", "is_cdrom": True, **XVDA}),
     ("tap2:qcow2:/a,xvda,w", {"target": "/a", "format": "qcow2", **XVDA}),
     ("tapdisk:/a,xvda", {"target": "/a", **XVDA}),
     ("ioemu:/a,xvda", {"target": "/a", **XVDA}),
