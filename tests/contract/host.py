@@ -35,6 +35,11 @@ async def topology(bench: Bench) -> None:
     assert {cpu.node for cpu in cpus} - {None} <= {node.number for node in nodes}
     assert [node.distances[node.number] for node in nodes] == [10] * len(nodes)
     assert all(device.node < len(nodes) for device in await bench.hypervisor.device_nodes())
+    idle = await bench.hypervisor.idle_times()
+    assert len(idle) >= info.nr_cpus
+    assert all(
+        later >= before for later, before in zip(await bench.hypervisor.idle_times(), idle, strict=True)
+    )
     domid = await bench.create()
     assert set(await bench.hypervisor.node_affinity(domid)) <= {node.number for node in nodes}
 

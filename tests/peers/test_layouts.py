@@ -95,6 +95,7 @@ NUMBERS = {
     "XEN_SYSCTL_physinfo": host.PHYSINFO,
     "XEN_SYSCTL_sched_id": host.SCHED_ID_OP,
     "XEN_SYSCTL_cputopoinfo": host.CPUTOPOINFO,
+    "XEN_SYSCTL_getcpuinfo": host.GETCPUINFO,
     "XEN_SYSCTL_numainfo": host.NUMAINFO,
     **{f"XEN_SCHEDULER_{name.upper()}": number for number, name in host.SCHEDULERS.items()},
     "XENMEM_get_sharing_freed_pages": host.SHARING_FREED_PAGES,

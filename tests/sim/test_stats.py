@@ -23,7 +23,11 @@ def test_counters_rise_with_the_time_and_begin_anew_in_the_next_life() -> None:
         await trio.sleep(100)
         first = await world.call("stats.list")
         await trio.sleep(50)
-        second = await world.call("stats.list", vcpus=True)
+        second = await world.call("stats.list", vcpus=True, cpus=True)
+        (idle,) = set(second["idle_ns"])
+        assert len(second["idle_ns"]) == 4
+        assert "idle_ns" not in first
+        assert 50e9 < idle < 150e9  # dom0 keeps one of the four busy
         assert second["epoch"] == first["epoch"]
         assert second["at_ns"] - first["at_ns"] == pytest.approx(50e9, rel=1e-6)
         assert second["host"]["nr_cpus"] == 4

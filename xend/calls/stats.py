@@ -36,13 +36,15 @@ class StatsCalls:
 
     def methods(self) -> list[Method]:
         """It alone."""
-        return [Method("stats.list", "read", {"vcpus": optional(FLAG)}, self.read)]
+        flags = {"vcpus": optional(FLAG), "cpus": optional(FLAG)}
+        return [Method("stats.list", "read", flags, self.read)]
 
-    async def read(self, call: Call, vcpus: bool = False) -> Map:
+    async def read(self, call: Call, vcpus: bool = False, cpus: bool = False) -> Map:
         targets = [each for each in await self._targets.all() if isinstance(each, Target)]
         with explained("read the counters", "this host"):
             at_ns = int(trio.current_time() * 1_000_000_000)
             info = await self._host.hypervisor.host_info()
+            idle = {"idle_ns": await self._host.hypervisor.idle_times()} if cpus else {}
             interfaces = await self._counters.interfaces()
             disks = await self._counters.disks(self._places(VBD.name, targets), self._number_of)
         domains = [self._domain(target, interfaces, disks) for target in targets]
@@ -50,7 +52,7 @@ class StatsCalls:
             for domain in domains:
                 domain["vcpu_times"] = await self._vcpu_times(domain["domid"])
         host = {name: getattr(info, name) for name in _HOST}
-        return {"at_ns": at_ns, "epoch": self._epoch, "host": host, "domains": domains}
+        return {"at_ns": at_ns, "epoch": self._epoch, "host": host, "domains": domains, **idle}
 
     def _domain(
         self,

@@ -27,6 +27,10 @@ class Control(ABC):
         """The host's CPUs by rising number, those that are offline included."""
 
     @abstractmethod
+    async def idle_times(self) -> list[int]:
+        """For how long each CPU of the host has had nothing to do, in nanoseconds, by its number."""
+
+    @abstractmethod
     async def nodes(self) -> list[Node]:
         """The host's NUMA nodes by rising number."""
 

@@ -22,6 +22,9 @@ class SimulatorControl(Control):
     async def topology(self) -> list[Cpu]:
         return [Cpu(**fields) for fields in await self._call("topology")]
 
+    async def idle_times(self) -> list[int]:
+        return list(await self._call("idle_times"))
+
     async def nodes(self) -> list[Node]:
         rows = await self._call("nodes")
         return [Node(**{**fields, "distances": tuple(fields["distances"])}) for fields in rows]

@@ -1,7 +1,7 @@
 """The simulated host's part of `xend.hypervisor.control`."""
 
 import errno
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 import trio
 
@@ -35,6 +35,7 @@ class SimulatedControl(Control):
     _memory: Memory
     _messages: MessageBuffer
     _domains: MutableMapping[int, Domain]
+    _now: Callable[[], float]
 
     def __init__(self, hardware: Hardware) -> None:
         self.hardware = hardware
@@ -54,6 +55,13 @@ class SimulatedControl(Control):
         await trio.lowlevel.checkpoint()
         node_of = self.hardware.node_of
         return [Cpu(number, number, node_of(number), node_of(number)) for number in range(self.hardware.cpus)]
+
+    async def idle_times(self) -> list[int]:
+        """What the domains did not use, shared alike by all CPUs: none of them is anybody's in particular."""
+        await trio.lowlevel.checkpoint()
+        cpus = self.hardware.cpus
+        used = sum(domain.info().cpu_time_ns for domain in self._domains.values())
+        return [max(0, int(self._now() * 1_000_000_000) - used // cpus)] * cpus
 
     async def nodes(self) -> list[Node]:
         await trio.lowlevel.checkpoint()

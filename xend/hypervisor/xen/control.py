@@ -48,6 +48,10 @@ class XenControl(Hypervisor):
         await trio.lowlevel.checkpoint()
         return self.host.topology()
 
+    async def idle_times(self) -> list[int]:
+        await trio.lowlevel.checkpoint()
+        return self.host.idle_times()
+
     async def nodes(self) -> list[Node]:
         await trio.lowlevel.checkpoint()
         return self.host.nodes()

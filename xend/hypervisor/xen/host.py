@@ -13,6 +13,7 @@ from xend.hypervisor.topology import Cpu, Node
 from xend.hypervisor.xen.calls import EXTRA_SIZE, MEMORY_OP, Calls
 from xend.hypervisor.xen.layouts import (
     COMPILE_INFO,
+    CPU_INFO,
     CPU_TOPOLOGY,
     CPU_TOPOLOGY_INFO,
     NODE_MEMORY,
@@ -27,6 +28,7 @@ PAGE_KIB = PAGE_SIZE // 1024
 PHYSINFO = 3
 SCHED_ID_OP = 4
 CPUTOPOINFO = 16
+GETCPUINFO = 8
 NUMAINFO = 17
 
 VERSION = 0
@@ -133,6 +135,16 @@ class Host:
             Cpu(number, _known(row["core"]), _known(row["socket"]), _known(row["node"]))
             for number, row in enumerate(rows)
         ]
+
+    def idle_times(self) -> list[int]:
+        """See `Control.idle_times`."""
+        with refusing("the hypervisor does not tell how busy its CPUs are"):
+            count = self.physinfo()["max_cpu_id"] + 1
+            with self._calls.answer(count * 8) as memory:
+                asked = CPU_INFO.pack(max_cpus=count, info=memory.address)
+                told = CPU_INFO.unpack(self._calls.sysctl(GETCPUINFO, asked))["nr_cpus"]
+                with memoryview(memory) as view:
+                    return list(struct.unpack_from(f"={min(count, told)}Q", view))
 
     def nodes(self) -> list[Node]:
         """The host's NUMA nodes by rising number."""

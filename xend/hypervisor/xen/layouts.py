@@ -124,6 +124,7 @@ DOMAIN_INFO_LIST = Layout(
     "H first_domain", "H pad", "I max_domains", "Q buffer", "I num_domains", "I pad",
 )  # fmt: skip
 DEBUG_KEYS = Layout("xen_sysctl_debug_keys", "Q keys", "I nr_keys", "I pad")
+CPU_INFO = Layout("xen_sysctl_getcpuinfo", "I max_cpus", "I pad", "Q info", "I nr_cpus", "I pad")
 CPU_TOPOLOGY_INFO = Layout("xen_sysctl_cputopoinfo", "I num_cpus", "I pad", "Q cputopo")
 CPU_TOPOLOGY = Layout("xen_sysctl_cputopo", "I core", "I socket", "I node")
 NUMA_INFO = Layout("xen_sysctl_numainfo", "I num_nodes", "I pad", "Q meminfo", "Q distance")

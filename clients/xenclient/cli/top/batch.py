@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenclient.cli.top.figures import figures
+from xenclient.cli.top.host_cpus import busy_percents, table
 from xenclient.cli.top.lines import Lines
 from xenclient.cli.xl.printing import write
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def look(client: Client, choices: Choices) -> dict[str, Any]:
     """What stats.list answers.  Raises: ClientError."""
-    answer: dict[str, Any] = client.call("stats.list", vcpus=choices.vcpus)
+    answer: dict[str, Any] = client.call("stats.list", vcpus=choices.vcpus, cpus=choices.pcpus or None)
     return answer
 
 
@@ -32,6 +33,8 @@ def run(client: Client, choices: Choices, sleep: Callable[[float], object]) -> N
     while True:
         answer = look(client, choices)
         write(lines.of(figures(answer, before)))
+        if choices.pcpus:
+            write("".join(f"{line}\n" for line in table(busy_percents(answer, before))))
         before = answer
         taken += 1
         if taken == choices.iterations:

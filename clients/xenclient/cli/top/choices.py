@@ -16,6 +16,7 @@ OPTIONS = (
     Option("r", "repeat-header", "the header before each domain"),
     Option("v", "vcpus", "each virtual CPU's time"),
     Option("b", "batch", "print lines, for programs; take no keys"),
+    Option("p", "pcpus", "how busy each CPU of the host is"),
     Option("i", "iterations", "so many looks; 0: no end", "NUMBER"),
     Option("f", "full-name", "names as long as they are"),
     Option("z", "dom0-first", "Domain-0 before the others"),
@@ -32,6 +33,7 @@ class Choices:
         delay_s: seconds between two looks.
         iterations: how many; 0: no end.
         networks, vbds, vcpus: lines of each below its domain.
+        pcpus: a table of the host's CPUs below all domains.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Choices:
         self.networks = False
         self.vbds = False
         self.vcpus = False
+        self.pcpus = False
         self.repeat_header = False
         self.full_name = False
         self.dom0_first = False

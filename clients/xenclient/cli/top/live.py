@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from xenclient.cli.top.batch import look
 from xenclient.cli.top.figures import figures
+from xenclient.cli.top.host_cpus import busy_percents
 from xenclient.cli.top.screen import ACTIVE, BOLD, HEADER, PLAIN, REVERSE, frame
 from xenclient.cli.top.view import ENTER, ERASE, ESCAPE, QUIT, View
 from xenclient.cli.xl.failure import Failure
@@ -129,7 +130,9 @@ class Watching:
         height, width = screen.getmaxyx()
         rows = figures(self._answer, self._before)
         screen.erase()
-        lines = frame(rows, self._answer["host"], self._view, height, width, self._clock)
+        host = self._answer["host"]
+        busy = busy_percents(self._answer, self._before) if self._view.choices.pcpus else None
+        lines = frame(rows, host, self._view, height, width, self._clock, busy)
         for y, line in enumerate(lines):
             screen.move(y, 0)
             for text, how in line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from xenclient.cli.top.columns import COLUMNS, NAME, ordered, widths
+from xenclient.cli.top.host_cpus import table
 from xenclient.cli.top.lines import details
 
 TYPE_CHECKING = False
@@ -40,17 +41,25 @@ KEYS = (
 
 
 def frame(
-    rows: Sequence[Figures], host: Mapping[str, Any], view: View, height: int, width: int, clock: str
+    rows: Sequence[Figures],
+    host: Mapping[str, Any],
+    view: View,
+    height: int,
+    width: int,
+    clock: str,
+    busy: Sequence[float] | None = None,
 ) -> list[Line]:
     """The lines, at most `height`, none wider than `width`.
 
     Args:
         host: as stats.list tells of it.
         clock: the time of the day of these figures.
+        busy: how busy each CPU of the host is, in percent; None: that is not shown.
     """
     shown = ordered(rows, view.sort, view.choices.dom0_first)
     columns = visible(shown, view, width)
-    body = _body(shown[view.scrolled(len(shown)) :], columns, view)
+    body = [*_body(shown[view.scrolled(len(shown)) :], columns, view)]
+    body += [[(text, PLAIN)] for text in ([] if busy is None else table(busy))]
     room = max(0, height - HEAD - FOOT)
     lines = [*_head(shown, host, view, clock), _header(columns, view), *_first(body, room)]
     lines = lines[: max(0, height - FOOT)]

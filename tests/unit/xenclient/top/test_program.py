@@ -106,6 +106,15 @@ def test_what_is_wrong(xentop: Program, words: list[str], error: str) -> None:
     assert xentop(*words) == (1, "", error)
 
 
+def test_the_hosts_cpus_stand_below_all_domains(xentop: Program, xend: FakeXend) -> None:
+    xend.stats = [{**each, "idle_ns": [number * 10**9, 0]} for number, each in ((1, FIRST), (2, LATER))]
+    status, out, _ = xentop("-bp", "-i2", "-d1")
+    looks = out.split("| 0     |")
+    assert (status, len(looks)) == (0, 3)
+    assert out.endswith("| 0     |   0.0% |\n| 1     | 100.0% |\n+-------+--------+\n")
+    assert "web" in looks[0]
+
+
 def test_help_and_version(xentop: Program) -> None:
     assert xentop("-V") == (0, "xentop 1.0 (xend's)\n", "")
     status, out, _ = xentop("--help")

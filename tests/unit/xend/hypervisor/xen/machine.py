@@ -550,6 +550,13 @@ class Machine:
             self.cleared = end
         self.write(at + 4, struct.pack("=IQI", first + len(part), buffer, len(part)))
 
+    def sysctl_8(self, at: int) -> None:
+        most, where = self.read(at, "=I4xQ")
+        count = min(most, self.cpus)
+        for cpu in range(count):
+            self.write(where + 8 * cpu, struct.pack("=Q", PATTERN + cpu))
+        self.write(at + 16, struct.pack("=I", count))
+
     def sysctl_3(self, at: int) -> None:
         outstanding = sum(guest.outstanding for guest in self.guests.values())
         words = [

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.platform.kernel import Kernel
 from tests.unit.xend.hypervisor.xen.conftest import SYSTEMS
-from tests.unit.xend.hypervisor.xen.machine import RELEASES, Machine
+from tests.unit.xend.hypervisor.xen.machine import PATTERN, RELEASES, Machine
 from tests.unit.xend.hypervisor.xen.refusals import refused
 from xend.hypervisor import HostInfo
 from xend.hypervisor.topology import Cpu, Node
@@ -96,6 +96,10 @@ def test_topology_without_memory_for_it(kernel: Kernel, system: str) -> None:
     kernel.lock_refused = errno.EAGAIN
     with refused(errno.ENOMEM):
         host.topology()
+
+
+def test_how_long_cpus_were_idle(machine: Machine, calls: Calls) -> None:
+    assert Host(calls).idle_times() == [PATTERN + cpu for cpu in range(machine.cpus)]
 
 
 def test_nodes(machine: Machine, calls: Calls) -> None:
