@@ -13,7 +13,16 @@ PAGES = sorted((Path(__file__).parents[2] / "docs/man").iterdir())
 #: Of which pages a system has mandoc's database says that, and it says so on standard error as well.
 OF_THE_SYSTEM = "STYLE: referenced manual not found: "
 #: Pages of NetBSD's, or of what is named beside it, to which ours refer.
-OTHERS = {("less", "1"), ("sd_notify", "3"), ("strcasecmp", "3"), ("syslog", "3"), ("vi", "1"), ("vnd", "4")}
+OTHERS = {
+    ("less", "1"),
+    ("start-stop-daemon", "8"),
+    ("systemd", "1"),
+    ("sd_notify", "3"),
+    ("strcasecmp", "3"),
+    ("syslog", "3"),
+    ("vi", "1"),
+    ("vnd", "4"),
+}
 
 
 @pytest.mark.peer
