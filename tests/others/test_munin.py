@@ -1,7 +1,7 @@
 """munin's Xen plugins of munin-monitoring/contrib, as they are, with our xm, xl and xentop.
 
-They are no package of Debian's: $MUNIN_CONTRIB names a checkout of that repository, or its git directory.  Without
-one, how they read what is printed is in tests/unit/xenclient/top/test_parsers.py.
+They are no package of Debian's: $MUNIN_CONTRIB names a checkout of that repository, or its git directory.
+Without one, how they read what is printed is in tests/unit/xenclient/top/test_parsers.py.
 """
 
 import os
@@ -49,7 +49,7 @@ def plugins(tmp_path: Path) -> Path:
         if folder.is_dir():
             shutil.copy(folder / name, path)
         else:
-            git = ["git", "-C", where, "show", f"HEAD:{FOLDER}/{name}"]
+            git = ["git", "-C", str(where), "show", f"HEAD:{FOLDER}/{name}"]
             path.write_bytes(subprocess.run(git, check=True, capture_output=True).stdout)
         path.chmod(0o755)
     return tmp_path
