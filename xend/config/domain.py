@@ -11,7 +11,7 @@ from xend.config.boot import BootLoader, boot_loader_of
 from xend.config.cpuid import CpuidPolicy, cpuid_of
 from xend.config.cpus import cpu_sets_of
 from xend.config.device_model import ModelOptions, model_options_of
-from xend.config.grammar import Assignment, parse_assignments, parse_words
+from xend.config.grammar import Assignment, Malformed, parse_assignments, parse_words
 from xend.config.hardware import Hardware, hardware_of
 from xend.config.host_access import iomem_of, ioports_of, irqs_of
 from xend.config.labels import Labels, labels_of
@@ -31,6 +31,14 @@ __all__ = ["as_json", "parse"]
 
 #: What gives a domain devices.
 _DEVICE_OPTIONS = tuple(kind.option for kind in IN_ORDER)
+#: What says which type of guest it is, and options that are judged together.
+_OF_TYPE = frozenset({"type", "builder"})
+_TOGETHER = (
+    frozenset({"memory", "maxmem"}),
+    frozenset({"vcpus", "maxvcpus", "cap", "cpus", "cpus_soft"}),
+    frozenset({"bootloader", "kernel", "ramdisk", "bootloader_args", "disk"}),
+    frozenset({"nestedhvm", "hap", "altp2m", "altp2m_count", "passthrough", "pci"}),
+)
 _T = TypeVar("_T")
 
 
@@ -58,16 +66,54 @@ def parse(
         ConfigError: everything that is wrong: first that its type cannot be built, then each in the order in
             which it stands, "SOURCE:LINE: ..., expected ..."; code unsupported: what cannot be had yet.
     """
-    findings = Findings()
-    assignments: list[Assignment] = findings.attempt(lambda: _assignments(text, source), [])
-    assignments += findings.attempt(lambda: parse_words(extra, _DEVICE_OPTIONS), [])
-    findings.check()  # what was not understood is not judged
+    findings, unread = Findings(), Unread()
+    assignments = [
+        *unread.attempt(findings, lambda: _assignments(text, source)),
+        *unread.attempt(findings, lambda: parse_words(extra, _DEVICE_OPTIONS)),
+    ]
+    if unread.hides_all:
+        findings.check()
+    understood = len(findings.problems)
     settings = Settings(assignments, source, findings)
     guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE[0])
     settings.judge(guest_type, findings)
     config = _Reader(settings, findings, directory).config(name, guest_type)
+    findings.problems[understood:] = filter(unread.leaves_certain, findings.problems[understood:])
     findings.check(parts.unbuildable(settings, guest_type))
     return config
+
+
+class Unread:
+    """What could not be read of a configuration, whose other lines are judged all the same.
+
+    Attributes:
+        hides_all: nothing can be said of the rest: it is another language, or a type was not understood.
+    """
+
+    def __init__(self) -> None:
+        self.hides_all = False
+        self._names: set[str] = set()
+
+    def attempt(self, findings: Findings, read: Callable[[], Sequence[Assignment]]) -> Sequence[Assignment]:
+        """The assignments that could be read; what is wrong is noted."""
+        try:
+            return read()
+        except Malformed as error:
+            findings.problems += error.problems
+            self._names |= set(error.unread)
+            self.hides_all = self.hides_all or not self._names.isdisjoint(_OF_TYPE)
+            return error.assignments
+        except ConfigError as error:
+            findings.problems += error.problems
+            self.hides_all = True
+            return []
+
+    def leaves_certain(self, problem: Problem) -> bool:
+        """Whether a problem of a line that was read is one, whatever the others were to say."""
+        if not self._names:
+            return True
+        hidden = {name for names in _TOGETHER if self._names & names for name in names}
+        return problem.place.line is not None and problem.option not in hidden
 
 
 def _assignments(text: str, source: str) -> list[Assignment]:
@@ -93,7 +139,10 @@ def _with_words_of(grammars: ConfigError, programs: ConfigError) -> ConfigError:
     program may have are right."""
     said = {problem.place.line: problem for problem in reversed(grammars.problems)}
     both = [(said.get(problem.place.line, problem), problem.hint) for problem in programs.problems]
-    return ConfigError([attrs.evolve(problem, hint=problem.hint or hint) for problem, hint in both])
+    problems = [attrs.evolve(problem, hint=problem.hint or hint) for problem, hint in both]
+    if isinstance(grammars, Malformed):
+        return Malformed(problems, grammars.assignments, grammars.unread)
+    return ConfigError(problems)
 
 
 class _Reader:

@@ -7,7 +7,7 @@ Inside of brackets lines may end anywhere.  The same parser reads the words of a
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import attrs
 
@@ -22,6 +22,7 @@ __all__ = [
     "COMMAND_LINE",
     "MAX_DEPTH",
     "Assignment",
+    "Malformed",
     "Value",
     "parse_assignments",
     "parse_words",
@@ -97,6 +98,22 @@ class Assignment:
         return self.place.line
 
 
+class Malformed(ConfigError):
+    """Some statements could not be read, and the others were.
+
+    Attributes:
+        assignments: the others.
+        unread: the names of those that were not, as far as these have one.
+    """
+
+    def __init__(
+        self, problems: Sequence[Problem], assignments: Sequence[Assignment], unread: Iterable[str]
+    ) -> None:
+        super().__init__(problems)
+        self.assignments = tuple(assignments)
+        self.unread = frozenset(unread)
+
+
 def parse_assignments(text: str, source: str) -> list[Assignment]:
     """The assignments of a file's text, in order.
 
@@ -104,8 +121,9 @@ def parse_assignments(text: str, source: str) -> list[Assignment]:
         source: the file's name, for errors.
 
     Raises:
-        ConfigError: "SOURCE:LINE: found ..., expected ...", of each statement that is wrong; no text, see
-            `check_text`; over MAX_WORDS, or lists nested deeper than MAX_DEPTH.
+        Malformed: "SOURCE:LINE: found ..., expected ...", of each statement that is wrong.
+        ConfigError: it looks like a program, or is no text, see `check_text`; over MAX_WORDS, or lists nested
+            deeper than MAX_DEPTH.
     """
     return _assignments(Tokens(check_text(text, source), lambda line: Place(source, line)))
 
@@ -153,19 +171,22 @@ def _assignments(tokens: Tokens) -> list[Assignment]:
     """All of them; after one that is wrong it goes on at the next line that begins one."""
     assignments: list[Assignment] = []
     problems: list[Problem] = []
+    unread: set[str] = set()
     while tokens.now.kind != END and len(problems) < MAX_PROBLEMS:
         if tokens.now.kind == NEWLINE or tokens.now.is_sign(";"):
             tokens.advance()
             continue
+        begins_with = tokens.now.text
         try:
             assignments.append(_assignment(tokens))
+        except PythonError as error:  # all of it is another language
+            raise ConfigError([*problems, *error.problems]) from None
         except ConfigError as error:
             problems += error.problems
-            if isinstance(error, PythonError):
-                break  # all of it is another language
+            unread.add(begins_with.lower())
             tokens.skip_to_statement()
     if problems:
-        raise ConfigError(problems)
+        raise Malformed(problems, assignments, unread)
     return assignments
 
 

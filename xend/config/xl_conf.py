@@ -247,7 +247,7 @@ def _value(key: _Key, value: Value) -> str | int:
         return number
     if value.number is not None and "n" not in key.kind:
         raise _wrong(key, value, f"expected {accepted(key.kind)}")
-    if key.words and value.text not in key.words and value.number not in (0, 1):
+    if key.words and value.text not in key.words and not ("n" in key.kind and number in (0, 1)):
         raise _wrong(key, value, f"expected {listed([shown(word) for word in key.words])}")
     return _text(key, value)
 
