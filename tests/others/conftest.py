@@ -13,7 +13,16 @@ from xend.simulator.image import write_kernel
 
 #: What kernels and disks of theirs are called, below the host's root.
 KERNELS = ("boot/vmlinuz-3-xenU", "boot/vmlinuz", "boot/initrd.img", "n/netbsd-INSTALL_XEN3_DOMU.gz")
-DISKS = ("srv/disk0", "srv/disk1", "srv/web.img", "srv/web-swap.img", "n/wd0.img", "n/boot.iso")
+DISKS = (
+    "dev/vg/guest-volume",
+    "dev/zvol/tank/guest-volume",
+    "srv/disk0",
+    "srv/disk1",
+    "srv/web.img",
+    "srv/web-swap.img",
+    "n/wd0.img",
+    "n/boot.iso",
+)
 
 
 @pytest.fixture(scope="session")

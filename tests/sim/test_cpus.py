@@ -9,11 +9,11 @@ import pytest
 import trio
 
 from tests.sim.test_faults import at, kill, settled
-from tests.sim.world import World, play
+from tests.sim.world import EXAMPLE, World, play
 from xend.domain.lasting import record
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError
-from xend.hypervisor.scheduling import CreditParameters
+from xend.hypervisor.scheduling import CreditParameters, RealTimeParameters
 
 EXTRA = ["vcpus=2", "maxvcpus=3"]
 NODES: dict[str, Any] = {"cpus": 4, "nodes": 2}
@@ -241,6 +241,30 @@ def test_what_is_recorded_never_gives_a_domain_another_name() -> None:
         assert (domain.source.extra, domain.config) == before
         await reboot(world, 1)
         assert (await world.call("domain.list", domain="example"))[0]["domid"] == 2
+
+    play(body)
+
+
+def test_the_share_of_a_configuration_under_rtds() -> None:
+    """As xl: the period and the extra time are the file's, the budget the scheduler's own."""
+
+    async def body(world: World) -> None:
+        await world.call("pool.remove_cpus", pool="0", cpus="3")
+        await world.call("pool.create", text=FAST)
+        answer = await world.call(
+            "domain.create",
+            text=EXAMPLE,
+            extra=["pool='fast'", "period=20000", "extratime=0", "budget=5000", "cpu_weight=512"],
+        )
+        wanted = {0: RealTimeParameters(period_us=20000, budget_us=4000, extra_time=False)}
+        assert await world.host.vcpu_parameters(answer["domid"]) == wanted
+        told = [each["message"] for each in answer["warnings"]]
+        assert [message for message in told if "budget" in message]
+        assert [
+            message for message in told if message.startswith("cpu_weight of the configuration has no effect")
+        ]
+        await world.call("domain.reboot", domain="example", wait=True)
+        assert await world.host.vcpu_parameters(answer["domid"] + 1) == wanted
 
     play(body)
 
