@@ -37,7 +37,7 @@ _TOGETHER = (
     frozenset({"memory", "maxmem"}),
     frozenset({"vcpus", "maxvcpus", "cap", "cpus", "cpus_soft"}),
     frozenset({"bootloader", "kernel", "ramdisk", "bootloader_args", "disk"}),
-    frozenset({"nestedhvm", "hap", "altp2m", "altp2m_count", "passthrough", "pci"}),
+    frozenset({"nestedhvm", "hap", "altp2m", "altp2m_count"}),
 )
 _T = TypeVar("_T")
 
