@@ -324,7 +324,12 @@ class Creation:
         self.host.domains.forget(self.source.uuid)
 
     async def claim(self, work: Work) -> None:
-        check_host(info, self.config, kernel, await spare_kib(self.host, info))
+        async with self.host.making_room:
+            await make_room(self.host, work, self.config)
+            if not self.host.settings.claims_memory:
+                return  # claim_mode=0 of xl.conf
+            with self._explained("set memory aside for it"):
+                await self.host.hypervisor.claim(self.domid, self.claimed_kib())
 
     async def place(self, work: Work) -> None:
         for each in await places_of(self.host, self.config):
