@@ -15,6 +15,7 @@ OF_THE_SYSTEM = "STYLE: referenced manual not found: "
 #: Pages of NetBSD's, or of what is named beside it, to which ours refer.
 OTHERS = {
     ("less", "1"),
+    ("lsusb", "8"),
     ("start-stop-daemon", "8"),
     ("systemd", "1"),
     ("sd_notify", "3"),

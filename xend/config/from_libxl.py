@@ -80,6 +80,7 @@ def _create(lines: dict[str, Any], create: Map, type_: str) -> None:
     lines["name"] = text(create, "name")
     lines["uuid"] = text(create, "uuid")
     lines["pool"] = text(create, "pool_name")
+    lines["seclabel"] = text(create, "ssid_label")
     lines["driver_domain"] = flag(create, "driver_domain")
     lines["xend_suspend_evtchn_compat"] = flag(create, "xend_suspend_evtchn_compat")
     passthrough = text(create, "passthrough")
@@ -122,10 +123,14 @@ def _build(lines: dict[str, Any], build: Map, of_type: Map, type_: str) -> None:
     lines["irqs"] = [str(each) for each in _list(build, "irqs", int)]
     lines["iomem"] = [_frames(each) for each in _list(build, "iomem", dict)]
     lines["cpuid"] = _cpuid(build)
+    lines["device_model_stubdomain_seclabel"] = text(build, "device_model_ssid_label")
+    if running := text(build, "exec_ssid_label"):
+        lines["init_seclabel"], lines["seclabel"] = lines["seclabel"], running
     _share(lines, _map(build, "sched_params"))
     if type_ == "pv":
         lines["e820_host"] = flag(of_type, "e820_host")
     else:
+        lines["pvshim"] = flag(of_type, "pvshim")
         lines["nestedhvm"] = flag(build, "nested_hvm")
         altp2m = text(build, "altp2m")
         lines["altp2m"] = None if altp2m == "disabled" else altp2m

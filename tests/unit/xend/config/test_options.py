@@ -399,13 +399,13 @@ def test_everything_wrong_with_a_paravirtual_domain_is_told_in_its_order() -> No
         "vif = ['bridge=a', 'mtu=1', 'rate=x']\n"
         "disk = ['phy:/a,xvda,w', 'phy:/b,xvda,w',\n 'phy:/c']\n"
         "name = '-x'; cpus = 'x'\non_crash = 'explode'\n",
-        "seclabel=x",
+        "pvshim=1",
     )
     told = [f"{each['line']} {each['option']}" for each in found]
     assert sorted(told[:-1]) == (
         ["1 memory", "1 vcpus", "2 vif", "2 vif", "3 disk", "4 disk", "5 cpus", "5 name", "6 on_crash"]
     )
-    assert [line.split()[0] for line in told] == ["1", "1", "2", "2", "3", "4", "5", "5", "6", "seclabel=x"]
+    assert [line.split()[0] for line in told] == ["1", "1", "2", "2", "3", "4", "5", "5", "6", "pvshim=1"]
 
 
 @pytest.mark.parametrize(
