@@ -188,7 +188,7 @@ def test_paths_that_the_device_model_must_not_open(text: str, expected: str) -> 
 
 def test_a_keyboard_comes_and_goes() -> None:
     async def body(world: World) -> None:
-        domid = await world.create(f"{BARE}vfb = ['vnc=1']\n")
+        domid = await world.create(f"{BARE}vfb = ['vnc=1']\ndm_restrict = 0\n")
         await connected(world, domid, "vkbd", 0)
         before = await world.snapshot()
         given: dict[str, Any] = {"domain": "bare", "kind": "vkb"}

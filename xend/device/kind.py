@@ -134,7 +134,6 @@ class DeviceKind(Generic[Config]):
         appeared: states in which the backend's driver has taken the device up, so that its guest may come.
         model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
             ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
-        opens_files: for such a device a device model opens something of the host.
         model_part: what a device with such a backend wants of the device model.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
         json_key, as_json: the list in libxl's JSON, and an item of it; None: libxl has none for it.
@@ -166,7 +165,6 @@ class DeviceKind(Generic[Config]):
     release: Callable[[Client, Settings, Device], Awaitable[None]] | None = None
     appeared: Sequence[XenbusState] = APPEARED
     model_backends: Sequence[str] = ()
-    opens_files: bool = True
     model_part: Callable[[Config], Part] = lambda config: Part()
     is_disk: bool = False
     shows_host_memory: bool = False

@@ -64,7 +64,6 @@ VKB: DeviceKind[VkbConfig] = DeviceKind(
     backend_keys=("state", "unique-id"),
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=(_STORE_NAME,),
-    opens_files=False,
     json_key="vkbs",
     as_json=vkb_as_json,
     of_json=vkb_of_json,

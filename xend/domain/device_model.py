@@ -145,7 +145,7 @@ def check_attach(host: Host, device: Device, name: str) -> None:
             domain=name,
             hint="put the device into its configuration, and start it anew",
         )
-    if model.is_shut_in and KINDS[device.kind].opens_files:
+    if model.is_shut_in:
         raise device.error(
             "unsupported",
             f"{model.called} has given up its rights, and opens no further devices",
