@@ -147,7 +147,11 @@ class Models:
                 if name.isdigit():
                     self._take_up(self._directory / name)
             task_status.started()
-            await self._bound_logs()
+            try:
+                await self._bound_logs()
+            finally:
+                with suppress(OSError):  # it is of use as long as there is one
+                    self._directory.rmdir()
 
     async def start(self, model: Callable[[Process], Model], order: Order) -> Model:
         """Start one; its record is written before it becomes what it is to be.

@@ -54,7 +54,6 @@ def test_a_beginning_that_no_other_has(word: str, name: str) -> None:
         ("LIST", "no sub-command 'LIST'"),
         ("migr", "'migr' is ambiguous: migrate, migrate-receive"),
         ("migrate", "migrate is not there yet: it comes with moving domains"),
-        ("vncv", "vncviewer is not there yet: it comes with the device model"),
     ],
 )
 def test_others(word: str, error: str | None) -> None:

@@ -169,8 +169,6 @@ WRONG = [
     ("xenstore-quota-set -g nodes", "not NAME=VALUE"),
     ("xenstore-quota-set d1", "needs NAME=VALUE"),
     ("config-update d1", "one configuration file"),
-    ("create -V /dev/null", "device model"),
-    ("create -A /dev/null", "device model"),
     *((name, reason) for name, reason in NEVER.items()),
     *((name, "it comes with") for name in LATER if name != "top"),
 ]

@@ -87,7 +87,10 @@ def test_another_viewer_is_named(tmp_path: Path, out: Path, monkeypatch: pytest.
 
 
 def test_no_viewer(xl: Xl, out: Path, monkeypatch: pytest.MonkeyPatch, xend: FakeXend, screen: None) -> None:
-    for words in (["vncviewer", "d1"], ["create", "-V", "/dev/null"], ["create", "-A", "/dev/null"]):
+    for words in (
+        ["vncviewer", "d1"],
+        *([name, option, "/dev/null"] for name in ("create", "restore") for option in ("-V", "-A")),
+    ):
         assert xl(*words) == (
             1,
             "",

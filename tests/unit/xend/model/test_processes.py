@@ -184,7 +184,7 @@ def test_one_of_another_number_is_never_touched(tmp_path: Path) -> None:
         model = await host.start("exec sleep 1000")
         os.kill(model.pid, signal.SIGKILL)
         await model.has_ended.wait()
-        model.pid, model.death = other.pid, None
+        model.pid, model.start, model.death = other.pid, "another start", None
         host.models._save(model)
 
     async def second(host: Host) -> None:

@@ -9,18 +9,17 @@ from xenclient.cli.xl.creation import create, wait_until_gone
 from xenclient.cli.xl.operation import perform, plan
 from xenclient.cli.xl.printing import log
 from xenclient.cli.xl.source import absolute_path, read_source
+from xenclient.cli.xl.viewer import screen_of, viewer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 
 def run(call: Call) -> int:
-    for viewer in ("vncviewer", "vncviewer-autopass"):
-        if call.given(viewer):
-            raise call.usage_error(
-                f"--{viewer}: PV and PVH domains have no screen (xl console shows their text)"
-            )
+    with_password = call.given("vncviewer-autopass")
+    program = viewer() if with_password or call.given("vncviewer") else None  # before anything is done
     *config, file = call.arguments
     parameters: dict[str, Any] = {"file": absolute_path(file)}
     if config:
@@ -30,14 +29,19 @@ def run(call: Call) -> int:
         return 0
     if call.given("debug"):
         log(configuration_text(call, plan(call, "domain.restore", **parameters)["config"]))
+
+    def show(created: Mapping[str, Any]) -> None:
+        if program is not None:
+            screen_of(call, created["domid"], with_password).start(program)
+
     if call.given("F"):
         # Followed before the domain is there, so that no event is missed.
         events = call.client.events(kinds=["domain"])
-        created = create(call, parameters, "domain.restore")
+        created = create(call, parameters, "domain.restore", show)
         call.show(created, "")
         wait_until_gone(events, created["uuid"])
     else:
-        call.show(create(call, parameters, "domain.restore"), "")
+        call.show(create(call, parameters, "domain.restore", show), "")
     return 0
 
 
@@ -49,8 +53,8 @@ RESTORE = Command(
     Option("d", "debug", "print the configuration as JSON"),
     Option("e", "", "accepted: xend, not xl, waits for the domain's end"),
     Option("F", "", "wait until the domain is gone"),
-    Option("V", "vncviewer", "refused: a viewer needs a device model, which is not there yet"),
-    Option("A", "vncviewer-autopass", "refused, as -V"),
+    Option("V", "vncviewer", "show its screen in the viewer that is installed"),
+    Option("A", "vncviewer-autopass", "the same, and tell the viewer the screen's password"),
     JSON,
     DRY_RUN,
 )
