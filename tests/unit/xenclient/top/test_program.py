@@ -86,7 +86,7 @@ def test_vcpus_are_asked_for_only_where_they_are_shown(xl: Xl, xend: FakeXend) -
     xend.call = call  # type: ignore[method-assign, assignment]
     xl("top", "-b", "-i1")
     xl("top", "-b", "-i1", "-v")
-    assert asked == [{"vcpus": False}, {"vcpus": True}]
+    assert asked == [{"vcpus": False, "cpus": None}, {"vcpus": True, "cpus": None}]
 
 
 @pytest.mark.parametrize(
