@@ -1,0 +1,110 @@
+"""A domain at work is saved to a file and restored, by our xend and by turns with Debian's xl."""
+
+import pytest
+
+from tests.xen import manager
+from tests.xen.dom0 import Dom0
+from tests.xen.guest import OURS, UNTIL, Devices, Guest
+from tests.xen.host_state import Left, state_of
+
+pytestmark = [pytest.mark.xen, pytest.mark.long]
+
+#: Room for the memory of one.
+FILE = f"{manager.LOG}/dump/{{}}.saved"
+SAVE_LIMIT_S = 240
+#: Counts on its disk, its console and in its memory, until it is told to stop.
+COUNT = (
+    "setsid sh -c 'n=0; until [ -e /stop ]; do n=$((n + 1)); echo $n >/count; echo beat $n >/dev/hvc0; "
+    "echo $n | dd of=/dev/xvda bs=512 seek=8 conv=sync,fsync 2>/dev/null; sleep 1; done' >/dev/null 2>&1 &"
+)
+
+
+@pytest.fixture(scope="module", params=["pv", "pvh"])
+def worker(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
+    """A guest that counts; the last test of this file ends it."""
+    name = f"worker-{request.param}"
+    guest = Guest(
+        managed,
+        name,
+        Devices(f"/run/{name}.img", "10.0.0.6"),
+        toolstack=OURS,
+        settings={"type": request.param, "extra": "console=hvc0 quiet address=10.0.0.6"},
+    )
+    guest.must(COUNT)
+    return guest
+
+
+def count(guest: Guest) -> int:
+    return int(guest.must("cat /count"))
+
+
+def found_again(dom0: Dom0, guest: Guest) -> None:
+    """It has another domid."""
+    guest.domid = int(dom0.must(f"{OURS.xl} domid {guest.name}"))
+    guest.home = f"/local/domain/{guest.domid}"
+
+
+def works(dom0: Dom0, guest: Guest, before: int) -> None:
+    """It counts on from there, on its disk too, is heard on its console and pings."""
+    now = count(guest)
+    assert before <= now < before + 600
+    guest.await_console(f"beat {now + 2}", 60)
+    assert int(guest.must("dd if=/dev/xvda bs=512 skip=8 count=1 2>/dev/null | head -n 1")) >= now
+    assert guest.pings("10.0.0.1")
+
+
+def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
+    file, before = FILE.format(worker.name), count(worker)
+    worker.xl(f"save -c {worker.name} {file}", SAVE_LIMIT_S)
+    works(managed, worker, before)
+    assert managed.must(f"stat -c %a {file}") == "600"
+    worker.xl(f"suspend {worker.name}", 60)
+    assert worker.is_still()
+    worker.xl(f"resume {worker.name}", 60)
+    works(managed, worker, before)
+    managed.must(f"rm {file}")
+
+
+def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest) -> None:
+    file, before = FILE.format(worker.name), count(worker)
+    worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
+    assert managed.run(f"{OURS.xl} domid {worker.name}").status != 0
+    worker.xl(f"restore {file}", SAVE_LIMIT_S)
+    found_again(managed, worker)
+    works(managed, worker, before)
+    managed.must(f"rm {file}")
+
+
+@pytest.mark.parametrize("who", ["xend", "helper"])
+def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
+    file, before = FILE.format(worker.name), count(worker)
+    managed.must(
+        f"({OURS.xl} save {worker.name} {file} >/run/save.out 2>&1; echo over >>/run/save.out) &\n"
+        f'begun() {{ [ "$(cat {manager.LOG}/dump/.xend-save-* | head -c 3000000 | wc -c)" = 3000000 ]; }}\n'
+        f"{UNTIL}until_done begun",
+        SAVE_LIMIT_S,
+    )
+    if who == "xend":
+        manager.kill(managed, manager.PID)
+        manager.start_xend(managed)
+    else:
+        managed.must("kill -9 $(pgrep -f xend.helper)")
+    managed.must(f"{UNTIL}until_done grep over /run/save.out", SAVE_LIMIT_S)
+    works(managed, worker, before)
+    assert managed.must(f"ls -A {manager.LOG}/dump") == ""
+
+
+def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, worker: Guest) -> None:
+    file, before = FILE.format(worker.name), count(worker)
+    worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
+    managed.must(f"xl restore {file} && rm {file}", SAVE_LIMIT_S)
+    managed.must(f"xl save {worker.name} {file}", SAVE_LIMIT_S)
+    worker.xl(f"restore {file}", SAVE_LIMIT_S)
+    found_again(managed, worker)
+    works(managed, worker, before)
+    managed.must(f"rm {file}")
+
+
+def test_nothing_is_left(managed: Dom0, worker: Guest, empty: Left) -> None:
+    worker.destroy()
+    assert state_of(managed) == empty
