@@ -105,10 +105,9 @@ async def _show(host: Host, model: Model, conversation: Conversation, screen: Sc
     service = found.get("service") if isinstance(found, dict) else None
     if not isinstance(service, str) or not (service.isascii() and service.isdigit() and len(service) <= 5):
         raise QmpError("query-vnc: it names no port")
-    listen = screen.vnc_listen.partition(":")[0] if screen.vnc_display is None else screen.vnc_listen
     console = f"{home(model.domid)}/console"
     with explained("write where its screen is", model.name):
-        await host.store.write(f"{console}/vnc-listen", listen)
+        await host.store.write(f"{console}/vnc-listen", screen.vnc_listen)
         await host.store.write(f"{console}/vnc-port", service)
 
 

@@ -93,8 +93,7 @@ def _screen(screen: Screen | None) -> Iterator[str]:
 
 
 def _vnc(screen: Screen) -> str:
-    listen = screen.vnc_listen or "127.0.0.1"
-    words = [_quoted(listen) if ":" in listen else f"{_quoted(listen)}:{screen.vnc_display or 0}"]
+    words = [f"{_quoted(screen.vnc_listen)}:{screen.vnc_display}"]
     words += ["password=on"] if screen.vnc_password else []
     words += [f"to={_LAST_DISPLAY}"] if screen.vnc_finds_unused else []
     return ",".join(words)

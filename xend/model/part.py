@@ -13,8 +13,8 @@ class Screen:
 
     Attributes:
         vnc: it is served by VNC.
-        vnc_listen: the address that it is served at; it may end with ":DISPLAY", then vnc_display is None.
-        vnc_display: the number of the display, whose port is 5900 more; None: 0, or what vnc_listen says.
+        vnc_listen: the address that it is served at, one of IPv6 in brackets.
+        vnc_display: the number of the display, whose port is 5900 more.
         vnc_finds_unused: where that port is in use, the next one is taken, and so on.
         vnc_password: None: none is asked for.
         sdl: it is shown in a window.
@@ -25,7 +25,7 @@ class Screen:
 
     vnc: bool = True
     vnc_listen: str = "127.0.0.1"
-    vnc_display: int | None = None
+    vnc_display: int = 0
     vnc_finds_unused: bool = True
     vnc_password: str | None = attrs.field(default=None, repr=False)
     sdl: bool = False

@@ -50,9 +50,14 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
         ["-nographic", "-sandbox on,", "-chroot /r", "-machine xenpv", "-m 192", "-runas 7:8"],
     ),
     (
-        {"parts": [Part(screen=Screen(vnc_listen="::1:5", keymap="de", vnc_finds_unused=False))]},
+        {
+            "parts": [
+                Part(screen=Screen(vnc_listen="::1", vnc_display=5, keymap="de", vnc_finds_unused=False))
+            ]
+        },
         ["-vnc ::1:5 -display none", "-k de", "-machine"],
     ),
+    ({"parts": [Part(screen=Screen(vnc_listen="[::1]", vnc_display=5))]}, ["-vnc [::1]:5,to=99"]),
     (
         {"parts": [Part(screen=Screen(vnc_password="secret"))]},
         ["-vnc 127.0.0.1:0,password=on,to=99"],
