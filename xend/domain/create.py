@@ -43,7 +43,7 @@ from xend.host import Host
 from xend.hypervisor import HostAccess, Rings, rings_of
 from xend.model.part import Part
 from xend.operation.facts import Facts
-from xend.operation.steps import Action, Step, Work
+from xend.operation.steps import Action, Step, Work, nothing
 from xend.refusals import explained
 from xend.validators import count, domids, typed
 
@@ -477,7 +477,3 @@ def _taken(error: ConsoleTaken) -> XendError:
         cause=error.fields["cause"],
         hint="if that is Xen's xenconsoled: stop it, and restart xend",
     )
-
-
-async def nothing(work: Work) -> None:
-    """What it did goes with the domain."""

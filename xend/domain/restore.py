@@ -9,12 +9,12 @@ import os
 import attrs
 
 from xend.domain.blueprint import image_of
-from xend.domain.create import CreateFacts, Creation, nothing
+from xend.domain.create import CreateFacts, Creation
 from xend.domain.following import Follower
 from xend.domain.saved_file import SavedDomain, open_file
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Step, Work
+from xend.operation.steps import Step, Work, nothing
 from xend.stream import records
 from xend.validators import count, typed
 from xenstore.daemon.text import one_line

@@ -23,7 +23,7 @@ from xend.domain.suspending import Suspension, check_can_suspend, is_suspended
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
-from xend.operation.steps import Step, Work
+from xend.operation.steps import Step, Work, nothing
 from xend.refusals import explained
 from xend.stream.records import AFTER, BEFORE
 from xend.validators import count, typed
@@ -166,7 +166,7 @@ class _Save:
             begin,
             save,
             Step("resume", "let it go on", self.resume, self.go_on),
-            Step("place", "put the file in its place", self.place, _nothing),
+            Step("place", "put the file in its place", self.place, nothing),
         ]
 
     async def begin(self, work: Work) -> None:
@@ -271,7 +271,3 @@ class _Save:
             domain=name,
             hint="it runs on, and nothing is left of the file",
         )
-
-
-async def _nothing(work: Work) -> None:
-    """What was written goes with the draft; what is whole stays."""

@@ -16,7 +16,7 @@ from xend.faults import as_xend_error, parted
 from xend.operation.facts import Facts
 from xend.operation.kind import Kind
 from xend.operation.locks import Lock
-from xend.operation.steps import UNDO_SECONDS, Step, Work
+from xend.operation.steps import UNDO_SECONDS, Step, Work, nothing
 
 State = Literal["running", "undoing", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -300,8 +300,4 @@ class Operation:
 @functools.lru_cache(maxsize=256)
 def step_of_the_past(key: str, name: str) -> Step:
     """A step of an operation that has ended, of which only the key and the name matter any more."""
-    return Step(key, name, _nothing)
-
-
-async def _nothing(work: Work) -> None:
-    pass
+    return Step(key, name, nothing)

@@ -100,6 +100,10 @@ class Work:
 Action = Callable[[Work], Awaitable[None]]
 
 
+async def nothing(work: Work) -> None:
+    """The undo of a step that leaves nothing of its own: what it did goes with what an earlier one made."""
+
+
 @attrs.frozen
 class Step:
     """One step.
