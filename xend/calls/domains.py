@@ -114,10 +114,7 @@ class DomainCalls:
             if (replaced := await self._lives.replaced(config, source)) is not None:
                 source = await self._lives.make_room(replaced, config, source)
             facts = creation(source, config.name)
-            locks = self._starter.operations.locks_of(facts)
-            await self._starter.wait_for_end(locks, ENDING)
-            self._starter.operations.check_free(locks)
-            await self._targets.check_unused(facts.name, config.uuid)
+            await self.await_room(facts, config.uuid)
             return facts
 
         def creation(source: Source, name: str) -> CreateFacts:
@@ -125,13 +122,8 @@ class DomainCalls:
 
         if how.get("dry_run"):
             # Only what the configuration says, whatever runs: start scripts ask so for domains that are up.
-            source, _ = made()
-            config = source.config()
-            return {
-                "steps": self._starter.step_names(creation(source, config.name)),
-                "config": await self.config_map(config),
-                "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
-            }
+            source, config = made()
+            return await self.planned(creation(source, config.name))
         return await self._starter.run(prepare, **how)
 
     async def update_config(
@@ -156,10 +148,27 @@ class DomainCalls:
 
         return await self._starter.run(prepare, **how)
 
-    async def config_map(self, config: DomainConfig) -> Result:
-        """A configuration that no domain has yet, as libxl's JSON has it."""
-        shown: Result = as_json(config, -1, await self._cpus())["config"]
-        return shown
+    async def await_room(self, facts: CreateFacts, uuid: str | None) -> None:
+        """Wait for what ends a domain that is in the way of a new one, and see that none is then.
+
+        uuid: that nobody else may have; None: it was chosen at random.
+
+        Raises:
+            XendError: busy, name_in_use, uuid_in_use.
+        """
+        locks = self._starter.operations.locks_of(facts)
+        await self._starter.wait_for_end(locks, ENDING)
+        self._starter.operations.check_free(locks)
+        await self._targets.check_unused(facts.name, uuid)
+
+    async def planned(self, facts: CreateFacts) -> Result:
+        """What a dry run of making a domain answers: its steps, and its configuration as libxl has it."""
+        config = facts.source.config()
+        return {
+            "steps": self._starter.step_names(facts),
+            "config": as_json(config, -1, await self._cpus())["config"],
+            "warnings": [ConfigError([warning]).as_map() for warning in config.warnings],
+        }
 
     async def _cpus(self) -> int:
         with explained("ask for the host's CPUs", "this host"):

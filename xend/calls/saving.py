@@ -6,11 +6,10 @@ from typing import Any
 import attrs
 import trio
 
-from xend.bus.kinds import BYTES, DOMAIN, FLAG, LIST_OF_BYTES
+from xend.bus.kinds import BYTES, DOMAIN, FLAG
 from xend.bus.methods import OPERATION, Call, Method, optional, required
-from xend.calls.domains import ENDING, DomainCalls
+from xend.calls.domains import CONFIGURATION, DomainCalls
 from xend.calls.starter import OperationStarter
-from xend.config.problem import ConfigError
 from xend.device.kinds import KINDS
 from xend.domain.restore import RestoreFacts, restore_facts
 from xend.domain.save import Then, save_facts
@@ -36,14 +35,8 @@ class SavingCalls:
 
     def methods(self) -> list[Method]:
         """All of them."""
-        text = {
-            "text": optional(BYTES),
-            "name": optional(BYTES),
-            "path": optional(BYTES),
-            "directory": optional(BYTES),
-            "extra": optional(LIST_OF_BYTES),
-        }
-        how = {"file": required(BYTES), **text, "dry_run": optional(FLAG), **OPERATION}
+        file = {"file": required(BYTES), **CONFIGURATION, "text": optional(BYTES)}
+        how = {**file, "dry_run": optional(FLAG), **OPERATION}
         save = {"domain": required(DOMAIN), "checkpoint": optional(FLAG), "paused": optional(FLAG), **how}
         return [
             Method("domain.save", "operate", save, self.save),
@@ -87,27 +80,21 @@ class SavingCalls:
         extra: list[str] | None = None,
         **how: Any,
     ) -> Result:
-        async def prepare() -> Facts:
+        async def found() -> RestoreFacts:
             saved = await self._read(file)
             if text is not None:
                 source = self._replaced(saved.source, text, name, path, directory, extra)
                 saved = attrs.evolve(saved, source=source)
-            facts = restore_facts(saved, file, paused)
-            if not how.get("dry_run"):
-                locks = self._starter.operations.locks_of(facts)
-                await self._starter.wait_for_end(locks, ENDING)
-                self._starter.operations.check_free(locks)
-                await self._targets.check_unused(facts.name, facts.uuid)
+            return restore_facts(saved, file, paused)
+
+        async def prepare() -> Facts:
+            facts = await found()
+            await self._domains.await_room(facts, facts.uuid)
             return facts
 
-        planned = await self._starter.run(prepare, **how)
         if how.get("dry_run"):
-            facts = await prepare()
-            assert isinstance(facts, RestoreFacts)
-            config = facts.source.config()
-            planned["config"] = await self._domains.config_map(config)
-            planned["warnings"] = [ConfigError([warning]).as_map() for warning in config.warnings]
-        return planned
+            return await self._domains.planned(await found())
+        return await self._starter.run(prepare, **how)
 
     async def _read(self, file: str) -> SavedDomain:
         if not file.startswith("/") or "\0" in file:
