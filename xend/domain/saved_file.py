@@ -36,22 +36,20 @@ class SavedDomain:
     Attributes:
         source: what the domain is made of.
         memory: its memory, and where that lies in the file.
-        memory_kib: how much it had.
         checksum: of all from the place `after`, behind the header; None: none was written.
         after: that place; end: that of the last byte that belongs to it.
     """
 
     source: Source
     memory: records.Memory
-    memory_kib: int
     checksum: int | None
     after: int
     end: int
 
-
-def fields_of(source: Source) -> dict[str, Any]:
-    """What is kept of it beside libxl's JSON."""
-    return {"source": stored_fields(source)}
+    @property
+    def memory_kib(self) -> int:
+        """How much it had."""
+        return self.memory.pages * records.PAGE_BYTES // 1024
 
 
 def header_of(source: Source, target_kib: int, cpus: int) -> header.Header:
@@ -66,9 +64,8 @@ def header_of(source: Source, target_kib: int, cpus: int) -> header.Header:
         config, memory_kib=target_kib, max_memory_kib=max(target_kib, config.max_memory_kib)
     )
     data = json.dumps(as_json(config, None, cpus)["config"], ensure_ascii=False)
-    return header.Header(
-        data.encode("utf-8", "surrogateescape"), own=own.pack(own.Own(fields=fields_of(source)))
-    )
+    kept = own.Own(fields={"source": stored_fields(source)})
+    return header.Header(data.encode("utf-8", "surrogateescape"), own=own.pack(kept))
 
 
 class Draft:
@@ -144,20 +141,19 @@ def read(path: str, chance: random.Random) -> SavedDomain:
             os.close(fd)
         kept = own.read(front.own, header.own_offset(front)) if front.own else None
         source = _source(front, kept, shown, chance)
-        if kept is not None and kept.length and kept.length != reader.offset - after:
+        seal = kept if kept is not None and kept.length else None
+        if seal is not None and seal.length != reader.offset - after:
             where = "its length"
-            raise StreamError(reader.offset, where, f"{reader.offset - after}, expected {kept.length} bytes")
+            raise StreamError(reader.offset, where, f"{reader.offset - after}, expected {seal.length} bytes")
     except StreamError as error:
         raise XendError("bad_request", f"{shown} cannot be restored: {error}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise XendError("bad_request", f"{shown} cannot be read: {reason}") from error
-    is_sealed = kept is not None and kept.length
     return SavedDomain(
         source=source,
         memory=memory,
-        memory_kib=memory.pages * 4,
-        checksum=kept.checksum if kept is not None and is_sealed else None,
+        checksum=None if seal is None else seal.checksum,
         after=after,
         end=reader.offset,
     )

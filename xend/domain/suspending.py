@@ -6,6 +6,7 @@ Source: migration.md 3
 """
 
 from contextlib import suppress
+from typing import Final
 
 import attrs
 
@@ -26,7 +27,7 @@ from xenstore.errors import XenstoreError
 SUSPENDED = SHUTDOWN_REASONS.index("suspend")
 #: How long a guest that answered may take to suspend itself, in seconds (libxl: 60).
 SUSPEND_SECONDS = 60.0
-WORD = "suspend"
+WORD: Final = "suspend"
 
 
 @attrs.define(kw_only=True)
@@ -102,9 +103,7 @@ class Suspension:
         self._domid = facts.domid
         self._name = facts.name
         self._uuid = facts.uuid
-        self._request = ShutdownRequest(
-            host, domid=facts.domid, name=facts.name, uuid=facts.uuid, word="suspend"
-        )
+        self._request = ShutdownRequest(host, domid=facts.domid, name=facts.name, uuid=facts.uuid, word=WORD)
 
     async def suspend(self, work: Work) -> None:
         """Returns once it is suspended.
