@@ -72,9 +72,8 @@ def parse_channel(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("channel", text, place)
-    fields.fill(_KEYS, text, warnings)
+    fields = Fields("channel", specification, place)
+    fields.fill(_KEYS, warnings)
     name, connection = fields.get("name"), fields.get("connection")
     if name is None:
         raise fields.error("it has no name, expected name=NAME, by which its guest finds it")

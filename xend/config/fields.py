@@ -22,30 +22,37 @@ class Fields:
 
     Args:
         device: "disk" or "vif", for errors.
-        specification: the whole of it, for errors.
+        specification: one text, or the words of one.
         secret: the key whose value no error shows.
+
+    Attributes:
+        text: the whole of it.
     """
 
-    def __init__(self, device: str, specification: str, place: Place, secret: str | None = None) -> None:
+    def __init__(
+        self, device: str, specification: str | Sequence[str], place: Place, secret: str | None = None
+    ) -> None:
+        text = specification if isinstance(specification, str) else ",".join(specification)
+        self.text = text
         self._device = device
-        self._specification = specification if secret is None else _without(secret, specification)
+        self._shown_text = text if secret is None else _without(secret, text)
         self._secret = secret
         self._place = place
         self._values: dict[str, str] = {}
-        if (length := len(bytes_of(specification))) > MAX_VALUE_BYTES:
+        if (length := len(bytes_of(text))) > MAX_VALUE_BYTES:
             raise self.error(f"found {length} bytes, expected at most {MAX_VALUE_BYTES}")
-        if _CONTROL.search(specification):
+        if _CONTROL.search(text):
             raise self.error("expected no control characters")
 
-    def fill(self, known: Sequence[str], text: str, warnings: list[Problem] | None = None) -> None:
-        """Note the values of a specification that holds nothing but `key=value` between commas.
+    def fill(self, known: Sequence[str], warnings: list[Problem] | None = None) -> None:
+        """Note the values of the specification, which holds nothing but `key=value` between commas.
 
         Args:
             known: the keys there are.
             warnings: take what is no such key, for types of which xl passes that over; None: it is an error.
         """
         words = tuple(f"{key}=" for key in known)
-        for item in filter(str.strip, text.split(",")):
+        for item in filter(str.strip, self.text.split(",")):
             key, value = Fields.keyed(item.strip()) or (item.strip(), None)
             if value is not None and key in known:
                 self.put(key, item.partition("=")[2] if key == self._secret else value)
@@ -58,7 +65,7 @@ class Fields:
 
     def problem(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> Problem:
         """The problem "PLACE: disk "...": complaint"."""
-        specification = shown(self._specification)
+        specification = shown(self._shown_text)
         return Problem.at(
             self._place,
             f"{self._device} {specification}: {complaint}",

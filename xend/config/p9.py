@@ -53,9 +53,8 @@ def parse_p9(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("p9", text, place)
-    fields.fill(_KEYS, text)
+    fields = Fields("p9", specification, place)
+    fields.fill(_KEYS)
     missing = [key for key in _NEEDED if fields.get(key) is None]
     if missing:
         raise fields.error(f"it has no {missing[0]}, expected tag=TAG,path=PATH,security_model=none")

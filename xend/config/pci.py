@@ -106,9 +106,8 @@ def parse_pci(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("pci", text, place)
-    first, *others = text.split(",")
+    fields = Fields("pci", specification, place)
+    first, *others = fields.text.split(",")
     _put_first(fields, first.strip())
     for item in filter(None, (each.strip() for each in others)):
         key, value = Fields.keyed(item) or (item, None)

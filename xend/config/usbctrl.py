@@ -65,9 +65,8 @@ def parse_usbctrl(
     Raises:
         ConfigError: bad_config, unsupported.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("usbctrl", text, place)
-    fields.fill(_KEYS, text)
+    fields = Fields("usbctrl", specification, place)
+    fields.fill(_KEYS)
     if (given := fields.get("type")) is not None:
         fields.replace("type", given.lower())  # as libxl reads its enumerations
     kind = fields.choice("type", (_AUTO, KERNEL, QEMU, _EMULATED), _AUTO)

@@ -20,6 +20,7 @@ from xend.config.usbctrl import UsbControllerConfig, parse_usbctrl
 __all__ = [
     "UsbDeviceConfig",
     "free_port",
+    "has_port",
     "parse_usbdev",
     "settled_controllers",
     "settled_usbdevs",
@@ -84,9 +85,8 @@ def parse_usbdev(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("usbdev", text, place)
-    fields.fill(_KEYS, text)
+    fields = Fields("usbdev", specification, place)
+    fields.fill(_KEYS)
     fields.choice("type", (_TYPE,), _TYPE)
     bus, address = fields.number("hostbus", 1, _MAX_BUS), fields.number("hostaddr", 1, _MAX_ADDRESS)
     if bus is None or address is None:
@@ -163,7 +163,7 @@ def _settled(
         if place is None and device.controller is None:
             controllers.append(UsbControllerConfig(devid=len(controllers), is_automatic=True))
             place = (len(controllers) - 1, 1)
-        if place is None or not _is_there(controllers, place):
+        if place is None or not has_port(controllers, place):
             raise _wrong(settings, _missing(controllers, device))
         if place in taken:
             said = f"{device.number_as_given} is to have a port that {taken[place].number_as_given} has"
@@ -187,7 +187,8 @@ def _controllers(settings: Settings) -> list[UsbControllerConfig] | None:
     return [attrs.evolve(each, devid=number) for number, each in enumerate(found)]
 
 
-def _is_there(controllers: Sequence[UsbControllerConfig], place: tuple[int, int]) -> bool:
+def has_port(controllers: Iterable[UsbControllerConfig], place: tuple[int, int]) -> bool:
+    """Whether one of these controllers has such a port."""
     return any(each.devid == place[0] and place[1] <= each.ports for each in controllers)
 
 

@@ -136,9 +136,8 @@ def parse_vfb(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields(_OPTION, text, place, secret=_SECRET)
-    fields.fill(_KEYS, text, warnings)
+    fields = Fields(_OPTION, specification, place, secret=_SECRET)
+    fields.fill(_KEYS, warnings)
     return _screen(fields)
 
 

@@ -88,9 +88,8 @@ def parse_vif(
     Raises:
         ConfigError: "PLACE: vif "...": ..., expected ..."; unsupported: what has no effect yet.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("vif", text, place)
-    for item in text.split(","):
+    fields = Fields("vif", specification, place)
+    for item in fields.text.split(","):
         _put(fields, item.strip(), warnings)
     return VifConfig(
         mac=_mac(fields),

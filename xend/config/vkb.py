@@ -76,9 +76,8 @@ def parse_vkb(
     Raises:
         ConfigError: bad_config.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("vkb", text, place)
-    fields.fill(_KEYS, text)
+    fields = Fields("vkb", specification, place)
+    fields.fill(_KEYS)
     if (given := fields.get("backend-type")) is None:
         raise fields.error("it has no backend-type, expected backend-type=qemu or backend-type=linux")
     fields.replace("backend-type", given.lower())  # as libxl reads its enumerations

@@ -53,9 +53,8 @@ def parse_vtpm(
     Raises:
         ConfigError: bad_config: no backend, another key, or what is no UUID.
     """
-    text = specification if isinstance(specification, str) else ",".join(specification)
-    fields = Fields("vtpm", text, place)
-    fields.fill(_KEYS, text)
+    fields = Fields("vtpm", specification, place)
+    fields.fill(_KEYS)
     if not fields.get("backend"):  # dom0 serves none, so that it is no default
         raise fields.error("it has no backend, expected backend=DOM, a vTPM stub domain")
     return VtpmConfig(backend=fields.domain("backend"), uuid=_uuid(fields))
