@@ -9,11 +9,11 @@ from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.starter import OperationStarter
 from xend.config import DomainConfig
 from xend.config.number import number_of
-from xend.config.usbdev import UsbDeviceConfig, free_port, spec_of
+from xend.config.usbdev import UsbDeviceConfig, free_port, has_port, spec_of
 from xend.device.device import Device
 from xend.device.nodes import texts
 from xend.device.stored import devices_in_store
-from xend.device.usb_ports import devices_in
+from xend.device.usb_ports import devices_in, ports_of
 from xend.device.usbctrl import USBCTRL
 from xend.device.usbdev import USBDEV
 from xend.device.xenbus import XenbusState
@@ -59,8 +59,7 @@ class UsbCalls:
     async def _listed(self, controller: Device) -> Result:
         back = await texts(self._host.store, controller.backend_path, ("usb-ver",))
         front = await texts(self._host.store, controller.frontend_path, ("state",))
-        ports = _ports(controller)
-        there = await devices_in(self._host.store, controller, ports)
+        there = await devices_in(self._host.store, controller)
         host = UsbHost(self._host.settings.usb_directory)
         where = {port: host.address(busid) or (None, None) for port, busid in there.items()}
         return {
@@ -71,7 +70,7 @@ class UsbCalls:
             "version": number_of(back.get("usb-ver", "")) or 0,
             "ports": [
                 {"port": port, "bus": bus, "address": address}
-                for port in range(1, ports + 1)
+                for port in ports_of(controller)
                 for bus, address in [where.get(port, (None, None))]
             ],
         }
@@ -116,7 +115,7 @@ class UsbCalls:
             number = next(number for number in range(len(used) + 1) if number not in used)
             place = number, 1
             change = {"kind": USBCTRL.name, "spec": "", "directory": None, "devid": number}
-        elif place is None or place in taken or not _is_there(controllers, place):
+        elif place is None or place in taken or not has_port(controllers, place):
             raise XendError(
                 "no_such_device",
                 f"{name} has no such port free for {USBDEV.label(device.name)}",
@@ -131,7 +130,7 @@ class UsbCalls:
             managed = target.require_managed("detach a device from")
             with explained("read its USB controllers", target.name):
                 found = next((c for c in await self._controllers(target) if c.devid == controller), None)
-                there = {} if found is None else await devices_in(self._host.store, found, _ports(found))
+                there = {} if found is None else await devices_in(self._host.store, found)
             if port not in there:
                 raise XendError(
                     "no_such_device",
@@ -147,11 +146,3 @@ class UsbCalls:
 
         locks = (await self._targets.find(domain)).locks
         return await self._starter.run_in_turn(locks, prepare, **how)
-
-
-def _ports(controller: Device) -> int:
-    return number_of(controller.backend.get("num-ports", "")) or 0
-
-
-def _is_there(controllers: Any, place: tuple[int, int]) -> bool:
-    return any(each.devid == place[0] and place[1] <= each.ports for each in controllers)

@@ -24,9 +24,14 @@ def is_of_kernel(controller: Device) -> bool:
     return controller.backend_kind == controller.store_name
 
 
-async def devices_in(store: Client, controller: Device, ports: int) -> Mapping[int, str]:
+def ports_of(controller: Device) -> range:
+    """The numbers of the ports of a controller that was read from the store."""
+    return range(1, (number_of(controller.backend.get("num-ports", "")) or 0) + 1)
+
+
+async def devices_in(store: Client, controller: Device) -> Mapping[int, str]:
     """The names of the devices in a controller, by port."""
-    keys = [str(port) for port in range(1, ports + 1)]
+    keys = [str(port) for port in ports_of(controller)]
     found = await texts(store, f"{controller.backend_path}/port", keys)
     return {int(port): name for port, name in found.items() if is_busid(name)}
 
@@ -65,11 +70,12 @@ async def take_out(store: Client, settings: Settings, controller: Device, port: 
 async def _give_back(store: Client, host: UsbHost, busid: str) -> None:
     top = f"{_HAD}/{node_name(busid)}"
     drivers = {}
-    for interface in host.interfaces(busid):
+    interfaces = host.interfaces(busid)
+    for interface in interfaces:
         found = await texts(store, f"{top}/{node_name(interface)}", ("driver_path",))
         if driver := host.driver_of_path(found.get("driver_path", "")):
             drivers[interface] = driver
-    if drivers or host.interfaces(busid):
+    if interfaces:
         host.take_back(busid, drivers)
     await store.together(removed(top))
 
@@ -78,6 +84,5 @@ async def take_all_out(store: Client, settings: Settings, controller: Device) ->
     """Take out all that is in a controller which goes; what only its device model has goes with it."""
     if not is_of_kernel(controller):
         return
-    ports = number_of(controller.backend.get("num-ports", "")) or 0
-    for port, busid in (await devices_in(store, controller, ports)).items():
+    for port, busid in (await devices_in(store, controller)).items():
         await take_out(store, settings, controller, port, busid)
