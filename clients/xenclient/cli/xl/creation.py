@@ -66,6 +66,30 @@ def create(
     return created
 
 
+def create_as_asked(
+    call: Call, parameters: dict[str, Any], viewer: str | None, method: str = "domain.create"
+) -> None:
+    """Create the domain and, with --json, print the answer; with -F wait until the domain is gone.
+
+    Args:
+        viewer: the program that shows its screen; None: none does.
+        method: as of `create`.
+    """
+
+    def show(created: Map) -> None:
+        if viewer is not None:
+            from xenclient.cli.xl.viewer import screen_of
+
+            screen_of(call, created["domid"], call.given("vncviewer-autopass")).start(viewer)
+
+    # Followed before the domain is there, so that no event is missed.
+    events = call.client.events(kinds=["domain"]) if call.given("F") else None
+    created = create(call, parameters, method, show)
+    call.show(created, "")
+    if events is not None:
+        wait_until_gone(events, created["uuid"])
+
+
 def _has_boot_loader(call: Call, parameters: Map) -> bool:
     """Whether a program of dom0 finds its kernel; xend is asked only where the text may say so."""
     words = [parameters.get("text", ""), *parameters.get("extra", ())]

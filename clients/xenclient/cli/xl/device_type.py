@@ -10,8 +10,7 @@ from __future__ import annotations
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.each import from_each
-from xenclient.cli.xl.operation import perform
-from xenclient.cli.xl.printing import write_json
+from xenclient.cli.xl.operation import perform_and_show
 from xenclient.cli.xl.source import working_directory
 
 TYPE_CHECKING = False
@@ -89,10 +88,7 @@ class DeviceType:
 
 def change_device(call: Call, verb: str, domain: str, **parameters: Any) -> int:
     """Call device.VERB and print its result if --json was given; returns the exit status."""
-    result = perform(call, f"device.{verb}", domain=domain, **parameters)
-    if call.json and not call.dry_run:
-        write_json(result)
-    return 0
+    return perform_and_show(call, f"device.{verb}", domain=domain, **parameters)
 
 
 def number(frontend: Mapping[str, str], key: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.each import for_each
 from xenclient.cli.xl.errors import log_map
+from xenclient.cli.xl.printing import write_json
 from xenclient.xend.errors import BusError, ClientError
 
 TYPE_CHECKING = False
@@ -38,6 +39,18 @@ def perform(call: Call, method: str, **parameters: Any) -> Map:
         raise
     log_warnings(call, result)
     return result
+
+
+def perform_and_show(call: Call, method: str, **parameters: Any) -> int:
+    """Call the method, and print its result if --json was given; returns the exit status.
+
+    Raises:
+        BusError: xend refused, or it failed.
+    """
+    result = perform(call, method, **parameters)
+    if call.json and not call.dry_run:
+        write_json(result)
+    return 0
 
 
 def change(call: Call, method: str, step: str, **parameters: Any) -> None:

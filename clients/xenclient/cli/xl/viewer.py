@@ -45,6 +45,11 @@ def viewer() -> str:
     )
 
 
+def viewer_asked(call: Call) -> str | None:
+    """The same where -V or -A asks for it; None: neither does."""
+    return viewer() if call.given("vncviewer") or call.given("vncviewer-autopass") else None
+
+
 def _found(name: str) -> str | None:
     directories = [""] if "/" in name else os.environ.get("PATH", os.defpath).split(":")
     paths = (os.path.join(directory or ".", name) if "/" not in name else name for directory in directories)

@@ -5,24 +5,19 @@ from __future__ import annotations
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.configurations import configuration_text
-from xenclient.cli.xl.creation import create, wait_until_gone
+from xenclient.cli.xl.creation import create_as_asked
 from xenclient.cli.xl.operation import perform, plan
 from xenclient.cli.xl.printing import log, write
 from xenclient.cli.xl.source import read_source
-from xenclient.cli.xl.viewer import screen_of, viewer
+from xenclient.cli.xl.viewer import viewer_asked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
-
-    #: A domain as domain.create returns it.
-    Map = Mapping[str, Any]
 
 
 def run(call: Call) -> int:
-    with_password = call.given("vncviewer-autopass")
-    program = viewer() if with_password or call.given("vncviewer") else None  # before anything is done
+    program = viewer_asked(call)  # before anything is done
     file, assignments = _file_and_assignments(call)
     source = read_source(file)
     if not call.given("quiet"):
@@ -42,18 +37,7 @@ def run(call: Call) -> int:
             write(text)
             return 0
         log(text)
-
-    def show(created: Map) -> None:
-        if program is not None:
-            screen_of(call, created["domid"], with_password).start(program)
-
-    if call.given("F"):
-        # Followed before the domain is there, so that no event is missed.
-        events = call.client.events(kinds=["domain"])
-        _made(call, created := create(call, parameters, made=show))
-        wait_until_gone(events, created["uuid"])
-    else:
-        _made(call, create(call, parameters, made=show))
+    create_as_asked(call, parameters, program)
     return 0
 
 
@@ -75,11 +59,6 @@ CREATE = Command(
     DRY_RUN,
     least=0,  # -f may name the file
 )
-
-
-def _made(call: Call, created: Map) -> None:
-    """With --json print domain.create's answer: the domid, name and UUID are in it."""
-    call.show(created, "")
 
 
 def _file_and_assignments(call: Call) -> tuple[str, list[str]]:

@@ -9,8 +9,7 @@ from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command, Option
 from xenclient.cli.xl.device_type import FORCE
 from xenclient.cli.xl.each import for_each
-from xenclient.cli.xl.operation import log_warnings, perform
-from xenclient.cli.xl.printing import write_json
+from xenclient.cli.xl.operation import log_warnings, perform_and_show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,21 +24,13 @@ REBIND = Option("r", "", "the driver of dom0's that had it has it again")
 
 def attach(call: Call) -> int:
     domain, *words = call.arguments
-    return change(call, "pci.attach", domain=domain, spec=words if len(words) > 1 else words[0])
+    return perform_and_show(call, "pci.attach", domain=domain, spec=words if len(words) > 1 else words[0])
 
 
 def detach(call: Call) -> int:
     domain, device = call.arguments
     how = {"force": True} if call.given("force") else {}
-    return change(call, "pci.detach", domain=domain, spec=device, **how)
-
-
-def change(call: Call, method: str, **parameters: Any) -> int:
-    """Call a method that changes what a domain has; returns the exit status."""
-    result = perform(call, method, **parameters)
-    if call.json and not call.dry_run:
-        write_json(result)
-    return 0
+    return perform_and_show(call, "pci.detach", domain=domain, spec=device, **how)
 
 
 def list_(call: Call) -> int:

@@ -9,8 +9,7 @@ from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import DRY_RUN, JSON, Command
 from xenclient.cli.xl.device_type import DeviceType
 from xenclient.cli.xl.numbers import whole
-from xenclient.cli.xl.operation import perform
-from xenclient.cli.xl.printing import write_json
+from xenclient.cli.xl.operation import perform_and_show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,21 +20,13 @@ HEADER = f"{'Devid':<6} {'Type':<12} {'BE':<3} {'state':<5} {'usb-ver':<7} {'por
 
 def attach(call: Call) -> int:
     domain, *words = call.arguments
-    return change(call, "usb.attach", domain=domain, spec=words if len(words) > 1 else words[0])
+    return perform_and_show(call, "usb.attach", domain=domain, spec=words if len(words) > 1 else words[0])
 
 
 def detach(call: Call) -> int:
     domain, controller, port = call.arguments
     place = {"controller": whole(call, "CONTROLLER", controller), "port": whole(call, "PORT", port)}
-    return change(call, "usb.detach", domain=domain, **place)
-
-
-def change(call: Call, method: str, **parameters: Any) -> int:
-    """Call a method that changes what a domain has; returns the exit status."""
-    result = perform(call, method, **parameters)
-    if call.json and not call.dry_run:
-        write_json(result)
-    return 0
+    return perform_and_show(call, "usb.detach", domain=domain, **place)
 
 
 def list_(call: Call) -> int:
