@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.sim.test_faults import settled
+from tests.sim.test_faults import refusal_of, settled
 from tests.sim.world import Killed, World, play
 from xend.bootloader.run import Tail
 from xend.domain.booting import forget_all_files, remove_files
@@ -28,14 +28,10 @@ disk = [ 'file:/disk.img,0x0,w!' ]
 
 
 async def refusal(world: World, text: str) -> XendError:
-    """Why a domain is not made; nothing of it is left."""
-    before = await world.snapshot()
-    with pytest.raises(XendError) as caught:
-        await world.create(text)
-    await settled(world)
-    assert await world.snapshot() == before
+    """Why a domain is not made; nothing of its loader is left, either."""
+    error = await refusal_of(world, text)
     assert not list(world.directory.glob("xend/bootloader/*"))
-    return caught.value
+    return error
 
 
 def test_it_boots_what_its_loader_finds_and_so_again_after_a_reboot() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.sim.test_faults import settled
+from tests.sim.test_faults import refusal_of, settled
 from tests.sim.world import Killed, World, play
 from xend.errors import XendError
 from xend.hypervisor import SHUTDOWN_REASONS
@@ -38,17 +38,6 @@ async def served(world: World, domid: int) -> None:
         return (await world.backend_state(domid, "qdisk", 51728), front) == (b"4", b"4")
 
     await world.until(both)
-
-
-async def refusal(world: World, text: str) -> XendError:
-    """Why a domain is not made; nothing of it is left."""
-    before = await world.snapshot()
-    with pytest.raises(XendError) as caught:
-        await world.create(text)
-    await settled(world)
-    assert await world.snapshot() == before
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 def test_a_disk_of_another_format_is_served_until_the_domain_goes() -> None:
@@ -122,7 +111,7 @@ def test_each_failure_of_its_start_is_told_and_leaves_nothing(
     sim: str, code: str, message: str, cause: str
 ) -> None:
     async def body(world: World) -> None:
-        error = await refusal(world, example(world, sim=sim))
+        error = await refusal_of(world, example(world, sim=sim))
         assert error.code == code
         assert message in error.message
         assert cause in error.fields["cause"]
@@ -150,7 +139,7 @@ def test_a_broken_image_is_told_in_its_words() -> None:
     async def body(world: World) -> None:
         text = example(world)
         (world.directory / "root/disk.qcow2").write_bytes(bytes(512))
-        error = await refusal(world, text)
+        error = await refusal_of(world, text)
         assert (error.code, error.fields["device"]) == ("device_failed", "vbd xvdb")
         assert "its device model (qemu) does not serve it" in error.message
         assert (
@@ -182,10 +171,10 @@ REFUSED = [
 def test_what_cannot_work_is_refused_before_anything_is_done() -> None:
     async def body(world: World) -> None:
         for text, message in REFUSED:
-            error = await refusal(world, example(world, text))
+            error = await refusal_of(world, example(world, text))
             assert message in error.message, text
         world.models.is_missing = True
-        error = await refusal(world, example(world))
+        error = await refusal_of(world, example(world))
         assert "there is no device model (qemu) on this host" in error.message
         assert "qemu-system-xen" in error.fields["hint"]
         assert not world.models.started

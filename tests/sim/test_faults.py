@@ -55,6 +55,17 @@ async def settled(world: World) -> None:
     await world.until(ended)
 
 
+async def refusal_of(world: World, text: str) -> XendError:
+    """Why a domain is not made, in one line; nothing of it is left."""
+    before = await world.snapshot()
+    with pytest.raises(XendError) as caught:
+        await world.create(text)
+    await settled(world)
+    assert await world.snapshot() == before
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
 async def refusal(world: World) -> XendError | None:
     """Why the example cannot be created."""
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sim.test_faults import settled
+from tests.sim.test_faults import refusal_of, settled
 from tests.sim.world import World, play
 from xenclient.store.perms import Perm
 from xend.errors import XendError
@@ -39,17 +39,6 @@ async def connected(world: World, domid: int, kind: str, devid: int) -> None:
         return (await world.backend_state(domid, kind, devid), front) == (b"4", b"4")
 
     await world.until(are)
-
-
-async def refusal(world: World, text: str) -> XendError:
-    """Why a domain is not made; nothing of it is left."""
-    before = await world.snapshot()
-    with pytest.raises(XendError) as caught:
-        await world.create(text)
-    await settled(world)
-    assert await world.snapshot() == before
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 def test_a_screen_and_its_keyboard() -> None:
@@ -179,7 +168,7 @@ def test_paths_that_the_device_model_must_not_open(text: str, expected: str) -> 
     async def body(world: World) -> None:
         await prepared(world)
         root = str(world.directory / "root")
-        error = await refusal(world, BARE + text.replace("{root}", root) + "\n")
+        error = await refusal_of(world, BARE + text.replace("{root}", root) + "\n")
         assert error.code == "bad_config"
         assert str(error).startswith(expected.replace("{root}", root))
 

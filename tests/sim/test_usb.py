@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.sim.test_faults import settled
-from tests.sim.test_model_devices import BARE, both, connected, refusal
+from tests.sim.test_faults import refusal_of, settled
+from tests.sim.test_model_devices import BARE, both, connected
 from tests.sim.world import World, play
 from xend.errors import XendError
 
@@ -162,7 +162,7 @@ def test_devices_that_cannot_be_given(text: str, code: str, said: str) -> None:
         plug_in(world, "1-2", 1, 4)
         plug_in(world, "1-1", 1, 1, "09")
         await world.create(f"{BARE.replace('bare', 'other')}{KERNEL}usbdev = ['{STICK}']\n")
-        error = await refusal(world, f"{BARE}{text}\n")
+        error = await refusal_of(world, f"{BARE}{text}\n")
         assert (error.code, str(error)) == (code, said)
 
     play(body)
@@ -170,7 +170,7 @@ def test_devices_that_cannot_be_given(text: str, code: str, said: str) -> None:
 
 def test_a_host_without_usb() -> None:
     async def body(world: World) -> None:
-        error = await refusal(world, f"{BARE}usbdev = ['{STICK}']\n")
+        error = await refusal_of(world, f"{BARE}usbdev = ['{STICK}']\n")
         assert error.code == "unsupported"
         assert error.message == f"this host shows no USB devices: {world.usb}/devices is not there"
 
