@@ -4,7 +4,6 @@ Sources: Documentation/ABI/testing/sysfs-bus-pci, sysfs-driver-pciback; libxl_pc
 """
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from xend.errors import XendError
 from xend.hypervisor import HostAccess
 from xend.pci.address import Address
 from xend.pci.cards import PAGE_SIZE, Cards, told
+from xend.sysfs import DRIVER_NAME, write_file
 
 __all__ = ["LinuxCards"]
 
@@ -28,16 +28,6 @@ _RANGES = 7
 _IS_PORTS = 1
 #: What the interrupt line is where there is none.
 _NO_IRQS = (0, 255)
-_DRIVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-
-
-def write_file(path: Path, text: str) -> None:
-    """One write to a file that is there; raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
 
 
 class LinuxCards(Cards):
@@ -143,7 +133,7 @@ class LinuxCards(Cards):
     def check_driver(self, driver: str) -> Path:
         path = Path(driver)
         found = self._drivers / path.name
-        is_one = _DRIVER.fullmatch(path.name) and found != self._pciback and not found.is_symlink()
+        is_one = DRIVER_NAME.fullmatch(path.name) and found != self._pciback and not found.is_symlink()
         is_named = os.path.realpath(driver) == os.path.realpath(found)
         if not is_one or ".." in path.parts or not is_named or not (found / "bind").exists():
             raise XendError(

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from xend.errors import XendError
+from xend.sysfs import DRIVER_NAME, write_file
 
 __all__ = ["HostDevice", "UsbHost", "is_busid", "node_name"]
 
 _BUSID = re.compile(r"[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}", re.ASCII)
-_DRIVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 _USBBACK = "usbback"
 _HUB_CLASS = 9
 
@@ -82,8 +82,8 @@ class UsbHost:
                 continue
             if driver is not None:
                 had[interface] = driver
-                self._write(f"{self._drivers}/{driver}/unbind", interface)
-            self._write(f"{self._drivers}/{_USBBACK}/bind", interface)
+                write_file(f"{self._drivers}/{driver}/unbind", interface)
+            write_file(f"{self._drivers}/{_USBBACK}/bind", interface)
         return had
 
     def take_back(self, busid: str, drivers: Mapping[str, str]) -> None:
@@ -95,11 +95,11 @@ class UsbHost:
         interfaces = self._interfaces(busid)
         for interface in interfaces:
             if self._driver(interface) == _USBBACK:
-                self._write(f"{self._drivers}/{_USBBACK}/unbind", interface)
+                write_file(f"{self._drivers}/{_USBBACK}/unbind", interface)
         for interface in interfaces:
             driver = drivers.get(interface)
-            if driver is not None and _DRIVER.fullmatch(driver) and self._driver(interface) is None:
-                self._write(f"{self._drivers}/{driver}/bind", interface)
+            if driver is not None and DRIVER_NAME.fullmatch(driver) and self._driver(interface) is None:
+                write_file(f"{self._drivers}/{driver}/bind", interface)
 
     def path_of_driver(self, driver: str) -> str:
         """As libxl writes it down."""
@@ -108,7 +108,7 @@ class UsbHost:
     def driver_of_path(self, path: str) -> str | None:
         """The driver that such a path means; None: it is no such path."""
         driver = path.removeprefix(f"{self._drivers}/")
-        return driver if path.startswith(f"{self._drivers}/") and _DRIVER.fullmatch(driver) else None
+        return driver if path.startswith(f"{self._drivers}/") and DRIVER_NAME.fullmatch(driver) else None
 
     def interfaces(self, busid: str) -> Sequence[str]:
         """Those of a device; none where it is gone."""
@@ -132,12 +132,3 @@ class UsbHost:
                 return int(found.read(16), base)
         except (OSError, ValueError):
             return None
-
-    @staticmethod
-    def _write(path: str, text: str) -> None:
-        """One write to a file that is there."""
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
