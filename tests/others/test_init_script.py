@@ -18,6 +18,7 @@ import pytest
 
 from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place
+from tests.others import private
 from tests.peers.daemons import need, preloaded
 from tests.peers.debian import XEN_BIN
 from tests.starter import Starter
@@ -65,15 +66,7 @@ class Dom0:
 
     def run(self, word: str) -> subprocess.CompletedProcess[str]:
         """One call of the script."""
-        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-        return subprocess.run(
-            [*unshare, "sh", "-c", MOUNTS, "sh", self.top, XEN_BIN, SCRIPT, word],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        return private.run(MOUNTS, self.top, XEN_BIN, SCRIPT, word, environment=self.environment)
 
     def pid(self, name: str) -> int | None:
         """Of a daemon, by its pid file; None: it does not run."""

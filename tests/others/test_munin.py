@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place
+from tests.others import private
 from tests.peers.daemons import need
 
 #: What one prints, given these words: values by names.
@@ -65,20 +65,13 @@ def run(host: Place, plugins: Path) -> Plugin:
 
     def run(plugin: str, *words: str) -> dict[str, str]:
         """What it prints: values by names."""
-        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-        done = subprocess.run(
-            [*unshare, "sh", "-c", MOUNTS, "sh", plugins, plugins / plugin, *words],
-            env={
-                **host.environment,
-                "MUNIN_PLUGSTATE": str(plugins / "state"),
-                "PERL5LIB": str(plugins / "perl"),
-                "TMPDIR": "/tmp",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        environment = {
+            **host.environment,
+            "MUNIN_PLUGSTATE": str(plugins / "state"),
+            "PERL5LIB": str(plugins / "perl"),
+            "TMPDIR": "/tmp",
+        }
+        done = private.run(MOUNTS, plugins, plugins / plugin, *words, environment=environment)
         assert done.returncode == 0, done
         lines = [line.partition(" ") for line in done.stdout.splitlines() if line]
         return {name: value for name, _, value in lines}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.manager.daemon import PATIENCE_SECONDS
 from tests.manager.place import Place
+from tests.others import private
 from tests.peers.daemons import need, preloaded
 from tests.peers.debian import XEN_BIN
 
@@ -64,20 +64,13 @@ def etc(host: Place) -> Path:
 
 def run(host: Place, etc: Path, script: Path, word: str) -> subprocess.CompletedProcess[str]:
     """One call of a script."""
-    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    return subprocess.run(
-        [*unshare, "sh", "-c", MOUNTS, "sh", etc, script, word],
-        env={
-            **host.environment,
-            "LD_PRELOAD": preloaded("proc_xen"),
-            "PROC_XEN": str(etc / "proc-xen"),
-            "TERM": "dumb",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    environment = {
+        **host.environment,
+        "LD_PRELOAD": preloaded("proc_xen"),
+        "PROC_XEN": str(etc / "proc-xen"),
+        "TERM": "dumb",
+    }
+    return private.run(MOUNTS, etc, script, word, environment=environment)
 
 
 def test_debians(host: Place, etc: Path) -> None:
