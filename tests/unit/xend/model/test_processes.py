@@ -25,6 +25,7 @@ class Host:
 
     directory: Path
     deaths: list[Model] = attrs.field(factory=list)
+    has_told: trio.Event = attrs.field(factory=trio.Event)
     logged: list[str] = attrs.field(factory=list)
     models: Models = attrs.field(init=False)
 
@@ -33,6 +34,7 @@ class Host:
 
     async def died(self, model: Model) -> None:
         self.deaths.append(model)
+        self.has_told.set()
 
     async def start(self, script: str, domid: int = 7) -> Model:
         path = self.directory / "log"
@@ -128,8 +130,7 @@ def test_its_death_is_told(tmp_path: Path, script: str, death: str) -> None:
     async def body(host: Host) -> None:
         model = await host.start(f"echo last words; {script}")
         await model.has_ended.wait()
-        while not host.deaths:
-            await trio.sleep(0.01)
+        await host.has_told.wait()
         assert model.last_words() == ["last words"]
         assert host.models.has_died(7)
 
@@ -163,8 +164,7 @@ def test_the_next_xend_finds_it_watches_it_and_ends_it(tmp_path: Path) -> None:
         assert not host.models.has_died(7)
         os.kill(model.pid, signal.SIGKILL)
         await model.has_ended.wait()
-        while not host.deaths:
-            await trio.sleep(0.01)
+        await host.has_told.wait()
 
     async def third(host: Host) -> None:
         assert host.models.has_died(7)
