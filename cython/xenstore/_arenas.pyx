@@ -50,7 +50,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     BLOCK = 2 << 20                 # a huge page on x86 and, with pages of 4 KiB, on Arm
-    SMALL_BLOCKS = 2                # in small pages, of which only those used are resident
+    SMALL_BLOCKS = 5                # in small pages, of which only those used are resident; importing takes three
 
 cdef char *rest = NULL              # of the block that is cut up now
 cdef size_t rest_size = 0
