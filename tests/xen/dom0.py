@@ -1,5 +1,6 @@
 """Orders to a booted dom0, and what comes back."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import NamedTuple
 from tests.xen.images import Images
 from tests.xen.machine import Machine
 
+#: How many times slower than two free cores the machine is on which this runs: all limits are longer by it.
+SLOWNESS = int(os.environ.get("XEND_XEN_SLOWNESS", "1"))
 #: The start of QEMU to an agent that takes orders. About 12 on two free cores.
-BOOT_LIMIT_S = 240
+BOOT_LIMIT_S = 240 * SLOWNESS
 #: An order that ran into its limit is ended in dom0; a dom0 that says nothing this long after is dead.
 SILENCE_LIMIT_S = 20
 #: What `timeout` makes of an order's status.
@@ -52,10 +55,11 @@ class Dom0:
             raise
 
     def run(self, script: str, limit_s: int = 30) -> Done:
-        """Run a bash script in dom0, for at most `limit_s` seconds of dom0's time.
+        """Run a bash script in dom0, for at most `limit_s` seconds of dom0's time, times SLOWNESS.
 
         Raises Failed when dom0 is gone or does not answer.
         """
+        limit_s *= SLOWNESS
         self._orders += 1
         name = str(self._orders)
         (self.share / f"{name}.limit").write_text(str(limit_s))
