@@ -61,6 +61,8 @@ async def knobs_of_the_hypervisor(bench: Bench) -> None:
         with refused(errno.ENOSYS):
             await hypervisor.label_number("system_u:system_r:domU_t")
         with refused(errno.ENOSYS):
+            await hypervisor.label_of(1)
+        with refused(errno.ENOSYS):
             await hypervisor.set_label(0, 1)
 
 

@@ -65,6 +65,20 @@ def test_what_protects_is_never_passed_over(option: str) -> None:
     play(unknown, **FLASK)
 
 
+def test_a_list_has_them() -> None:
+    async def labelled(world: World) -> None:
+        await world.create(extra=[f"seclabel={BUILD}"])
+        listed = await world.call("domain.list", domain="example", labels=True)
+        assert [each["security_label"] for each in listed] == [LABELS[1]]
+        assert "security_label" not in (await world.call("domain.list"))[0]
+
+    async def without(world: World) -> None:
+        assert [each["security_label"] for each in await world.call("domain.list", labels=True)] == [None]
+
+    play(labelled, **FLASK)
+    play(without)
+
+
 def test_an_empty_label_is_none() -> None:
     async def body(world: World) -> None:
         await world.create(extra=["seclabel=''"])

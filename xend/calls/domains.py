@@ -15,6 +15,7 @@ from xend.config.listing import as_json, without_secrets
 from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts
+from xend.domain.labels import with_labels
 from xend.domain.placed import with_placing
 from xend.domain.reconfigure import reconfigure_facts
 from xend.domain.shutdown import ANSWER_SECONDS, RebootFacts, ShutdownFacts
@@ -72,7 +73,10 @@ class DomainCalls:
         create = {**NEW_DOMAIN, "paused": optional(FLAG), **dry, **OPERATION}
         return [
             Method(
-                "domain.list", "read", {"domain": optional(DOMAIN), "placing": optional(FLAG)}, self.list_
+                "domain.list",
+                "read",
+                {"domain": optional(DOMAIN), "placing": optional(FLAG), "labels": optional(FLAG)},
+                self.list_,
             ),
             Method("domain.config", "read", domain, self.config),
             Method("domain.create", "operate", create, self.create),
@@ -83,10 +87,14 @@ class DomainCalls:
             Method("domain.rename", "operate", {**one, "name": required(TEXT)}, self.rename),
         ]
 
-    async def list_(self, call: Call, domain: str | int | None = None, placing: bool = False) -> list[Result]:
+    async def list_(
+        self, call: Call, domain: str | int | None = None, placing: bool = False, labels: bool = False
+    ) -> list[Result]:
         found = await self._targets.all() if domain is None else [await self._targets.find_any(domain)]
         maps = [self._maps.of(target) for target in found]
-        return await with_placing(self._host, maps) if placing else maps
+        if placing:
+            maps = await with_placing(self._host, maps)
+        return await with_labels(self._host, maps) if labels else maps
 
     async def config(self, call: Call, domain: str | int) -> Result:
         target = await self._targets.find_any(domain)

@@ -1,6 +1,8 @@
 """The security labels of a new domain, as the numbers by which FLASK, the hypervisor's module, has them."""
 
 import errno
+from collections.abc import Sequence
+from typing import Any
 
 from xend.config import DomainConfig
 from xend.config.place import shown
@@ -9,7 +11,7 @@ from xend.host import Host
 from xend.hypervisor import HypervisorError
 from xend.refusals import explained
 
-__all__ = ["check_labels", "first_label", "set_running_label"]
+__all__ = ["check_labels", "first_label", "set_running_label", "with_labels"]
 
 
 async def check_labels(host: Host, config: DomainConfig) -> None:
@@ -45,6 +47,21 @@ async def set_running_label(host: Host, config: DomainConfig, domid: int) -> Non
         number = await _number(host, config, "seclabel", label)
         with explained(f"give it the security label {shown(label)}", config.name):
             await host.hypervisor.set_label(domid, number)
+
+
+async def with_labels(host: Host, maps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Domain maps of docs/bus.md with security_label besides; None: there is no FLASK, or it is not known.
+
+    Raises:
+        XendError: hypervisor_failed.
+    """
+    with explained("ask for security labels", "this host"):
+        if await host.hypervisor.is_enforcing() is None:
+            return [{**each, "security_label": None} for each in maps]
+        numbers = {info.domid: info.ssid for info in await host.hypervisor.domains()}
+        names = {number: await host.hypervisor.label_of(number) for number in set(numbers.values())}
+    labels: dict[int | None, str] = {domid: names[number] for domid, number in numbers.items()}
+    return [{**each, "security_label": labels.get(each["domid"])} for each in maps]
 
 
 async def _number(host: Host, config: DomainConfig, option: str, label: str) -> int:

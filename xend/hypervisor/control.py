@@ -217,6 +217,14 @@ class Control(ABC):
         """
 
     @abstractmethod
+    async def label_of(self, number: int) -> str:
+        """The label that has this number.
+
+        Raises:
+            HypervisorError: ENOSYS: there is no FLASK; EINVAL: its policy has no such label.
+        """
+
+    @abstractmethod
     async def set_label(self, domid: int, number: int) -> None:
         """Give a domain another label, by its number.
 

@@ -101,6 +101,9 @@ class SimulatorControl(Control):
     async def label_number(self, label: str) -> int:
         return int(await self._call("label_number", label=label))
 
+    async def label_of(self, number: int) -> str:
+        return str(await self._call("label_of", number=number))
+
     async def set_label(self, domid: int, number: int) -> None:
         await self._call("set_label", domid=domid, number=number)
 

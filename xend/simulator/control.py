@@ -247,6 +247,13 @@ class SimulatedControl(Control):
             raise HypervisorError(errno.EINVAL, f"the policy of FLASK has no label {label}")
         return self.hardware.labels.index(label) + 1
 
+    async def label_of(self, number: int) -> str:
+        await trio.lowlevel.checkpoint()
+        self._require_flask()
+        if not 0 <= number <= len(self.hardware.labels):
+            raise HypervisorError(errno.EINVAL, f"the policy of FLASK has no label {number}")
+        return ("system_u:system_r:unlabeled_t", *self.hardware.labels)[number]
+
     async def set_label(self, domid: int, number: int) -> None:
         await trio.lowlevel.checkpoint()
         self._require_flask()

@@ -149,6 +149,10 @@ class XenControl(Hypervisor):
         await trio.lowlevel.checkpoint()
         return self._security.label_number(label)
 
+    async def label_of(self, number: int) -> str:
+        await trio.lowlevel.checkpoint()
+        return self._security.label_of(number)
+
     async def set_label(self, domid: int, number: int) -> None:
         await trio.lowlevel.checkpoint()
         self._security.set_label(domid, number)

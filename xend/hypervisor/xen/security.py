@@ -10,7 +10,7 @@ from xend.hypervisor.xen.calls import XSM_OP, Calls
 from xend.hypervisor.xen.layouts import FLASK_CONTEXT, FLASK_LOAD, FLASK_OP, FLASK_RELABEL
 from xend.hypervisor.xen.refusal import refusing
 
-LOAD, GETENFORCE, SETENFORCE, CONTEXT_TO_SID, RELABEL_DOMAIN = 1, 2, 3, 4, 24
+LOAD, GETENFORCE, SETENFORCE, CONTEXT_TO_SID, SID_TO_CONTEXT, RELABEL_DOMAIN = 1, 2, 3, 4, 5, 24
 INTERFACE_VERSION = 1
 #: The longest policy that is taken, in bytes; Xen's own has some 20 KiB.
 POLICY_MAX = 16 << 20
@@ -56,6 +56,20 @@ class Security:
                 view[: len(text)] = text
             self._send(CONTEXT_TO_SID, FLASK_CONTEXT.pack(size=len(text), context=memory.address))
             return int(FLASK_CONTEXT.unpack(self._calls.get(FLASK_CONTEXT.size))["sid"])
+
+    def label_of(self, number: int) -> str:
+        """See `Control.label_of`."""
+        reasons = {**_REASONS, errno.EINVAL: "the policy of FLASK has no such label"}
+        with (
+            refusing(f"the security label {number} is not told", reasons),
+            self._calls.answer(LABEL_MAX + 1) as memory,
+        ):
+            self._send(
+                SID_TO_CONTEXT, FLASK_CONTEXT.pack(sid=number, size=LABEL_MAX + 1, context=memory.address)
+            )
+            size = min(FLASK_CONTEXT.unpack(self._calls.get(FLASK_CONTEXT.size))["size"], LABEL_MAX + 1)
+            with memoryview(memory) as view:
+                return bytes(view[:size]).rstrip(b"\0").decode("utf-8", "surrogateescape")
 
     def set_label(self, domid: int, number: int) -> None:
         """See `Control.set_label`."""

@@ -11,6 +11,8 @@ from xenclient.cli.xl.domains import flags, listed, name, named_domains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xenclient.cli.xl.domain_table import Extra
     from xenclient.cli.xl.domains import Domain
 
@@ -30,27 +32,30 @@ def run(call: Call) -> int:
         from xenclient.cli.xl.configurations import show_configurations
 
         return show_configurations(call)
-    placing = call.given("cpupool") or call.given("numa") or None
+    asked: dict[str, bool | None] = {
+        "placing": call.given("cpupool") or call.given("numa") or None,
+        "labels": call.given("context") or call.given("verbose") or None,
+    }
     if call.given("all"):
-        return _show_all(call, placing)
-    found, status = named_domains(call, placing=placing)
+        return _show_all(call, asked)
+    found, status = named_domains(call, **asked)
     if found or call.json or not call.arguments:
         lines = table(listed(call, found), _extra(call), call.settings.program)
         call.show(found, lines.partition("\n")[2] if call.given("no-header") else lines)
     return status
 
 
-def _show_all(call: Call, placing: bool | None) -> int:
+def _show_all(call: Call, asked: Mapping[str, bool | None]) -> int:
     """Those that live, then those that are configured and down."""
     from xenclient.cli.xl.configured import down, line
 
-    found, status = ([], 0) if call.arguments else named_domains(call, placing=placing)
+    found, status = ([], 0) if call.arguments else named_domains(call, **asked)
     resting, failed = down(call, call.arguments)
     if call.arguments:
         names = {row["name"] for row in resting}
         call.arguments = [each for each in call.arguments if each not in names]
         if call.arguments or not resting:
-            found, status = named_domains(call, placing=placing)
+            found, status = named_domains(call, **asked)
     lines = table(found, _extra(call), call.settings.program)
     lines += "".join(f"{line(row)}\n" for row in resting)
     shown = lines.partition("\n")[2] if call.given("no-header") else lines
@@ -102,7 +107,7 @@ def _verbose(domain: Domain) -> str:
 
 
 def _label(domain: Domain) -> str:
-    return f" {domain.get('security_label', '-'):>16}"
+    return f" {domain.get('security_label') or '-':>16}"
 
 
 def _show_columns(call: Call) -> int:

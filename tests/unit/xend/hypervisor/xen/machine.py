@@ -262,6 +262,15 @@ class Machine:
                 if label.decode() not in self.labels:
                     raise refusal(errno.EINVAL)
                 self.write(at + 8, struct.pack("=I", self.labels.index(label.decode()) + 1))
+            case 5:
+                number, size, where = self.read(at + 8, "=IIQ")
+                if not 1 <= number <= len(self.labels):
+                    raise refusal(errno.EINVAL)
+                label = self.labels[number - 1].encode() + b"\0"
+                self.write(at + 12, struct.pack("=I", len(label)))
+                if len(label) > size:
+                    raise refusal(errno.ERANGE)
+                self.write(where, label)
             case 24:
                 domid, number = self.read(at + 8, "=II")
                 if number > len(self.labels):

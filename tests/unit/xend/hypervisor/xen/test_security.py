@@ -37,6 +37,10 @@ def test_labels(machine: Machine, security: Security) -> None:
     for wrong in ("", "a\0b", "y" * (LABEL_MAX + 1), "no:such:label"):
         with refused(errno.EINVAL, "label"):
             security.label_number(wrong)
+    assert security.label_of(1) == "system_u:system_r:domU_t"
+    assert security.label_of(2) == "x" * LABEL_MAX
+    with refused(errno.EINVAL, "label 3"):
+        security.label_of(3)
     machine.guests[3] = guest = Guest(3, bytes(16))
     security.set_label(3, 2)
     assert machine.labelled == [(guest, 2)]
@@ -52,5 +56,7 @@ def test_no_flask(machine: Machine, security: Security) -> None:
         security.set_enforcing(True)
     with refused(errno.ENOSYS, "no FLASK"):
         security.label_number("system_u:system_r:domU_t")
+    with refused(errno.ENOSYS, "no FLASK"):
+        security.label_of(1)
     with refused(errno.ENOSYS, "no FLASK"):
         security.load_policy(b"\x8c\xff\x7c\xf9")
