@@ -55,9 +55,9 @@ long: build
 	$(TEST_XEN) --long tests/xen
 	XEND_XEN=4.20 $(TEST_XEN) tests/xen
 
-# The real hypervisor under QEMU, with Debian's packages (it says which).  Its emulation corrupts memory now and then,
-# so that a process of dom0 dies: what failed is tried once more, on a host that is booted for that.  XEN=4.20 is another
-# Xen than this Debian's, with the Debian that has it in dom0: fetched, and this project built for it (800 MB, as root).
+# The real hypervisor under QEMU, with Debian's packages (it says which).  What failed is tried once more, on a host
+# booted for that: a limit may be too short where others use the processor, too.  XEN=4.20 is another Xen than this
+# Debian's, with the Debian that has it in dom0: fetched, and this project built for it (800 MB, as root).
 XEN =
 TEST_XEN = $(PY) -m pytest --xen
 test-xen: build
