@@ -141,19 +141,19 @@ static void xend_set_register(xend_policy *policy, unsigned int index, uint32_t 
     policy->register_count = index + 1;
 }
 
-static int xend_apply_policy(xc_interface *xch, uint32_t domid, int itsc, int nested, xend_policy *policy)
+static int xend_apply_policy(xc_interface *xch, uint32_t domid, int pae, int itsc, int nested, xend_policy *policy)
 {
     const struct xc_xend_cpuid *leaves = policy->leaf_count ? policy->leaves : NULL;
 
 #ifdef XC_MSR_INPUT_UNUSED
-    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, itsc, nested, leaves,
+    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, pae, itsc, nested, leaves,
                                  policy->register_count ? policy->registers : NULL);
 #else
     if (policy->register_count) {
         errno = EOPNOTSUPP;
         return -1;
     }
-    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, itsc, nested, leaves);
+    return xc_cpuid_apply_policy(xch, domid, false, NULL, 0, pae, itsc, nested, leaves);
 #endif
 }
 
@@ -208,6 +208,19 @@ static int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *
             memcpy(target + place * XC_PAGE_SIZE, mapped + place * XC_PAGE_SIZE, XC_PAGE_SIZE);
     }
     munmap(mapped, (size_t)count * XC_PAGE_SIZE);
+    return 0;
+}
+
+/* Write a part of a frame of a domain.  Negative: errno says why it cannot be. */
+static int xend_write_frame(xc_interface *xch, uint32_t domid, xen_pfn_t frame, unsigned int at, const char *data,
+                            unsigned int size)
+{
+    char *mapped = xc_map_foreign_range(xch, domid, XC_PAGE_SIZE, PROT_READ | PROT_WRITE, frame);
+
+    if (mapped == NULL)
+        return -1;
+    memcpy(mapped + at, data, size);
+    munmap(mapped, XC_PAGE_SIZE);
     return 0;
 }
 

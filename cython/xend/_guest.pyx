@@ -30,7 +30,6 @@ cdef extern from "_guest.h" nogil:
     enum: XENVER_capabilities
     enum: XC_DOM_PV_CONTAINER
     enum: XC_DOM_HVM_CONTAINER
-    enum: HVM_PARAM_TIMER_MODE
 
     enum: XEND_LEAVES
     enum: XEND_REGISTERS
@@ -82,7 +81,9 @@ cdef extern from "_guest.h" nogil:
         uint64_t vga_hole_size
         uint64_t console_pfn
         uint64_t xenstore_pfn
+        xc_hvm_firmware_module system_firmware_module
         xc_hvm_firmware_module acpi_modules[4]
+        xc_hvm_firmware_module smbios_module
         e820entry *e820
         unsigned int e820_entries
 
@@ -103,7 +104,7 @@ cdef extern from "_guest.h" nogil:
     void xend_set_leaf(xend_policy *policy, unsigned int index, uint32_t leaf, uint32_t subleaf)
     void xend_set_bits(xend_policy *policy, unsigned int index, unsigned int register, const char *bits)
     void xend_set_register(xend_policy *policy, unsigned int index, uint32_t register, const char *bits)
-    int xend_apply_policy(xc_interface *xch, uint32_t domid, bint itsc, bint nested, xend_policy *policy)
+    int xend_apply_policy(xc_interface *xch, uint32_t domid, bint pae, bint itsc, bint nested, xend_policy *policy)
     int xc_domain_dumpcore_via_callback(xc_interface *xch, uint32_t domid, void *argument,
                                         int (*write)(xc_interface *, void *, char *, unsigned int) noexcept nogil)
     int xc_domain_nr_gpfns(xc_interface *xch, uint32_t domid, xen_pfn_t *end)
@@ -112,6 +113,8 @@ cdef extern from "_guest.h" nogil:
     int xend_get_version(xc_interface *xch, xend_version *found)
     int xend_read_frames(xc_interface *xch, uint32_t domid, const xen_pfn_t *frames, unsigned int count, int *errors,
                          char *target)
+    int xend_write_frame(xc_interface *xch, uint32_t domid, xen_pfn_t frame, unsigned int at, const char *data,
+                         unsigned int size)
 
     int xend_save(xc_interface *xch, uint32_t domid, int fd, int (*suspend)(void *) noexcept nogil, void *argument)
     int xend_restore(xc_interface *xch, uint32_t domid, int fd, unsigned int store_port, unsigned int console_port,
@@ -281,14 +284,27 @@ cdef class Handle:
             number = errno.errno
         done(result, number, "xc_domain_set_memory_map")
 
-    def set_timer_mode(self, domid, uint64_t mode):
-        """HVM_PARAM_TIMER_MODE."""
+    def set_parameter(self, domid, uint32_t parameter, uint64_t value):
+        """One of HVM_PARAM_* (xen/include/public/hvm/params.h)."""
         cdef uint32_t which = valid_domid(domid)
         cdef int result, number
         with nogil:
-            result = xc_hvm_param_set(self.xch, which, HVM_PARAM_TIMER_MODE, mode)
+            result = xc_hvm_param_set(self.xch, which, parameter, value)
             number = errno.errno
         done(result, number, "xc_hvm_param_set")
+
+    def write(self, domid, uint64_t frame, unsigned int at, bytes data not None):
+        """Put bytes into a frame of its memory, from a place on."""
+        cdef uint32_t which = valid_domid(domid)
+        cdef const char *source = data
+        cdef unsigned int size = len(data)
+        cdef int result, number
+        if frame >= PAGES_MAX or at > XC_PAGE_SIZE or size > XC_PAGE_SIZE - at:
+            raise ValueError("no such place")
+        with nogil:
+            result = xend_write_frame(self.xch, which, frame, at, source, size)
+            number = errno.errno
+        done(result, number, "xc_map_foreign_range")
 
     def set_altp2m(self, domid, uint64_t mode):
         """HVM_PARAM_ALTP2M, in releases that have it."""
@@ -308,7 +324,8 @@ cdef class Handle:
             number = errno.errno
         done(result, number, "xc_set_paging_mempool_size")
 
-    def apply_cpuid_policy(self, domid, bint has_invariant_tsc, bint has_nested_virt, list leaves, list registers):
+    def apply_cpuid_policy(self, domid, bint has_pae, bint has_invariant_tsc, bint has_nested_virt, list leaves,
+                           list registers):
         """What it sees of the processor: what Xen gives by itself, but for these.
 
         leaves: each (leaf, subleaf, four texts of 32 bits, or empty ones); registers: (number, 64 bits).
@@ -334,7 +351,7 @@ cdef class Handle:
                 raise ValueError("64 bits a register")
             xend_set_register(&policy, <unsigned int>index, register, bits)
         with nogil:
-            result = xend_apply_policy(self.xch, which, has_invariant_tsc, has_nested_virt, &policy)
+            result = xend_apply_policy(self.xch, which, has_pae, has_invariant_tsc, has_nested_virt, &policy)
             number = -result if result < -1 else errno.errno
         done(result, number, "xc_cpuid_apply_policy")
 
@@ -546,6 +563,19 @@ cdef enum Stage:
     BOOTED
 
 
+#: Of each piece of firmware, in bytes.
+cdef Py_ssize_t FIRMWARE_MAX = 64 << 20
+#: What a machine's graphics card has of the first MiB, in pages.
+cdef uint64_t VGA_HOLE_PAGES = 0x20
+
+
+cdef int keep(xc_hvm_firmware_module *module, bytes data) except -1:
+    if data:
+        module.data = <uint8_t *><char *>data
+        module.length = <uint32_t>len(data)
+    return 0
+
+
 cdef void drop(xc_dom_image **place) noexcept:
     cdef xc_dom_image *dom = place[0]
     place[0] = NULL
@@ -665,9 +695,9 @@ cdef class Image:
         self.dom.xenstore_domid = self.dom.console_domid = 0
         self.dom.claim_enabled = 0
 
-    def set_memory(self, uint64_t pages, uint64_t max_pages, uint64_t mmio_start):
+    def set_memory(self, uint64_t pages, uint64_t max_pages, uint64_t mmio_start, bint has_machine):
         """How many pages it has, now and at most; the rest of what is not paravirtual is populated on demand, and
-        has a hole from `mmio_start`, an address, up to 4 GiB."""
+        has a hole from `mmio_start`, an address, up to 4 GiB.  has_machine: a device model plays its devices."""
         cdef int result, number
         cdef uint64_t size = max_pages << 12
         self.expect(Stage.PARSED)
@@ -676,12 +706,12 @@ cdef class Image:
         if self.dom.max_vcpus == 0:
             raise ValueError("ports and vCPUs come first")
         if self.is_hvm:
-            self.dom.device_model = False
+            self.dom.device_model = has_machine
             self.dom.target_pages = pages
             self.dom.mmio_start, self.dom.mmio_size = mmio_start, FOUR_GIB - mmio_start
             self.dom.lowmem_end = min(size, mmio_start)
             self.dom.highmem_end = 0 if size <= mmio_start else FOUR_GIB + size - mmio_start
-            self.dom.vga_hole_size = 0
+            self.dom.vga_hole_size = VGA_HOLE_PAGES if has_machine else 0
         with nogil:
             result = xc_dom_mem_init(self.dom, 1)
             number = errno.errno
@@ -715,6 +745,26 @@ cdef class Image:
         self.dom.acpi_modules[place].data = <uint8_t *><char *>data
         self.dom.acpi_modules[place].length = len(data)
         self.dom.acpi_modules[place].guest_addr_out = address
+
+    def set_firmware(self, firmware, acpi, smbios):
+        """What hvmloader finds beside itself, buffers or None: BIOS or UEFI, further tables of both kinds."""
+        self.expect(Stage.HAS_KERNEL)
+        if not self.is_hvm or self.kept:
+            raise ValueError("firmware is of a whole machine, and is set once")
+        for data in (firmware, acpi, smbios):
+            data = b"" if data is None else bytes(data)
+            if len(data) > FIRMWARE_MAX:
+                raise ValueError("no such firmware")
+            self.kept.append(data)
+        keep(&self.dom.system_firmware_module, self.kept[0])
+        keep(&self.dom.acpi_modules[0], self.kept[1])
+        keep(&self.dom.smbios_module, self.kept[2])
+
+    def tables(self):
+        """(address, size) of its further ACPI tables, of its further SMBIOS tables; size 0: none."""
+        self.expect(Stage.BOOTED)
+        return ((self.dom.acpi_modules[0].guest_addr_out, self.dom.acpi_modules[0].length),
+                (self.dom.smbios_module.guest_addr_out, self.dom.smbios_module.length))
 
     def set_memory_map(self, rows):
         """(start, size, type) of its memory, in bytes, for what it is started with."""

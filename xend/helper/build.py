@@ -6,12 +6,12 @@ depend on both.
 
 import errno
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from xend.helper import acpi, files, library_text, limits, memory_map
+from xend.helper import acpi, files, hvm_info, library_text, limits, memory_map
 from xend.helper.session import Session
 from xend.helper.settings import set_limits, set_policy
 from xend.helper.steps import LibraryError, Refused, Steps
@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
     from xend._guest import Handle
     from xend._guest import Image as GuestImage
-    from xend.hypervisor import Image
+    from xend.hypervisor import Image, Machine
+
+Firmware = tuple[mmap.mmap | None, mmap.mmap | None, mmap.mmap | None]
 
 DOM0 = 0
+#: What an emulated machine cannot do without, beside its graphics card's memory.
+MACHINE_MIN_KIB = 4096
+#: Of the hole below 4 GiB: as libxl has it, at least that for the pages of Xen and the firmware; less than
+#: all but 16 MiB of memory.
+HOLE_MIN_KIB, HOLE_MAX_KIB = 256 * 1024, 4080 * 1024
 #: The longest command line of a paravirtual domain, in bytes; libxenguest cuts off the rest without a word
 #: (MAX_GUEST_CMDLINE, xen/include/public/xen.h, counts the null byte).
 PV_COMMAND_LINE_MAX = 1023
@@ -51,26 +58,41 @@ class _Build(NamedTuple):
         return self.image.blueprint.type != "pv"
 
     @property
+    def video_kib(self) -> int:
+        """What of its memory the device model takes later."""
+        machine = self.image.machine
+        return 0 if machine is None else machine.video_kib
+
+    @property
     def pages(self) -> int:
-        return pages_of(self.image.memory_kib)
+        return pages_of(self.image.memory_kib - self.video_kib)
 
     @property
     def max_pages(self) -> int:
-        return pages_of(self.image.blueprint.max_memory_kib)
+        return pages_of(self.image.blueprint.max_memory_kib - self.video_kib)
 
-    def run(self) -> dict[str, int]:
+    def run(self) -> dict[str, Any]:
         self._look()
         with self.steps.at("files"):
             kernel = files.kernel(self.image.kernel)
             path = self.image.ramdisk
             ramdisk = files.ramdisk(path, self.image.memory_kib) if path else None
+            firmware = self._firmware()
         size = len(kernel) + (len(ramdisk) if ramdisk is not None else 0)
         limits.for_memory(self.max_pages * 4096, size)
         with self.steps.at("kernel"):
             command_line = self.image.command_line.encode(errors="surrogateescape")
             built = self.guest.Image(self.handle, self.domid, command_line, self.is_hvm, files.UNPACKED_MAX)
         with closing(built):
-            return self._build(built, kernel, ramdisk)
+            return self._build(built, kernel, ramdisk, firmware)
+
+    def _firmware(self) -> "Firmware | None":
+        """What hvmloader finds beside itself; None: this is no machine."""
+        machine = self.image.machine
+        if machine is None:
+            return None
+        paths = (machine.firmware, machine.acpi_tables, machine.smbios_tables)
+        return cast("Firmware", tuple(None if path is None else files.firmware(path) for path in paths))
 
     def _look(self) -> None:
         """Refuse what cannot be built."""
@@ -90,7 +112,13 @@ class _Build(NamedTuple):
     def _type(self) -> str:
         return self.image.blueprint.type
 
-    def _build(self, built: "GuestImage", kernel: mmap.mmap, ramdisk: mmap.mmap | None) -> dict[str, int]:
+    def _build(
+        self,
+        built: "GuestImage",
+        kernel: mmap.mmap,
+        ramdisk: mmap.mmap | None,
+        firmware: "Firmware | None",
+    ) -> dict[str, Any]:
         at = self.steps.at
         with at("ports"):
             store_port = self.handle.event_channel(self.domid, DOM0)
@@ -101,18 +129,24 @@ class _Build(NamedTuple):
             built.set_kernel(kernel)
             if ramdisk is not None:
                 built.set_ramdisk(ramdisk)
+            if firmware is not None:
+                built.set_firmware(*firmware)
         with at("parse"):
             built.parse()
         with at("populate"):
             built.set_ports(store_port, console_port, self.image.blueprint.max_vcpus)
-            built.set_memory(self.pages, self.max_pages, memory_map.PVH_HOLE)
+            built.set_memory(self.pages, self.max_pages, self._hole(), firmware is not None)
             built.populate()
-        if self.is_hvm:
+        if firmware is not None:
+            self._map(built, memory_map.of_machine(*built.memory_ends()))
+        elif self.is_hvm:
             self._describe(built)
         with at("load"):
             built.load()
         with at("boot"):
             built.boot()
+            if firmware is not None:
+                self._tell_loader()
         with at("grants"):
             built.seed_grants()
             store_gfn, console_gfn = built.rings()
@@ -122,7 +156,31 @@ class _Build(NamedTuple):
             "store_port": store_port,
             "console_gfn": console_gfn,
             "console_port": console_port,
+            "tables": {} if firmware is None else tables_of(built),
         }
+
+    def _hole(self) -> int:
+        """Where its memory has its hole, up to 4 GiB."""
+        machine = self.image.machine
+        if machine is None:
+            return memory_map.PVH_HOLE
+        return memory_map.FOUR_GIB - machine.hole_kib * 1024
+
+    def _tell_loader(self) -> None:
+        """Put right what libxenguest tells hvmloader."""
+        machine, blueprint = self.image.machine, self.image.blueprint
+        assert machine is not None
+        page, missing = self.handle.read(self.domid, [hvm_info.FRAME])
+        if missing:
+            raise Refused(errno.EIO, f"domain {self.domid} has no memory where hvmloader's table is to be")
+        table = hvm_info.corrected(page, blueprint.max_vcpus, self.image.vcpus, machine.has_apic)
+        self.handle.write(self.domid, hvm_info.FRAME, hvm_info.AT, table)
+
+    def _map(self, built: "GuestImage", rows: Sequence[memory_map.Row]) -> None:
+        """Tell it what its memory is like."""
+        with self.steps.at("limits"):
+            self.handle.set_memory_map(self.domid, rows)
+        built.set_memory_map(rows)
 
     def _describe(self, built: "GuestImage") -> None:
         """Tables and map of the memory of a PVH domain."""
@@ -133,10 +191,7 @@ class _Build(NamedTuple):
         for piece, address in (root, (data, acpi.TABLES)):
             built.add_acpi(piece, address)
         pieces = [(address, len(piece)) for piece, address in (root, (data, acpi.TABLES))]
-        rows = memory_map.of_pvh(*built.memory_ends(), pieces)
-        with self.steps.at("limits"):
-            self.handle.set_memory_map(self.domid, rows)
-        built.set_memory_map(rows)
+        self._map(built, memory_map.of_pvh(*built.memory_ends(), pieces))
 
 
 def run(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,6 +245,32 @@ def check(image: "Image") -> None:
             errno.EINVAL,
             f"{image.memory_kib} KiB of memory, where the domain has at most {blueprint.max_memory_kib} KiB",
         )
+    if (image.machine is None) == (blueprint.type == "hvm"):
+        raise Refused(errno.EINVAL, f"a machine is what hvm domains have: this one is {blueprint.type}")
+    if image.machine is not None:
+        check_machine(image.machine, image.memory_kib)
+
+
+def check_machine(machine: "Machine", memory_kib: int) -> None:
+    """Raises: Refused: its memory is too little for its graphics card and firmware, or its hole none."""
+    rest = memory_kib - machine.video_kib
+    if machine.video_kib < 0 or rest < MACHINE_MIN_KIB:
+        raise Refused(
+            errno.ENOMEM,
+            f"{memory_kib} KiB of memory, of which its graphics card has {machine.video_kib}: "
+            f"{MACHINE_MIN_KIB} KiB are to be left",
+        )
+    if not HOLE_MIN_KIB <= machine.hole_kib <= HOLE_MAX_KIB:
+        raise Refused(
+            errno.EINVAL,
+            f"a hole of {machine.hole_kib} KiB in its memory: from {HOLE_MIN_KIB} to {HOLE_MAX_KIB} is "
+            "possible",
+        )
+
+
+def tables_of(built: "GuestImage") -> dict[str, tuple[int, int]]:
+    """Where its further tables are; see `Rings.tables`."""
+    return {name: found for name, found in zip(("acpi", "smbios"), built.tables(), strict=True) if found[1]}
 
 
 def image_of(fields: Mapping[str, Any]) -> "Image":
@@ -197,7 +278,9 @@ def image_of(fields: Mapping[str, Any]) -> "Image":
 
     It is no Image: attrs takes as long to import as all else of the helper, which nothing can begin without.
     """
-    return cast("Image", SimpleNamespace(**{**fields, "blueprint": SimpleNamespace(**fields["blueprint"])}))
+    parts = ("blueprint", "machine")
+    made = {name: SimpleNamespace(**fields[name]) for name in parts if fields[name] is not None}
+    return cast("Image", SimpleNamespace(**{**fields, **made}))
 
 
 def pages_of(kib: int) -> int:

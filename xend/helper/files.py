@@ -11,6 +11,8 @@ MIB = 1 << 20
 #: The largest kernel and ramdisk, as files, in bytes.  A ramdisk must fit the domain as well.
 KERNEL_MAX = 1024 * MIB
 RAMDISK_MAX = 16 * 1024 * MIB
+#: Of a BIOS or UEFI, and of tables for it.
+FIRMWARE_MAX = 64 * MIB
 #: What a kernel may unpack to, in bytes.  libxenguest by itself allows 1 GiB (XC_DOM_DECOMPRESS_MAX of
 #: xenguest.h).
 UNPACKED_MAX = 256 * MIB
@@ -52,6 +54,15 @@ def ramdisk(path: str, memory_kib: int) -> mmap.mmap:
             "give the domain more memory",
         )
     return mapped
+
+
+def firmware(path: str) -> mmap.mmap:
+    """A file of an emulated machine's firmware, or of tables for it, mapped.
+
+    Raises:
+        Refused: it cannot be read, is no file, is empty, or larger than any.
+    """
+    return _map(path, "firmware", FIRMWARE_MAX, errno.ENOEXEC)
 
 
 def too_large(path: str) -> Refused:

@@ -12,7 +12,7 @@ _PAGE = 4096
 PVH_HOLE = 0xFC000000
 #: The pages with which store, console and Xen's own work are done: where and how large.
 _SPECIAL = (0xFEFF8000, 8 * _PAGE, RESERVED)
-#: Rows of the host below are its first MiB, which every guest has by itself.
+#: The end of the first MiB, which every guest has by itself.
 _LOW = 0x100000
 
 
@@ -31,6 +31,14 @@ def of_pvh(low_end: int, high_end: int, tables: Iterable[tuple[int, int]]) -> li
     if high_end > FOUR_GIB:
         rows.append((FOUR_GIB, high_end - FOUR_GIB, RAM))
     return sorted(rows)
+
+
+def of_machine(low_end: int, high_end: int) -> list[Row]:
+    """An HVM domain's, whose firmware knows of its first MiB: the ends are as those of `of_pvh`."""
+    rows: list[Row] = [(_LOW, low_end - _LOW, RAM)]
+    if high_end > FOUR_GIB:
+        rows.append((FOUR_GIB, high_end - FOUR_GIB, RAM))
+    return rows
 
 
 def of_host(machine: Sequence[Row], memory_kib: int, max_memory_kib: int) -> list[Row]:

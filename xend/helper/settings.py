@@ -1,5 +1,6 @@
 """A domain's own settings, all of which come before its memory: with a new kernel, or what was saved."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xend.helper import memory_map
@@ -9,8 +10,26 @@ if TYPE_CHECKING:
     from xend._guest import Handle
     from xend.hypervisor import Blueprint, Image
 
-#: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks (xen/include/public/hvm/params.h).
-TIMER_MODE = 1
+#: Of HVM_PARAM_* (xen/include/public/hvm/params.h).
+VIRIDIAN, TIMER_MODE, HPET_ENABLED, VPT_ALIGN, MCA_CAP = 9, 10, 11, 16, 38
+#: As libxl sets it for PVH: HVMPTM_no_delay_for_missed_ticks.
+NO_DELAY = 1
+#: The numbers of HVMPTM_*.
+TIMER_MODES = {
+    "delay_for_missed_ticks": 0,
+    "no_delay_for_missed_ticks": 1,
+    "no_missed_ticks_pending": 2,
+    "one_missed_tick_pending": 3,
+}
+#: The bits of HVMPV_*; where a domain sees any of them but not freq, it is told so.
+VIRIDIAN_BITS = {
+    "base": 0, "time_ref_count": 2, "reference_tsc": 3, "hcall_remote_tlb_flush": 4, "apic_assist": 5,
+    "crash_ctl": 6, "synic": 7, "stimer": 8, "hcall_ipi": 9, "ex_processor_masks": 10, "no_vp_limit": 11,
+    "cpu_hotplug": 12,
+}  # fmt: skip
+_FREQ, _NO_FREQ = "freq", 1 << 1
+#: XEN_HVM_MCA_CAP_LMCE.
+LMCE = 1
 #: The numbers of XEN_ALTP2M_MODES (xen/include/public/hvm/params.h: HVM_PARAM_ALTP2M).
 ALTP2M = {"disabled": 0, "mixed": 1, "external": 2, "limited": 3}
 #: A leaf of CPUID that has none (XEN_CPUID_INPUT_UNUSED, xen/include/public/domctl.h).
@@ -29,7 +48,8 @@ def set_limits(steps: Steps, handle: "Handle", domid: int, image: "Image") -> No
     is_hvm = blueprint.type != "pv"
     with steps.at("limits"):
         if is_hvm:
-            handle.set_timer_mode(domid, TIMER_MODE)
+            for parameter, value in parameters_of(image):
+                handle.set_parameter(domid, parameter, value)
             handle.set_altp2m(domid, ALTP2M[blueprint.altp2m])
         else:
             handle.set_memory_map_limit(domid, blueprint.max_memory_kib)
@@ -54,6 +74,7 @@ def set_policy(steps: Steps, handle: "Handle", domid: int, image: "Image") -> No
         bits = image.arch_capabilities
         handle.apply_cpuid_policy(
             domid,
+            image.machine is None or image.machine.has_pae,
             has_invariant_tsc,
             blueprint.has_nested_virt,
             [
@@ -62,6 +83,28 @@ def set_policy(steps: Steps, handle: "Handle", domid: int, image: "Image") -> No
             ],
             [(ARCH_CAPABILITIES, bits.encode("ascii"))] if bits else [],
         )
+
+
+def parameters_of(image: "Image") -> list[tuple[int, int]]:
+    """Those of a domain that is not paravirtual, in libxl's order."""
+    machine = image.machine
+    if machine is None:
+        return [(TIMER_MODE, NO_DELAY)]
+    viridian = [(VIRIDIAN, viridian_bits(machine.viridian))] if machine.viridian else []
+    mca = [(MCA_CAP, LMCE)] if machine.has_lmce else []
+    return [
+        *viridian,
+        *mca,
+        (HPET_ENABLED, int(machine.has_hpet)),
+        (VPT_ALIGN, int(machine.is_vpt_aligned)),
+        (TIMER_MODE, TIMER_MODES[machine.timer_mode]),
+    ]
+
+
+def viridian_bits(names: Sequence[str]) -> int:
+    """HVMPV_* of some names."""
+    bits = sum(1 << VIRIDIAN_BITS[name] for name in set(names) if name != _FREQ)
+    return bits if _FREQ in names else bits | _NO_FREQ
 
 
 def paging_bytes(blueprint: "Blueprint") -> int:

@@ -22,7 +22,9 @@ __all__ = [
     "MAX_EVENT_CHANNELS",
     "NO_LIMIT_KIB",
     "SHUTDOWN_REASONS",
+    "TIMER_MODES",
     "TSC_MODES",
+    "VIRIDIAN",
     "WATCHDOG_TIMERS",
     "Blueprint",
     "ConsoleRing",
@@ -34,6 +36,7 @@ __all__ = [
     "Hypervisor",
     "HypervisorError",
     "Image",
+    "Machine",
     "Rings",
     "VcpuInfo",
     "rings_of",
@@ -133,9 +136,9 @@ class VcpuInfo:
     soft_affinity: Sequence[int]  # those on which it should run
 
 
-#: What a domain may be like: paravirtual, or with the processor's help and no emulated hardware
-#: (xl.cfg(5), `type`).
-DomainType = Literal["pv", "pvh"]
+#: What a domain may be like: paravirtual, with the processor's help and no emulated hardware, or a whole
+#: emulated machine, whose devices a device model plays (xl.cfg(5), `type`).
+DomainType = Literal["pv", "pvh", "hvm"]
 
 #: How a domain's time stamp counter behaves (xl.cfg(5), `tsc_mode`), by Xen's numbers (tsc_mode of
 #: XEN_DOMCTL_settscinfo).
@@ -144,6 +147,20 @@ TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 #: Who may have other views of a domain's memory than its own (xl.cfg(5), `altp2m`), by Xen's numbers
 #: (HVM_PARAM_ALTP2M, xen/include/public/hvm/params.h).
 ALTP2M = ("disabled", "mixed", "external", "limited")
+
+#: What of Microsoft's hypervisor interface a domain may see (xl.cfg(5), `viridian`); the bits of
+#: HVM_PARAM_VIRIDIAN (xen/include/public/hvm/params.h) have that order, the second means no freq.
+VIRIDIAN = (
+    "base", "freq", "time_ref_count", "reference_tsc", "hcall_remote_tlb_flush", "apic_assist", "crash_ctl",
+    "synic", "stimer", "hcall_ipi", "ex_processor_masks", "no_vp_limit", "cpu_hotplug",
+)  # fmt: skip
+
+#: How an emulated timer makes good for the ticks that its domain missed (xl.cfg(5), `timer_mode`), by Xen's
+#: numbers (HVM_PARAM_TIMER_MODE).
+TIMER_MODES = (
+    "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
+    "one_missed_tick_pending",
+)  # fmt: skip
 
 #: How many event channels a domain may have unless its blueprint says otherwise, as with libxl.
 MAX_EVENT_CHANNELS = 1023
@@ -178,6 +195,8 @@ class Blueprint:
         trace_kib: for each virtual CPU, of what the processor traces of it; 0: none.
         paging_kib: the host's memory for its page tables; None: as much as libxl would take (pvh).
         label: the number of its security label; 0: that of domains without one.
+        has_pirq: interrupts of its devices may reach it as event channels; None: as libxl of the host's
+            release has it (hvm).
     """
 
     uuid: str
@@ -203,6 +222,38 @@ class Blueprint:
     trace_kib: int = 0
     paging_kib: int | None = None
     label: int = 0
+    has_pirq: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Machine:
+    """What the emulated machine of an hvm domain is like, as far as the hypervisor plays it.
+
+    Attributes:
+        firmware: a file in dom0 with what its kernel, hvmloader, starts: a BIOS or UEFI; None: nothing.
+        acpi_tables, smbios_tables: files in dom0 with further tables for its firmware; None: none.
+        video_kib: what of the domain's memory the device model takes for its graphics card.
+        hole_kib: what its memory leaves free for devices below 4 GiB.
+        has_apic: its firmware tells of its processors by tables.
+        has_pae, has_hpet: its processor has PAE; its machine an HPET.
+        is_vpt_aligned: its timers' ticks are brought together.
+        timer_mode: one of TIMER_MODES.
+        viridian: those of VIRIDIAN that it sees.
+        has_lmce: machine checks may be told to one processor alone.
+    """
+
+    firmware: str | None = None
+    acpi_tables: str | None = None
+    smbios_tables: str | None = None
+    video_kib: int = 0
+    hole_kib: int = 256 * 1024
+    has_apic: bool = True
+    has_pae: bool = True
+    has_hpet: bool = True
+    is_vpt_aligned: bool = True
+    timer_mode: str = TIMER_MODES[1]
+    viridian: Sequence[str] = ()
+    has_lmce: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -212,8 +263,8 @@ class Image:
     Attributes:
         blueprint: what the domain was created from.
         memory_kib: what it begins with, rounded up to whole pages; at most the blueprint's max_memory_kib.
-            A domain that begins with less fills up on demand (pvh) or has the rest later (pv).
-        kernel: a file in dom0, ELF or bzImage, perhaps compressed.
+            A domain that begins with less fills up on demand (pvh, hvm) or has the rest later (pv).
+        kernel: a file in dom0, ELF or bzImage, perhaps compressed; of an hvm domain hvmloader.
         ramdisk: a file in dom0, or None.
         command_line: the words that the kernel is given.
         vcpus: how many of its virtual CPUs are online at the start.
@@ -222,6 +273,7 @@ class Image:
             first; no text: as Xen has that register.
         arch_capabilities: the 64 bits of the register IA32_ARCH_CAPABILITIES likewise.
         has_host_memory_map: a paravirtual domain sees the host's holes in its memory map (`e820_host`).
+        machine: what an hvm domain's is like; None: it is of another type.
     """
 
     blueprint: Blueprint
@@ -233,6 +285,7 @@ class Image:
     cpuid: Sequence[tuple[int, int | None, Sequence[str]]] = ()
     arch_capabilities: str = ""
     has_host_memory_map: bool = False
+    machine: Machine | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -265,12 +318,17 @@ class Rings:
     """The shared pages of a domain that was built, and its ends of their event channels.
 
     Frame numbers go into the store as ring-ref; ports are the guest's, unbound, for dom0 to bind.
+
+    Attributes:
+        tables: where in its memory an hvm domain's firmware finds further tables: by "acpi" and "smbios",
+            address and size.
     """
 
     store_gfn: int
     store_port: int
     console_gfn: int
     console_port: int
+    tables: Mapping[str, Sequence[int]] = attrs.field(factory=dict)
 
 
 def rings_of(value: Rings | Mapping[str, Any]) -> Rings:

@@ -17,15 +17,15 @@ _UUID_SIZE = 36
 
 def check_blueprint(blueprint: Blueprint, hardware: Hardware, pools: Collection[int]) -> None:
     """Raises HypervisorError, as `Hypervisor.create` says."""
-    needed = {"pv": "pv", "pvh": "hvm"}.get(blueprint.type)
+    needed = "pv" if blueprint.type == "pv" else "hvm"
     pages = {"hap", "shadow"} & set(hardware.virt_caps)
-    if needed not in hardware.virt_caps or (blueprint.type == "pvh" and not pages):
+    if needed not in hardware.virt_caps or (blueprint.type != "pv" and not pages):
         raise HypervisorError(errno.EOPNOTSUPP, f"this host runs no {blueprint.type} domains")
     asked = (
         ("vpmu", blueprint.has_vpmu),
         ("vmtrace", blueprint.trace_kib > 0),
         ("pv_directio", blueprint.has_iommu),
-        ("shadow", blueprint.is_hap is False and blueprint.type == "pvh"),
+        ("shadow", blueprint.is_hap is False and blueprint.type != "pv"),
     )
     for capability, is_asked in asked:
         if is_asked and capability not in hardware.virt_caps:

@@ -21,7 +21,7 @@ from xend.hypervisor.xen.host import (
     GRANTS_V2,
     Host,
 )
-from xend.hypervisor.xen.layouts import MAX_VCPUS, TIME_OFFSET, TSC_INFO
+from xend.hypervisor.xen.layouts import MAX_VCPUS, TIME_OFFSET, TSC_INFO, Release
 from xend.hypervisor.xen.pools import Pools
 from xend.hypervisor.xen.refusal import refusing
 
@@ -40,6 +40,8 @@ MSR_RELAXED = 1
 MAX_TRACE_KIB = 64 << 10
 #: XEN_X86_EMU_LAPIC, all that is emulated for a PVH domain.
 LAPIC = 1
+#: What Xen plays of an HVM domain's machine: XEN_X86_EMU_LAPIC to XEN_X86_EMU_PIT, and XEN_X86_EMU_USE_PIRQ.
+MACHINE, USE_PIRQ = 0x1FF, 1 << 9
 #: "As many as the hypervisor gives by itself."
 _DEFAULT_FRAMES = -1
 _INT_MAX = 0x7FFFFFFF
@@ -71,7 +73,7 @@ class Creation:
             "ssidref": blueprint.label,
             "handle": UUID(blueprint.uuid).bytes,
             "flags": _flags(blueprint, capabilities, what),
-            "emulation_flags": LAPIC if blueprint.type == "pvh" else 0,
+            "emulation_flags": _emulated(blueprint, self._calls.release),
             "misc_flags": MSR_RELAXED if blueprint.is_msr_relaxed else 0,
             "vmtrace_size": blueprint.trace_kib * 1024,
             "max_vcpus": blueprint.max_vcpus,
@@ -167,7 +169,7 @@ def _flags(blueprint: Blueprint, capabilities: int, what: str) -> int:
         (blueprint.has_iommu, IOMMU, CAN_DIRECTIO, "an IOMMU that is on (directio)"),
         (blueprint.trace_kib > 0, 0, CAN_TRACE, "traces of processors (vmtrace)"),
         (blueprint.has_nested_virt, NESTED_VIRT, CAN_HAP, "nested paging (hap)"),
-        (not blueprint.has_out_of_sync and blueprint.type == "pvh", OOS_OFF, 0, ""),
+        (not blueprint.has_out_of_sync and blueprint.type != "pv", OOS_OFF, 0, ""),
     )
     flags = _flags_of_type(blueprint.type, blueprint.is_hap, capabilities, what)
     for is_wanted, flag, capability, words in wanted:
@@ -182,17 +184,25 @@ def _flags(blueprint: Blueprint, capabilities: int, what: str) -> int:
 def _flags_of_type(type: str, is_hap: bool | None, capabilities: int, what: str) -> int:
     if type == "pv" and capabilities & CAN_PV:
         return 0
-    if type == "pvh" and capabilities & CAN_HVM:
+    if type != "pv" and capabilities & CAN_HVM:
         if capabilities & CAN_HAP and is_hap is not False:
             return HVM | HAP
         if capabilities & CAN_SHADOW and is_hap is not True:
             return HVM
-    lacks = {"pv": "PV in its Xen", "pvh": "the processor's help (hvm, and hap or shadow)"}.get(type, "it")
+    lacks = "PV in its Xen" if type == "pv" else "the processor's help (hvm, and hap or shadow)"
     raise HypervisorError(
         errno.EOPNOTSUPP,
         f"{what}: this host cannot run {type} domains, it lacks {lacks}; "
         "`xl info` shows what it has as virt_caps",
     )
+
+
+def _emulated(blueprint: Blueprint, release: Release) -> int:
+    """XEN_X86_EMU_* of a domain."""
+    if blueprint.type != "hvm":
+        return LAPIC if blueprint.type == "pvh" else 0
+    has_pirq = release.has_pirq if blueprint.has_pirq is None else blueprint.has_pirq
+    return MACHINE | (USE_PIRQ if has_pirq else 0)
 
 
 def _frames(frames: int | None) -> int:

@@ -23,6 +23,8 @@ REMEDY = (
 )
 #: Ports and frame numbers, which the helper says, are smaller than these.
 _PORTS, _FRAMES = 1 << 17, 1 << 52
+#: And addresses and sizes of tables, which lie below 4 GiB.
+_ADDRESSES = 1 << 32
 
 
 class Helpers:
@@ -174,9 +176,21 @@ def _rings(result: Mapping[str, Any]) -> Rings:
         ValueError: it is none.
     """
     bounds = {"store_gfn": _FRAMES, "store_port": _PORTS, "console_gfn": _FRAMES, "console_port": _PORTS}
-    if set(result) != set(bounds):
+    if set(result) - {"tables"} != set(bounds):
         raise ValueError("not these fields")
     for name, bound in bounds.items():
         if type(result[name]) is not int or not 0 < result[name] < bound:
             raise ValueError(name)
-    return Rings(**result)
+    return Rings(**{**result, "tables": _tables(result.get("tables", {}))})
+
+
+def _tables(found: object) -> Mapping[str, Sequence[int]]:
+    """Raises: ValueError: it is nothing that `Rings.tables` may be."""
+    if not isinstance(found, dict) or not set(found) <= {"acpi", "smbios"}:
+        raise ValueError("tables")
+    for place in found.values():
+        if not isinstance(place, (list, tuple)) or len(place) != 2:
+            raise ValueError("tables")
+        if not all(type(each) is int and 0 < each < _ADDRESSES for each in place):
+            raise ValueError("tables")
+    return {name: tuple(place) for name, place in found.items()}

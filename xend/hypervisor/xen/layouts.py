@@ -248,6 +248,11 @@ class Release:
         return (self.major, self.minor) >= (4, 19)
 
     @property
+    def has_pirq(self) -> bool:
+        """Whether libxl of it lets interrupts of an hvm domain's devices become event channels by itself."""
+        return (self.major, self.minor) <= (4, 18)
+
+    @property
     def counts_altp2m(self) -> bool:
         """Whether createdomain takes a number of other views."""
         return (self.major, self.minor) >= (4, 21)

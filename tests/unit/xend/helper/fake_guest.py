@@ -33,6 +33,7 @@ class Libraries:
         frames_end: above all of them.
         contexts: its vCPUs' registers.
         shared_info: its page.
+        tables: where its further tables are.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Libraries:
         self.domains = {5: (False, 0), 6: (True, 3)}
         self.frames: dict[int, bytes | None] = {0: b"a", 5: b"b", 9: b"c"}
         self.frames_end = 12
+        self.tables = ((0, 0), (0, 0))
         self.contexts = [b"r" * 5168]
         self.shared_info: bytes | None = b"s" * PAGE
 
@@ -100,7 +102,7 @@ class Handle:
         LIBRARIES.called("read", domid, list(frames))
         filled = [LIBRARIES.frames[frame] for frame in frames]
         missing = [place for place, byte in enumerate(filled) if byte is None]
-        return b"".join((byte or b"\0") * PAGE for byte in filled), missing
+        return b"".join((byte or b"\0").ljust(PAGE, (byte or b"\0")[:1]) for byte in filled), missing
 
     def dump_core(self, domid: int, write: Callable[[memoryview], object]) -> None:
         for piece in CORE:
@@ -133,6 +135,9 @@ class Image:
 
     def memory_ends(self) -> tuple[int, int]:
         return 64 << 20, 0
+
+    def tables(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return LIBRARIES.tables
 
     def rings(self) -> tuple[int, int]:
         return 0xFEFFC, 0xFEFFF

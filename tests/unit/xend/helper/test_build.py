@@ -1,6 +1,7 @@
 """The order in which a domain is built, and what is refused."""
 
 import errno
+import struct
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,10 +11,10 @@ import pytest
 
 from tests.unit.xenclient.test_start_up import imported
 from tests.unit.xend.helper import fake_guest
-from xend.helper import acpi, build, limits, settings
+from xend.helper import acpi, build, hvm_info, limits, settings
 from xend.helper.session import Session
 from xend.helper.steps import Refused
-from xend.hypervisor import ALTP2M, Blueprint, Image
+from xend.hypervisor import ALTP2M, TIMER_MODES, VIRIDIAN, Blueprint, Image, Machine
 
 PV, PVH = 5, 6
 
@@ -58,6 +59,7 @@ def refusal(domid: int, wanted: Image) -> Refused:
 
 def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> None:
     result, steps = run(PV, image(kernel, ramdisk=kernel, command_line="quiet"))
+    assert result.pop("tables") == {}
     assert result == {"store_gfn": 0xFEFFC, "store_port": 1, "console_gfn": 0xFEFFF, "console_port": 2}
     assert libraries.names() == [
         "open", "domain", "bounded", "allocate", "event_channel", "event_channel", "set_memory_map_limit",
@@ -78,12 +80,13 @@ def test_a_paravirtual_domain(libraries: fake_guest.Libraries, kernel: str) -> N
 def test_a_pvh_domain(libraries: fake_guest.Libraries, kernel: str) -> None:
     run(PVH, image(kernel, "pvh", memory_kib=32765, max_memory_kib=65534))
     names = libraries.names()
-    assert names[6:10] == ["set_timer_mode", "set_altp2m", "set_paging_pool", "apply_cpuid_policy"]
+    assert names[6:10] == ["set_parameter", "set_altp2m", "set_paging_pool", "apply_cpuid_policy"]
     assert names[names.index("populate") : names.index("load")] == [
         "populate", "add_acpi", "add_acpi", "set_memory_map", "set_memory_map",
     ]  # fmt: skip
     calls = {call[0]: call[1:] for call in libraries.calls}
-    assert calls["set_memory"] == (8192, 16384, 0xFC000000)
+    assert calls["set_memory"] == (8192, 16384, 0xFC000000, False)
+    assert calls["set_parameter"] == (PVH, 10, 1)
     assert calls["set_paging_pool"] == (PVH, 4096 * (256 * 2 + 63))
 
 
@@ -111,7 +114,7 @@ def test_who_sees_an_invariant_time_stamp_counter(
     libraries: fake_guest.Libraries, kernel: str, fields: dict[str, Any], expected: bool
 ) -> None:
     run(PV, image(kernel, **fields))
-    assert ("apply_cpuid_policy", PV, expected, False, [], []) in libraries.calls
+    assert ("apply_cpuid_policy", PV, True, expected, False, [], []) in libraries.calls
 
 
 def test_what_its_processor_is_otherwise(libraries: fake_guest.Libraries, kernel: str) -> None:
@@ -125,7 +128,7 @@ def test_what_its_processor_is_otherwise(libraries: fake_guest.Libraries, kernel
     calls = {call[0]: call[1:] for call in libraries.calls}
     rows = [text.encode() for text in bits]
     assert calls["apply_cpuid_policy"] == (
-        PVH, False, True, [(7, 0, rows), (1, 0xFFFFFFFF, rows)], [(0x10A, b"k" * 64)],
+        PVH, True, False, True, [(7, 0, rows), (1, 0xFFFFFFFF, rows)], [(0x10A, b"k" * 64)],
     )  # fmt: skip
     assert (calls["set_altp2m"], calls["set_paging_pool"]) == ((PVH, 2), (PVH, 8 << 20))
 
@@ -150,6 +153,26 @@ def test_the_hosts_memory_map(libraries: fake_guest.Libraries, kernel: str) -> N
         (PV, {"command_line": "x" * 1024}, errno.EINVAL, "the kernel's command line has 1024 bytes"),
         (PV, {"command_line": "a\0b"}, errno.EINVAL, "the kernel's command line has a null byte"),
         (PVH, {"type": "pvh", "max_vcpus": 129}, errno.EINVAL, "a pvh domain has at most 128 vCPUs"),
+        (PVH, {"type": "hvm"}, errno.EINVAL, "a machine is what hvm domains have: this one is hvm"),
+        (PV, {"machine": Machine()}, errno.EINVAL, "a machine is what hvm domains have: this one is pv"),
+        (
+            PVH,
+            {"type": "hvm", "machine": Machine(video_kib=65000)},
+            errno.ENOMEM,
+            "65536 KiB of memory, of which its graphics card has 65000: 4096 KiB are to be left",
+        ),
+        (
+            PVH,
+            {"type": "hvm", "machine": Machine(hole_kib=4)},
+            errno.EINVAL,
+            "a hole of 4 KiB in its memory: from 262144 to 4177920 is possible",
+        ),
+        (
+            PVH,
+            {"type": "hvm", "machine": Machine(firmware="/no/such")},
+            errno.ENOENT,
+            "the firmware /no/such: No such file or directory",
+        ),
     ],
 )
 def test_what_cannot_be_built(
@@ -186,6 +209,66 @@ def test_names_of_files_are_any_bytes(libraries: fake_guest.Libraries, tmp_path:
     path.write_bytes(b"kernel")
     run(PV, image(str(path), command_line="root=\udcff"))
     assert next(call for call in libraries.calls if call[0] == "allocate")[2] == b"root=\xff"
+
+
+def table(vcpus: int = 1, signature: bytes = b"HVM INFO") -> bytes:
+    """A frame with what libxenguest tells hvmloader."""
+    head = struct.pack("<8sIBB2xIIII", signature, 48, 0, 1, vcpus, 0x3C00, 0, 0)
+    return b"\0" * hvm_info.AT + head + b"\xff" * 16
+
+
+def test_an_hvm_domain(libraries: fake_guest.Libraries, kernel: str, tmp_path: Path) -> None:
+    (tmp_path / "bios").write_bytes(b"BIOS")
+    (tmp_path / "tables").write_bytes(b"SSDT")
+    libraries.frames[hvm_info.FRAME] = table()
+    libraries.tables = ((0x120000, 4), (0, 0))
+    machine = Machine(
+        firmware=str(tmp_path / "bios"),
+        acpi_tables=str(tmp_path / "tables"),
+        video_kib=8192,
+        hole_kib=512 * 1024,
+        has_pae=False,
+        viridian=("base", "freq", "crash_ctl"),
+        has_lmce=True,
+    )
+    wanted = image(kernel, "hvm", memory_kib=32768, machine=machine, max_vcpus=3, vcpus=2)
+    result, steps = run(PVH, wanted)
+    assert result["tables"] == {"acpi": (0x120000, 4)}
+    assert libraries.names() == [
+        "open", "domain", "bounded", "allocate", "event_channel", "event_channel",
+        "set_parameter", "set_parameter", "set_parameter", "set_parameter", "set_parameter", "set_altp2m",
+        "set_paging_pool", "apply_cpuid_policy", "set_kernel", "set_firmware", "parse", "set_ports",
+        "set_memory", "populate", "set_memory_map", "set_memory_map", "load", "boot", "read", "write",
+        "seed_grants", "claim", "close",
+    ]  # fmt: skip
+    calls = {call[0]: call[1:] for call in libraries.calls}
+    parameters = [call[2:] for call in libraries.calls if call[0] == "set_parameter"]
+    assert parameters == [(9, 1 << 0 | 1 << 6), (38, 1), (11, 1), (16, 1), (10, 1)]
+    assert calls["apply_cpuid_policy"][1] is False
+    assert [None if each is None else bytes(each) for each in calls["set_firmware"]] == [
+        b"BIOS", b"SSDT", None,
+    ]  # fmt: skip
+    assert calls["set_memory"] == (6144, (65536 - 8192) // 4, 0xE0000000, True)
+    assert calls["set_memory_map"] == ([(1 << 20, 63 << 20, 1)],)
+    frame, at, data = calls["write"][1:]
+    assert (frame, at, len(data), sum(data) & 0xFF) == (0x9F, 0x800, 48, 0)
+    assert struct.unpack("<8sIBB2xIIII", data[:32])[3:6] == (1, 3, 0x3C00)
+    assert data[32:] == b"\x03" + bytes(15)
+    assert steps[-3:] == ["load", "boot", "grants"]
+
+
+def test_what_hvmloader_is_told_is_there(libraries: fake_guest.Libraries, kernel: str) -> None:
+    wanted = image(kernel, "hvm", machine=Machine())
+    libraries.frames[hvm_info.FRAME] = table(signature=b"HVM NONE")
+    assert "left no table for hvmloader" in refusal(PVH, wanted).text
+    libraries.frames[hvm_info.FRAME] = None
+    assert "no memory where hvmloader's table is to be" in refusal(PVH, wanted).text
+
+
+def test_viridian_and_timers_have_the_words_of_the_contract() -> None:
+    assert ["base", "freq", *list(settings.VIRIDIAN_BITS)[1:]] == list(VIRIDIAN)
+    assert tuple(settings.TIMER_MODES) == TIMER_MODES
+    assert settings.viridian_bits(["base"]) == 0b11
 
 
 def test_altp2m_has_the_words_of_the_contract() -> None:

@@ -59,7 +59,7 @@ def test_a_save(fd: int) -> None:
     ("blueprint", "domid", "settings"),
     [
         (PV, 5, ["set_memory_map_limit"]),
-        (PVH, 6, ["set_timer_mode", "set_altp2m", "set_paging_pool"]),
+        (PVH, 6, ["set_parameter", "set_altp2m", "set_paging_pool"]),
     ],
 )
 def test_a_restore(fd: int, blueprint: Blueprint, domid: int, settings: list[str]) -> None:

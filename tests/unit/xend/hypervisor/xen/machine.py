@@ -15,6 +15,8 @@ from tests.unit.platform.kernel import Kernel, poke, refusal
 
 KIB_PER_PAGE = 4
 PATTERN = 0xDEADBEEF
+#: What may be emulated for a domain, by whether it has the processor's help.
+EMULATED = {False: (0,), True: (1, 0x1FF, 0x3FF)}
 #: By release: versions of domctl and sysctl; createdomain up to cpupool_id, and where that is (-1: nowhere);
 #: the size of getdomaininfo; whether physinfo has arch_capabilities.
 RELEASES: dict[tuple[int, int], tuple[int, int, str, int, int, bool]] = {
@@ -364,7 +366,7 @@ class Machine:
         assert misc in (0, 1)
         pool = fields[self.pool_at] if self.pool_at > 0 else 0
         hvm, hap = bool(flags & 1), bool(flags & 2)
-        if flags & ~0xEB or (hap and not hvm) or emulation != hvm or (flags & 0x48 and not hvm):
+        if flags & ~0xEB or (hap and not hvm) or emulation not in EMULATED[hvm] or (flags & 0x48 and not hvm):
             raise refusal(errno.EINVAL)
         if not 1 <= vcpus <= (128 if hvm else 8192) or grants > 4096:
             raise refusal(errno.EINVAL)

@@ -47,6 +47,15 @@ def test_one_of_each_type(system: str, kernel: Kernel, release: tuple[int, int],
     assert rest[-2:] == [type == "pvh", 0]
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_whole_machine(system: str, kernel: Kernel, release: tuple[int, int]) -> None:
+    machine = Machine(kernel, release)
+    for domid, (asked, has_pirq) in enumerate([(None, release <= (4, 18)), (True, True), (False, False)], 1):
+        assert made(machine, system, type="hvm", has_pirq=asked, has_out_of_sync=False) == domid
+        guest = machine.guests[domid]
+        assert (guest.hvm, guest.created[2], guest.created[-2]) == (True, 0xB, 0x3FF if has_pirq else 0x1FF)
+
+
 def test_bounds(system: str, machine: Machine) -> None:
     made(
         machine, system, max_event_channels=99, max_grant_frames=0, max_maptrack_frames=7, max_grant_version=1
@@ -106,7 +115,7 @@ def test_a_pool_that_there_is_not_on_older_releases(
 
 
 @pytest.mark.parametrize(
-    ("type", "capabilities"), [("pv", 0b1001), ("pvh", 0b0010), ("pvh", 0b0011), ("hvm", 0b1011)]
+    ("type", "capabilities"), [("pv", 0b1001), ("pvh", 0b0010), ("pvh", 0b0011), ("hvm", 0b0010)]
 )
 def test_types_that_the_host_cannot_run(system: str, machine: Machine, type: str, capabilities: int) -> None:
     machine.capabilities = capabilities
