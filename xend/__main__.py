@@ -169,6 +169,7 @@ def _settings(options: Options, conf: XlConf) -> Settings:
         root=options.root,
         script_directory=Path(options.config_directory, "scripts"),
         dump_directory=Path(options.log_directory, "dump"),
+        save_directory=Path(options.save_directory),
         store_socket=options.store_socket,
         platform=options.platform or PLATFORM,
         vif_script=options.vif_script or VIF_SCRIPT,

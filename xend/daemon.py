@@ -164,7 +164,10 @@ class Xend:
         domains = DomainCalls(self.host, starter, targets, maps, self.keeper.acted_on)
         # Scripts stand in a directory of their own within that of configurations.
         directory = ConfigDirectory(os.fspath(self.host.settings.script_directory.parent))
-        autostart = AutostartCalls(self.host, self.operations, domains, targets, self.autostarts, directory)
+        saving = SavingCalls(self.host, starter, targets, domains)
+        autostart = AutostartCalls(
+            self.host, self.operations, domains, saving, targets, self.autostarts, directory
+        )
         counters = self.host.hypervisor.counters() or system_counters(sys.platform)
         about = {"server": "xend", "version": xend.VERSION, "hypervisor": self.host.hypervisor.name}
         return [
@@ -175,7 +178,7 @@ class Xend:
             *SchedulingCalls(self.host, targets).methods(),
             *QuotaCalls(self.host, targets).methods(),
             *domains.methods(),
-            *SavingCalls(self.host, starter, targets, domains).methods(),
+            *saving.methods(),
             *StatsCalls(self.host, targets, counters).methods(),
             *(each.method(self.host, targets, starter) for each in DOMAIN_METHODS),
             *autostart.methods(),

@@ -20,6 +20,7 @@ LOG_DIRECTORY = "/var/log/xen"
 STORE = "/var/run/xenstored/socket"
 EMBEDDED = "embedded"
 #: By system, the first whose name sys.platform begins with.
+SAVE_DIRECTORIES = {"netbsd": "/var/db/xend/saved", "": "/var/lib/xend/saved"}
 CONFIG_DIRECTORIES = {"netbsd": "/usr/pkg/etc/xen", "": "/etc/xen"}
 
 
@@ -38,6 +39,7 @@ class Options:
     rundir: str
     config_directory: str
     log_directory: str
+    save_directory: str
     root: str
     pid_file: str | None
     foreground: bool
@@ -110,7 +112,11 @@ def store_path(environment: Mapping[str, str]) -> str:
 
 def config_directory() -> str:
     """Where configurations and scripts are on this system."""
-    return next(path for name, path in CONFIG_DIRECTORIES.items() if sys.platform.startswith(name))
+    return _of_system(CONFIG_DIRECTORIES)
+
+
+def _of_system(directories: Mapping[str, str]) -> str:
+    return next(path for name, path in directories.items() if sys.platform.startswith(name))
 
 
 def _gid(group: str | None) -> int | None:
@@ -167,6 +173,14 @@ _TABLE = ArgparseTable(
             os.path.abspath,
             sets="log_directory",
             default=LOG_DIRECTORY,
+        ),
+        Option(
+            "--save-dir",
+            "DIR",
+            "domains that were saved as the host stopped (%(default)s)",
+            os.path.abspath,
+            sets="save_directory",
+            default=_of_system(SAVE_DIRECTORIES),
         ),
         Option("--root", "DIR", "put before the paths of guests' kernels and disks", path, default=""),
         Option("--pid-file", "FILE", "holds the process id while it runs", path),

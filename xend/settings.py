@@ -28,6 +28,8 @@ class Settings:
         platform: whose conventions scripts and backends follow: "linux" or "netbsd".
         root: put before the paths of guests' files; "" for none.
         script_directory: the only one whose scripts are run.
+        dump_directory: of the memory of domains that crashed.
+        save_directory: of domains that were saved as the host stopped.
         store_socket: what scripts find in XENSTORED_PATH.
         vif_script, bridge: of interfaces whose configuration names none; bridge None: as the system has it.
         defaults: of domains that say nothing themselves (xl.conf).
@@ -46,6 +48,7 @@ class Settings:
     root: str = ""
     script_directory: Path
     dump_directory: Path
+    save_directory: Path = Path("/var/lib/xend/saved")
     store_socket: str
     vif_script: str = VIF_SCRIPT
     bridge: str | None = None

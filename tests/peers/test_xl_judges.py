@@ -119,7 +119,8 @@ def relative(both: Both) -> bool:
 #: What xl 4.17 does not read, and newer ones do, or ours alone.
 NEWER = (
     "altp2m_count", "llc_colors", "virtio", "bootloader_restrict", "bootloader_user", "xenstore_quota",
-    "xenstore_feature_mask", "vmtrace_buf_kb", "autostart_after", "autostart_delay", "pci_accept",
+    "xenstore_feature_mask", "vmtrace_buf_kb", "autostart_after", "autostart_delay", "on_shutdown",
+    "pci_accept",
 )  # fmt: skip
 
 

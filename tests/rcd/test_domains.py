@@ -228,3 +228,25 @@ def test_a_store_without_journal_is_not_restarted_below_them(running: Dom0) -> N
     assert ask(running, "xencommons", "restart") == (1, "", f"xencommons: {line}\n")
     assert running.pid("xenstored") == pid
     assert running.run(f"{PREFIX}/bin/xl", "domid", "foo").returncode == 0
+
+
+@pytest.mark.parametrize("dom0", ["dash", "mksh"], indirect=True)
+def test_they_are_saved_and_restored(running: Dom0) -> None:
+    """Also where only a configuration says so, and where it is no longer in the list."""
+    enable(running, 'xendomains="foo bar"', "xendomains_save=YES")
+    running.write(f"{CONFIG}/bar", PLAIN + 'on_shutdown = "shutdown"\n')
+    assert ask(running, "xendomains", "start")[0] == 0
+    code, said, complaint = ask(running, "xendomains", "stop")
+    assert (code, complaint) == (0, "")
+    assert {"foo: saving", "foo: saved", "bar: down"} <= {*said.splitlines()}
+    enable(running, 'xendomains="bar"')
+    running.write(f"{CONFIG}/bar", PLAIN + 'on_shutdown = "save"\n')
+    code, said, complaint = ask(running, "xendomains", "start")
+    assert (code, complaint) == (0, "")
+    assert {"foo: restoring", "foo: restored", "bar: up"} <= {*said.splitlines()}
+    assert sorted(up(running)) == ["bar", "foo"]
+    code, said, complaint = ask(running, "xendomains", "stop")
+    assert (code, "bar: saved" in said) == (0, True)
+    assert ask(running, "xendomains", "start")[:2] == (
+        0, "Starting xendomains.\nbar: restoring\nbar: restored\n"
+    )  # fmt: skip

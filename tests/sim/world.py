@@ -559,6 +559,7 @@ class World:
             root=str(self.directory / "root"),
             script_directory=self.directory / "scripts",
             dump_directory=self.directory / "dump",
+            save_directory=self.directory / "saved",
             store_socket="the world's store",
             defaults=self.defaults,
             claims_memory=self.claims_memory,

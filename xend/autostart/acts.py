@@ -44,6 +44,9 @@ class Acts(Protocol):
     async def create(self, name: str, text: Text) -> dict[str, Any]:
         """domain.create's answer, for the configuration in the file of that name."""
 
+    async def restore(self, path: str) -> dict[str, Any]:
+        """domain.restore's answer, for the file at that path."""
+
     async def find(self, name: str) -> Living | None:
         """The domain of that name; None: there is none, or it is between two lives."""
 

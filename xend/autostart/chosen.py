@@ -1,6 +1,6 @@
 """Which domains are to be stopped, and who has to be down before whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xend.autostart.acts import Known
 from xend.autostart.needs import needs
@@ -53,12 +53,14 @@ class Down:
             for key in after[key_of(each)]:
                 self.dependents[key].append(each)
 
-    def lines(self) -> list[str]:
+    def lines(self, is_saved: Callable[[Known], bool]) -> list[str]:
         """For people: what would be done."""
         lines = []
         for each in self.order:
             names = ", ".join(other.name for other in self.dependents[key_of(each)])
-            lines.append(f"stop {each.name}" + (f" after {names}" if names else ""))
+            lines.append(
+                f"{'save' if is_saved(each) else 'stop'} {each.name}" + (f" after {names}" if names else "")
+            )
         return lines
 
 

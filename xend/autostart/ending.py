@@ -15,6 +15,7 @@ from xend.domain.destroy import DestroyFacts, Destruction
 from xend.domain.shutdown import ShutdownRequest, reason_name
 from xend.errors import XendError
 from xend.host import Host
+from xend.operation.kind import Effect
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
 from xend.stored import NOT_STORED
@@ -22,6 +23,9 @@ from xend.validators import number, typed
 
 #: How long one that is to be destroyed waits for those that have to be gone before, in seconds.
 TURN_SECONDS = 60.0
+
+#: Operations that would bring a domain up again, or wait for what is going to happen now: they are cancelled.
+IN_THE_WAY = (Effect.MAKES, Effect.RESTARTS, Effect.ASKS)
 
 #: Returns when those are gone that have to be before.
 Turn = Callable[[], Awaitable[None]]

@@ -110,7 +110,7 @@ class ConfigDirectory:
             XendError: bad_request: no plain name; bad_config: it cannot be read, or others may write it.
         """
         check_plain(name)
-        path = os.path.join(self.path, AUTO, name) if is_listed else os.path.join(self.path, name)
+        path = self.shown(name, is_listed)
         try:
             data = _read(path)
         except OSError as error:
@@ -118,6 +118,10 @@ class ConfigDirectory:
         # A link in auto/ leads to a configuration whose relative names count from where that is.
         directory = os.path.dirname(os.path.realpath(path)) if is_listed else self.path
         return Text(text_of(data), path, directory)
+
+    def shown(self, name: str, is_listed: bool) -> str:
+        """Where the configuration of that name is, for errors."""
+        return os.path.join(self.path, AUTO, name) if is_listed else os.path.join(self.path, name)
 
     def hook(self, pattern: str, name: str) -> str | None:
         """The program that a format of hooks stands for; None: this domain has none.

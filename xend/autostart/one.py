@@ -9,6 +9,7 @@ from xend.autostart.acts import Acts, Living
 from xend.autostart.connected import CONNECT_SECONDS, unconnected
 from xend.autostart.hooks import Hooks
 from xend.autostart.rows import Row, failed
+from xend.autostart.saved import not_restored
 from xend.autostart.wanted import Candidate
 from xend.errors import XendError
 from xend.host import Host
@@ -61,12 +62,22 @@ class Start:
             found = await self._found()
         while found is None:
             try:
-                return await self._acts.create(self._name, self._candidate.text)
+                return await self._make()
             except XendError as error:
                 if error.code != "busy":  # somebody else does the same
                     raise
             found = await self._found()
         return found
+
+    async def _make(self) -> dict[str, Any]:
+        saved, text = self._candidate.saved, self._candidate.text
+        if saved is None:
+            assert text is not None
+            return await self._acts.create(self._name, text)
+        try:
+            return await self._acts.restore(saved)
+        except XendError as error:
+            raise error if error.code == "busy" else not_restored(saved, error) from error
 
     async def finish(self, made: Living | dict[str, Any]) -> Row:
         """Wait until it is up; what it came to."""
@@ -76,13 +87,14 @@ class Start:
             return failed(self._name, error)
 
     async def _new(self, made: dict[str, Any]) -> Row:
+        how = "up" if self._candidate.saved is None else "restored"
         amiss = await self._unconnected(made["uuid"], CONNECT_SECONDS)
         try:
             await self._hooks.run(self._hooks.after, self._name)
         except XendError as error:
             amiss.append(str(error))
-            return self._row("up", made["domid"], amiss, error)
-        return self._row("up", made["domid"], amiss)
+            return self._row(how, made["domid"], amiss, error)
+        return self._row(how, made["domid"], amiss)
 
     async def _there(self, found: Living) -> Row:
         """It is up; if not for long, devices and delay are waited for as if it had been started here."""

@@ -10,11 +10,13 @@ from xend.errors import XendError
 #: What a row may say, and whether that is as it was wanted.
 OUTCOMES = {
     "up": True,
+    "restored": True,
     "already-running": True,
     "failed": False,
     "not-started": False,
     "ignored": True,
     "down": True,
+    "saved": True,
     "not-running": True,
     "destroyed": False,
     "left": False,

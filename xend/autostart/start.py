@@ -1,7 +1,7 @@
 """Brings domains up: each after those it needs, others at the same time, and never too many at once."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 
@@ -52,6 +52,9 @@ class Starting:
         self._free_at: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._creating = 0
+        #: Those that are restored and not made yet; others wait for that, but those that they need.
+        self._to_restore = {each.name for each in wanted.candidates if each.saved is not None}
+        self._needed_to_restore = self._with_needed(self._to_restore)
         self._changed = trio.Event()
         self._place = {each.name: index for index, each in enumerate(wanted.candidates)}
         #: Those that ask for a pause after them.
@@ -116,6 +119,8 @@ class Starting:
         needed = self._wanted.after.get(name, ())
         if not_up := [before for before in needed if before not in self._rows]:
             return f"for {', '.join(not_up)}"
+        if self._to_restore and name not in self._needed_to_restore:
+            return f"until {', '.join(sorted(self._to_restore))} has been restored"
         now = trio.current_time()
         for before in self._pausing:
             if self._place[before.name] >= self._place[name]:
@@ -124,6 +129,16 @@ class Starting:
             if row is None or (row.is_well and now < self._free_at[before.name]):
                 return f"until {before.name} has been up for {before.config.autostart_delay_s} s"
         return None
+
+    def _with_needed(self, names: Iterable[str]) -> set[str]:
+        """These, and all that come before them."""
+        found, left = set[str](), list(names)
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                left += self._wanted.after.get(name, ())
+        return found
 
     def _next_time(self) -> float:
         now = trio.current_time()
@@ -146,7 +161,7 @@ class Starting:
         try:
             try:
                 if not await start.is_there():
-                    self._publish("starting", name)
+                    self._publish("restoring" if name in self._to_restore else "starting", name)
             finally:
                 begun()
             made = await start.create()
@@ -154,6 +169,7 @@ class Starting:
             return failed(name, error)
         finally:
             self._creating -= 1
+            self._to_restore.discard(name)
             self._changed.set()
         return await start.finish(made)
 
@@ -166,5 +182,6 @@ class Starting:
         self._end(Row(name=name, outcome="not-started", reason=reason))
 
     def _end(self, row: Row) -> None:
+        self._to_restore.discard(row.name)
         self._rows[row.name] = row.published(self._publish)
         self._changed.set()

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 import trio
 
 from xend.autostart.acts import Known
 from xend.autostart.chosen import Down, key_of
-from xend.autostart.ending import LastResort, StopFacts
+from xend.autostart.ending import IN_THE_WAY, LastResort, StopFacts
 from xend.autostart.rows import Publish, Row, failed
+from xend.autostart.saves import Saves
 from xend.domain.destroy import devices_to_remove
 from xend.domain.device_model import has_model
 from xend.domain.shutdown import reason_name
@@ -27,8 +29,6 @@ EACH_SECONDS = 5.0
 #: The part of that time for which one domain waits for others that need it.  Then it is asked all the same: a
 #: guest that hangs shall not have others destroyed that were never asked.
 WAITING_PART = 2 / 3
-#: Operations that would bring a domain up again, or wait for what is going to happen now: they are cancelled.
-IN_THE_WAY = (Effect.MAKES, Effect.RESTARTS, Effect.ASKS)
 
 
 async def clear_way(operations: OperationRegistry, is_meant: Callable[[str], bool]) -> None:
@@ -49,7 +49,8 @@ async def clear_way(operations: OperationRegistry, is_meant: Callable[[str], boo
 class Stopping:
     """One call's work.
 
-    seconds: for all; None: as many as there are domains.
+    seconds: for all; None: as many as there are domains, and as much memory to be saved.
+    saves: those of them that are saved, not shut down.
     """
 
     def __init__(
@@ -59,12 +60,16 @@ class Stopping:
         down: Down,
         seconds: float | None,
         last_resort: LastResort,
+        saves: Saves,
         publish: Publish,
     ) -> None:
         self._host = host
         self._operations = operations
         self._down = down
-        self._seconds = seconds or BASE_SECONDS + EACH_SECONDS * len(down.order)
+        self._saves = saves
+        self._seconds = seconds or sum(
+            (BASE_SECONDS, EACH_SECONDS * len(down.order), saves.seconds(down.order))
+        )
         self._last_resort = last_resort
         self._publish = publish
         self._gone = {key_of(each): trio.Event() for each in down.order}
@@ -75,6 +80,7 @@ class Stopping:
         now = trio.current_time()
         self._deadline = now + self._seconds
         self._wait_until = now + self._seconds * WAITING_PART
+        self._saves.find_room(self._down.order)
         # What ends while it waits for its turn is not to be started again.
         uuids = {target.uuid for target in self._down.order if target.managed is not None}
         self._host.domains.ending |= uuids
@@ -94,15 +100,26 @@ class Stopping:
             task_status.started()
             with trio.move_on_at(self._wait_until):
                 await self._all_gone(target)
-        self._publish("stopping", target.name, domid=target.domid)
+        is_saved = self._saves.is_wanted(target)
+        self._publish("saving" if is_saved else "stopping", target.name, domid=target.domid)
         if not dependents:
             task_status.started()
         try:
-            row = await self._end(target)
+            row = await self._saved(target) if is_saved else None
+            row = row or await self._end(target)
         except XendError as error:
             row = failed(target.name, error)
+        if (why := self._saves.why_not.get(key_of(target))) is not None:
+            reasons = [f"it could not be saved: {why}", *filter(None, [row.reason])]
+            row = attrs.evolve(row, reason="; ".join(reasons))
         self._rows[key_of(target)] = row.published(self._publish)
         self._gone[key_of(target)].set()
+
+    async def _saved(self, target: Known) -> Row | None:
+        row = await self._saves.save(target, self._deadline)
+        if row is None:
+            self._publish("stopping", target.name, domid=target.domid)
+        return row
 
     async def _all_gone(self, target: Known) -> None:
         for each in self._down.dependents[key_of(target)]:

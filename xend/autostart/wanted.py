@@ -8,6 +8,7 @@ from xend.autostart.files import ConfigDirectory, Text
 from xend.autostart.needs import needs
 from xend.autostart.order import circles, drawn, in_order
 from xend.autostart.rows import Row, failed
+from xend.autostart.saved import Saved
 from xend.config import DomainConfig
 from xend.config.defaults import Defaults
 from xend.config.domain import parse
@@ -17,11 +18,18 @@ from xend.errors import XendError
 
 @attrs.frozen
 class Candidate:
-    """A domain that may be started; name: of its file."""
+    """A domain that may be started.
+
+    Attributes:
+        name: of its file, or its own where it has none here.
+        text: of that; None: it has none, or one that is wrong, and waits to be restored.
+        saved: the file that it is restored from; None: it is created.
+    """
 
     name: str
-    text: Text
+    text: Text | None
     config: DomainConfig
+    saved: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +54,9 @@ class Wanted:
         lines = []
         for each in self.candidates:
             needed = [*self.after.get(each.name, ()), *self.outside.get(each.name, ())]
-            line = f"start {each.name}" + (f" after {', '.join(needed)}" if needed else "")
+            line = f"{'start' if each.saved is None else 'restore'} {each.name}" + (
+                f" after {', '.join(needed)}" if needed else ""
+            )
             delay = each.config.autostart_delay_s
             lines.append(line + (f"; then wait {delay} s" if delay else ""))
         return lines + [
@@ -55,10 +65,19 @@ class Wanted:
         ]
 
 
-def examine(directory: ConfigDirectory, names: Sequence[str] | None, defaults: Defaults) -> Wanted:
+def examine(
+    directory: ConfigDirectory,
+    names: Sequence[str] | None,
+    defaults: Defaults,
+    saved: Sequence[Saved] = (),
+    with_all_saved: bool = False,
+) -> Wanted:
     """What is to be done for these names; None: for what stands in auto/.
 
-    defaults: the host's, by which a domain may have its backends in another.
+    Args:
+        defaults: the host's, by which a domain may have its backends in another.
+        saved: domains that wait to be restored: each is, in the place of being created.
+        with_all_saved: they are even if none of the names means them.
 
     Raises:
         XendError: bad_config: the directory itself is not to be trusted, or cannot be read.
@@ -66,6 +85,7 @@ def examine(directory: ConfigDirectory, names: Sequence[str] | None, defaults: D
     directory.check()
     given = list(dict.fromkeys(directory.listed() if names is None else names))
     found, refused = _read_all(directory, given, defaults, is_listed=names is None)
+    found = _with_saved(found, refused, saved, with_all_saved)
     passed_over = {name for name, row in refused.items() if row.is_well}
     by_word = {name: name for name in given if name not in passed_over} | {
         each.config.name: each.name for each in found.values()
@@ -89,6 +109,28 @@ def examine(directory: ConfigDirectory, names: Sequence[str] | None, defaults: D
     )
 
 
+def _with_saved(
+    found: Mapping[str, Candidate], refused: dict[str, Row], saved: Sequence[Saved], with_all: bool
+) -> dict[str, Candidate]:
+    """Those that are restored, before those that are created."""
+    restored: dict[str, Candidate] = {}
+    created = dict(found)
+    for each in saved:
+        meant = [name for name, candidate in created.items() if each.is_of(name, candidate.config)]
+        meant += [name for name, row in refused.items() if not row.is_well and each.is_of(name)]
+        name = meant[0] if meant else each.name
+        if not meant and not with_all:
+            continue
+        candidate = created.pop(name, None)
+        refused.pop(name, None)
+        if each.config is not None:
+            text = None if candidate is None else candidate.text
+            restored[name] = Candidate(name, text, each.config, each.path)
+        elif each.error is not None:
+            refused[name] = failed(name, each.error)
+    return restored | created
+
+
 def _read_all(
     directory: ConfigDirectory, names: Sequence[str], defaults: Defaults, is_listed: bool
 ) -> tuple[dict[str, Candidate], dict[str, Row]]:
@@ -104,7 +146,9 @@ def _read_all(
             candidate = _candidate(directory, name, defaults, is_listed)
             domain = candidate.config.name
             if domain in files:
-                message = f"{candidate.text.path}: domain {domain} stands in {files[domain]} already"
+                message = (
+                    f"{directory.shown(name, is_listed)}: domain {domain} stands in {files[domain]} already"
+                )
                 raise XendError("name_in_use", message, hint="name = ... gives it another name")
         except XendError as error:
             refused[name] = failed(name, error)

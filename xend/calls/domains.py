@@ -15,6 +15,7 @@ from xend.config.listing import as_json, without_secrets
 from xend.config.problem import ConfigError
 from xend.domain.change import prepare_rename
 from xend.domain.create import CreateFacts
+from xend.domain.host_stop import check_not_saved
 from xend.domain.labels import with_labels
 from xend.domain.placed import with_placing
 from xend.domain.reconfigure import reconfigure_facts
@@ -119,6 +120,7 @@ class DomainCalls:
 
         async def prepare() -> Facts:
             source, config = made()
+            check_not_saved(self._host, config.name)
             if (replaced := await self._lives.replaced(config, source)) is not None:
                 source = await self._lives.make_room(replaced, config, source)
             facts = creation(source, config.name)

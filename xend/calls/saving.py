@@ -11,6 +11,7 @@ from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.domains import CONFIGURATION, DomainCalls
 from xend.calls.starter import OperationStarter
 from xend.device.kinds import KINDS
+from xend.domain.host_stop import check_not_saved, waiting_path
 from xend.domain.restore import RestoreFacts, restore_facts
 from xend.domain.save import Then, save_facts
 from xend.domain.saved_file import SMALL_BYTES, SavedDomain, read
@@ -85,10 +86,12 @@ class SavingCalls:
             if text is not None:
                 source = self._replaced(saved.source, text, name, path, directory, extra)
                 saved = attrs.evolve(saved, source=source)
-            return restore_facts(saved, file, paused)
+            return restore_facts(self._host, saved, file, paused)
 
         async def prepare() -> Facts:
             facts = await found()
+            if os.path.realpath(waiting_path(self._host, facts.name)) != os.path.realpath(file):
+                check_not_saved(self._host, facts.name)
             await self._domains.await_room(facts, facts.uuid)
             return facts
 

@@ -77,6 +77,7 @@ class DomainConfig:
         autostart_after: domains, by their names or those of their files, that are up before this one starts
             with the host; xend's own, as is autostart_delay_s.
         autostart_delay_s: how long what comes after it waits once it is up, in seconds.
+        on_shutdown: what is done with it as the host stops, "shutdown" or "save"; None: not given.
         given: all options as they were assigned, name to value (text, number or list), for `xl list -l`.
         notes: what it says without effect, or as it is anyway; of interest where somebody checks it.
         warnings: what is to be told to whoever made it, though it is no error.
@@ -117,6 +118,7 @@ class DomainConfig:
     driver_domain: bool = False
     autostart_after: Sequence[str] = ()
     autostart_delay_s: int = 0
+    on_shutdown: str | None = None
     given: Mapping[str, object] = attrs.field(factory=dict)
     notes: Sequence[Problem] = attrs.field(default=(), eq=False)
     warnings: Sequence[Problem] = attrs.field(default=(), eq=False)

@@ -193,6 +193,7 @@ class _Reader:
             driver_domain=self._boolean("driver_domain") or False,
             autostart_after=self._read(parts.autostart_after_of, ()),
             autostart_delay_s=self._read(parts.autostart_delay_of, 0),
+            on_shutdown=self._read(parts.on_shutdown_of, None),
             given=self._settings.given(),
             notes=self._findings.notes[:MAX_PROBLEMS],
             warnings=self._findings.warnings[:MAX_PROBLEMS],

@@ -113,6 +113,7 @@ _READ = (
     Option("on_soft_reset", "s", is_here=True),
     Option("autostart_after", "l", is_here=True),
     Option("autostart_delay", "n", is_here=True),
+    Option("on_shutdown", "s", is_here=True),
 )
 
 #: By name.
@@ -121,6 +122,7 @@ OPTIONS: Mapping[str, Option] = {option.name: option for option in (*_READ, *OTH
 _ADDRESS = 'the kernel reads that of its command line: extra = "ip=..."'
 _EVENTS = "on_poweroff, on_reboot and on_crash say what is done"
 _HOST = "with the host start the domains of the directory auto, see xl.cfg(5), autostart_after"
+_HOST_STOP = "on_shutdown says what is done as the host stops: shutdown or save"
 
 #: What only xm knew, or nobody, with what says the same today, if anything does; xl does not read it, or only
 #: to say so.
@@ -143,7 +145,7 @@ XM: Mapping[str, str | None] = {
     "nfs_root": 'the kernel reads that of its command line: extra = "nfsroot=..."',
     "device_model": "device_model_override names another device model",
     "on_xend_start": _HOST,
-    "on_xend_stop": _HOST,
+    "on_xend_stop": _HOST_STOP,
     "access_control": "seclabel gives a label",
     "budget": "xl sched-rtds -d NAME -b MICROSECONDS gives it to one that runs",
     "vncviewer": "xl vncviewer shows a domain",

@@ -15,7 +15,8 @@ from xend.config.settings import Settings
 
 __all__ = [
     "BUILDABLE", "action_of", "autostart_after_of", "autostart_delay_of", "command_line_of", "domain_name",
-    "guest_type_of", "memory_mib_of", "path_of", "pool_of", "unbuildable", "uuid_of", "vcpus_of",
+    "guest_type_of", "memory_mib_of", "on_shutdown_of", "path_of", "pool_of", "unbuildable", "uuid_of",
+    "vcpus_of",
 ]  # fmt: skip
 
 MAX_VCPUS = 128
@@ -25,6 +26,7 @@ MAX_COMMAND_LINE_BYTES = 1023
 _DEFAULT_MEMORY_MIB = 128  # xm's
 #: Of autostart_delay: who waits longer than an hour has forgotten what for.
 MAX_DELAY_SECONDS = 3600
+ON_SHUTDOWN = ("shutdown", "save")
 
 _TYPES = ("pv", "pvh", "hvm")
 _BUILDERS = {"generic": "pv", "linux": "pv", "hvm": "hvm"}
@@ -160,6 +162,18 @@ def action_of(settings: Settings, event: str) -> str | None:
 def autostart_delay_of(settings: Settings) -> int:
     """In seconds."""
     return settings.number("autostart_delay", 0, MAX_DELAY_SECONDS, "seconds") or 0
+
+
+def on_shutdown_of(settings: Settings) -> str | None:
+    """What is done with it as the host stops, one of ON_SHUTDOWN; None: not given.
+
+    Other people's configurations have had other words there, which never had an effect.
+    """
+    word = settings.text("on_shutdown")
+    if word is None or word in ON_SHUTDOWN:
+        return word
+    settings.warn("on_shutdown", f"has no effect: expected {listed(ON_SHUTDOWN)}")
+    return None
 
 
 def autostart_after_of(settings: Settings) -> Sequence[str]:

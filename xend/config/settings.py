@@ -63,6 +63,12 @@ class Settings:
         said = f"{name} = {value} {text}"
         self._findings.notes.append(Problem.at(value.place, said, option=name, value=str(value)))
 
+    def warn(self, name: str, text: str) -> None:
+        """The same as a warning."""
+        value = self._values[name]
+        said = f"{name} = {value} {text}"
+        self._findings.warnings.append(Problem.at(value.place, said, option=name, value=str(value)))
+
     def value(self, name: str) -> Value | None:
         """What an option was given, as kind and place stand."""
         return self._values.get(name)

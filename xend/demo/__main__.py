@@ -83,7 +83,7 @@ def run(top: Path, held: Held) -> int:
 
 def options(top: Path) -> list[str]:
     """xend's, for a host below a directory."""
-    places = {"rundir": "", "config-dir": "etc", "log-dir": "log", "root": "root"}
+    places = {"rundir": "", "config-dir": "etc", "log-dir": "log", "save-dir": "saved", "root": "root"}
     return [
         "--hypervisor=sim",
         *(f"--{name}={top / place if place else top}" for name, place in places.items()),

@@ -5,13 +5,15 @@ what has run has changed its disks, and the file is older than these.
 """
 
 import os
+from contextlib import suppress
 
 import attrs
 
 from xend.domain.blueprint import image_of
 from xend.domain.create import CreateFacts, Creation
 from xend.domain.following import Follower
-from xend.domain.saved_file import SavedDomain, open_file
+from xend.domain.host_stop import is_waiting, put_away_path
+from xend.domain.saved_file import SavedDomain, open_file, sync_directory
 from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Step, Work, nothing
@@ -29,6 +31,7 @@ class RestoreFacts(CreateFacts):
         begins: where in it the memory begins; after, end: of what the checksum is of.
         memory_kib: how much the domain had.
         checksum: None: none was written.
+        uses_up: the file is removed once the domain runs: it would ruin its disks if it were restored again.
     """
 
     KIND = "domain.restore"
@@ -39,9 +42,10 @@ class RestoreFacts(CreateFacts):
     end: int = attrs.field(validator=count)
     memory_kib: int = attrs.field(validator=count)
     checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+    uses_up: bool = attrs.field(default=False, validator=typed(bool))
 
 
-def restore_facts(saved: SavedDomain, path: str, paused: bool) -> RestoreFacts:
+def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> RestoreFacts:
     """What is known before it begins.
 
     Raises:
@@ -68,6 +72,7 @@ def restore_facts(saved: SavedDomain, path: str, paused: bool) -> RestoreFacts:
         end=saved.end,
         memory_kib=saved.memory_kib,
         checksum=saved.checksum,
+        uses_up=is_waiting(host, path),
     )
 
 
@@ -85,9 +90,14 @@ class Restoration(Creation):
         super().__init__(host, facts)
 
     def steps(self, *, paused: bool) -> list[Step]:
-        """The only one without an undo is the last, after which there is no way back."""
+        """From the domain's start on none has an undo: there is no way back then."""
         check, *others = super().steps(paused=paused)
-        return [attrs.evolve(check, undo=nothing), *others]
+        steps = [attrs.evolve(check, undo=nothing), *others]
+        if not self.facts.uses_up:
+            return steps
+        first_without = len(steps) if paused else len(steps) - 1
+        steps.insert(first_without, Step("put-away", "put its file away", self.put_away, self.put_back))
+        return [*steps, Step("remove-file", "remove its file", self.remove_file, on_failure="go on")]
 
     def building(self) -> list[Step]:
         return [Step("restore", "restore its memory", self.restore, nothing)]
@@ -130,3 +140,30 @@ class Restoration(Creation):
         self.host.publish(
             "domain", "restored", domid=self.domid, name=self.config.name, uuid=self.source.uuid, path=path
         )
+
+    async def put_away(self, work: Work) -> None:
+        """Whatever happens from here on, no other xend takes the file for one that waits."""
+        try:
+            with suppress(FileNotFoundError):  # as xend died here
+                os.rename(self.facts.path, put_away_path(self.facts.path))
+            sync_directory(os.path.dirname(self.facts.path))
+        except OSError as error:
+            raise self._stays(error) from error
+
+    async def put_back(self, work: Work) -> None:
+        try:
+            with suppress(FileNotFoundError):
+                os.rename(put_away_path(self.facts.path), self.facts.path)
+        except OSError as error:
+            raise self._stays(error) from error
+
+    async def remove_file(self, work: Work) -> None:
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(put_away_path(self.facts.path))
+        except OSError as error:
+            raise self._stays(error) from error
+
+    def _stays(self, error: OSError) -> XendError:
+        message = f"{one_line(self.facts.path)} cannot be removed: {error.strerror or error}"
+        return XendError("bad_request", message, domain=self.config.name)

@@ -6,7 +6,6 @@ its memory is written.
 """
 
 import os
-import secrets
 from typing import Literal
 
 import attrs
@@ -94,7 +93,7 @@ async def save_facts(
         has_model=has_model(host, target.domid),
         source=source,
         path=path,
-        draft=f".xend-save-{secrets.token_hex(8)}",
+        draft=Draft.new_name(),
         then=then,
         was_suspended=is_suspended(target.info),
         memory_kib=target.info.memory_kib,
@@ -119,20 +118,29 @@ def _checked(path: str, name: str) -> str:
 def _check_room(path: str, target: Target) -> None:
     """See that it has room, before its guest is asked for anything."""
     directory = os.path.dirname(path)
+    free = free_kib(directory)
+    if free < target.info.memory_kib:
+        raise XendError(
+            "bad_request",
+            f"{one_line(directory)} has {free // 1024} MiB of free space: the memory of {target.name} "
+            f"needs {-(-target.info.memory_kib // 1024)} MiB",
+            domain=target.name,
+            hint="it runs on; give a file elsewhere",
+        )
+
+
+def free_kib(directory: str) -> int:
+    """How much room files have in a directory.
+
+    Raises:
+        XendError: bad_request.
+    """
     try:
         found = os.statvfs(directory)
     except OSError as error:
         reason = error.strerror or str(error)
         raise XendError("bad_request", f"{one_line(directory)} cannot be looked at: {reason}") from error
-    free_kib = found.f_bavail * found.f_frsize // 1024
-    if free_kib < target.info.memory_kib:
-        raise XendError(
-            "bad_request",
-            f"{one_line(directory)} has {free_kib // 1024} MiB of free space: the memory of {target.name} "
-            f"needs {-(-target.info.memory_kib // 1024)} MiB",
-            domain=target.name,
-            hint="it runs on; give a file elsewhere",
-        )
+    return found.f_bavail * found.f_frsize // 1024
 
 
 def save_steps(host: Host, facts: SaveFacts) -> list[Step]:

@@ -4,10 +4,11 @@ import errno
 import json
 import os
 import random
+import secrets
 import stat
 import uuid as uuids
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -27,6 +28,8 @@ from xenstore.daemon.text import one_line
 
 #: A file that is longer is synchronised in a thread.
 SMALL_BYTES = 4 << 20
+#: How the name of a file begins that is being written.
+_DRAFT = ".xend-save-"
 
 
 @attrs.frozen(kw_only=True)
@@ -109,16 +112,52 @@ class Draft:
         if (status.st_dev, status.st_ino) != (named.st_dev, named.st_ino):
             raise OSError(errno.ESTALE, "somebody has put another file in its place", self.draft)
         os.rename(self.draft, self.path)
-        directory = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(os.path.dirname(self.path))
+
+    @staticmethod
+    def new_name() -> str:
+        """Of a draft."""
+        return _DRAFT + secrets.token_hex(8)
+
+    @staticmethod
+    def is_one(name: str) -> bool:
+        """Whether a file of that name is a draft."""
+        return name.startswith(_DRAFT)
 
     def remove(self) -> None:
         """Nothing is left of it; a file that is whole is not its."""
         with suppress(FileNotFoundError):
             os.unlink(self.draft)
+
+
+def sync_directory(path: str) -> None:
+    """What files in it are called outlives the host.
+
+    Raises:
+        OSError: it does not.
+    """
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read_source(path: str, chance: random.Random) -> Source:
+    """What a file's domain is made of; of its memory nothing is looked at.
+
+    Raises:
+        XendError: as `read`.
+    """
+    shown = one_line(path)
+    with _refused(shown):
+        fd = open_file(path)
+        try:
+            front = header.read(Reader.of(fd))
+        finally:
+            os.close(fd)
+        kept = own.read(front.own, header.own_offset(front)) if front.own else None
+        return _source(front, kept, shown, chance)
 
 
 def read(path: str, chance: random.Random) -> SavedDomain:
@@ -130,7 +169,7 @@ def read(path: str, chance: random.Random) -> SavedDomain:
         XendError: bad_request: there is no such file, or it is no saved domain; the text says what and where.
     """
     shown = one_line(path)
-    try:
+    with _refused(shown):
         fd = open_file(path)
         try:
             reader = Reader.of(fd)
@@ -145,11 +184,6 @@ def read(path: str, chance: random.Random) -> SavedDomain:
         if seal is not None and seal.length != reader.offset - after:
             where = "its length"
             raise StreamError(reader.offset, where, f"{reader.offset - after}, expected {seal.length} bytes")
-    except StreamError as error:
-        raise XendError("bad_request", f"{shown} cannot be restored: {error}") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise XendError("bad_request", f"{shown} cannot be read: {reason}") from error
     return SavedDomain(
         source=source,
         memory=memory,
@@ -157,6 +191,18 @@ def read(path: str, chance: random.Random) -> SavedDomain:
         after=after,
         end=reader.offset,
     )
+
+
+@contextmanager
+def _refused(shown: str) -> Iterator[None]:
+    """What is wrong with a file is a refusal."""
+    try:
+        yield
+    except StreamError as error:
+        raise XendError("bad_request", f"{shown} cannot be restored: {error}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise XendError("bad_request", f"{shown} cannot be read: {reason}") from error
 
 
 def open_file(path: str) -> int:

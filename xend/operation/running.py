@@ -77,8 +77,8 @@ class Operation:
         self._scope = trio.CancelScope()
 
     def cancel(self) -> None:
-        """Stop and undo it; nothing happens once it has ended, or is being undone."""
-        if self.state == "running" and self.may_cancel():
+        """Stop and undo it; nothing happens once it has ended, is being undone, or has no way back."""
+        if self.state == "running" and self.may_cancel() and not self._has_no_way_back():
             self._scope.cancel()
 
     async def settled(self) -> None:
@@ -116,8 +116,12 @@ class Operation:
     def _is_to_be_undone(self) -> bool:
         """Whether another xend's operation, which was cut off, is to be undone wholly."""
         if self.kind.on_crash == "undo or resume" and self.state != "undoing":
-            return all(step.undo is not None for step in self.steps[: self.step + 1])
+            return not self._has_no_way_back()
         return self.kind.on_crash == "undo" or self.state == "undoing"
+
+    def _has_no_way_back(self) -> bool:
+        begun = self.steps[: self.step + 1]
+        return self.kind.on_crash == "undo or resume" and any(step.undo is None for step in begun)
 
     def remember(self, state: State, error: XendError | None, step: int) -> None:
         """It had ended in the time of another xend."""

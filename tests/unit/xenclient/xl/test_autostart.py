@@ -67,7 +67,9 @@ def xend() -> Autostarting:
             "autostart.start",
             {"names": ["foo"], "prehook": "%s-pre", "posthook": "%s-post"},
         ),
+        (["autostart", "--saved"], "autostart.start", {"saved": True}),
         (["autostop"], "autostart.stop", {}),
+        (["autostop", "--save", "-a"], "autostart.stop", {"all": True, "save": True}),
         (["autostop", "-a"], "autostart.stop", {"all": True}),
         (
             ["autostop", "--deadline", "90", "--last-resort", "leave", "foo"],

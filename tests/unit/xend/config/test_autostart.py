@@ -9,11 +9,12 @@ def test_what_is_given() -> None:
     read = config("autostart_after = [ 'db', \"dns\" ]\nautostart_delay = 5")
     assert (read.autostart_after, read.autostart_delay_s) == (("db", "dns"), 5)
     assert config("autostart_delay = '0x10'").autostart_delay_s == 16
+    assert config("on_shutdown = 'save'").on_shutdown == "save"
 
 
 def test_nothing_by_default() -> None:
     read = config("")
-    assert (read.autostart_after, read.autostart_delay_s) == ((), 0)
+    assert (read.autostart_after, read.autostart_delay_s, read.on_shutdown) == ((), 0, None)
 
 
 WRONG = [
@@ -34,3 +35,11 @@ def test_what_is_wrong_is_told_with_its_place(line: str, message: str) -> None:
     error = complaint(lambda: config(f"\n{line}"))
     assert error.code == "bad_config"
     assert error.message.startswith(f"foo.cfg:2: {message}")
+
+
+def test_other_words_of_on_shutdown_never_had_an_effect() -> None:
+    read = config("on_shutdown = 'destroy'")
+    assert read.on_shutdown is None
+    assert [each.message for each in read.warnings] == [
+        'foo.cfg:1: on_shutdown = "destroy" has no effect: expected shutdown or save'
+    ]

@@ -31,7 +31,8 @@ def autostart(call: Call) -> int:
     if call.given("enable") or call.given("disable"):
         return _choose(call)
     hooks = {option: call.value(option) for option in ("prehook", "posthook") if call.given(option)}
-    return _run_on_domains(call, "autostart.start", "did not come up", {**_names(call), **hooks})
+    saved = {"saved": True} if call.given("saved") else {}
+    return _run_on_domains(call, "autostart.start", "did not come up", {**_names(call), **hooks, **saved})
 
 
 AUTOSTART = Command(
@@ -39,6 +40,7 @@ AUTOSTART = Command(
     autostart,
     Option("", "prehook", "program to run before a domain is created, %s its name", "FORMAT"),
     Option("", "posthook", "program to run once a domain is up, %s its name", "FORMAT"),
+    Option("", "saved", "restore also what else was saved as the host stopped"),
     Option("", "enable", "have these start with the host, and start none now"),
     Option("", "disable", "have these not start with the host, and stop none now"),
     DRY_RUN,
@@ -64,6 +66,8 @@ def autostop(call: Call) -> int:
     if call.given("all") and call.arguments:
         raise call.usage_error("names, or -a, not both")
     parameters: dict[str, Any] = {"all": True} if call.given("all") else _names(call)
+    if call.given("save"):
+        parameters["save"] = True
     if (word := call.value("deadline")) is not None:
         parameters["timeout_s"] = _seconds(call, word)
     if (resort := call.value("last-resort")) is not None:
@@ -77,7 +81,8 @@ AUTOSTOP = Command(
     "[-a|NAME ...]",
     autostop,
     ALL,
-    Option("", "deadline", "for all; 60 and 5 for each domain unless given", "SECONDS"),
+    Option("", "save", "save those whose configuration says nothing, too"),
+    Option("", "deadline", "for all; 60 and 5 for each domain, and time to save, unless given", "SECONDS"),
     Option("", "last-resort", "what is done then: destroy (unless given), or leave", "WORD"),
     DRY_RUN,
     JSON,
