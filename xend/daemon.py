@@ -65,6 +65,7 @@ from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host, RunCell, RunScript
 from xend.hypervisor import Hypervisor
+from xend.identity import is_domain, uuid_of
 from xend.kinds import DOMAIN_METHODS, KINDS
 from xend.managed.fates import Fates
 from xend.model.models import Model, Models
@@ -222,6 +223,8 @@ class Xend:
 
     def publish(self, kind: str, what: str, **fields: Any) -> None:
         """Tell listeners, and the log."""
+        if (identity := fields.get("uuid")) is not None:
+            fields["uuid"] = uuid_of(identity)
         self.fates.heard(kind, what, **fields)
         self.events.publish(
             kind, what, **{name: value for name, value in fields.items() if value is not None}
@@ -281,7 +284,7 @@ class Xend:
             if self.operations.holder(domain.locks) is not None:
                 continue
             info = None if domain.domid is None else infos.get(domain.domid)
-            if info is None or info.uuid != domain.uuid or info.is_dying:
+            if info is None or not is_domain(info, domain.uuid) or info.is_dying:
                 continue  # the keeper reaps it
             try:
                 await self._take_up_one(domain, info.domid)

@@ -9,6 +9,7 @@ from xend.domain.keeper import PAUSE_SECONDS
 from xend.domain.registry import Domain
 from xend.errors import XendError
 from xend.host import Host
+from xend.identity import is_domain
 from xend.operation.facts import Facts
 from xend.operation.locks import uuid_lock
 from xend.operation.registry import OperationRegistry
@@ -78,4 +79,4 @@ async def _is_alive(host: Host, domain: Domain, domid: int) -> bool:
             domain=domain.name,
             hint=f"its console's log may say why; xl destroy {domain.name} ends it",
         )
-    return info is not None and info.uuid == domain.uuid and not info.is_shutdown and not info.is_dying
+    return info is not None and is_domain(info, domain.uuid) and not info.is_shutdown and not info.is_dying

@@ -88,13 +88,17 @@ class Start:
 
     async def _new(self, made: dict[str, Any]) -> Row:
         how = "up" if self._candidate.saved is None else "restored"
-        amiss = await self._unconnected(made["uuid"], CONNECT_SECONDS)
+        amiss = await self._unconnected(self._identity(made), CONNECT_SECONDS)
         try:
             await self._hooks.run(self._hooks.after, self._name)
         except XendError as error:
             amiss.append(str(error))
             return self._row(how, made["domid"], amiss, error)
         return self._row(how, made["domid"], amiss)
+
+    def _identity(self, made: dict[str, Any]) -> str:
+        known = self._host.domains.get(made["domid"])
+        return made["uuid"] if known is None else known.uuid
 
     async def _there(self, found: Living) -> Row:
         """It is up; if not for long, devices and delay are waited for as if it had been started here."""

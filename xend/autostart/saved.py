@@ -16,6 +16,7 @@ from xend.domain.saved_file import Draft, read_source
 from xend.domain.source import Source
 from xend.errors import XendError
 from xend.host import Host
+from xend.identity import uuid_of
 from xenstore.daemon import trusted
 from xenstore.daemon.trusted import Untrusted
 
@@ -47,7 +48,7 @@ class Saved:
 
     @property
     def _uuid(self) -> str | None:
-        return None if self.source is None else self.source.uuid
+        return None if self.source is None else uuid_of(self.source.uuid)
 
 
 @attrs.frozen

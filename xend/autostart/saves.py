@@ -13,6 +13,7 @@ from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
+from xend.identity import is_domain
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xend.refusals import explained
@@ -120,7 +121,7 @@ class Saves:
                 return None
             with explained("look at it", target.name):
                 info = await self._host.hypervisor.domain(domain.domid)
-            if info is None or info.uuid != target.uuid or not _can_be(info):
+            if info is None or not is_domain(info, target.uuid) or not _can_be(info):
                 return None
             now = Target(info=info, name=domain.name, managed=domain)
             path = self.directory.path_of(domain.name)

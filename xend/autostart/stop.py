@@ -18,6 +18,7 @@ from xend.domain.shutdown import reason_name
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
+from xend.identity import is_domain
 from xend.operation.kind import Effect
 from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
@@ -189,7 +190,7 @@ class Stopping:
             return None
         with explained("look at it", target.name):
             info = await self._host.hypervisor.domain(domid)
-        return info if info is not None and info.uuid == target.uuid else None
+        return info if is_domain(info, target.uuid) else None
 
     async def _outcome(self, target: Known, operation: Operation) -> Row:
         try:

@@ -7,6 +7,7 @@ from xend.domain.shutdown import reason_name
 from xend.domain.target import Between, Target
 from xend.host import Host
 from xend.hypervisor import DomainInfo
+from xend.identity import uuid_of
 from xend.operation.kind import Effect
 from xend.operation.locks import uuid_lock
 from xend.operation.registry import OperationRegistry
@@ -30,7 +31,7 @@ class DomainMaps:
         return {
             "domid": None,
             "name": domain.name,
-            "uuid": domain.uuid,
+            "uuid": uuid_of(domain.uuid),
             "type": config.type,
             "memory_kib": 0,
             "outstanding_kib": 0,
@@ -65,7 +66,7 @@ class DomainMaps:
 
     def _living_map(self, target: Target) -> dict[str, Any]:
         info, domain = target.info, target.managed
-        operation = self._operations.holder([uuid_lock(info.uuid)])
+        operation = self._operations.holder([uuid_lock(target.uuid)])
         start = None if domain is None else domain.start_time
         return {
             "domid": info.domid,

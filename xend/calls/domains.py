@@ -158,10 +158,11 @@ class DomainCalls:
 
         return await self._starter.run(prepare, **how)
 
-    async def await_room(self, facts: CreateFacts, uuid: str | None) -> None:
+    async def await_room(self, facts: CreateFacts, uuid: str | None, *, may_be_second: bool = False) -> None:
         """Wait for what ends a domain that is in the way of a new one, and see that none is then.
 
         uuid: that nobody else may have; None: it was chosen at random.
+        may_be_second: another of ours may have the UUID, if not the whole identity.
 
         Raises:
             XendError: busy, name_in_use, uuid_in_use.
@@ -169,7 +170,7 @@ class DomainCalls:
         locks = self._starter.operations.locks_of(facts)
         await self._starter.wait_for_end(locks, ENDING)
         self._starter.operations.check_free(locks)
-        await self._targets.check_unused(facts.name, uuid)
+        await self._targets.check_unused(facts.name, uuid, may_be_second=may_be_second)
 
     async def planned(self, facts: CreateFacts) -> Result:
         """What a dry run of making a domain answers: its steps, and its configuration as libxl has it."""

@@ -19,7 +19,9 @@ from xend.domain.source import Source
 from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host
+from xend.identity import free_identity, uuid_of
 from xend.operation.facts import Facts
+from xend.operation.locks import uuid_lock
 from xenstore.daemon.text import one_line
 
 Result = dict[str, Any]
@@ -86,18 +88,32 @@ class SavingCalls:
             if text is not None:
                 source = self._replaced(saved.source, text, name, path, directory, extra)
                 saved = attrs.evolve(saved, source=source)
+            identity = self._identity(saved.source)
+            saved = attrs.evolve(saved, source=attrs.evolve(saved.source, uuid=identity))
             return restore_facts(self._host, saved, file, paused)
 
         async def prepare() -> Facts:
             facts = await found()
             if os.path.realpath(waiting_path(self._host, facts.name)) != os.path.realpath(file):
                 check_not_saved(self._host, facts.name)
-            await self._domains.await_room(facts, facts.uuid)
+            await self._domains.await_room(facts, facts.uuid, may_be_second=True)
             return facts
 
         if how.get("dry_run"):
             return await self._domains.planned(await found())
         return await self._starter.run(prepare, **how)
+
+    def _identity(self, source: Source) -> str:
+        """That of the restored domain: its UUID, unless a domain of another name has it by now."""
+        name = source.config().name
+
+        def is_free(identity: str) -> bool:
+            known = self._host.domains.by_uuid(identity)
+            holder = self._starter.operations.holder([uuid_lock(identity)])
+            names = {known and known.name, holder and holder.domain}
+            return names <= {None, name}
+
+        return free_identity(uuid_of(source.uuid), is_free)
 
     async def _read(self, file: str) -> SavedDomain:
         if not file.startswith("/") or "\0" in file:

@@ -18,6 +18,7 @@ from xend.config.limits import TSC_MODES
 from xend.config.number import number_of
 from xend.config.options import OPTIONS
 from xend.device.kinds import IN_ORDER, sees_host_memory
+from xend.identity import uuid_of
 
 __all__ = ["as_json", "without_secrets"]
 
@@ -44,7 +45,7 @@ def _create_info(config: DomainConfig) -> dict[str, Any]:
     return {
         "type": config.type,
         "name": config.name,
-        **not_empty(uuid=config.uuid),
+        **not_empty(uuid=config.uuid and uuid_of(config.uuid)),
         "run_hotplug_scripts": "True",
         **not_empty(
             driver_domain=_said(config, "driver_domain"),

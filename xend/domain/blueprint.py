@@ -13,6 +13,7 @@ from xend.domain.labels import first_label
 from xend.domain.placing import pool_number
 from xend.host import Host
 from xend.hypervisor import MAX_EVENT_CHANNELS, Blueprint, DomainType, HostAccess, Image
+from xend.identity import uuid_of
 
 
 async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint:
@@ -23,7 +24,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
     """
     limits, hardware = config.limits, config.hardware
     return Blueprint(
-        uuid=uuid,
+        uuid=uuid_of(uuid),
         type=cast(DomainType, config.type),
         max_vcpus=config.max_vcpus,
         max_memory_kib=config.max_memory_kib,

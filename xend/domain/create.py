@@ -41,6 +41,7 @@ from xend.domain.usb import check_all, give_all, in_ports, take_back_all
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HostAccess, Rings, rings_of
+from xend.identity import is_domain, uuid_of
 from xend.model.part import Part
 from xend.operation.facts import Facts
 from xend.operation.steps import Action, Step, Work, nothing
@@ -277,7 +278,8 @@ class Creation:
         if others:
             raise XendError(
                 "uuid_in_use",
-                f"another toolstack's domain, domid {others[0].domid}, has the UUID {self.source.uuid}",
+                f"another toolstack's domain, domid {others[0].domid}, has the UUID "
+                f"{uuid_of(self.source.uuid)}",
                 domain=self.config.name,
                 hint="end that one with the tool that made it, or give this one another uuid",
             )
@@ -302,7 +304,7 @@ class Creation:
         restarts = self.facts.restarts
         domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
         self.host.domains.enter(domain)
-        work.result |= {"name": self.config.name, "uuid": self.source.uuid}
+        work.result |= {"name": self.config.name, "uuid": uuid_of(self.source.uuid)}
 
     async def destroy(self, work: Work) -> None:
         """The domain that was made, and none of another toolstack's with its UUID.
@@ -465,7 +467,7 @@ class Creation:
 
     async def _is_alive(self, domid: int) -> bool:
         info = await self.host.hypervisor.domain(domid)
-        return info is not None and info.uuid == self.source.uuid and not info.is_dying
+        return info is not None and is_domain(info, self.source.uuid) and not info.is_dying
 
 
 def _taken(error: ConsoleTaken) -> XendError:

@@ -17,6 +17,7 @@ from xend.domain.power import destroy_domain
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HypervisorError
+from xend.identity import is_domain
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
@@ -193,4 +194,4 @@ class Destruction:
 
     async def _is_there(self) -> bool:
         info = await self.host.hypervisor.domain(self.domid)
-        return info is not None and info.uuid == self.uuid
+        return is_domain(info, self.uuid)

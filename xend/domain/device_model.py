@@ -16,6 +16,7 @@ from xend.domain.model_rights import KEEPS, rights_of
 from xend.domain.nodes import home
 from xend.errors import XendError
 from xend.host import Host
+from xend.identity import is_domain
 from xend.model.arguments import Shape, argv_of, environment_of
 from xend.model.log import log_path, opened
 from xend.model.models import Model
@@ -207,7 +208,7 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
     """
     for model in list(host.models):
         info = await host.hypervisor.domain(model.domid)
-        lives = info is not None and info.uuid == model.uuid and not info.is_dying
+        lives = info is not None and is_domain(info, model.uuid) and not info.is_dying
         if not lives and not is_busy(domain_locks(model.uuid, model.name)):
             try:
                 await end_model(host, model.domid, model.name)

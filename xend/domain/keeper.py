@@ -27,6 +27,7 @@ from xend.domain.suspending import ResumeFacts, is_suspended
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo, HypervisorError
+from xend.identity import is_domain
 from xend.log import log_fault
 from xend.operation.facts import Facts
 from xend.operation.locks import Lock
@@ -217,7 +218,7 @@ class Keeper:
         return not is_known or self._operations.holder(domain.locks) is not None
 
     async def _look_after(self, domain: Domain, info: DomainInfo | None) -> None:
-        if info is not None and info.uuid != domain.uuid:
+        if info is not None and not is_domain(info, domain.uuid):
             await self._forget(domain)
         elif info is None or info.is_dying:
             await self._reap(domain)
@@ -273,6 +274,6 @@ class Keeper:
 
 def _is_well(domain: Domain, info: DomainInfo | None) -> bool:
     """Whether there is nothing to do for it, for all that was heard."""
-    if info is None or info.uuid != domain.uuid or info.is_dying:
+    if info is None or not is_domain(info, domain.uuid) or info.is_dying:
         return False
     return domain.seen_shutdown or not info.is_shutdown

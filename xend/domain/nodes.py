@@ -12,6 +12,7 @@ from xenclient.store.operations import mkdir, set_perms
 from xend.config import DomainConfig
 from xend.device.nodes import removed, written
 from xend.hypervisor import Rings
+from xend.identity import uuid_of
 from xenstore.errors import ENOENT
 
 #: Nodes that the guest owns, below its home.
@@ -50,7 +51,7 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
                 for name in own_nodes
                 for step in (mkdir(f"{top}/{name}"), set_perms(f"{top}/{name}", guests))
             ),
-            *written(vm, {"uuid": str(config.uuid), "name": config.name}),
+            *written(vm, {"uuid": uuid_of(config.uuid or ""), "name": config.name}),
             *written(f"{top}/control", dict.fromkeys(features, "1")),
             *written(own, {"type": config.type, "dm-version": "qemu_xen"}),
         )

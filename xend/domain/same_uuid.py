@@ -12,12 +12,12 @@ from xend.domain.nodes import home
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
+from xend.identity import is_domain, uuid_of
 
 
 async def others_with(host: Host, uuid: str) -> list[DomainInfo]:
     """The domains with this UUID that are not this xend's, and do not go just now."""
-    known = host.domains.by_uuid(uuid)
-    return [info for info in await _alive_with(host, uuid) if known is None or info.domid != known.domid]
+    return [info for info in await _alive_with(host, uuid) if not _is_known(host, info)]
 
 
 async def made_unknown(host: Host, uuid: str, strangers: Collection[int]) -> DomainInfo | None:
@@ -31,13 +31,14 @@ async def made_unknown(host: Host, uuid: str, strangers: Collection[int]) -> Dom
     found = [
         info
         for info in await _alive_with(host, uuid)
-        if info.domid not in strangers and not await _is_written(host, info)
+        if info.domid not in strangers and not _is_known(host, info) and not await _is_written(host, info)
     ]
     if len(found) > 1:
         domids = ", ".join(str(info.domid) for info in found)
         raise XendError(
             "uuid_in_use",
-            f"domains {domids} have the UUID {uuid}; which of them xend made is not known, and none is ended",
+            f"domains {domids} have the UUID {uuid_of(uuid)}; which of them xend made is not known, "
+            "and none is ended",
             hint="xl destroy DOMID ends the one that nobody misses",
         )
     return found[0] if found else None
@@ -45,9 +46,15 @@ async def made_unknown(host: Host, uuid: str, strangers: Collection[int]) -> Dom
 
 async def _alive_with(host: Host, uuid: str) -> list[DomainInfo]:
     infos = await host.hypervisor.domains()
-    return [info for info in infos if info.uuid == uuid and not info.is_dying]
+    return [info for info in infos if is_domain(info, uuid) and not info.is_dying]
+
+
+def _is_known(host: Host, info: DomainInfo) -> bool:
+    known = host.domains.get(info.domid)
+    return known is not None and is_domain(info, known.uuid)
 
 
 async def _is_written(host: Host, info: DomainInfo) -> bool:
     """Whether a toolstack has written this domain into the store."""
-    return await value_of(host.store, f"{home(info.domid)}/vm") == f"/vm/{info.uuid}".encode()
+    vm = await value_of(host.store, f"{home(info.domid)}/vm") or b""
+    return vm.startswith(f"/vm/{info.uuid}".encode())

@@ -10,6 +10,7 @@ from xend.domain import nodes
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import SHUTDOWN_REASONS, DomainInfo
+from xend.identity import is_domain
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
@@ -128,13 +129,13 @@ class ShutdownRequest:
     async def has_ended(self) -> bool:
         """Whether the domain has shut down, or is gone."""
         info = await self.host.hypervisor.domain(self.domid)
-        return info is None or info.is_shutdown or info.is_dying or info.uuid != self.uuid
+        return info is None or info.is_shutdown or info.is_dying or not is_domain(info, self.uuid)
 
     async def reason(self) -> int | None:
         """Why the domain has shut down, as the hypervisor numbers it; None: it did not, or is gone."""
         with explained("look why it shut down", self.name):
             info = await self.host.hypervisor.domain(self.domid)
-        return None if info is None or info.uuid != self.uuid else info.shutdown_reason
+        return info.shutdown_reason if info is not None and is_domain(info, self.uuid) else None
 
     def _record_asked(self, word: str | None) -> None:
         domain = self.host.domains.by_uuid(self.uuid)

@@ -19,6 +19,7 @@ from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import SHUTDOWN_REASONS, DomainInfo
+from xend.identity import is_domain
 from xend.operation.facts import Facts
 from xend.operation.steps import Step, Work
 from xend.refusals import explained
@@ -219,7 +220,7 @@ class Suspension:
 
     async def _info(self) -> DomainInfo | None:
         info = await self._host.hypervisor.domain(self._domid)
-        return info if info is not None and info.uuid == self._uuid else None
+        return info if is_domain(info, self._uuid) else None
 
     def _note(self, *, may_suspend: bool) -> None:
         domain = self._host.domains.by_uuid(self._uuid)

@@ -31,7 +31,8 @@ class Target:
 
     @property
     def uuid(self) -> str:
-        return self.info.uuid
+        """Its identity."""
+        return self.info.uuid if self.managed is None else self.managed.uuid
 
     @property
     def locks(self) -> list[Lock]:

@@ -5,6 +5,7 @@ from xend.domain.target import DOM0, Between, Target
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import DomainInfo
+from xend.identity import is_domain, uuid_of
 from xend.operation.kind import Effect
 from xend.operation.locks import uuid_lock
 from xend.operation.registry import OperationRegistry
@@ -53,8 +54,10 @@ class Targets:
             )
         return target
 
-    async def check_unused(self, name: str, uuid: str | None) -> None:
+    async def check_unused(self, name: str, uuid: str | None, *, may_be_second: bool = False) -> None:
         """See that no domain has this name, or this UUID, if one was asked for.
+
+        may_be_second: another one of ours may have the UUID, if not the whole identity.
 
         Raises:
             XendError: name_in_use, uuid_in_use.
@@ -72,9 +75,13 @@ class Targets:
                 "name_in_use", f"domain {name} exists already (domid {target.domid})", domain=name
             )
         for other in [] if uuid is None else await self.all():
-            if other.uuid == uuid:
+            if may_be_second and other.managed is not None and other.uuid != uuid:
+                continue
+            if uuid_of(other.uuid) == uuid_of(uuid or ""):
                 raise XendError(
-                    "uuid_in_use", f"domain {other.name} has the UUID {uuid} already", domain=name
+                    "uuid_in_use",
+                    f"domain {other.name} has the UUID {uuid_of(other.uuid)} already",
+                    domain=name,
                 )
 
     async def all(self) -> list[Target | Between]:
@@ -82,7 +89,9 @@ class Targets:
         found: list[Target | Between] = []
         for info in (await self._infos()).values():
             known = self._host.domains.by_uuid(info.uuid)
-            if known is None or known.domid == info.domid:  # otherwise what is left of an earlier life
+            ours = self._host.domains.get(info.domid)
+            # Otherwise what is left of an earlier life.
+            if known is None or known.domid == info.domid or (ours and is_domain(info, ours.uuid)):
                 found.append(await self._target(info))
         shown = {each.uuid for each in found if each.managed is not None}
         for domain in self._host.domains.all():
@@ -99,7 +108,7 @@ class Targets:
             if known.domid is None:
                 return Between(known)
             info = await self._info(known.domid)
-            if info is not None and info.uuid == known.uuid:
+            if info is not None and is_domain(info, known.uuid):
                 return Target(info, known.name, known)
             if domains.by_uuid(known.uuid) is known:
                 return Between(known) if self._is_restarted(known) else None
@@ -145,7 +154,7 @@ class Targets:
 
     async def _target(self, info: DomainInfo) -> Target:
         domain = self._host.domains.get(info.domid)
-        if domain is not None and domain.uuid == info.uuid:
+        if domain is not None and is_domain(info, domain.uuid):
             return Target(info, domain.name, domain)
         return Target(info, await self._name(info.domid), None)
 
