@@ -37,8 +37,11 @@ from xenstore.platform.devices import Devices
 class Builders(Protocol):
     """Who builds, dumps, saves and restores domains, for a `Xen`."""
 
-    def prepare(self) -> None:
+    def prepare(self, domid: int) -> None:
         """A domain was created: somebody who builds it is wanted soon."""
+
+    async def forget(self, domid: int) -> None:
+        """A domain is gone: who was prepared for it is not wanted."""
 
     async def build(self, domid: int, image: Image) -> Rings:
         """See `Hypervisor.build`."""
@@ -153,7 +156,7 @@ class Xen(XenControl):
     async def create(self, blueprint: Blueprint) -> int:
         await trio.lowlevel.checkpoint()
         domid = self._creation.create(blueprint)
-        self._builders.prepare()
+        self._builders.prepare(domid)
         return domid
 
     async def claim(self, domid: int, memory_kib: int) -> None:
@@ -198,6 +201,7 @@ class Xen(XenControl):
     async def destroy(self, domid: int) -> None:
         await trio.lowlevel.checkpoint()
         await self._domains.destroy(domid)
+        await self._builders.forget(domid)
 
     async def set_max_memory(self, domid: int, max_memory_kib: int) -> None:
         await trio.lowlevel.checkpoint()

@@ -39,14 +39,21 @@ class Helpers:
         self._log = log
         self._command = command or child.module("xend.helper")
         self._idle: Helper | None = None
+        #: The domain whose job that one is meant for, though it may get another's.
+        self._meant_for = 0
 
-    def prepare(self) -> None:
-        """Start one ahead, for the next job; nothing happens if there is one, or if that fails."""
+    def prepare(self, domid: int) -> None:
+        """Start one ahead, for a domain's next job; nothing happens if there is one, or if that fails."""
         if self._idle is None or not self._idle.runs:
             try:
-                self._idle = Helper(self._command)
+                self._idle, self._meant_for = Helper(self._command), domid
             except OSError as error:
                 self._log(f"helper not started ahead: {error}")
+
+    async def forget(self, domid: int) -> None:
+        """End the one that has no job, if it was started for a domain that is gone."""
+        if self._meant_for == domid:
+            await self.close()
 
     async def check(self, release: str) -> None:
         """Whether helpers can work with a release of Xen ("4.17").
@@ -97,7 +104,7 @@ class Helpers:
     async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
         """As `Hypervisor.save`."""
         helper = await self._take("save")
-        self.prepare()  # who resumes it is to be there at once
+        self.prepare(domid)  # who resumes it is to be there at once
         await self._have_done(helper, "save", domid, {"domid": domid}, fd, suspend)
 
     async def restore(self, domid: int, fd: int, image: Image) -> Rings:

@@ -25,8 +25,11 @@ class Checked(Builders, Protocol):
 class NoBuilders:
     """For programs that neither build, dump nor save domains: no module for Xen's libraries is needed."""
 
-    def prepare(self) -> None:
+    def prepare(self, domid: int) -> None:
         """Nobody will build it."""
+
+    async def forget(self, domid: int) -> None:
+        """Nobody was prepared."""
 
     async def check(self, release: str) -> None:
         """Of nothing."""

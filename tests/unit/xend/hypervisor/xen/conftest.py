@@ -29,8 +29,11 @@ class Builders:
         self.asked: list[tuple[object, ...]] = []
         self.release = "4.17"
 
-    def prepare(self) -> None:
-        self.asked.append(("prepare",))
+    def prepare(self, domid: int) -> None:
+        self.asked.append(("prepare", domid))
+
+    async def forget(self, domid: int) -> None:
+        self.asked.append(("forget", domid))
 
     async def check(self, release: str) -> None:
         if release != self.release:

@@ -22,13 +22,13 @@ IMAGE = Image(blueprint=BLUEPRINT, memory_kib=8192, kernel="/boot/kernel")
 async def test_a_life(machine: Machine, system: str, xen: Xen, builders: Builders) -> None:
     assert (xen.name, xen.release, xen.store_platform) == ("Xen 4.17", "4.17", system)
     domid = await xen.create(BLUEPRINT)
-    assert builders.asked == [("prepare",)]
+    assert builders.asked == [("prepare", domid)]
     await xen.claim(domid, 8192)
     await xen.set_affinity(domid, 1, [2], None)
     await xen.allow_access(domid, HostAccess(irqs=[3]))
     rings = await xen.build(domid, IMAGE)
     machine.guests[domid].build(2048)
-    assert builders.asked == [("prepare",), ("build", domid, IMAGE)]
+    assert builders.asked == [("prepare", domid), ("build", domid, IMAGE)]
     await xen.unpause(domid)
     await xen.set_max_memory(domid, 4096)
     info = await xen.domain(domid)
@@ -45,6 +45,7 @@ async def test_a_life(machine: Machine, system: str, xen: Xen, builders: Builder
     assert [info.domid for info in await xen.domains()] == [0, domid]
     assert [pool.domains for pool in await xen.pools()] == [2]
     await xen.destroy(domid)
+    assert builders.asked[3:] == [("forget", domid)]
     assert await xen.domain(domid) is None
     assert (await xen.message_buffer()).endswith(b"\n")
     assert (await xen.host_info()).nr_cpus == 4

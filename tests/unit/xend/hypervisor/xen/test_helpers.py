@@ -162,7 +162,7 @@ async def test_one_that_gives_no_sign(bench: Bench, monkeypatch: pytest.MonkeyPa
 
 async def test_a_program_that_cannot_be_started(bench: Bench) -> None:
     helpers = bench.helpers(["/nonexistent/python"])
-    helpers.prepare()
+    helpers.prepare(5)
     assert "not started ahead" in bench.log[0]
     with pytest.raises(HypervisorError, match="cannot be started") as error:
         await helpers.build(5, bench.image)
@@ -171,8 +171,8 @@ async def test_a_program_that_cannot_be_started(bench: Bench) -> None:
 
 async def test_one_that_is_prepared_is_used(bench: Bench) -> None:
     helpers = bench.helpers(fake())
-    helpers.prepare()
-    helpers.prepare()
+    helpers.prepare(5)
+    helpers.prepare(5)
     assert len(bench.started) == 1
     await helpers.build(5, bench.image)
     assert len(bench.started) == 1
@@ -183,7 +183,7 @@ async def test_one_that_is_prepared_is_used(bench: Bench) -> None:
 
 async def test_one_that_died_before_its_job_is_replaced(bench: Bench) -> None:
     helpers = bench.helpers(fake())
-    helpers.prepare()
+    helpers.prepare(5)
     os.kill(bench.started[0].pid, signal.SIGKILL)
     await trio.to_thread.run_sync(bench.started[0]._process.wait)
     await helpers.build(5, bench.image)
@@ -193,15 +193,25 @@ async def test_one_that_died_before_its_job_is_replaced(bench: Bench) -> None:
 
 async def test_one_that_has_no_job_is_ended(bench: Bench) -> None:
     helpers = bench.helpers(fake())
-    helpers.prepare()
+    helpers.prepare(5)
     await helpers.close()
     await helpers.close()
     bench.check_ended()
 
 
+async def test_one_whose_domain_is_gone_is_ended(bench: Bench) -> None:
+    helpers = bench.helpers(fake())
+    helpers.prepare(5)
+    await helpers.forget(6)
+    assert bench.started[0].runs
+    await helpers.forget(5)
+    bench.check_ended()
+    await helpers.forget(5)
+
+
 async def test_several_at_once(bench: Bench) -> None:
     helpers = bench.helpers(fake())
-    helpers.prepare()
+    helpers.prepare(5)
     async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(helpers.build, 5, bench.image)
