@@ -9,6 +9,7 @@ from tests.guide.provocations import Provocation
 ROUTER = "xl create -q /vm/router name=bad"
 WEB = "xl create -q /vm/web name=bad"
 KEEP = "xl create -q /vm/keep name=bad"
+SHARED = "xl create -q /vm/shared name=bad 'p9=[\"tag=files,path=/vm"
 NODE = "/libxl/pci/0000-01-00-0/driver_path"
 
 ALL = (
@@ -33,6 +34,22 @@ ALL = (
         "xl: vbd xvdb: a device model",
         "xl create -q /vm/own name=web; xl block-attach web /vm/data.qcow2,qcow2,xvdb,w",
         "xl destroy web",
+    ),
+    Provocation(
+        "xl: the device model of twin",
+        "xl create -q /vm/desk name=twin "
+        '\'device_model_args=["-sim", "exit=-vnc 127.0.0.1:3: Failed to bind: Address already in use"]\'',
+    ),
+    Provocation(
+        "xl: no VNC viewer is installed",
+        "xl create -q /vm/desk; PATH=$(dirname $(command -v xl)) xl vncviewer desk",
+        "xl destroy desk",
+    ),
+    Provocation("xl: p9 0: directory /vm/none", f"{SHARED}/none,security_model=none\"]'"),
+    Provocation(
+        "xl: p9 0: directory /vm/open/mine",
+        f"mkdir -p /vm/open/mine; chmod 777 /vm/open; {SHARED}/open/mine,security_model=none\"]'",
+        "rm -r /vm/open",
     ),
     Provocation("xl: pci 0000:01:00.0: it is not assignable", f"{ROUTER} 'pci=[\"01:00.0\"]'"),
     Provocation("xl: pci 0000:02:00.0: dom0's kernel has no way", f"{ROUTER} 'pci=[\"02:00.0,seize=1\"]'"),

@@ -218,3 +218,44 @@ def test_a_screen_that_is_none() -> None:
         )
 
     play(body)
+
+
+SILENT = [
+    ("vfb = ['vnc=1']", "vfb 0", "vfb"),
+    ("vkb = ['backend-type=qemu']", "vkb 0", "vkb"),
+    ("p9 = ['tag=host,path=/shared,security_model=none']", "p9 0", "p9"),
+    ("channel = ['name=org.a,connection=pty']", "channel org.a", "channel"),
+]
+
+
+@pytest.mark.parametrize(("option", "name", "kind"), SILENT)
+def test_a_guest_without_a_driver_leaves_its_end_as_it_was(option: str, name: str, kind: str) -> None:
+    """The domain runs; who asks is told what the backend waits for, and its end leaves nothing."""
+
+    async def body(world: World) -> None:
+        shared(world)
+        before = await world.snapshot()
+        await world.create(f"{BARE}{option}\nextra = 'sim=never-answer'\n")
+        told = await world.call("device.explain", domain="bare", device=name)
+        assert told["cause"] == f"the guest's kernel has no driver for a {kind}, or has not come so far"
+        assert (told["error"], told["backend_state"], told["frontend_state"]) == (None, 2, 1)
+        await world.call("domain.destroy", domain="bare")
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+def test_a_keyboard_that_its_guest_does_not_let_go_of_stays() -> None:
+    async def body(world: World) -> None:
+        options = "vfb = ['vnc=1']\ndm_restrict = 0\nextra = 'sim=never-answer'\n"
+        await world.create(f"{BARE}{options}")
+        before = await world.snapshot()
+        given: dict[str, Any] = {"domain": "bare", "kind": "vkb", "device": "vkb 0"}
+        with pytest.raises(XendError, match="vkb 0: its guest did not let go of it within 10 s"):
+            await world.call("device.detach", **given)
+        assert await world.snapshot() == before
+        await world.call("device.detach", **given, force=True)
+        assert [each["name"] for each in await world.call("device.list", domain="bare")] == ["vfb 0"]
+
+    play(body)
