@@ -40,6 +40,10 @@ async def topology(bench: Bench) -> None:
     assert all(
         later >= before for later, before in zip(await bench.hypervisor.idle_times(), idle, strict=True)
     )
+    for type in ("pv", "hvm"):
+        leaves = await bench.hypervisor.cpu_policy(type)
+        assert leaves is None or all(0 <= word < 1 << 32 for leaf in leaves for word in leaf)
+        assert leaves is None or {1, 7} & {leaf[0] for leaf in leaves}
     domid = await bench.create()
     assert set(await bench.hypervisor.node_affinity(domid)) <= {node.number for node in nodes}
 

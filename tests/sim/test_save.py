@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -256,6 +257,32 @@ def test_damaged_files(tmp_path: Path) -> None:
         await runs(world)
 
     saving(body, tmp_path)
+
+
+@pytest.mark.parametrize("type", ["pv", "pvh"])
+def test_a_host_that_lacks_what_the_domain_has_seen(tmp_path: Path, type: str) -> None:
+    """What another host's newer processor can is missed by its name, and only by domains that saw it."""
+
+    async def body(world: World, file: str) -> None:
+        newer = (*world.host.hardware.features, "avx512f", "avx512dq")
+        older = world.host.hardware
+        world.host.hardware = attrs.evolve(older, features=newer)
+        await world.call("domain.save", domain="example", file=file)
+        await world.call("domain.restore", file=file)
+        await runs(world)
+        await world.call("domain.save", domain="example", file=file)
+        world.host.hardware = older
+        error = await refused(
+            world, "unsupported", "this host's processor lacks avx512f and avx512dq, which example has seen",
+            "domain.restore", file=file,
+        )  # fmt: skip
+        assert 'cpuid = "host,avx512f=0,avx512dq=0"' in error.fields["hint"]
+        assert await domains(world) == []
+        world.host.hardware = attrs.evolve(older, features=(*newer, "sha"))
+        await world.call("domain.restore", file=file)
+        await runs(world)
+
+    saving(body, tmp_path, f'type = "{type}"\n')
 
 
 def test_another_configuration(tmp_path: Path) -> None:

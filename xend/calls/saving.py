@@ -11,6 +11,7 @@ from xend.bus.methods import OPERATION, Call, Method, optional, required
 from xend.calls.domains import CONFIGURATION, DomainCalls
 from xend.calls.starter import OperationStarter
 from xend.device.kinds import KINDS
+from xend.domain.cpu_features import check_features
 from xend.domain.host_stop import check_not_saved, waiting_path
 from xend.domain.restore import RestoreFacts, restore_facts
 from xend.domain.save import Then, save_facts
@@ -90,6 +91,7 @@ class SavingCalls:
                 saved = attrs.evolve(saved, source=source)
             identity = self._identity(saved.source)
             saved = attrs.evolve(saved, source=attrs.evolve(saved.source, uuid=identity))
+            await check_features(self._host, saved.source.config().name, saved.memory)
             return restore_facts(self._host, saved, file, paused)
 
         async def prepare() -> Facts:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import attrs
 
 from xend.counters.figures import Counters
-from xend.hypervisor.control import Control
+from xend.hypervisor.control import Control, Leaf
 
 __all__ = [
     "ALTP2M",
@@ -36,6 +36,7 @@ __all__ = [
     "Hypervisor",
     "HypervisorError",
     "Image",
+    "Leaf",
     "Machine",
     "Rings",
     "VcpuInfo",

@@ -5,12 +5,16 @@ A part of the contract, see `xend.hypervisor`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Literal
 
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 
 #: The "domain" whose functions reach no memory: DOMID_IO (xen/include/public/xen.h).
 QUARANTINE = 0x7FF1
+
+#: What CPUID says: (leaf, subleaf, eax, ebx, ecx, edx); without subleaves that is 0xffffffff.
+Leaf = tuple[int, int, int, int, int, int]
 
 #: What `send_trigger` takes, as XEN_DOMCTL_SENDTRIGGER_* are numbered (xen/include/public/domctl.h).
 TRIGGERS = ("nmi", "reset", "init", "power", "sleep")
@@ -25,6 +29,13 @@ class Control(ABC):
     @abstractmethod
     async def topology(self) -> list[Cpu]:
         """The host's CPUs by rising number, those that are offline included."""
+
+    @abstractmethod
+    async def cpu_policy(self, type: Literal["pv", "hvm"]) -> list[Leaf] | None:
+        """What a domain of a type (a pvh one is hvm) can see of this host's processors at most.
+
+        None: the hypervisor does not say so.
+        """
 
     @abstractmethod
     async def idle_times(self) -> list[int]:

@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from xend.hypervisor.control import Control
+from xend.hypervisor.control import Control, Leaf
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 from xend.simulator.wire import parameters_of
@@ -21,6 +21,10 @@ class SimulatorControl(Control):
 
     async def topology(self) -> list[Cpu]:
         return [Cpu(**fields) for fields in await self._call("topology")]
+
+    async def cpu_policy(self, type: Literal["pv", "hvm"]) -> list[Leaf] | None:
+        rows = await self._call("cpu_policy", type=type)
+        return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
 
     async def idle_times(self) -> list[int]:
         return list(await self._call("idle_times"))

@@ -2,11 +2,12 @@
 
 import errno
 from collections.abc import Callable, Mapping, MutableMapping
+from typing import Literal
 
 import trio
 
 from xend.hypervisor import HypervisorError
-from xend.hypervisor.control import QUARANTINE, TRIGGERS, Control
+from xend.hypervisor.control import QUARANTINE, TRIGGERS, Control, Leaf
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 from xend.simulator.card_owners import CardOwners
@@ -15,6 +16,7 @@ from xend.simulator.domain import Domain
 from xend.simulator.memory import Memory
 from xend.simulator.messages import MessageBuffer
 from xend.simulator.pools import Pools, check_parameters
+from xend.stream.features import leaves_of
 
 #: What of its command line this hypervisor lets be changed while it runs.
 BOOT_PARAMETERS = ("console_timestamps", "guest_loglvl", "loglvl")
@@ -55,6 +57,10 @@ class SimulatedControl(Control):
         await trio.lowlevel.checkpoint()
         node_of = self.hardware.node_of
         return [Cpu(number, number, node_of(number), node_of(number)) for number in range(self.hardware.cpus)]
+
+    async def cpu_policy(self, type: Literal["pv", "hvm"]) -> list[Leaf] | None:
+        await trio.lowlevel.checkpoint()
+        return leaves_of(self.hardware.features)
 
     async def idle_times(self) -> list[int]:
         """What the domains did not use, shared alike by all CPUs: none of them is anybody's in particular."""

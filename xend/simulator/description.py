@@ -18,6 +18,9 @@ FLAVOURS = ("linux", "netbsd")
 #: What most hosts can do, and what those can besides that have an IOMMU.
 VIRT_CAPS, DIRECT_IO = ("pv", "hvm", "hap"), "pv_directio"
 
+#: What a processor of 2015 or so can, and a newer one, too.
+FEATURES = ("fpu", "sse2", "ssse3", "sse4.2", "aes", "avx", "avx2", "bmi2", "lm", "nx")
+
 
 @attrs.frozen(kw_only=True)
 class Hardware:
@@ -32,6 +35,7 @@ class Hardware:
         dom0_balloons: dom0's kernel gives memory back when it is asked to.
         cards: its PCI functions; on NetBSD all of them are hidden from other drivers.
         nodes: how many NUMA nodes its CPUs are in, one after the other.
+        features: what its CPUs can, by the names of cpuid in xl.cfg(5).
         pool_cpus: for each CPU pool beyond Pool-0, how many CPUs it has, the host's last ones.
     """
 
@@ -46,6 +50,7 @@ class Hardware:
     dom0_mem: bool = True
     dom0_balloons: bool = True
     cards: tuple[Card, ...] = CARDS
+    features: tuple[str, ...] = FEATURES
 
     @property
     def has_iommu(self) -> bool:

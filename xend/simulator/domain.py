@@ -105,6 +105,7 @@ class Domain:
         holder: who has its console mapped; None: nobody.
         run: its kernel's boot, from `build` until it ends.
         booted_at: when it booted, on trio's clock, as if it had never been saved.
+        features: what it has seen of its processor, by name; None: what the host has.
         is_restored: its kernel goes on from what was saved.
     """
 
@@ -113,6 +114,7 @@ class Domain:
     ) -> None:
         self.domid = domid
         self.uuid = blueprint.uuid
+        self.features: Sequence[str] | None = None
         self.type = blueprint.type
         self.pool = blueprint.pool
         self.has_iommu = blueprint.has_iommu

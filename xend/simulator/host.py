@@ -418,7 +418,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
             raise HypervisorError(errno.EINVAL, f"domain {domid} was not suspended")
         age_s = 0.0 if domain.booted_at is None else trio.current_time() - domain.booted_at
         self._messages.say(f"d{domid}: saved")
-        return domain.saved(age_s)
+        return domain.saved(age_s) | {"features": list(domain.features or self.hardware.features)}
 
     async def restore_state(self, domid: int, type: str, state: Mapping[str, Any]) -> Rings:
         """Give a new domain what a stream held.
@@ -451,6 +451,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
             raise HypervisorError(error.errno or errno.EIO, f"domain {domid}: {error}") from error
         domain.memory_kib = memory_kib
         domain.booted_at = trio.current_time() - float(state["age_s"])
+        domain.features = state.get("features")
         self._messages.say(f"d{domid}: restored, {memory_kib} KiB")
         return rings
 

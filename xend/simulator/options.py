@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import attrs
 
+from xend.config.cpuid_names import FIELDS
 from xend.simulator.description import (
     DEFAULT_CPUS,
     DEFAULT_MEMORY_KIB,
     DIRECT_IO,
+    FEATURES,
     FLAVOURS,
     KIB,
     VIRT_CAPS,
@@ -43,7 +45,9 @@ def parse(words: Sequence[str]) -> Options:
         UsageError: there is no such option or value, or no such host.
     """
     values = _TABLE.parse(words, {})
-    hardware = {name: values.pop(name) for name in ("cpus", "memory_kib", "flavour", "backend_faults")}
+    hardware = {
+        name: values.pop(name) for name in ("cpus", "memory_kib", "flavour", "backend_faults", "features")
+    }
     if values.pop("iommu"):
         hardware["virt_caps"] = (*VIRT_CAPS, DIRECT_IO)
     try:
@@ -59,6 +63,13 @@ def _number(text: str) -> int:
         raise ValueError(f"invalid int value: {text!r}") from None
 
 
+def _features(text: str) -> tuple[str, ...]:
+    names = tuple(filter(None, text.split(",")))
+    if unknown := [name for name in names if name not in FIELDS]:
+        raise ValueError(f"unknown features: {', '.join(unknown)}")
+    return names
+
+
 def _mebibytes(text: str) -> int:
     return _number(text) * KIB
 
@@ -71,6 +82,14 @@ _TABLE = ArgparseTable(
         Option("--memory-mib", "MEMORY_MIB", kind=_mebibytes, sets="memory_kib", default=DEFAULT_MEMORY_KIB),
         Option("--flavour", "", "of dom0's kernel", choices=FLAVOURS, default=FLAVOURS[0]),
         Option("--backend-faults", "BACKEND_FAULTS", "words, see xend.simulator.backend", default=""),
+        Option(
+            "--cpu-features",
+            "NAMES",
+            "of cpuid in xl.cfg(5), apart by commas",
+            _features,
+            sets="features",
+            default=FEATURES,
+        ),
         Option("--iommu", "", "it has one that is on"),
         Option("--seed", "SEED", "of all that is left to chance", _number),
         Option("--no-fork", "", "stay in the foreground", sets="foreground"),

@@ -6,10 +6,12 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from xend.config.cpuid_names import FIELDS
 from xend.hypervisor import Blueprint, HypervisorError, Image
 from xend.packing import pack, unpack
 from xend.stream import StreamError
 from xend.stream import records as r
+from xend.stream.features import leaves_of
 from xend.stream.reader import Reader
 from xenstore.daemon.files import write_all
 
@@ -33,7 +35,9 @@ def stream(type: str, memory_kib: int, state: Mapping[str, Any]) -> Iterator[byt
     """The stream of a domain of this type, in pieces."""
     kind = r.PV if type == "pv" else r.HVM
     yield r.IMAGE.pack(r.MARKER, r.IDENTITY, 3, 0) + r.DOMAIN.pack(kind, r.PAGE_SHIFT, 0, 4, 17)
-    for name, body in (("STATIC_DATA_END", b""), *_EMPTY[kind]):
+    policy = b"".join(struct.pack("<6I", *leaf) for leaf in leaves_of(state.get("features", ())))
+    policies = [("X86_CPUID_POLICY", policy)] if policy else []
+    for name, body in (*policies, ("STATIC_DATA_END", b""), *_EMPTY[kind]):
         yield r.record(r.TYPES[name], body)
     data = pack(dict(state))
     data = _LENGTH.pack(_MAGIC, len(data)) + data
@@ -125,6 +129,8 @@ def image_of(state: Mapping[str, Any], domid: int) -> tuple[int, Image]:
         raise ValueError("its size or age")
     if not all(type(each) is int for each in state["online"]):
         raise ValueError("its vCPUs")
+    if not all(feature in FIELDS for feature in state.get("features") or ()):
+        raise ValueError("its features")
     # What it was created from is the new domain's, whatever that was.
     blueprint = Blueprint(uuid="", max_vcpus=1, max_memory_kib=memory_kib)
     image = Image(blueprint=blueprint, **state["image"])

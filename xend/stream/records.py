@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from xend.hypervisor.control import Leaf
 from xend.stream import StreamError
 from xend.stream.reader import Reader
 
@@ -53,8 +54,6 @@ _PFN_MASK, _KIND_SHIFT = (1 << 52) - 1, 60
 XALLOC, BROKEN, XTAB = 0xD, 0xE, 0xF
 _LEAF = struct.Struct("<6I")
 _LEAVES_MAX = 4096
-
-Leaf = tuple[int, int, int, int, int, int]
 
 
 @attrs.define(kw_only=True)

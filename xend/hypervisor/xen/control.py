@@ -1,10 +1,11 @@
 """The real Xen's part of `xend.hypervisor.control`: each call is one of a subject's, in a file of its own."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import trio
 
-from xend.hypervisor import Hypervisor
+from xend.hypervisor import Hypervisor, Leaf
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
 from xend.hypervisor.xen.boot_parameters import BootParameters
@@ -47,6 +48,10 @@ class XenControl(Hypervisor):
     async def topology(self) -> list[Cpu]:
         await trio.lowlevel.checkpoint()
         return self.host.topology()
+
+    async def cpu_policy(self, type: Literal["pv", "hvm"]) -> list[Leaf] | None:
+        await trio.lowlevel.checkpoint()
+        return self.host.cpu_policy(type)
 
     async def idle_times(self) -> list[int]:
         await trio.lowlevel.checkpoint()

@@ -6,14 +6,16 @@ Source: xen/include/public/{sysctl,version,memory}.h
 import errno
 import os
 import struct
-from typing import Any
+from typing import Any, Literal
 
-from xend.hypervisor import HostInfo, HypervisorError
+from xend.hypervisor import HostInfo, HypervisorError, Leaf
 from xend.hypervisor.topology import Cpu, Node
 from xend.hypervisor.xen.calls import EXTRA_SIZE, MEMORY_OP, Calls
 from xend.hypervisor.xen.layouts import (
     COMPILE_INFO,
     CPU_INFO,
+    CPU_LEAF,
+    CPU_POLICY,
     CPU_TOPOLOGY,
     CPU_TOPOLOGY_INFO,
     NODE_MEMORY,
@@ -30,6 +32,11 @@ SCHED_ID_OP = 4
 CPUTOPOINFO = 16
 GETCPUINFO = 8
 NUMAINFO = 17
+GET_CPU_POLICY = 29
+#: XEN_SYSCTL_cpu_policy_*_max; and more leaves than any has.
+POLICIES = {"pv": 2, "hvm": 3}
+LEAVES_MAX = 4096
+_NO_POLICY = "the hypervisor does not tell what the host's processor can"
 
 VERSION = 0
 EXTRAVERSION = 1
@@ -135,6 +142,23 @@ class Host:
             Cpu(number, _known(row["core"]), _known(row["socket"]), _known(row["node"]))
             for number, row in enumerate(rows)
         ]
+
+    def cpu_policy(self, type: Literal["pv", "hvm"]) -> list[Leaf] | None:
+        """See `Control.cpu_policy`."""
+        index = POLICIES[type]
+        try:
+            count = CPU_POLICY.unpack(self._calls.sysctl(GET_CPU_POLICY, CPU_POLICY.pack(index=index)))
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
+                return None
+            raise HypervisorError(error.errno or errno.EIO, _NO_POLICY) from error
+        with refusing(_NO_POLICY):
+            size, leaves = CPU_LEAF.size, min(count["nr_leaves"], LEAVES_MAX)
+            with self._calls.answer(leaves * size) as memory:
+                asked = CPU_POLICY.pack(index=index, nr_leaves=leaves, leaves=memory.address)
+                told = CPU_POLICY.unpack(self._calls.sysctl(GET_CPU_POLICY, asked))["nr_leaves"]
+                rows = [CPU_LEAF.unpack(memory, row * size) for row in range(min(leaves, told))]
+        return [(row["leaf"], row["subleaf"], row["eax"], row["ebx"], row["ecx"], row["edx"]) for row in rows]
 
     def idle_times(self) -> list[int]:
         """See `Control.idle_times`."""

@@ -128,6 +128,10 @@ CPU_INFO = Layout("xen_sysctl_getcpuinfo", "I max_cpus", "I pad", "Q info", "I n
 CPU_TOPOLOGY_INFO = Layout("xen_sysctl_cputopoinfo", "I num_cpus", "I pad", "Q cputopo")
 CPU_TOPOLOGY = Layout("xen_sysctl_cputopo", "I core", "I socket", "I node")
 NUMA_INFO = Layout("xen_sysctl_numainfo", "I num_nodes", "I pad", "Q meminfo", "Q distance")
+CPU_POLICY = Layout(
+    "xen_sysctl_cpu_policy", "I index", "I nr_leaves", "I nr_msrs", "I pad=_rsvd", "Q leaves", "Q msrs"
+)
+CPU_LEAF = Layout("xen_cpuid_leaf", "I leaf", "I subleaf", "I eax=a", "I ebx=b", "I ecx=c", "I edx=d")
 NODE_MEMORY = Layout("xen_sysctl_meminfo", "Q memsize", "Q memfree")
 PCI_TOPOLOGY_INFO = Layout("xen_sysctl_pcitopoinfo", "I num_devs", "I pad", "Q devs", "Q nodes")
 POOL_SCHEDULER_OP = Layout("xen_sysctl_scheduler_op", "I cpupool_id", "I sched_id", "I cmd", "I pad", "16s u")

@@ -617,6 +617,14 @@ class Machine:
             )
         self.write(at, struct.pack("=I", count))
 
+    def sysctl_29(self, at: int) -> None:
+        index, room, _, _, where = self.read(at, "=4IQ")
+        leaves = [(1, 0xFFFFFFFF, 5, 0, index, 7), (7, 0, 2, 0x20, 0, 0)]
+        count = min(room, len(leaves)) if where else len(leaves)
+        for row in range(count if where else 0):
+            self.write(where + 24 * row, struct.pack("=6I", *leaves[row]))
+        self.write(at + 4, struct.pack("=I", count))
+
     def sysctl_18(self, at: int) -> None:
         operation, pool, scheduler, domid, cpu, _, where, bits = self.read(at, "=6IQI")
         free = (1 << self.cpus) - 1

@@ -106,3 +106,13 @@ def test_nodes(machine: Machine, calls: Calls) -> None:
     assert Host(calls).nodes() == [
         Node(0, 1 << 30, 1 << 29, (10, 20)), Node(1, 1 << 30, 1 << 29, (20, 10)),
     ]  # fmt: skip
+
+
+def test_what_the_processor_can(machine: Machine, calls: Calls) -> None:
+    assert Host(calls).cpu_policy("pv") == [(1, 0xFFFFFFFF, 5, 0, 2, 7), (7, 0, 2, 0x20, 0, 0)]
+    assert Host(calls).cpu_policy("hvm") == [(1, 0xFFFFFFFF, 5, 0, 3, 7), (7, 0, 2, 0x20, 0, 0)]
+    machine.refused["sysctl", 29] = errno.EOPNOTSUPP
+    assert Host(calls).cpu_policy("pv") is None
+    machine.refused["sysctl", 29] = errno.EPERM
+    with refused(errno.EPERM):
+        Host(calls).cpu_policy("pv")
