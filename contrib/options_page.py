@@ -37,17 +37,30 @@ def section() -> str:
             "and",
             *_names(option.name for option in others if _has_no_effect(option)),
             ".Pp",
-            "Those of the last list have none on any domain yet, since",
+            "Options of",
+            ".Sx EMULATED MACHINES",
+            "have one on",
+            ".Cm hvm",
+            "domains.",
+            "Of those",
+            *_names(
+                option.name
+                for option in OPTIONS.values()
+                if option.is_here and not option.has_effect("hvm") and option.has_effect("pv")
+            ),
+            "have none.",
+            ".Pp",
+            "These have none on any domain yet, since",
             ".Bl -tag -width indent",
             *_by_reason(
                 (each for each in others if not each.guests and not each.protects), with_values=False
             ),
             ".El",
             ".Ss Refused",
-            "These can be had as far only as is said here; another value, and any of the",
-            "last list but 0 or an empty text, is an error.",
+            "These can be had as far only as is said here; another value, and any of those",
+            "without one but 0 or an empty text, is an error.",
             ".Bl -tag -width indent",
-            *_by_reason(each for each in others if each.guests and not _has_no_effect(each)),
+            *_by_reason(each for each in others if each.guests),
             ".El",
             ".Pp",
             "These protect, and are never passed over, whatever the type of the domain:",

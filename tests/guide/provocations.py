@@ -115,7 +115,6 @@ DOMAIN = (
     Provocation("xl: warning: bar:2:", configured("memroy = 12"), f"{NO_BAR}; xl destroy bar"),
     Provocation("xl: bar:2: dtdev", configured('dtdev = [ "/x" ]'), NO_BAR),
     Provocation("xl: bar:2: found", configured("import os"), NO_BAR),
-    Provocation("xl: bar:2: type", configured('type = "hvm"'), NO_BAR),
     Provocation("xl: kernel", "xl create foo kernel=/netbsd-FOO"),
     Provocation("xl: cannot load its kernel", "xl create foo kernel=/vm/foo-wd0"),
     Provocation("xl: vbd 0x0: disk", "xl create foo 'disk=[\"file:/vm/none,0x0,w\"]'"),

@@ -12,6 +12,7 @@ from xend.config.options import OPTIONS, XM
 
 BASE = 'name = "foo"\nkernel = "/netbsd"\nmemory = 32\nuuid = "039e9ee6-4a84-3055-4c81-8ba426ae2656"\n'
 TYPES = ("pv", "pvh")
+HVM = "hvm"
 #: Of any kind; what an option takes that takes words is there, too.
 VALUES = (
     "0", "1", "2", "256", "''", "'x'", "'1'", "'all'", "'default'", "[]", "['x']", "[1]", "[['x']]", "'-1'",
@@ -208,13 +209,14 @@ def _alone() -> Iterator[Case]:
         values = VALUES + OWN.get(name, ()) + tuple(f"'{word}'" for word in option.words)
         for value in dict.fromkeys(values):
             # Each on one type of domain, half of them on the other.
-            for guest in TYPES if name in OWN else TYPES[number % 2 :][:1]:
+            guests = TYPES if name in OWN else TYPES[number % 2 :][:1]
+            for guest in (*guests, *((HVM,) if HVM in option.guests else ())):
                 yield Case("alone", name, f"{BASE}type = '{guest}'\n{name} = {value}\n")
 
 
 def _pairs(chance: random.Random) -> Iterator[Case]:
     for first, second in itertools.combinations(USUAL, 2):
-        guest = chance.choice(TYPES)
+        guest = chance.choice((*TYPES, HVM))
         names = [each.partition(" ")[0] for each in (first, second)]
         yield Case("pair", " ".join(names), f"{BASE}type = '{guest}'\n{first}\n{second}\n")
 

@@ -113,13 +113,13 @@ def test_all_that_is_wrong_is_in_the_error() -> None:
             with pytest.raises(XendError) as refused:
                 await world.call(
                     "domain.create",
-                    text="foo = 1\nusb = 1\nmemory = 0\n",
+                    text="foo = 1\nusbversion = 4\nmemory = 0\n",
                     name="x",
                     extra=["type=hvm"],
                     dry_run=dry_run,
                 )
             told = refused.value.as_map()
-            assert [each["option"] for each in told["problems"]] == ["type", "usb", "memory"]
+            assert [each["option"] for each in told["problems"]] == ["usbversion", "memory"]
             assert [each["option"] for each in told["warnings"]] == ["foo"]
             assert told["message"] == told["problems"][0]["message"]
         assert await world.snapshot() == before

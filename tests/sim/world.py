@@ -38,6 +38,7 @@ from xend.errors import XendError
 from xend.host import ScriptOutcome
 from xend.hypervisor import Hypervisor, HypervisorError
 from xend.model.find import PROGRAMS, program_of
+from xend.model.firmware import FIRMWARE, file_of
 from xend.model.system import Order as ModelOrder
 from xend.operation.running import Operation
 from xend.pci.choose import simulated_cards
@@ -236,6 +237,7 @@ class DeviceModels:
         start_task: has something run in the world.
         ports: of VNC, that somebody else has.
         is_missing: there is no qemu on this host.
+        lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
         reaped: users whose processes were ended.
     """
@@ -244,6 +246,7 @@ class DeviceModels:
     start_task: Callable[..., object]
     ports: set[int] = attrs.field(factory=set)
     is_missing: bool = False
+    lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
     reaped: list[int] = attrs.field(factory=list)
 
@@ -254,6 +257,11 @@ class DeviceModels:
         if named is None and not self.is_missing:
             return PROGRAMS[0]
         return program_of(named, platform, ("/no/qemu", "/no/other"))
+
+    def firmware(self, name: str, release: str, platform: str) -> str:
+        if name in self.lacks:
+            return file_of(name, "0.0", platform)
+        return FIRMWARE[name].paths[0].format(release=release)
 
     async def start(self, order: ModelOrder) -> RunningModel:
         pid = 1000 + len(self.started)

@@ -15,6 +15,7 @@ from xend.config.device_model import ModelOptions
 from xend.config.hardware import Hardware
 from xend.config.labels import Labels
 from xend.config.limits import TSC_MODES, Limits
+from xend.config.machine import Machine
 from xend.config.problem import Problem
 from xend.config.share import Share
 from xend.config.terms import Clock, StoreTerms
@@ -66,10 +67,12 @@ class DomainConfig:
         has_old_suspend: its nodes are such that a guest of xend's time finds how to suspend: all of device is
             its own, and it makes the node of the event channel itself.
         nomigrate, e820_host: as given; None: not given, which is False.
+        kernel, ramdisk: files of dom0; an hvm domain without one is booted by its firmware.
         boot_loader: finds its kernel on its first disk; kernel and ramdisk are files there then, as given,
             and the command line is added to what it finds; None: dom0 has the kernel.
         device_model: how it runs, where the devices need one (xend.model).
         iomem, ioports, irqs: see xend.config.host_access.
+        machine: what the emulated machine of an hvm domain is like; None: the domain is of another type.
         command_line: cmdline, or root and extra as xl joins them ("root=... extra").
         actions: by event of EVENTS, one of config.options.ACTIONS.
         devices: by the name of their type ("vif", "vbd"), those of one type in the order of the
@@ -108,6 +111,7 @@ class DomainConfig:
     iomem: Sequence[tuple[int, int, int | None]] = ()
     ioports: Sequence[tuple[int, int]] = ()
     irqs: Sequence[int] = ()
+    machine: Machine | None = None
     boot_loader: BootLoader | None = None
     device_model: ModelOptions = attrs.field(factory=ModelOptions)
     kernel: str | None = None

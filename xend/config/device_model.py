@@ -29,7 +29,7 @@ class ModelOptions:
 
 
 def model_options_of(settings: Settings) -> ModelOptions:
-    """From device_model_override, device_model_args, device_model_args_pv, device_model_user and dm_restrict.
+    """From device_model_override, device_model_args, that of the type, device_model_user and dm_restrict.
 
     Raises:
         ConfigError.
@@ -37,7 +37,9 @@ def model_options_of(settings: Settings) -> ModelOptions:
     return ModelOptions(
         program=settings.text("device_model_override") or None,
         args=tuple(word for word, _ in settings.words("device_model_args")),
-        args_of_type=tuple(word for word, _ in settings.words("device_model_args_pv")),
+        args_of_type=tuple(
+            word for name in ("pv", "hvm") for word, _ in settings.words(f"device_model_args_{name}")
+        ),
         user=settings.text("device_model_user") or None,
         is_restricted=settings.boolean("dm_restrict"),
     )

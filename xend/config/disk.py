@@ -72,6 +72,7 @@ class DiskConfig:
         backend: name or domid of the backend's domain; "0" by default.
         discard: None: as the backend likes.
         trusted: the frontend may trust the backend.
+        emulated_at: where the device model of an hvm domain has it, too: ("ide", 0); None: nowhere.
     """
 
     target: str | None
@@ -88,6 +89,12 @@ class DiskConfig:
     discard: bool | None = None
     trusted: bool = True
     specification: str = "xen"
+    emulated_at: tuple[str, int] | None = None
+
+    @property
+    def is_emulated_only(self) -> bool:
+        """Whether it has no paravirtual end: a CD drive of an hvm domain."""
+        return self.emulated_at is not None and self.is_cdrom
 
     @property
     def number_as_given(self) -> str:

@@ -17,6 +17,7 @@ from xend.config.host_access import iomem_of, ioports_of, irqs_of
 from xend.config.labels import Labels, labels_of
 from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
+from xend.config.machine import is_loader, machine_of
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.program import ProgramError, program_assignments
@@ -34,7 +35,7 @@ _DEVICE_OPTIONS = tuple(kind.option for kind in IN_ORDER)
 #: What says which type of guest it is, and options that are judged together.
 _OF_TYPE = frozenset({"type", "builder"})
 _TOGETHER = (
-    frozenset({"memory", "maxmem"}),
+    frozenset({"memory", "maxmem", "videoram", "vga", "stdvga"}),
     frozenset({"vcpus", "maxvcpus", "cap", "cpus", "cpus_soft"}),
     frozenset({"bootloader", "kernel", "ramdisk", "bootloader_args", "disk"}),
     frozenset({"nestedhvm", "hap", "altp2m", "altp2m_count"}),
@@ -63,8 +64,8 @@ def parse(
         The configuration, with what is to be warned of.
 
     Raises:
-        ConfigError: everything that is wrong: first that its type cannot be built, then each in the order in
-            which it stands, "SOURCE:LINE: ..., expected ..."; code unsupported: what cannot be had yet.
+        ConfigError: everything that is wrong, in the order in which it stands, "SOURCE:LINE: ..., expected
+            ..."; code unsupported: what cannot be had yet.
     """
     findings, unread = Findings(), Unread()
     assignments = [
@@ -75,11 +76,11 @@ def parse(
         findings.check()
     understood = len(findings.problems)
     settings = Settings(assignments, source, findings)
-    guest_type = findings.attempt(lambda: parts.guest_type_of(settings), parts.BUILDABLE[0])
+    guest_type = findings.attempt(lambda: parts.guest_type_of(settings), "pv")
     settings.judge(guest_type, findings)
     config = _Reader(settings, findings, directory).config(name, guest_type)
     findings.problems[understood:] = filter(unread.leaves_certain, findings.problems[understood:])
-    findings.check(parts.unbuildable(settings, guest_type))
+    findings.check()
     return config
 
 
@@ -157,7 +158,8 @@ class _Reader:
         """All of it; fallback: the name where none is given."""
         vcpus, max_vcpus = self._read(parts.vcpus_of, (1, 1))
         boot_loader = self._boot_loader()
-        memory_mib, max_memory_mib = self._read(parts.memory_mib_of, (1, 1))
+        memory = self._read(parts.memory_mib_of, None)
+        memory_mib, max_memory_mib = memory or (1, 1)
         return DomainConfig(
             name=self._read(partial(parts.domain_name, fallback=fallback), ""),
             uuid=self._read(parts.uuid_of, None),
@@ -183,6 +185,10 @@ class _Reader:
             iomem=self._read(iomem_of, ()),
             ioports=self._read(ioports_of, ()),
             irqs=self._read(irqs_of, ()),
+            machine=self._read(
+                lambda settings: machine_of(settings, guest_type, self._directory, memory and memory[0]),
+                None,
+            ),
             boot_loader=boot_loader,
             device_model=self._read(model_options_of, ModelOptions()),
             kernel=self._kernel(guest_type) if boot_loader is None else self._text("kernel"),
@@ -221,6 +227,13 @@ class _Reader:
     def _kernel(self, guest_type: str) -> str | None:
         """What an HVM domain may have none of: its firmware boots it."""
         value = self._settings.value("kernel")
+        if guest_type == "hvm" and is_loader(self._text("kernel")):
+            text = "kernel names hvmloader, with which each hvm domain begins: it has no effect"
+            assert value is not None
+            self._findings.warnings.append(
+                Problem.at(value.place, text, hint="firmware_override = ... names another one")
+            )
+            return None
         if guest_type != "hvm" and (value is None or (value.items is None and not value.text)):
             text = "there is no kernel, expected kernel = ... (a file of dom0) or bootloader = ..."
             self._findings.problems.append(Problem.at(self._settings.whole, text))

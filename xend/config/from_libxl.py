@@ -11,6 +11,7 @@ from typing import Any
 
 from xend.config.cpuid_names import REGISTERS
 from xend.config.libxl import flag, number, text
+from xend.config.machine_json import lines_of_machine
 from xend.device.kinds import IN_ORDER
 
 __all__ = ["config_of_json", "text_of"]
@@ -127,11 +128,16 @@ def _build(lines: dict[str, Any], build: Map, of_type: Map, type_: str) -> None:
     if running := text(build, "exec_ssid_label"):
         lines["init_seclabel"], lines["seclabel"] = lines["seclabel"], running
     _share(lines, _map(build, "sched_params"))
+    if type_ != "pv":
+        lines["acpi"] = flag(build, "acpi")
+    if type_ == "hvm":
+        lines |= lines_of_machine(build, of_type)
     if type_ == "pv":
         lines["e820_host"] = flag(of_type, "e820_host")
     else:
         lines["pvshim"] = flag(of_type, "pvshim")
-        lines["nestedhvm"] = flag(build, "nested_hvm")
+        nested = flag(build, "nested_hvm")
+        lines["nestedhvm"] = flag(of_type, "nested_hvm") if nested is None else nested
         altp2m = text(build, "altp2m")
         lines["altp2m"] = None if altp2m == "disabled" else altp2m
         lines["shadow_memory"] = (number(build, "shadow_memkb") or 0) // _KIB_PER_MIB or None

@@ -5,6 +5,7 @@ left out, and booleans that may be undecided are the texts "True" and "False".
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -15,8 +16,10 @@ from xend.config.cpus import ALL_CPUS, MAX_CPU, CpuSet
 from xend.config.hardware import ALTP2M, PASSTHROUGH
 from xend.config.libxl import not_empty
 from xend.config.limits import TSC_MODES
+from xend.config.machine_json import beside_machine, of_machine
 from xend.config.number import number_of
 from xend.config.options import OPTIONS
+from xend.config.vfb import without_password
 from xend.device.kinds import IN_ORDER, sees_host_memory
 from xend.identity import uuid_of
 
@@ -65,9 +68,11 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
     limits = config.limits
     frames = {"max_grant_frames": limits.grant_frames, "max_maptrack_frames": limits.maptrack_frames}
     sees_host = True if sees_host_memory(config) else config.e820_host
-    of_type = {"e820_host": _undecided(sees_host)}
+    of_type: dict[str, Any] = {"e820_host": _undecided(sees_host)}
     if config.type != "pv":
         of_type = {"pvshim": _said(config, "pvshim")}
+    if config.machine is not None:
+        of_type = of_machine(config.machine, partial(_said, config))
     return {
         "max_vcpus": config.max_vcpus,
         "avail_vcpus": list(range(config.vcpus)),
@@ -82,7 +87,9 @@ def _build_info(config: DomainConfig, cpus: int) -> dict[str, Any]:
         **not_empty(disable_migrate=_undecided(config.nomigrate)),
         **_boot_loader(config),
         **_device_model(config),
+        **not_empty(acpi=_said(config, "acpi")),
         **not_empty(kernel=config.kernel, cmdline=config.command_line, ramdisk=config.ramdisk),
+        **({} if config.machine is None else beside_machine(config.machine, partial(_said, config))),
         **{key: frame for key, frame in frames.items() if frame is not None},
         **not_empty(
             max_grant_version=limits.grant_version,
@@ -110,7 +117,7 @@ def _device_model(config: DomainConfig) -> dict[str, Any]:
         device_model=options.program,
         device_model_user=options.user,
         extra=list(options.args),
-        extra_pv=list(options.args_of_type),
+        **{"extra_hvm" if config.type == "hvm" else "extra_pv": list(options.args_of_type)},
         dm_restrict=_undecided(options.is_restricted),
     )
 
@@ -191,7 +198,13 @@ def _devices(config: DomainConfig) -> dict[str, Any]:
 def without_secrets(config: DomainConfig) -> DomainConfig:
     """The same, for those who may not know its passwords."""
     public = {kind.name: list(map(kind.public, config.of_kind(kind.name))) for kind in IN_ORDER}
-    return attrs.evolve(config, devices={name: found for name, found in public.items() if found})
+    machine = config.machine
+    if machine is not None:
+        screen = without_password(machine.devices.screen)
+        machine = attrs.evolve(machine, devices=attrs.evolve(machine.devices, screen=screen))
+    return attrs.evolve(
+        config, machine=machine, devices={name: found for name, found in public.items() if found}
+    )
 
 
 def _action(action: str) -> str:

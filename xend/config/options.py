@@ -8,7 +8,7 @@ A name that stands in no row is one that xl does not read: a warning.  Rows are 
 
 from collections.abc import Mapping
 
-from xend.config.option import PARAVIRTUAL, PV, PVH, Option
+from xend.config.option import HVM, PARAVIRTUAL, PV, PVH, Option
 from xend.config.others import OTHERS
 
 __all__ = ["OPTIONS", "XM"]
@@ -17,6 +17,16 @@ __all__ = ["OPTIONS", "XM"]
 _ALTP2M = ("disabled", "mixed", "external", "limited")
 _TSC_MODES = ("default", "always_emulate", "native", "native_paravirt")
 _PASSTHROUGH = ("default", "disabled", "enabled", "sync_pt", "share_pt")
+_TIMER_MODES = (
+    "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
+    "one_missed_tick_pending",
+)  # fmt: skip
+_SOUND = ("hda", "ac97", "adlib", "cs4231a", "es1370", "gus", "sb16")
+_VIRIDIAN = (
+    "all", "defaults", "base", "freq", "time_ref_count", "reference_tsc", "hcall_remote_tlb_flush",
+    "apic_assist", "crash_ctl", "synic", "stimer", "hcall_ipi", "ex_processor_masks", "no_vp_limit",
+    "cpu_hotplug",
+)  # fmt: skip
 #: Types whose screen these describe; to a pvh domain vfb gives one.
 _SCREEN = ("pv", "hvm")
 
@@ -29,10 +39,18 @@ _READ = (
     Option("kernel", "s", is_here=True),
     Option("ramdisk", "s", is_here=True),
     Option("cmdline", "s", is_here=True),
-    Option("bootloader", "s", is_here=True),
-    Option("bootloader_args", "sl", is_here=True),
-    Option("bootloader_restrict", "b", is_here=True),
-    Option("bootloader_user", "s", is_here=True),
+    Option("bootloader", "s", PARAVIRTUAL, is_here=True),
+    Option("bootloader_args", "sl", PARAVIRTUAL, is_here=True),
+    Option("bootloader_restrict", "b", PARAVIRTUAL, is_here=True),
+    Option("bootloader_user", "s", PARAVIRTUAL, is_here=True),
+    Option("firmware", "s", is_here=True),
+    Option("firmware_override", "s", HVM, is_here=True),
+    Option("bios", "s", HVM, is_here=True, words=("seabios", "ovmf", "rombios")),
+    Option("bios_path_override", "s", HVM, is_here=True),
+    Option("acpi_firmware", "s", HVM, is_here=True),
+    Option("smbios_firmware", "s", HVM, is_here=True),
+    Option("smbios", "l", HVM, is_here=True),
+    Option("boot", "s", HVM, is_here=True),
     Option("root", "s", is_here=True),
     Option("extra", "s", is_here=True),
     Option("vcpus", "n", is_here=True),
@@ -62,6 +80,33 @@ _READ = (
     Option("shadow_memory", "n", PVH, is_here=True),
     Option("altp2m", "sn", PVH, is_here=True, words=_ALTP2M),
     Option("altp2m_count", "n", PVH, is_here=True),
+    Option("acpi", "b", PVH, is_here=True),
+    Option("acpi_s3", "b", HVM, is_here=True),
+    Option("acpi_s4", "b", HVM, is_here=True),
+    Option("acpi_laptop_slate", "b", HVM, is_here=True),
+    Option("apic", "b", HVM, is_here=True),
+    Option("pae", "b", HVM, is_here=True),
+    Option("hpet", "b", HVM, is_here=True),
+    Option("vpt_align", "b", HVM, is_here=True),
+    Option("timer_mode", "sn", HVM, is_here=True, words=_TIMER_MODES),
+    Option("viridian", "bl", HVM, is_here=True, words=_VIRIDIAN),
+    Option("mca_caps", "l", HVM, is_here=True, words=("lmce",)),
+    Option("ms_vm_genid", "s", HVM, is_here=True, words=("none", "generate")),
+    Option("mmio_hole", "n", HVM, is_here=True),
+    Option("hvm_pirq", "b", HVM, is_here=True),
+    Option("xen_platform_pci", "b", HVM, is_here=True),
+    Option("vendor_device", "s", HVM, is_here=True, words=("none", "xenserver")),
+    Option("hdtype", "s", HVM, is_here=True, words=("ide", "ahci")),
+    Option("vga", "s", HVM, is_here=True, words=("stdvga", "none", "cirrus", "qxl")),
+    Option("stdvga", "b", HVM, is_here=True),
+    Option("videoram", "n", HVM, is_here=True),
+    Option("nographic", "b", HVM, is_here=True),
+    Option("serial", "sl", HVM, is_here=True),
+    Option("soundhw", "s", HVM, is_here=True, words=_SOUND),
+    Option("usb", "b", HVM, is_here=True),
+    Option("usbversion", "n", HVM, is_here=True),
+    Option("usbdevice", "sl", HVM, is_here=True),
+    Option("vkb_device", "b", HVM, is_here=True),
     Option("xenstore_feature_mask", "n", is_here=True),
     Option("xenstore_quota", "l", is_here=True),
     Option("xend_suspend_evtchn_compat", "b", is_here=True),
@@ -101,6 +146,7 @@ _READ = (
     Option("device_model_override", "s", is_here=True),
     Option("device_model_args", "l", is_here=True),
     Option("device_model_args_pv", "l", PARAVIRTUAL, is_here=True),
+    Option("device_model_args_hvm", "l", HVM, is_here=True),
     Option("device_model_user", "s", is_here=True, protects=True),
     Option("dm_restrict", "b", is_here=True, protects=True),
     Option("seclabel", "s", is_here=True),

@@ -14,9 +14,8 @@ from xend.config.problem import ConfigError, Findings, Problem
 from xend.config.settings import Settings
 
 __all__ = [
-    "BUILDABLE", "action_of", "autostart_after_of", "autostart_delay_of", "command_line_of", "domain_name",
-    "guest_type_of", "memory_mib_of", "on_shutdown_of", "path_of", "pool_of", "unbuildable", "uuid_of",
-    "vcpus_of",
+    "action_of", "autostart_after_of", "autostart_delay_of", "command_line_of", "domain_name",
+    "guest_type_of", "memory_mib_of", "on_shutdown_of", "path_of", "pool_of", "uuid_of", "vcpus_of",
 ]  # fmt: skip
 
 MAX_VCPUS = 128
@@ -31,8 +30,6 @@ ON_SHUTDOWN = ("shutdown", "save")
 _TYPES = ("pv", "pvh", "hvm")
 _BUILDERS = {"generic": "pv", "linux": "pv", "hvm": "hvm"}
 _DEFAULT_BUILDER = "linux"
-#: The types of domains that can be built so far; where none is given it is the first.
-BUILDABLE = ("pv", "pvh")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -75,15 +72,6 @@ def guest_type_of(settings: Settings) -> str:
     if type_ and builder and _BUILDERS[builder] != ("hvm" if type_ == "hvm" else "pv"):
         raise settings.error("builder", f"the type is {type_}, expected the builder of that type, or none")
     return type_ or _BUILDERS[builder or _DEFAULT_BUILDER]
-
-
-def unbuildable(settings: Settings, guest_type: str) -> list[Problem]:
-    """What is said before all else of a domain whose type cannot be built."""
-    if guest_type in BUILDABLE:
-        return []
-    option = "type" if settings.value("type") else "builder"
-    text = f"this xend builds {listed(BUILDABLE, 'and')} domains only so far, and no {guest_type} ones"
-    return list(settings.error(option, text, code="unsupported").problems)
 
 
 def vcpus_of(settings: Settings) -> tuple[int, int]:

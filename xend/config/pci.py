@@ -220,6 +220,13 @@ def name_complaint(name: str) -> str | None:
     return None
 
 
+#: Why domains of a type are given none.
+_WHY_NOT = {
+    "pvh": "Xen gives pvh domains no devices of the host",
+    "hvm": "this xend gives hvm domains no PCI devices of the host yet",
+}
+
+
 def settled_pci(settings: Settings, guest_type: str, devices: Sequence[PciConfig]) -> Sequence[PciConfig]:
     """The items with what pci_permissive, pci_msitranslate, pci_seize, pci_power_mgmt and pci_accept say of
     all of them.
@@ -233,8 +240,7 @@ def settled_pci(settings: Settings, guest_type: str, devices: Sequence[PciConfig
         return devices
     if guest_type != "pv":
         raise settings.error(
-            "pci", f"Xen gives {guest_type} domains no devices of the host; expected type = 'pv'",
-            code="unsupported",
+            "pci", f"{_WHY_NOT[guest_type]}; expected type = 'pv'", code="unsupported",
         )  # fmt: skip
     if settings.text("passthrough") == "disabled":
         raise settings.error("passthrough", "expected another value, as pci gives it devices of the host")

@@ -21,7 +21,7 @@ KERNEL, QEMU = "pv", "qusb"
 _AUTO, _EMULATED = "auto", "devicemodel"
 _KEYS = ("type", "version", "ports")
 _VERSION, _PORTS, _MAX_PORTS = 2, 8, 31
-_NO_EMULATION = "it is emulated, for hvm domains, which this xend does not build; expected auto, pv or qusb"
+_NO_EMULATION = "this xend puts no devices of the host into emulated controllers; expected auto, pv or qusb"
 
 
 @attrs.frozen(kw_only=True)

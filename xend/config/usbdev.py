@@ -143,12 +143,24 @@ def settled_usbdevs(
 def settled_controllers(
     settings: Settings, guest_type: str, controllers: Sequence[UsbControllerConfig]
 ) -> Sequence[UsbControllerConfig]:
-    """The controllers, and those that devices need besides."""
+    """The controllers, and those that devices need besides.
+
+    Raises:
+        ConfigError: unsupported: those of an hvm domain would be emulated.
+    """
     try:
         items = settings.items("usbdev")
-        return _settled(settings, [parse_usbdev(*item) for item in items], controllers)[0]
+        settled = _settled(settings, [parse_usbdev(*item) for item in items], controllers)[0]
     except ConfigError:  # which the devices themselves raise
         return controllers
+    if guest_type == "hvm" and any(each.type is None for each in settled):
+        text = (
+            "this xend puts no devices of the host into emulated controllers; expected type=pv or type=qusb "
+            "in usbctrl, which a paravirtual driver takes"
+        )
+        option = "usbctrl" if settings.value("usbctrl") else "usbdev"
+        raise settings.error(option, text, code="unsupported")
+    return settled
 
 
 def _settled(

@@ -10,7 +10,7 @@ import re
 
 from xend.config.number import number_of
 
-__all__ = ["VDEV_FORMS", "vdev_hint", "vdev_name", "vdev_number"]
+__all__ = ["VDEV_FORMS", "vdev_hint", "vdev_name", "vdev_number", "vdev_place"]
 
 #: For error messages.
 VDEV_FORMS = "xvda, sda, hda (with or without a partition's number), d0p1, or a number such as 0x0"
@@ -53,16 +53,28 @@ def vdev_name(number: int) -> str | None:
 
     libxl's inverse calls every number xvd something; this one names what a guest would see.
     """
+    found = _taken_apart(number)
+    return None if found is None else _named(*found)
+
+
+def vdev_place(number: int) -> tuple[int, int] | None:
+    """(which disk of its kind, from 0, and which partition of it, 0: all of it); None: it is no such disk."""
+    found = _taken_apart(number)
+    return None if found is None else found[1:]
+
+
+def _taken_apart(number: int) -> tuple[str, int, int] | None:
+    """(prefix of the name, disk, partition)."""
     if number & _EXTENDED:
         disk, partition = number >> 8 & _MAX_DISKS - 1, number & 255
-        return _named("xvd", disk, partition) if _xvd(disk, partition) == number else None
+        return ("xvd", disk, partition) if _xvd(disk, partition) == number else None
     major, minor = number >> 8, number & 255
     if major == _XVD_MAJOR:
-        return _named("xvd", minor >> 4, minor & 15)
+        return "xvd", minor >> 4, minor & 15
     if major in _SD_MAJORS:
-        return _named("sd", 16 * _SD_MAJORS.index(major) + (minor >> 4), minor & 15)
+        return "sd", 16 * _SD_MAJORS.index(major) + (minor >> 4), minor & 15
     if major in _HD_MAJORS and minor < 128:
-        return _named("hd", 2 * _HD_MAJORS.index(major) + (minor >> 6), minor & 63)
+        return "hd", 2 * _HD_MAJORS.index(major) + (minor >> 6), minor & 63
     return None
 
 

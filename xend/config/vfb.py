@@ -23,6 +23,7 @@ __all__ = [
     "VfbConfig",
     "count_screens",
     "parse_vfb",
+    "screen_of_options",
     "settled_vfbs",
     "vfb_as_json",
     "vfb_of_json",
@@ -147,12 +148,29 @@ def settled_vfbs(settings: Settings, guest_type: str, devices: Sequence[VfbConfi
     Raises:
         ConfigError: bad_config.
     """
+    if guest_type == "hvm":
+        _refuse_beside_card(settings, devices)
     if guest_type != "pv":
         return devices
     if not devices and settings.boolean("vnc"):
         return [attrs.evolve(_screen(_Options(settings)), devid=0)]
     _note_idle(settings, "vfb says it" if devices else _NEEDS_VNC)
     return devices
+
+
+def screen_of_options(settings: Settings) -> VfbConfig:
+    """Where the graphics card of an hvm domain is shown: by VNC, where nothing else is said.
+
+    Raises:
+        ConfigError: bad_config.
+    """
+    return _screen(_Options(settings))
+
+
+def _refuse_beside_card(settings: Settings, devices: Sequence[VfbConfig]) -> None:
+    if devices:
+        complaint = "an hvm domain is shown by its graphics card; expected vnc = 1, sdl = 1, or nothing"
+        raise settings.error(_OPTION, complaint, code="unsupported")
 
 
 def _note_idle(settings: Settings, why: str) -> None:

@@ -10,8 +10,9 @@ from xend.config.fields import Fields
 from xend.config.option import closest
 from xend.config.place import Place, shown
 from xend.config.problem import Problem
+from xend.config.settings import Settings
 
-__all__ = ["VifConfig", "parse_vif"]
+__all__ = ["VifConfig", "parse_vif", "settled_vifs"]
 
 #: The same key's names.
 _KEYS = {
@@ -52,7 +53,8 @@ class VifConfig(CalledByNumber):
     Attributes:
         mac: lower case, six pairs with colons.
         rate: (bytes per interval, interval in microseconds).
-        type: "vif" or "ioemu".
+        type: "vif" or "ioemu"; has_type: it was given.
+        is_emulated: the device model of an hvm domain has an emulated card beside it.
         has_backend: the configuration says in which domain its backend is.
     """
 
@@ -60,6 +62,8 @@ class VifConfig(CalledByNumber):
     bridge: str | None = None
     gatewaydev: str | None = None
     type: str = "vif"
+    has_type: bool = attrs.field(default=False, eq=False)
+    is_emulated: bool = False
     model: str | None = None
     vifname: str | None = None
     script: str | None = None
@@ -96,6 +100,7 @@ def parse_vif(
         bridge=fields.free_text("bridge"),
         gatewaydev=fields.free_text("gatewaydev"),
         type="ioemu" if fields.choice("type", _TYPES, "vif") == "ioemu" else "vif",
+        has_type=fields.get("type") is not None,
         model=_word(fields, "model"),
         vifname=_interface(fields, "vifname"),
         script=fields.script("script"),
@@ -108,6 +113,13 @@ def parse_vif(
         vlan=fields.free_text("vlan"),
         trusted=fields.get("trusted") != "0",
     )
+
+
+def settled_vifs(settings: Settings, guest_type: str, devices: Sequence[VifConfig]) -> Sequence[VifConfig]:
+    """The interfaces; of an hvm domain each has an emulated card beside it, unless its type is vif."""
+    if guest_type != "hvm":
+        return devices
+    return [attrs.evolve(each, is_emulated=not each.has_type or each.type == "ioemu") for each in devices]
 
 
 def _put(fields: Fields, item: str, warnings: list[Problem] | None) -> None:

@@ -52,6 +52,7 @@ class VkbConfig(CalledByNumber):
         unique_id: what its guest tells it by.
         switches: those of SWITCHES that are on.
         touch: the sizes of TOUCH_SIZES, in their order; None: it is none that several fingers touch.
+        is_beside: it stands beside the emulated ones of an hvm domain, and nobody has asked for it.
         width, height: of what a pointer that tells places moves on, in pixels; 0: not said.
     """
 
@@ -60,6 +61,7 @@ class VkbConfig(CalledByNumber):
     unique_id: str | None = None
     switches: Sequence[str] = ()
     touch: Sequence[int] | None = None
+    is_beside: bool = False
     width: int = 0
     height: int = 0
 
@@ -103,7 +105,11 @@ def _touch(fields: Fields) -> Sequence[int] | None:
 
 
 def settled_vkbs(settings: Settings, guest_type: str, devices: Sequence[VkbConfig]) -> Sequence[VkbConfig]:
-    """One for each screen of the configuration, and those that were asked for after them, as xl has it."""
+    """One for each screen of the configuration, and those that were asked for after them, as xl has it; one
+    beside the emulated ones of an hvm domain, as libxl has it."""
+    if guest_type == "hvm":
+        beside = [] if settings.boolean("vkb_device") is False else [VkbConfig(is_beside=True)]
+        return [attrs.evolve(each, devid=number) for number, each in enumerate([*devices, *beside])]
     screens = count_screens(settings, guest_type)
     both = [*(VkbConfig() for _ in range(screens)), *devices]
     return [attrs.evolve(each, devid=number) for number, each in enumerate(both)]
@@ -123,8 +129,10 @@ def vkb_of_json(json: Mapping[str, Any]) -> str | None:
     )
 
 
-def vkb_as_json(vkb: VkbConfig) -> dict[str, Any]:
-    """As libxl's JSON has it (libxl_device_vkb)."""
+def vkb_as_json(vkb: VkbConfig) -> dict[str, Any] | None:
+    """As libxl's JSON has it (libxl_device_vkb); None: libxl adds it later."""
+    if vkb.is_beside:
+        return None
     keys = (*vkb.switches, *(() if vkb.touch is None else (_TOUCH,)))
     sizes = {} if vkb.touch is None else dict(zip(TOUCH_SIZES, vkb.touch, strict=True))
     return {

@@ -86,6 +86,8 @@ class Script:
     Attributes:
         verbs: of Linux's scripts, to put a device in and to take it out.
         more: further arguments of Linux's scripts, and further variables of their environment.
+        beside: where an emulated device stands beside it: verbs, arguments and variables of a further call of
+            Linux's scripts, for that one's end in dom0; None: there is none.
         held_nodes: nodes of the backend that say what of the host's the device holds.
         held: from these nodes' values, the device and the platform to the unit or interface that it holds;
             None: it is not known.
@@ -94,6 +96,9 @@ class Script:
 
     verbs: tuple[str, str]
     more: Callable[[Device], tuple[Sequence[str], Mapping[str, str]]] = lambda device: ((), {})
+    beside: Callable[[Device], tuple[tuple[str, str], Sequence[str], Mapping[str, str]] | None] = (
+        lambda device: None
+    )
     held_nodes: Sequence[str]
     held: Callable[[Mapping[str, str], Device, str], str | None]
     left_words: Callable[[str | None, str], tuple[str, str]]
@@ -135,6 +140,9 @@ class DeviceKind(Generic[Config]):
         model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
             ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
         model_part: what a device with such a backend wants of the device model.
+        machine_part: what the device model of an hvm domain emulates of a device, whatever serves its
+            paravirtual end: (configuration, domid, settings); None: nothing.
+        is_on_bus: whether a device of the configuration has a paravirtual end at all.
         is_disk: no two domains may write to the same one (xend.domain.sharing).
         json_key, as_json: the list in libxl's JSON, and an item of it; None: libxl has none for it.
         of_json: the item of xl.cfg(5) that means the same as an item of that list; None: it follows from
@@ -166,6 +174,8 @@ class DeviceKind(Generic[Config]):
     appeared: Sequence[XenbusState] = APPEARED
     model_backends: Sequence[str] = ()
     model_part: Callable[[Config], Part] = lambda config: Part()
+    machine_part: Callable[[Config, int, Settings], Part | None] = lambda config, domid, settings: None
+    is_on_bus: Callable[[Config], bool] = lambda config: True
     is_disk: bool = False
     shows_host_memory: bool = False
     json_key: str

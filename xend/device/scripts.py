@@ -6,7 +6,7 @@ ring-and-boot.md 5 and 6).  Either tells how it went in the backend's hotplug-st
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import xenclient
@@ -28,22 +28,41 @@ QUICK = os.path.join(os.path.dirname(xenclient.__file__), "quick")
 PATH = f"{QUICK}:{PREFIX}/sbin:{PREFIX}/bin:/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def command(device: Device, settings: Settings, put_in: bool) -> tuple[list[str], dict[str, str]]:
+#: A script's argv and environment.
+Command = tuple[list[str], dict[str, str]]
+
+
+def command(device: Device, settings: Settings, put_in: bool) -> Command:
     """The script's argv and environment."""
     assert device.script is not None
-    environment = _environment(settings)
     if settings.platform == "netbsd":
-        return [device.script, device.backend_path, "2" if put_in else "6"], environment
+        return [device.script, device.backend_path, "2" if put_in else "6"], _environment(settings)
     script = remains.script_of(device)
     arguments, variables = script.more(device)
-    environment |= {
+    return _linux(device, settings, script.verbs[0 if put_in else 1], arguments, variables)
+
+
+def command_beside(device: Device, settings: Settings, put_in: bool) -> Command | None:
+    """The same for the end of what is emulated beside the device; None: nothing is, or qemu sees to it."""
+    found = None if settings.platform == "netbsd" else remains.script_of(device).beside(device)
+    if found is None:
+        return None
+    verbs, arguments, variables = found
+    return _linux(device, settings, verbs[0 if put_in else 1], arguments, variables)
+
+
+def _linux(
+    device: Device, settings: Settings, verb: str, arguments: Sequence[str], variables: Mapping[str, str]
+) -> Command:
+    assert device.script is not None
+    environment = _environment(settings) | {
         "script": device.script,
         "XENBUS_TYPE": device.kind,
         "XENBUS_PATH": f"backend/{device.kind}/{device.domid}/{device.devid}",
         "XENBUS_BASE_PATH": "backend",
         **variables,
     }
-    return [device.script, script.verbs[0 if put_in else 1], *arguments], environment
+    return [device.script, verb, *arguments], environment
 
 
 class ScriptHost(Protocol):
@@ -130,7 +149,16 @@ async def reclaim(host: ScriptHost) -> None:
 
 
 async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> ScriptOutcome:
-    argv, environment = command(device, host.settings, put_in)
+    outcome = await _call(host, work, device, command(device, host.settings, put_in))
+    beside = command_beside(device, host.settings, put_in)
+    if beside is None or outcome.status != 0:
+        return outcome
+    also = await _call(host, work, device, beside)
+    return ScriptOutcome(also.status, outcome.output + also.output)
+
+
+async def _call(host: ScriptHost, work: Work, device: Device, command: Command) -> ScriptOutcome:
+    argv, environment = command
     seconds = host.settings.hotplug_seconds
     try:
         with work.waiting(f"{argv[0]} to end ({device.name})", seconds + 1):

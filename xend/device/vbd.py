@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xend.config.disk import DiskConfig, parse_disk
+from xend.config.emulated_disks import settled_disks
 from xend.config.libxl import backend, backend_of, flag, item, not_empty, number, text
 from xend.config.vdev import vdev_number
 from xend.device.device import Device
@@ -12,6 +13,7 @@ from xend.device.files import check_readable
 from xend.device.kind import ATTACHABLE, DeviceKind, Script
 from xend.device.paths import script_path
 from xend.errors import XendError
+from xend.model.part import Drive, Part
 from xend.settings import Settings
 
 #: The script of disks that name none: of files and block devices; others give a target any meaning.
@@ -25,6 +27,8 @@ _UNITS = {
 QDISK = "qdisk"
 #: What qemu is told of an image: nothing is guessed, as a guest writes to a raw one what it likes.
 _PROTOCOLS = {"raw": "aio", "qcow": "qcow", "qcow2": "qcow2", "vhd": "vhd", "qed": "qed"}
+#: What qemu calls a format, where it is another word.
+_FORMATS = {"vhd": "vpc"}
 #: Letters that NetBSD's names of a unit's partitions end with.
 _PARTITIONS = "abcdefghijklmnop"
 
@@ -77,6 +81,31 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings, *, backend_do
         },
         backend_kind=QDISK if is_of_model else None,
         script=script,
+    )
+
+
+def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | None:
+    """The drive that is emulated beside it, or in its place."""
+    if config.emulated_at is None:
+        return None
+    bus, number = config.emulated_at
+    path, node = config.target, None
+    if config.script not in (None, BLOCK):
+        node = f"/local/domain/0/backend/{VBD.name}/{domid}/{config.devid}/physical-device-path"
+    elif path is not None:
+        path = settings.guest_file(path)
+    return Part(
+        drive=Drive(
+            bus=bus,
+            number=number,
+            devid=config.devid,
+            path=path,
+            node=node,
+            format=_FORMATS.get(config.format, config.format),
+            is_cdrom=config.is_cdrom,
+            is_read_only=config.mode == "r",
+            label=VBD.label(config.name),
+        )
     )
 
 
@@ -179,6 +208,9 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     option="disk",
     parse=parse_disk,
     make=vbd_device,
+    settle=settled_disks,
+    machine_part=_machine_part,
+    is_on_bus=lambda config: not config.is_emulated_only,
     order=0,
     verbs=(*ATTACHABLE, "insert", "eject"),
     name_key="dev",

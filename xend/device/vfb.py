@@ -43,20 +43,19 @@ def vfb_device(domid: int, config: VfbConfig, settings: Settings, *, backend_dom
     )
 
 
-def _part(config: VfbConfig) -> Part:
-    return Part(
-        screen=Screen(
-            vnc=config.has_vnc,
-            vnc_listen=config.vnclisten or _LISTEN,
-            vnc_display=config.vncdisplay or 0,
-            vnc_finds_unused=config.finds_unused,
-            vnc_password=config.vncpasswd,
-            sdl=config.sdl or False,
-            opengl=config.opengl,
-            display=config.display,
-            xauthority=config.xauthority,
-            keymap=config.keymap,
-        )
+def screen_of_vfb(config: VfbConfig) -> Screen:
+    """What a device model is told of it."""
+    return Screen(
+        vnc=config.has_vnc,
+        vnc_listen=config.vnclisten or _LISTEN,
+        vnc_display=config.vncdisplay or 0,
+        vnc_finds_unused=config.finds_unused,
+        vnc_password=config.vncpasswd,
+        sdl=config.sdl or False,
+        opengl=config.opengl,
+        display=config.display,
+        xauthority=config.xauthority,
+        keymap=config.keymap,
     )
 
 
@@ -74,7 +73,7 @@ VFB: DeviceKind[VfbConfig] = DeviceKind(
     backend_keys=("state", "vnc", "vnclisten", "vncdisplay", "sdl"),
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=("vfb",),
-    model_part=_part,
+    model_part=lambda config: Part(screen=screen_of_vfb(config)),
     json_key="vfbs",
     as_json=vfb_as_json,
     of_json=vfb_of_json,

@@ -7,13 +7,20 @@ from typing import Any
 
 from xend.config.libxl import backend, backend_of, flag, item, not_empty, number, text
 from xend.config.number import number_of
-from xend.config.vif import VifConfig, parse_vif
+from xend.config.vif import VifConfig, parse_vif, settled_vifs
 from xend.device.device import Device
 from xend.device.kind import Address, DeviceKind, Script
 from xend.device.paths import script_path
+from xend.model.part import Card, Part
 from xend.settings import Settings
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+#: The backend's type of one beside which there is an emulated card, and that card unless it is said.
+_EMULATED, _MODEL = "vif_ioemu", "rtl8139"
+#: libxl's words for types.
+_TYPES = {"ioemu": _EMULATED, "vif": "vif"}
+#: What NetBSD's qemu runs for the interface that it makes, and can give no name that xend would know.
+_IF_UP = "qemu-ifup"
 #: What shows an interface.
 _SHOWS = {"netbsd": "ifconfig {name}", "linux": "ip link show {name}"}
 
@@ -69,13 +76,40 @@ def vif_device(domid: int, config: VifConfig, settings: Settings, *, backend_dom
             "mac": config.mac,
             "bridge": config.bridge or settings.default_bridge,
             "handle": str(devid),
-            "type": "vif_ioemu" if config.type == "ioemu" else "vif",
+            "type": _EMULATED if config.is_emulated else "vif",
             "hotplug-status": "",
             **{key: value for key, value in optional.items() if value is not None},
         },
         script=script,
         interface=interface_of(domid, devid, settings),
     )
+
+
+def _machine_part(config: VifConfig, domid: int, settings: Settings) -> Part | None:
+    """The card beside it."""
+    if not config.is_emulated:
+        return None
+    assert config.devid is not None
+    assert config.mac is not None
+    runs_script = settings.platform == "netbsd"
+    return Part(
+        card=Card(
+            devid=config.devid,
+            model=config.model or _MODEL,
+            mac=config.mac,
+            interface=f"{interface_of(domid, config.devid, settings)}-emu",
+            bridge=config.bridge or settings.default_bridge,
+            script=str(settings.script_directory / _IF_UP) if runs_script else None,
+        )
+    )
+
+
+def _beside(device: Device) -> tuple[tuple[str, str], list[str], dict[str, str]] | None:
+    """How the script is called for the interface of the card beside it; None: there is none."""
+    if device.backend.get("type") != _EMULATED:
+        return None
+    _, variables = _more(device)
+    return ("add", "remove"), ["type_if=tap"], {**variables, "INTERFACE": f"{device.interface}-emu"}
 
 
 def _more(device: Device) -> tuple[list[str], dict[str, str]]:
@@ -106,7 +140,7 @@ def _as_json(vif: VifConfig) -> dict[str, Any]:
             bridge=vif.bridge,
             ifname=vif.vifname,
             script=vif.script,
-            nictype="vif_ioemu" if vif.type == "ioemu" else "vif",
+            nictype=None if vif.is_emulated and not vif.has_type else _TYPES[vif.type],
             rate_bytes_per_interval=rate[0],
             rate_interval_usecs=rate[1],
             gatewaydev=vif.gatewaydev,
@@ -123,7 +157,7 @@ def _of_json(json: Mapping[str, Any]) -> str:
         *(["untrusted"] if flag(json, "trusted") is False else []),
         **words,
         vifname=text(json, "ifname"),
-        type="ioemu" if text(json, "nictype") == "vif_ioemu" else "vif",
+        type=next((own for own, word in _TYPES.items() if word == text(json, "nictype")), None),
         devid=None if devid is None or devid < 0 else devid,
         mtu=mtu or None,
         rate=_rate_of(number(json, "rate_bytes_per_interval"), number(json, "rate_interval_usecs")),
@@ -142,15 +176,22 @@ VIF: DeviceKind[VifConfig] = DeviceKind(
     option="vif",
     parse=parse_vif,
     make=vif_device,
+    settle=settled_vifs,
+    machine_part=_machine_part,
     order=5,
     devid_of=number_of,
     address=Address(key="mac", pattern=_MAC, choose=random_mac),
     frontend_keys=("state", "mac", "event-channel", "event-channel-tx", "tx-ring-ref", "rx-ring-ref"),
     backend_keys=("state", "hotplug-status", "hotplug-error", "bridge", "vifname"),
-    own_keys=("gatewaydev",),
+    own_keys=("gatewaydev", "type"),
     drivers={"linux": "xen-netback", "netbsd": "xvif (xennetback)"},
     script=Script(
-        verbs=("online", "offline"), more=_more, held_nodes=("vifname",), held=_held, left_words=_left_words
+        verbs=("online", "offline"),
+        more=_more,
+        beside=_beside,
+        held_nodes=("vifname",),
+        held=_held,
+        left_words=_left_words,
     ),
     interface=interface_of,
     json_key="nics",

@@ -10,6 +10,7 @@ from xend.device.kinds import sees_host_memory
 from xend.device.pci import PCI
 from xend.domain.capabilities import has_iommu
 from xend.domain.labels import first_label
+from xend.domain.machine import loader_of, machine_of
 from xend.domain.placing import pool_number
 from xend.host import Host
 from xend.hypervisor import MAX_EVENT_CHANNELS, Blueprint, DomainType, HostAccess, Image
@@ -47,6 +48,7 @@ async def blueprint_of(host: Host, uuid: str, config: DomainConfig) -> Blueprint
         trace_kib=hardware.trace_kib,
         paging_kib=None if hardware.shadow_mib is None else 1024 * hardware.shadow_mib,
         label=await first_label(host, config),
+        has_pirq=None if config.machine is None else config.machine.pirq,
     )
 
 
@@ -64,11 +66,19 @@ async def image_of(host: Host, uuid: str, config: DomainConfig, found: Outcome |
 
     found: what its boot loader found, if it has one.
     """
+    machine, kernel = None, ""
+    if config.machine is not None:
+        info = await host.hypervisor.host_info()
+        machine, kernel = machine_of(host, config, info), loader_of(host, config, info)
+    elif found is None:
+        kernel = kernel_of(host, config)
+    ramdisk = None if config.machine is not None else _ramdisk_of(host, config)
     return Image(
         blueprint=await blueprint_of(host, uuid, config),
         memory_kib=config.memory_kib,
-        kernel=kernel_of(host, config) if found is None else found.kernel,
-        ramdisk=_ramdisk_of(host, config) if found is None else found.ramdisk,
+        kernel=kernel if found is None else found.kernel,
+        ramdisk=ramdisk if found is None else found.ramdisk,
+        machine=machine,
         command_line=config.command_line if found is None else found.args,
         vcpus=config.vcpus,
         cpuid=config.cpuid.leaves,

@@ -28,7 +28,8 @@ from xend.domain.claims import disks_of
 from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.labels import check_labels, set_running_label
-from xend.domain.makers import Maker, makers_of
+from xend.domain.machine import check_machine, screen_part
+from xend.domain.makers import Maker, emulated_parts, makers_of
 from xend.domain.model_ready import await_model
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
@@ -135,7 +136,7 @@ class Creation:
         first, served, others = self.plugs()
         for plug in first:
             steps += plug.attach()
-        if served:
+        if served or self.config.machine is not None:
             steps += [step for plug in served for step in plug.adding()]
             steps += self.modelling()
             steps += [step for plug in served for step in plug.connecting()]
@@ -216,8 +217,10 @@ class Creation:
         return first, served, others
 
     def parts(self) -> list[Part]:
-        """What its devices want of a device model."""
-        return [each.part() for each in self._makers() if each.is_of_model]
+        """What its devices want of a device model; of an hvm domain it plays the whole machine."""
+        served = [each.part() for each in self._makers() if each.is_of_model]
+        emulated = emulated_parts(self.config, self.host.settings, self.facts.domid or 0)
+        return [*screen_part(self.config), *served, *emulated]
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
@@ -242,6 +245,7 @@ class Creation:
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
         check_host(info, self.config, kernel, await spare_kib(self.host, info))
+        check_machine(self.host, self.config, info, self.parts())
         check_model(self.host, self.config, self.parts())
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
@@ -250,13 +254,14 @@ class Creation:
         await self.check_uuid()
 
     def check_image(self) -> str | None:
-        """See that what it boots is there; the kernel's path, None: a boot loader finds it.
+        """See that what it boots is there; the kernel's path, None: a boot loader finds it, or firmware.
 
         Raises:
             XendError: bad_image.
         """
         check_files(self.host, self.config)
-        return kernel_of(self.host, self.config) if self.config.boot_loader is None else None
+        is_named = self.config.boot_loader is None and self.config.machine is None
+        return kernel_of(self.host, self.config) if is_named else None
 
     def claimed_kib(self) -> int:
         """How much memory is set aside for it."""
@@ -425,7 +430,9 @@ class Creation:
         await start_model(self.host, self.config, self.parts(), self.source.uuid, self.domid)
 
     async def await_model(self, work: Work) -> None:
-        await await_model(self.host, work, self.config.name, self.parts(), self.domid)
+        machine = self.config.machine
+        lines = 0 if machine is None else len(machine.devices.serial)
+        await await_model(self.host, work, self.config.name, self.parts(), self.domid, lines)
 
     async def end_model(self, work: Work) -> None:
         if self.facts.domid is not None:

@@ -11,11 +11,13 @@ from xend.device.device import Device
 from xend.device.kinds import KINDS
 from xend.device.nodes import removed
 from xend.device.stored import devices_in_store
+from xend.domain.machine import model_machine_of, resolved
 from xend.domain.model_ready import state_path
 from xend.domain.model_rights import KEEPS, rights_of
 from xend.domain.nodes import home
 from xend.errors import XendError
 from xend.host import Host
+from xend.hypervisor import SHUTDOWN_REASONS, HypervisorError
 from xend.identity import is_domain
 from xend.model.arguments import Shape, argv_of, environment_of
 from xend.model.log import log_path, opened
@@ -65,13 +67,18 @@ async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], u
     options = config.device_model
     program = host.models.system.program(options.program, host.settings.platform)
     rights = rights_of(config, parts, domid)
+    with explained("look for its disks", config.name):
+        parts = await resolved(host, parts)
+    machine = model_machine_of(host, config)
+    video_mib = 0 if machine is None else machine.video_mib
     place = host.models.place(domid)
     await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
     shape = Shape(
         domid=domid,
         name=config.name,
-        memory_mib=config.max_memory_kib // 1024,
+        memory_mib=config.max_memory_kib // 1024 - video_mib,
         parts=parts,
+        machine=machine,
         control=place.control,
         statistics=place.statistics,
         more=options.args,
@@ -168,6 +175,7 @@ async def tell_death(host: Host, model: Model) -> None:
         note_death(host, device)
         host.publish("device", "dead", domid=model.domid, device=device.name, reason=cause)
     names = ", ".join(device.name for device in dead) or "none"
+    await _crash(host, model)
     host.publish(
         "domain",
         "device_model_died",
@@ -176,6 +184,18 @@ async def tell_death(host: Host, model: Model) -> None:
         uuid=model.uuid,
         reason=f"{cause}; dead devices: {names}; its log is {model.log}",
     )
+
+
+async def _crash(host: Host, model: Model) -> None:
+    """A whole machine does not live without what plays its devices: what its configuration says of a crash
+    is done with it."""
+    domain = host.domains.get(model.domid)
+    if domain is None or domain.uuid != model.uuid or domain.config.machine is None:
+        return
+    try:
+        await host.hypervisor.shutdown(model.domid, SHUTDOWN_REASONS.index("crash"))
+    except HypervisorError as error:
+        host.log(f"{model.name} has no device model any more, and cannot be stopped: {error}")
 
 
 def note_death(host: Host, device: Device) -> None:

@@ -43,6 +43,18 @@ class Maker:
         return KINDS[self.kind].model_part(self.config)
 
 
+def emulated_parts(config: DomainConfig, settings: Settings, domid: int) -> list[Part]:
+    """What the device model of an hvm domain emulates of its devices, in the order of the configuration."""
+    if config.machine is None:
+        return []
+    found = [
+        kind.machine_part(device, domid, settings)
+        for kind in IN_ORDER
+        for device in config.of_kind(kind.name)
+    ]
+    return [part for part in found if part is not None]
+
+
 def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
     """One for each device, in the order in which they come in."""
     return [
@@ -57,4 +69,5 @@ def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
         for kind in IN_ORDER
         if kind.make is not None
         for device in config.of_kind(kind.name)
+        if kind.is_on_bus(device)
     ]

@@ -1,5 +1,6 @@
 """Waits until a domain's device model runs and answers, of which nothing is believed."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ ANSWER_SECONDS = 10.0
 #: How often its socket is tried, in seconds.
 RETRY_SECONDS = 0.1
 _RUNNING = b"running"
+#: What qemu calls a terminal that it has made, which it chose itself: one, or nothing.
+_PTY = "pty:"
+_TERMINAL = re.compile(r"pty:/dev/(pts/[0-9]{1,6}|tty[p-zP-T][0-9a-zA-Z])")
 
 
 def state_path(domid: int) -> str:
@@ -31,8 +35,12 @@ def state_path(domid: int) -> str:
     return f"{home(0)}/device-model/{domid}"
 
 
-async def await_model(host: Host, work: Work, name: str, parts: Sequence[Part], domid: int) -> None:
+async def await_model(
+    host: Host, work: Work, name: str, parts: Sequence[Part], domid: int, lines: int = 0
+) -> None:
     """Returns once it runs, has answered, and shows the domain's screen.
+
+    lines: how many serial lines the domain has.
 
     Raises:
         XendError: it has ended, or does not come so far; with what it said last.
@@ -51,7 +59,7 @@ async def await_model(host: Host, work: Work, name: str, parts: Sequence[Part], 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_end, nursery.cancel_scope)
                 await _await_state(host, work, model)
-                await _converse(host, work, model, screen)
+                await _converse(host, work, model, screen, lines)
                 nursery.cancel_scope.cancel()
     except XendError as error:
         if not model.has_ended.is_set():
@@ -71,7 +79,7 @@ async def _await_state(host: Host, work: Work, model: Model) -> None:
                 await watch.next()
 
 
-async def _converse(host: Host, work: Work, model: Model, screen: Screen | None) -> None:
+async def _converse(host: Host, work: Work, model: Model, screen: Screen | None, lines: int) -> None:
     """See that it answers, and have it show the screen: that it runs is not the end of its start."""
     with work.waiting(f"{model.called} to answer", ANSWER_SECONDS):
         stream = await _connected(host, model)
@@ -79,6 +87,8 @@ async def _converse(host: Host, work: Work, model: Model, screen: Screen | None)
             conversation = Conversation(stream)
             await conversation.begin()
             await conversation.ask("query-status")
+            if lines:
+                await _name_lines(host, model, conversation, lines)
             if screen is not None and screen.vnc:
                 await _show(host, model, conversation, screen)
         except QmpError as error:
@@ -109,6 +119,21 @@ async def _show(host: Host, model: Model, conversation: Conversation, screen: Sc
     with explained("write where its screen is", model.name):
         await host.store.write(f"{console}/vnc-listen", screen.vnc_listen)
         await host.store.write(f"{console}/vnc-port", service)
+
+
+async def _name_lines(host: Host, model: Model, conversation: Conversation, lines: int) -> None:
+    """Which terminals in dom0 its serial lines are, for xl console -t serial."""
+    found = await conversation.ask("query-chardev")
+    names = {f"serial{number}": number for number in range(lines)}
+    for each in found if isinstance(found, list) else ():
+        label, name = (each.get(key) if isinstance(each, dict) else None for key in ("label", "filename"))
+        if label not in names or not isinstance(name, str) or not name.startswith(_PTY):
+            continue
+        if not _TERMINAL.fullmatch(name):
+            raise QmpError("query-chardev: it names no terminal")
+        with explained("write where its serial lines are", model.name):
+            path = f"{home(model.domid)}/serial/{names[label]}/tty"
+            await host.store.write(path, name.removeprefix(_PTY))
 
 
 def _failed(model: Model, error: XendError | None) -> XendError:

@@ -11,6 +11,7 @@ from xenclient.store.aio import Client, Transaction
 from xenclient.store.operations import mkdir, set_perms
 from xend.config import DomainConfig
 from xend.device.nodes import removed, written
+from xend.domain.machine_nodes import machine_nodes
 from xend.hypervisor import Rings
 from xend.identity import uuid_of
 from xenstore.errors import ENOENT
@@ -18,6 +19,8 @@ from xenstore.errors import ENOENT
 #: Nodes that the guest owns, below its home.
 GUESTS_OWN = ("data", "drivers", "feature", "attr", "error")
 CONTROL = ("shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq")
+#: Of a whole machine, whose guest may be sent to sleep.
+SLEEP = ("feature-s3", "feature-s4")
 CONSOLE_LIMIT_BYTES = 1 << 20
 
 
@@ -34,10 +37,11 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
     tops = [(top, read_only), (vm, read_only), (own, hidden), (f"{own}/device", hidden)]
     own_nodes = [
         "device" if config.has_old_suspend else "device/suspend/event-channel",
-        *(f"control/{name}" for name in CONTROL),
+        *(f"control/{name}" for name in (*CONTROL, *(SLEEP if config.machine is not None else ()))),
         *GUESTS_OWN,
         *(("libxl", "device-model") if config.driver_domain else ()),
     ]
+    machine = machine_nodes(config, str(config.uuid))
     features = ("platform-feature-multiprocessor-suspend", "platform-feature-xs_reset_watches")
 
     async def body(tx: Transaction) -> None:
@@ -52,6 +56,7 @@ async def write_first(store: Client, domid: int, config: DomainConfig) -> None:
                 for step in (mkdir(f"{top}/{name}"), set_perms(f"{top}/{name}", guests))
             ),
             *written(vm, {"uuid": uuid_of(config.uuid or ""), "name": config.name}),
+            *written(top, machine),
             *written(f"{top}/control", dict.fromkeys(features, "1")),
             *written(own, {"type": config.type, "dm-version": "qemu_xen"}),
         )
@@ -67,7 +72,12 @@ async def write_built(
     guests = {
         "memory/static-max": str(config.max_memory_kib),
         "memory/target": str(config.memory_kib),
-        "memory/videoram": "0",
+        "memory/videoram": str(0 if config.machine is None else 1024 * config.machine.video_mib),
+        **{
+            f"hvmloader/{name}/{key}": f"{number:#x}"
+            for name, place in rings.tables.items()
+            for key, number in zip(("address", "length"), place, strict=True)
+        },
         "domid": str(domid),
         "store/port": str(rings.store_port),
         "store/ring-ref": str(rings.store_gfn),
@@ -75,6 +85,8 @@ async def write_built(
     for vcpu in range(config.max_vcpus):
         guests[f"cpu/{vcpu}/availability"] = "online" if vcpu < config.vcpus else "offline"
     vms = {"start_time": f"{start_time:.2f}"}
+    if config.machine is not None:
+        vms |= {"image/ostype": "hvm", "rtc/timeoffset": str(config.clock.offset_s or "")}
     if config.type == "pv":
         vms = {
             "image/ostype": "linux",

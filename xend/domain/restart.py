@@ -43,7 +43,7 @@ def action_of(host: Host, domain: Domain, event: str) -> str:
     is_last = host.domains.is_last_life(domain) or _is_to_be_off(domain, host.wall_clock())
     if action == "soft-reset" and is_last:
         return "destroy"
-    if action == "soft-reset" and domain.config.type == "pv":
+    if action == "soft-reset" and domain.config.type != "pvh":
         return "restart"  # the best that is left
     return WITHOUT_RESTART.get(action, action) if is_last else action
 
@@ -52,7 +52,12 @@ def why_not_reset(domain: Domain, event: str, action: str) -> str:
     """What is said of a domain that is not reset, though its configuration asks for that; "" else."""
     wanted = domain.config.actions.get(event)
     is_told = wanted == "soft-reset" and action == "restart"
-    return " in place of a soft reset: the hypervisor resets no paravirtual domain" if is_told else ""
+    if not is_told:
+        return ""
+    why = "the hypervisor resets no paravirtual domain"
+    if domain.config.type == "hvm":
+        why = "its device model would have to go on with what it knows"
+    return f" in place of a soft reset: {why}"
 
 
 def _is_to_be_off(domain: Domain, now: float) -> bool:

@@ -49,12 +49,20 @@ def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> Re
     """What is known before it begins.
 
     Raises:
-        XendError: bad_config: the configuration is wrong, or of another type than what was saved.
+        XendError: bad_config: the configuration is wrong, or of another type than what was saved;
+            unsupported.
     """
     config = saved.source.config()
+    if config.machine is not None:
+        raise XendError(
+            "unsupported",
+            f"{one_line(path)} holds an hvm domain, and this xend restores no state of a device model",
+            domain=config.name,
+            hint="Xen's own xl restores it, where that runs on this host",
+        )
     kind = records.PV if config.type == "pv" else records.HVM
     if kind != saved.memory.type:
-        types = {records.PV: "pv", records.HVM: "pvh or hvm"}
+        types = {records.PV: "pv", records.HVM: "pvh"}
         raise XendError(
             "bad_config",
             f"{one_line(path)} holds the memory of a {types[saved.memory.type]} domain, its configuration is "

@@ -76,6 +76,13 @@ async def save_facts(
     """
     if not is_suspended(target.info):
         check_can_suspend(target)
+    if managed.config.machine is not None:
+        raise XendError(
+            "unsupported",
+            f"{target.name} is an hvm domain, and this xend saves no state of its device model",
+            domain=target.name,
+            hint=f"xl shutdown {target.name}, or xl pause {target.name}, keeps what is on its disks",
+        )
     if managed.config.of_kind(PCI.name):
         raise XendError(
             "wrong_state",

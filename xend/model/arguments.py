@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from xend.model.part import Part, Screen, screen_of
+from xend.model.machine import Machine, drive_words, hardware_words, machine_word
+from xend.model.part import Part, Screen, quoted, screen_of
 
 __all__ = ["CONSOLE_LIMIT_BYTES", "Shape", "argv_of", "environment_of"]
 
@@ -19,10 +20,11 @@ _PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @attrs.frozen(kw_only=True)
 class Shape:
-    """What a device model of a paravirtual or PVH domain is to be like.
+    """What a domain's device model is to be like.
 
     Attributes:
-        memory_mib: the domain's at most.
+        machine: what it emulates of an hvm domain; None: it serves paravirtual devices alone.
+        memory_mib: the domain's at most, without what its graphics card has.
         parts: what its devices want.
         control, statistics: paths of its QMP sockets: xend's, and that of libxenstat's users.
         more, more_of_type: device_model_args, and those of the domain's type.
@@ -35,6 +37,7 @@ class Shape:
     name: str
     memory_mib: int
     parts: Sequence[Part]
+    machine: Machine | None = None
     control: str
     statistics: str
     more: Sequence[str] = ()
@@ -46,19 +49,26 @@ class Shape:
 
 def argv_of(program: str, shape: Shape) -> list[str]:
     """The words that start it."""
+    screen, machine = screen_of(shape.parts), shape.machine
+    has_screen = screen is not None and (screen.vnc or screen.sdl)
     return [
         program,
         *("-xen-domid", str(shape.domid), "-no-shutdown"),
         *_monitor("libxl-cmd", shape.control),
         *_monitor("libxenstat-cmd", shape.statistics),
         *(word for part in shape.parts for word in part.chardevs),
-        *("-nodefaults", "-no-user-config", "-xen-attach", "-name", _quoted(shape.name)),
-        *_screen(screen_of(shape.parts)),
+        *("-nodefaults", "-no-user-config"),
+        *(("-xen-attach",) if machine is None else ()),
+        *("-name", quoted(shape.name)),
+        *_screen(screen),
+        *(() if machine is None else hardware_words(machine, shape.parts, has_screen)),
+        *(("-nographic",) if machine is None and not has_screen else ()),
         *_shut_in(shape),
         *shape.more,
-        *("-machine", "xenpv"),
+        *("-machine", "xenpv" if machine is None else machine_word(machine)),
         *shape.more_of_type,
         *("-m", str(shape.memory_mib)),
+        *(() if machine is None else drive_words(machine, shape.parts)),
         *(() if shape.ids is None else ("-runas", "{}:{}".format(*shape.ids))),
     ]
 
@@ -73,12 +83,13 @@ def environment_of(shape: Shape, store_socket: str) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "XENSTORED_PATH": store_socket,
         "XEN_QEMU_CONSOLE_LIMIT": str(CONSOLE_LIMIT_BYTES),
+        **({} if shape.machine is None else {"XEN_DOMAIN_ID": str(shape.domid)}),
         **{name: value for name, value in variables.items() if value is not None},
     }
 
 
 def _monitor(name: str, path: str) -> Sequence[str]:
-    socket = f"socket,id={name},path={_quoted(path)},server=on,wait=off"
+    socket = f"socket,id={name},path={quoted(path)},server=on,wait=off"
     return ("-chardev", socket, "-mon", f"chardev={name},mode=control")
 
 
@@ -88,12 +99,10 @@ def _screen(screen: Screen | None) -> Iterator[str]:
         yield from ("-display", "sdl,gl=on" if screen.opengl else "sdl")
     if screen is not None and screen.keymap:
         yield from ("-k", screen.keymap)
-    if screen is None or not (screen.vnc or screen.sdl):
-        yield "-nographic"
 
 
 def _vnc(screen: Screen) -> str:
-    words = [f"{_quoted(screen.vnc_listen)}:{screen.vnc_display}"]
+    words = [f"{quoted(screen.vnc_listen)}:{screen.vnc_display}"]
     words += ["password=on"] if screen.vnc_password else []
     words += [f"to={_LAST_DISPLAY}"] if screen.vnc_finds_unused else []
     return ",".join(words)
@@ -104,8 +113,3 @@ def _shut_in(shape: Shape) -> Iterator[str]:
         yield from ("-sandbox", _SANDBOX)
     if shape.root is not None:
         yield from ("-chroot", shape.root)
-
-
-def _quoted(text: str) -> str:
-    """As a value of one of qemu's options, in which a comma stands twice."""
-    return text.replace(",", ",,")

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["Part", "Screen", "screen_of"]
+__all__ = ["AHCI", "IDE", "SCSI", "Card", "Drive", "Part", "Screen", "quoted", "screen_of"]
+
+#: What an emulated drive is connected to.
+IDE, AHCI, SCSI = "ide", "ahci", "scsi"
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +39,53 @@ class Screen:
 
 
 @attrs.frozen(kw_only=True)
+class Drive:
+    """An emulated disk, or CD drive.
+
+    Attributes:
+        bus, number: where it is: one of IDE, AHCI, SCSI.
+        devid: the number of the disk in the domain's configuration.
+        path: of its image, which qemu is told the format of; None: an empty CD drive.
+        node: in the store, says the path in its place: a script chose it; None: no script did.
+        label: what people call the disk.
+    """
+
+    bus: str
+    number: int
+    devid: int
+    path: str | None
+    node: str | None = None
+    format: str = "raw"
+    is_cdrom: bool = False
+    is_read_only: bool = False
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What qemu calls a CD drive, as libxl names it."""
+        return f"ide-{self.devid}"
+
+
+@attrs.frozen(kw_only=True)
+class Card:
+    """An emulated network card.
+
+    Attributes:
+        model: what it is, as qemu calls it: "e1000".
+        interface: its end in dom0, a tap that qemu makes.
+        bridge: where that goes.
+        script: what qemu runs with the tap's name, in place of xend; None: nothing.
+    """
+
+    devid: int
+    model: str
+    mac: str
+    interface: str
+    bridge: str
+    script: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Part:
     """What one device wants.
 
@@ -44,6 +94,7 @@ class Part:
             them: ("-chardev", "pty,id=libxl-channel1").
         sockets: paths of Unix sockets that qemu makes for it; they are removed with the device model.
         screen: where it is shown, if it is a screen; of several the first one counts.
+        drive, card: what of an emulated machine it is, if any.
         opens_files_later: it opens files of the host when its guest connects, and while it runs, not only as
             qemu starts, so that qemu can neither have another root directory nor another user.
     """
@@ -51,9 +102,16 @@ class Part:
     chardevs: Sequence[str] = ()
     sockets: Sequence[str] = ()
     screen: Screen | None = None
+    drive: Drive | None = None
+    card: Card | None = None
     opens_files_later: bool = False
 
 
 def screen_of(parts: Sequence[Part]) -> Screen | None:
     """The screen that counts."""
     return next((part.screen for part in parts if part.screen is not None), None)
+
+
+def quoted(text: str) -> str:
+    """As a value of one of qemu's options, in which a comma stands twice."""
+    return text.replace(",", ",,")

@@ -14,6 +14,7 @@ import trio
 
 from xend.model import pids
 from xend.model.find import program_of
+from xend.model.firmware import file_of
 from xenstore.daemon import child
 
 __all__ = ["Order", "Process", "System", "SystemProcesses"]
@@ -60,6 +61,9 @@ class System(Protocol):
     def program(self, named: str | None, platform: str) -> str:
         """The path of the one that is named, or of the host's.  Raises: XendError (see `find`)."""
 
+    def firmware(self, name: str, release: str, platform: str) -> str:
+        """The path of a piece of firmware (see `firmware`).  Raises: XendError: unsupported."""
+
     async def start(self, order: Order) -> Process:
         """Raises: OSError."""
 
@@ -81,6 +85,9 @@ class SystemProcesses:
 
     def program(self, named: str | None, platform: str) -> str:
         return program_of(named, platform)
+
+    def firmware(self, name: str, release: str, platform: str) -> str:
+        return file_of(name, release, platform)
 
     async def start(self, order: Order) -> Process:
         process = await trio.lowlevel.open_process(

@@ -6,10 +6,12 @@ import stat
 import struct
 from pathlib import Path
 
-from xend.hypervisor import HypervisorError, Image
+from xend.hypervisor import HypervisorError, Image, Machine
 
 #: How files begin that are kernels: ELF, and the compressed forms in which they are shipped.
 _MAGIC = (b"\x7fELF", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x5d\0\0")
+#: What an emulated machine cannot do without, beside its graphics card's memory.
+_MACHINE_MIN_KIB = 4096
 #: Linux's boot protocol: bzImage.
 _BZIMAGE_AT, _BZIMAGE = 0x202, b"HdrS"
 
@@ -32,6 +34,9 @@ def check(image: Image) -> None:
     Raises:
         HypervisorError: as `Hypervisor.build` says.
     """
+    if image.machine is not None:  # its firmware boots, or a device model, whose files are not looked at
+        _check_machine(image.machine, image.memory_kib)
+        return
     size = _size(image.kernel, is_kernel=True)
     if image.ramdisk is not None:
         size += _size(image.ramdisk, is_kernel=False)
@@ -39,6 +44,13 @@ def check(image: Image) -> None:
         raise HypervisorError(
             errno.ENOMEM,
             f"kernel and ramdisk ({-(-size // 1024)} KiB) do not fit {image.memory_kib} KiB of memory",
+        )
+
+
+def _check_machine(machine: Machine, memory_kib: int) -> None:
+    if memory_kib - machine.video_kib < _MACHINE_MIN_KIB:
+        raise HypervisorError(
+            errno.ENOMEM, f"{memory_kib} KiB of memory: its graphics card takes {machine.video_kib}"
         )
 
 

@@ -8,7 +8,7 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     nonsense      it answers QMP with what is none
     flood         it answers QMP with events without end
     refuse        it refuses each command of QMP
-    lie           it says that its screen is at no port
+    lie           it says that its screen is at no port, and its serial line a file
     late=TEXT     it says that it runs, takes the first connection, says TEXT and ends (as Debian's does that
                   cannot do a password of VNC)
     die=SECONDS   it ends so long after it began to run
@@ -133,7 +133,18 @@ class SimulatedModel:
             return {"status": "running", "running": True}
         if command == "query-vnc":
             return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(self.port)}
+        if command == "query-chardev":
+            return self._lines()
         return {}
+
+    def _lines(self) -> list[dict[str, str]]:
+        """Its serial lines."""
+        kinds = [word for option, word in zip(self.argv, self.argv[1:], strict=False) if option == "-serial"]
+        names = {"pty": "pty:/etc/passwd" if "lie" in self.faults else "pty:/dev/pts/{}"}
+        return [
+            {"label": f"serial{number}", "filename": names.get(kind, kind).format(100 + number)}
+            for number, kind in enumerate(kinds)
+        ]
 
     def _listen(self) -> None:
         """Take the port of its screen."""

@@ -5,6 +5,7 @@ import os
 import attrs
 
 from xend.model.find import PROGRAMS
+from xend.model.firmware import FIRMWARE
 from xend.model.system import Order, Process, SystemProcesses
 from xenstore.daemon import child
 
@@ -16,6 +17,9 @@ class SimulatedModels(SystemProcesses):
 
     def program(self, named: str | None, platform: str) -> str:
         return named or PROGRAMS[0]
+
+    def firmware(self, name: str, release: str, platform: str) -> str:
+        return FIRMWARE[name].paths[0].format(release=release)
 
     async def start(self, order: Order) -> Process:
         words = child.module("xend.simulator.model_program", *order.argv[1:])

@@ -8,7 +8,7 @@ import attrs
 import msgpack
 import trio
 
-from xend.hypervisor import Blueprint, HostAccess, HypervisorError, Image, Rings
+from xend.hypervisor import Blueprint, HostAccess, HypervisorError, Image, Machine, Rings
 from xend.hypervisor.control import Control
 from xend.hypervisor.scheduling import PoolParameters, RealTimeParameters
 from xend.simulator.host import SimulatedHost
@@ -107,8 +107,11 @@ class Connection:
     async def deny_access(self, domid: int, **access: Any) -> None:
         await self._host.deny_access(domid, HostAccess(**access))
 
-    async def build(self, domid: int, blueprint: dict[str, Any], **image: Any) -> object:
-        made = Image(blueprint=Blueprint(**blueprint), **image)
+    async def build(
+        self, domid: int, blueprint: dict[str, Any], machine: dict[str, Any] | None, **image: Any
+    ) -> object:
+        played = None if machine is None else Machine(**machine)
+        made = Image(blueprint=Blueprint(**blueprint), machine=played, **image)
         return attrs.asdict(await self._host.build(domid, made))
 
     async def unpause(self, domid: int) -> None:

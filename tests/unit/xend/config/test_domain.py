@@ -151,16 +151,6 @@ def test_what_is_refused(text: str, message: str) -> None:
     assert error.message == f"foo.cfg:{3 + text.count(chr(10))}: {message}"
 
 
-@pytest.mark.parametrize("text", ["type = 'hvm'", "builder = 'hvm'"])
-def test_other_types_are_not_built_yet(text: str) -> None:
-    error = complaint(lambda: config(text))
-    assert error.code == "unsupported"
-    option, value = text.replace("'", '"').split(" = ")
-    assert error.message == (
-        f"foo.cfg:1: {option} = {value}: this xend builds pv and pvh domains only so far, and no hvm ones"
-    )
-
-
 def test_what_must_be_there() -> None:
     error = complaint(lambda: parse("memory = 64", source="foo.cfg", name="foo"))
     assert (

@@ -88,7 +88,7 @@ def wrong_kinds(option: Option) -> tuple[str, ...]:
     numeric = ("'x'", "['x']", "'1 2'")
     return {
         "s": ("['x']", "[[]]"), "n": numeric, "b": numeric, "l": ("'x'", "5", "[['x']]"),
-    "sl": ("[['x']]",), "sn": ("['x']", "[[]]"),
+    "sl": ("[['x']]",), "sn": ("['x']", "[[]]"), "bl": ("'x'", "[['x']]"),
     }[option.kind]  # fmt: skip
 
 
@@ -98,8 +98,8 @@ def lines() -> Iterator[tuple[str, str]]:
     yield from ((f"disk += [ '{text}' ]", what) for text, what in DISKS)
     yield from ((f"vif = [ '{text}' ]", what) for text, what in VIFS)
     for option in OPTIONS.values():
-        # What means something for a pvh domain only is judged for one.
-        guest = "" if option.has_effect("pv") else "; type = 'pvh'"
+        # What means nothing for a pv domain is judged for another one.
+        guest = "" if option.has_effect("pv") else f"; type = '{(*option.guests, 'pvh')[0]}'"
         if option.is_here and option.name not in ("type", "disk", "vif"):
             for value in wrong_kinds(option) + VALUES.get(option.name, ()):
                 yield f"{option.name} = {value}{guest}", option.name

@@ -136,8 +136,11 @@ def test_xens_own_example_of_old() -> None:
     ]
     mended = text.replace("import os, re\narch = os.uname()[4]\n", "arch = 'x86_64'\n")
     mended = mended.replace("re.search('64', arch)", "'64' in arch")
-    with pytest.raises(ConfigError, match="this xend builds pv and pvh domains only so far"):
-        parse(mended, source="foo", name="foo", directory="/")
+    read = parse(mended, source="foo", name="foo", directory="/")
+    assert (read.type, read.kernel) == ("hvm", None)
+    device_model, kernel = read.warnings
+    assert "it was an option of xm's" in device_model.message
+    assert "kernel names hvmloader, with which each hvm domain begins" in kernel.message
 
 
 @pytest.mark.parametrize(

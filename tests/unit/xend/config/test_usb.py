@@ -32,7 +32,7 @@ def test_controllers_that_are_read(specification: str, expected: dict[str, Any])
 NO_CONTROLLERS = [
     ("type=x", 'type "x", expected auto, pv, qusb or devicemodel'),
     ("type=devicemodel",
-     "type=devicemodel: it is emulated, for hvm domains, which this xend does not build; expected auto, pv "
+     "type=devicemodel: this xend puts no devices of the host into emulated controllers; expected auto, pv "
      "or qusb"),
     ("version=3", 'version "3", expected a number from 1 to 2'),
     ("ports=0", 'ports "0", expected a number from 1 to 31'),

@@ -45,7 +45,8 @@ VIF_KEYS = [
     ({"rate": (1000, 50000)}, {"rate": "1000,50000"}),
     ({"mtu": 9000}, {"mtu": "9000"}),
     ({"vifname": "web0"}, {"vifname": "web0"}),
-    ({"type": "ioemu"}, {"type": "vif_ioemu"}),
+    ({"type": "ioemu"}, {"type": "vif"}),
+    ({"is_emulated": True}, {"type": "vif_ioemu"}),
     ({"script": "vif-nat"}, {"script": "/etc/xen/scripts/vif-nat"}),
 ]
 
