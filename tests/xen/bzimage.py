@@ -6,8 +6,9 @@ import lzma
 import struct
 from collections.abc import Callable
 
-#: Where the boot protocol has what: sectors of the setup code, its magic word, its version, the payload.
-SETUP_SECTORS, MAGIC, VERSION, PAYLOAD = 0x1F1, 0x202, 0x206, 0x248
+#: Where the boot protocol has what: sectors of the setup code, the sector's magic word, the protocol's own,
+#: its version, the payload.
+SETUP_SECTORS, BOOT_FLAG, MAGIC, VERSION, PAYLOAD = 0x1F1, 0x1FE, 0x202, 0x206, 0x248
 SECTOR = 512
 
 
@@ -50,6 +51,7 @@ def bzimage(image: bytes, compression: str) -> bytes:
         payload += struct.pack("<I", len(image))
     setup = bytearray(2 * SECTOR)
     setup[SETUP_SECTORS] = 1
+    setup[BOOT_FLAG : BOOT_FLAG + 2] = b"\x55\xaa"
     struct.pack_into("<4sH", setup, MAGIC, b"HdrS", 0x20C)
     struct.pack_into("<II", setup, PAYLOAD, 0, len(payload))
     return bytes(setup) + payload

@@ -20,6 +20,7 @@ PACKAGES = """
     grep gzip hostname libc-bin login mount ncurses-base procps sed tar util-linux
     binutils bridge-utils busybox-static gcc iproute2 iputils-ping kmod libc6-dev make nftables pkg-config
     python3 python3-dev python3-pip python3-venv
+    e2fsprogs grub-xen-host qemu-system-xen qemu-utils
     libxen-dev xen-hypervisor-{version}-amd64 xen-utils-{version} xen-utils-common xenstore-utils
 """
 #: Ours to build and to run with, from PyPI, as its Debian's own may be older than what we need.

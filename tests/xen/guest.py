@@ -21,8 +21,9 @@ UNTIL = 'until_done() { until "$@" >/dev/null 2>&1; do read -r -t 0.2 <>/run/nev
 NEWEST = "home=/local/domain/$(xenstore-list /local/domain | tail -n 1)\n"
 
 
-#: What stands in a configuration, by its keys.
-Settings = Mapping[str, str | int | list[str]]
+#: What stands in a configuration, by its keys; None: nothing, though it usually does.
+Value = str | int | list[str] | None
+Settings = Mapping[str, Value]
 
 
 class Toolstack(NamedTuple):
@@ -247,12 +248,13 @@ def linux(
 
 def _config(name: str, settings: Settings) -> str:
     common: Settings = {"name": name, "type": "pv", "vcpus": 1, "on_crash": "destroy"}
-    return "".join(f"{key} = {value!r}\n" for key, value in {**common, **settings}.items())
+    lines = {**common, **settings}.items()
+    return "".join(f"{key} = {value!r}\n" for key, value in lines if value is not None)
 
 
 def _linux(dom0: Dom0, devices: Devices) -> Settings:
     argument = f" address={devices.address}" if devices.address else ""
-    settings: dict[str, str | int | list[str]] = {
+    settings: dict[str, Value] = {
         "kernel": str(dom0.images.kernel),
         "ramdisk": str(dom0.images.guest),
         "extra": f"console=hvc0 quiet{argument}",

@@ -16,7 +16,8 @@ class Left(NamedTuple):
         nodes: paths of the store.
         loops: loop devices, each with its file.
         ports: interfaces on the bridge.
-        helpers: command lines of helper processes.
+        helpers: command lines of helper processes, those of boot loaders and device models.
+        files: of theirs, below xend's run directory.
     """
 
     domains: list[str]
@@ -25,6 +26,7 @@ class Left(NamedTuple):
     loops: list[str]
     ports: list[str]
     helpers: list[str]
+    files: list[str]
 
 
 #: Nodes that come with the first domain or device, and stay.
@@ -38,7 +40,8 @@ _LISTS = (
     "xenstore-ls -f",
     "losetup -a",
     "ls /sys/class/net/xenbr0/brif",
-    "pgrep -af xend.helper",
+    "pgrep -af 'xend.helper|xend.bootloader|xend.model|qemu-system-i386'",
+    "find /run/xend/bootloader /run/xend/models -mindepth 1 2>/dev/null",
 )
 _END = "=== end of a list"
 
@@ -46,7 +49,8 @@ _END = "=== end of a list"
 def state_of(dom0: Dom0) -> Left:
     """What is there now."""
     said = dom0.must("".join(f"{each} || true\necho '{_END}'\n" for each in _LISTS))
-    domains, claims, nodes, loops, ports, helpers = (part.splitlines() for part in said.split(_END)[:-1])
+    parts = [part.splitlines() for part in said.split(_END)[:-1]]
+    domains, claims, nodes, loops, ports, helpers, files = parts
     paths = [line.split(" = ")[0] for line in nodes]
     return Left(
         domains=_lines(domains),
@@ -55,6 +59,7 @@ def state_of(dom0: Dom0) -> Left:
         loops=_lines(loops),
         ports=_lines(ports),
         helpers=_lines(helpers),
+        files=_lines(files),
     )
 
 

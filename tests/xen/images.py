@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.xen import guest_disk
 from tests.xen.cpio import Archive
 from tests.xen.packages import INSTALLED, Kernel, cache, kernel, require_installed, userland
 from tests.xen.userland import Userland
@@ -30,8 +31,25 @@ DOM0_MODULES = [
     "xen-netback",
     "loop",
     "bridge",
+    "overlay",
+    "xen-pciback",
+    "e1000",
 ]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
+#: Of the guests that have a directory of dom0's, or a card: they load them themselves.
+DEVICE_MODULES = ["9pnet_xen", "9p", "xen-pcifront", "e1000"]
+#: Of the files, in the order of Images.
+NAMES = (
+    "xen",
+    "vmlinux",
+    "dom0.img",
+    "guest.img",
+    "program",
+    "program32",
+    "vmlinuz",
+    "devices.img",
+    "disk.img",
+)
 #: A guest without a kernel, freestanding C.
 PROGRAM = HERE / "bare"
 #: Loaded at run time by name, so that ldd does not list it.
@@ -45,6 +63,8 @@ class Images(NamedTuple):
         root: the root file system of dom0, a folder.
         program: for 64 bits; program32: for 32 with PAE.
         compressed: the kernel as Debian ships it.
+        guest_with_modules: the guest's initial RAM disk with DEVICE_MODULES, which `load-devices` loads.
+        guest_disk: a disk with a guest's kernel, initial RAM disk and menu in its one partition.
     """
 
     root: Path
@@ -55,6 +75,8 @@ class Images(NamedTuple):
     program: Path
     program32: Path
     compressed: Path
+    guest_with_modules: Path
+    guest_disk: Path
 
 
 def build() -> Images:
@@ -71,8 +93,7 @@ def build() -> Images:
 def _build() -> Images:
     linux, debian = kernel(), userland()
     folder = cache() / f"images-{_fingerprint(linux, debian)}"
-    names = ("xen", "vmlinux", "dom0.img", "guest.img", "program", "program32", "vmlinuz")
-    images = Images(debian.root, *(folder / name for name in names))
+    images = Images(debian.root, *(folder / name for name in NAMES))
     if not folder.exists():
         unfinished = folder.with_name("images.new")
         unfinished.mkdir(exist_ok=True)
@@ -93,6 +114,9 @@ def _build_in(folder: Path, linux: Kernel, debian: Userland) -> None:
     for name in ("poweroff", "reboot"):
         guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
     guest.write(folder / "guest.img")
+    _add_devices(folder / "devices.img", folder / "guest.img", linux)
+    kernels = (folder / "vmlinux", folder / "vmlinuz")
+    guest_disk.write(folder / "disk.img", *kernels, folder / "guest.img", folder)
     compile_program(folder / "program", 64)
     compile_program(folder / "program32", 32)
 
@@ -100,7 +124,14 @@ def _build_in(folder: Path, linux: Kernel, debian: Userland) -> None:
 def _fingerprint(linux: Kernel, debian: Userland) -> str:
     """A short name for what the images are made of."""
     digest = hashlib.sha256(linux.version.encode())
-    ours = (HERE / "images.py", HERE / "cpio.py", *HERE.glob("dom*/init"), *PROGRAM.iterdir())
+    ours = (
+        HERE / "images.py",
+        HERE / "cpio.py",
+        HERE / "guest_disk.py",
+        HERE / "bzimage.py",
+        *HERE.glob("dom*/init"),
+        *PROGRAM.iterdir(),
+    )
     for source in (*ours, debian.hypervisor, *map(Path, INSTALLED)):
         digest.update(f"{source}:{os.stat(source).st_mtime_ns}".encode())
     return digest.hexdigest()[:12]
@@ -161,6 +192,18 @@ def _depends(module: Path) -> list[str]:
     data = module.read_bytes()
     start = data.index(b"\0depends=") + len(b"\0depends=")
     return [name for name in data[start : data.index(b"\0", start)].decode().split(",") if name]
+
+
+def _add_devices(target: Path, guest: Path, linux: Kernel) -> None:
+    """The guest's RAM disk with more: the kernel unpacks one archive behind the other."""
+    archive = Archive()
+    order = in_order(linux, DEVICE_MODULES)
+    for path in order:
+        archive.file(f"modules/{path.name}", path.read_bytes(), 0o644)
+    lines = "".join(f"insmod /modules/{path.name} || exit 1\n" for path in order)
+    archive.file("bin/load-devices", f"#!/bin/busybox sh\n{lines}".encode())
+    archive.write(target)
+    target.write_bytes(guest.read_bytes() + target.read_bytes())
 
 
 def _add_store_programs(archive: Archive) -> None:

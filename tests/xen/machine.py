@@ -17,6 +17,12 @@ XEN_ARGUMENTS = (
     "spec-ctrl=no,eager-fpu=yes xpti=no"
 )
 LINUX_ARGUMENTS = "console=hvc0 quiet loglevel=4 mitigations=off"
+#: The slots of the machine's devices.  Two of the first kind share one interrupt line, and the card has the
+#: other: a guest that has the card and does not answer would hold up dom0's files otherwise.
+HOST_SLOT, SHARE_SLOT, CARD_SLOT = 2, 6, 3
+#: A network card for guests, at QEMU's own network, whose router is this.
+CARD = f"0000:00:{CARD_SLOT:02x}.0"
+ROUTER, CARD_ADDRESS = "10.0.2.2", "10.0.2.15"
 #: What says most about a machine that died, from the end of its serial line.
 TAIL_LINES = 25
 
@@ -78,13 +84,17 @@ def _command(images: Images, share: Path) -> list[str]:
     modules = f"{images.kernel} {LINUX_ARGUMENTS},{images.dom0}"
     return [
         *("nice", "-n", "5", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU),
-        *("-m", "2048", "-smp", "2", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot"),
+        *("-m", "2048", "-smp", "2", "-display", "none", "-vga", "none", "-no-reboot"),
         *("-serial", "stdio", "-monitor", "none"),
         *("-kernel", str(images.xen), "-append", XEN_ARGUMENTS, "-initrd", modules),
-        *("-virtfs", _shared(images.root, "host") + ",readonly=on,multidevs=remap"),
-        *("-virtfs", _shared(share, "share")),
+        *_shared(images.root, "host", HOST_SLOT, ",readonly=on,multidevs=remap"),
+        *_shared(share, "share", SHARE_SLOT),
+        *("-netdev", "user,id=card", "-device", f"e1000,netdev=card,romfile=,addr={CARD_SLOT}"),
     ]
 
 
-def _shared(folder: Path, tag: str) -> str:
-    return f"local,path={folder},mount_tag={tag},security_model=none"
+def _shared(folder: Path, tag: str, slot: int, more: str = "") -> list[str]:
+    return [
+        *("-fsdev", f"local,id={tag},path={folder},security_model=none{more}"),
+        *("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag},addr={slot}"),
+    ]

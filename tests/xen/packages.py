@@ -20,6 +20,11 @@ INSTALLED = {
     "/usr/sbin/brctl": "bridge-utils",
     "/usr/sbin/ip": "iproute2",
     "/usr/bin/gcc": "gcc",
+    "/usr/bin/strip": "binutils",
+    "/usr/sbin/mke2fs": "e2fsprogs",
+    "/usr/libexec/xen-qemu-system-i386": "qemu-system-xen",
+    "/usr/bin/qemu-img": "qemu-utils",
+    "/usr/lib/grub-xen/grub-x86_64-xen.bin": "grub-xen-host",
 }
 #: The kernel's package depends on the one with the files. (The cloud kernel cannot be a dom0.)
 KERNEL = "linux-image-amd64"
