@@ -39,3 +39,13 @@ RESTART = [*_END, *CREATE]
 #: Of a domain.restart whose next life has to wait.
 RESTART_LATER = [*_END, "note that it waits for its next life"]
 NEXT_LIFE = CREATE
+#: Of a domain.save: until the file is in its place nothing has happened to its domain.
+SAVE_UNTIL_PLACED = ["begin its file", "suspend it and write its memory"]
+PLACE = "put the file in its place"
+SAVE = [*SAVE_UNTIL_PLACED, PLACE, *DESTROY]
+CHECKPOINT = [*SAVE_UNTIL_PLACED, "let it go on", PLACE]
+RESTORE = ["restore its memory" if step == "give it its memory and kernel" else step for step in CREATE]
+#: Of a file that was saved as the host stopped.
+RESTORE_ONCE = [*RESTORE[:-1], "put its file away", RESTORE[-1], "remove its file"]
+SUSPEND = ["have its guest suspend itself", "note that it stays suspended"]
+RESUME = ["let it go on"]

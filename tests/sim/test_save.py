@@ -12,9 +12,11 @@ import attrs
 import pytest
 import trio
 
+from tests.sim import steps
 from tests.sim.test_faults import at, kill, settled
 from tests.sim.world import EXAMPLE, World, play
 from xend.errors import XendError
+from xend.operation.running import Operation
 
 
 async def domains(world: World) -> list[tuple[str, str]]:
@@ -310,23 +312,10 @@ def test_another_configuration(tmp_path: Path) -> None:
     saving(body, tmp_path)
 
 
-SAVE = [
-    "begin its file",
-    "suspend it and write its memory",
-    "put the file in its place",
-    "pause it",
-    "vbd 0x0: close its backend",
-    "end its console",
-    "remove its nodes",
-    "destroy it",
-    "forget it",
-]
-CHECKPOINT = [*SAVE[:2], "let it go on", SAVE[2]]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("step", "is_checkpoint"), [*((each, False) for each in SAVE), *((each, True) for each in CHECKPOINT)]
+    ("step", "is_checkpoint"),
+    [*((each, False) for each in steps.SAVE), *((each, True) for each in steps.CHECKPOINT)],
 )
 def test_killed_while_it_saves(tmp_path: Path, step: str, is_checkpoint: bool) -> None:
     """It runs on, and no file is there; or it is ended, and the file is whole."""
@@ -339,7 +328,7 @@ def test_killed_while_it_saves(tmp_path: Path, step: str, is_checkpoint: bool) -
         await world.start_xend()
         await settled(world)
         assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
-        if is_checkpoint or step in SAVE[:2]:
+        if is_checkpoint or step in steps.SAVE_UNTIL_PLACED:
             await runs(world, 1)
             assert not os.path.exists(file)
             await world.call("domain.save", domain="example", file=file)
@@ -370,14 +359,8 @@ def test_killed_while_a_guest_suspends_itself(tmp_path: Path, how: str, wait_s: 
     saving(body, tmp_path, 'extra="sim=suspend-late=20"\n')
 
 
-RESTORE = [
-    "check what it needs", "create an empty domain", "write its nodes", "restore its memory",
-    "introduce it to the store", "connect its console", "vbd 0x0: wait for its backend", "start it",
-]  # fmt: skip
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("step", RESTORE)
+@pytest.mark.parametrize("step", steps.RESTORE)
 def test_killed_while_it_restores(tmp_path: Path, step: str) -> None:
     """Nothing is left of it, and it can be restored; or it runs, once."""
 
@@ -394,6 +377,63 @@ def test_killed_while_it_restores(tmp_path: Path, step: str) -> None:
             await world.call("domain.restore", file=file)
         await runs(world)
         assert len(await world.host.domains()) == 2
+
+    saving(body, tmp_path)
+
+
+@pytest.mark.parametrize("step", [*steps.SUSPEND, *steps.RESUME])
+def test_killed_while_it_suspends_or_resumes(tmp_path: Path, step: str) -> None:
+    """It runs: a suspend is undone, a resume is done."""
+
+    async def body(world: World, file: str) -> None:
+        how = "resume" if step in steps.RESUME else "suspend"
+        if how == "resume":
+            await world.call("domain.suspend", domain="example")
+        world.on_step = at(f"domain.{how}", step, kill)
+        await world.call(f"domain.{how}", domain="example", wait_for="accepted")
+        await trio.sleep(3)
+        await world.start_xend()
+        await settled(world)
+        await runs(world, 1)
+        await world.call("domain.reboot", domain="example", wait=True)
+        await settled(world)
+        await runs(world, 2)
+
+    saving(body, tmp_path)
+
+
+@pytest.mark.parametrize("step", [steps.PLACE, "pause it", "remove its nodes", "forget it"])
+def test_from_the_file_on_nobody_cancels_a_save(tmp_path: Path, step: str) -> None:
+    """It would leave a domain that is suspended for ever, beside a file that is whole."""
+
+    async def body(world: World, file: str) -> None:
+        def cancel() -> None:
+            (running,) = [each for each in world.xend.operations.all() if not each.ended.is_set()]
+            running.cancel()
+
+        world.on_step = at("domain.save", step, cancel)
+        assert (await world.call("domain.save", domain="example", file=file))["file"] == file
+        assert await domains(world) == []
+
+    saving(body, tmp_path)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    async def body(world: World, file: str) -> None:
+        told: list[tuple[str, Any]] = []
+        changed = world.xend.operations._publish
+
+        def publish(what: str, operation: Operation) -> None:
+            changed(what, operation)
+            if what == "progress":
+                told.append((operation.kind.name, operation.as_map()["progress"]))
+
+        world.xend.operations._publish = publish
+        await world.call("domain.save", domain="example", file=file)
+        await world.call("domain.restore", file=file)
+        assert {kind for kind, _ in told} == {"domain.save", "domain.restore"}
+        for _, progress in told:
+            assert 0 < progress["done_kib"] <= progress["total_kib"] == 64 * 1024
 
     saving(body, tmp_path)
 

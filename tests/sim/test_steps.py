@@ -1,5 +1,7 @@
 """Tests of every step are of every step: the steps written down are those that take place."""
 
+import os
+
 import trio
 
 from tests.sim import steps
@@ -47,5 +49,29 @@ def test_of_a_life_that_has_to_wait() -> None:
         await trio.sleep(6)
         assert list(found["domain.restart"].values())[-1] == steps.RESTART_LATER
         assert list(found["domain.next_life"].values())[-1] == steps.NEXT_LIFE
+
+    play(body)
+
+
+def test_of_saves_and_restores() -> None:
+    async def body(world: World) -> None:
+        found = recorded(world)
+        await world.connected(await world.create())
+        once = str(world.directory / "saved" / "example")
+        os.mkdir(world.directory / "saved", 0o700)
+        await world.call("domain.suspend", domain="example")
+        await world.call("domain.resume", domain="example")
+        for file, how in ((str(world.directory / "f"), {"checkpoint": True}), (once, {})):
+            await world.call("domain.save", domain="example", file=file, **how)
+        await world.call("domain.restore", file=once)
+        await world.call("domain.destroy", domain="example")
+        await world.call("domain.restore", file=str(world.directory / "f"))
+        for kind, expected in (
+            ("domain.suspend", [steps.SUSPEND]),
+            ("domain.resume", [steps.RESUME]),
+            ("domain.save", [steps.CHECKPOINT, steps.SAVE]),
+            ("domain.restore", [steps.RESTORE_ONCE, steps.RESTORE]),
+        ):
+            assert list(found[kind].values()) == expected
 
     play(body)

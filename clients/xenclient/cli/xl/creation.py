@@ -143,6 +143,7 @@ def _undo(call: Call, method: str, parameters: dict[str, Any]) -> None:
     client.call("operation.cancel", operation=operation)
     try:
         client.call("operation.wait", operation=operation)
+        log(f"{call.settings.program}: that was too late: it is done\n")
     except BusError as error:
         if error.code != "cancelled":
             raise

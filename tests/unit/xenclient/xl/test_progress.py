@@ -41,6 +41,11 @@ SECOND = {**OPERATION, "step": 1}
         ),
         ({**OPERATION, "state": "undoing"}, 0, "domain.destroy d1, undoing 1 of 2: close vif 0"),
         ({**OPERATION, "state": "done", "step": 2}, 0, "domain.destroy d1"),
+        (
+            {**OPERATION, "progress": {"done_kib": 40 << 10, "total_kib": 160 << 10, "kib_per_s": 80 << 10}},
+            0,
+            "domain.destroy d1, 1 of 2: close vif 0, 40 of 160 MiB, 80 MiB/s",
+        ),
         ({**OPERATION, "domain": None}, 0, "domain.destroy 1, 1 of 2: close vif 0"),
         ({**OPERATION, "step": None, "steps": []}, 0, "domain.destroy d1"),
     ],
