@@ -52,6 +52,28 @@ def test_an_interrupted_xl_has_its_domain_undone(place: Place) -> None:
     assert place.snapshot() == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_save_has_its_domain_go_on(place: Place, number: signal.Signals) -> None:
+    """Start scripts end xl by SIGTERM when they have waited long enough."""
+    place.start()
+    file = place.top / "saved"
+    file.write_text("older")
+    with place.client() as client:
+        client.call("domain.create", text=VICTIM + 'extra = "sim=hang-shutdown"\n')
+        xl = subprocess.Popen(
+            [place.program("xl"), "save", "victim", str(file)],
+            env=place.environment,
+            stderr=subprocess.PIPE,
+        )
+        place.await_node("/local/domain/1/control/shutdown", b"suspend")
+        xl.send_signal(number)
+        _, errors = xl.communicate(timeout=PATIENCE_SECONDS)
+        assert b"xl: interrupted; what was made is undone\n" in errors
+        assert xl.returncode == 130
+        (domain,) = client.domains("victim")
+    assert (domain["state"], file.read_text()) == ("running", "older")
+
+
 @pytest.mark.parametrize("words", [["events"], ["console", "victim"], ["list"], ["dmesg"]], ids=" ".join)
 def test_xl_ends_with_who_reads_it(place: Place, words: list[str]) -> None:
     """As with `| head -0`: at once, though nothing more may come, and without a word."""

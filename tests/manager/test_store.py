@@ -55,3 +55,24 @@ def test_the_store_is_killed_in_the_middle_of_an_operation(apart: Place) -> None
         assert client.operation_wait(accepted["operation"])["name"] == "one"
         (domain,) = client.domains("one")
     apart.await_connected(domain["domid"])
+
+
+def test_the_store_is_killed_while_a_domain_is_saved_and_restored(apart: Place) -> None:
+    """Both wait for it: the guest's answer is a node, and so is everything that makes it a domain again."""
+    (store,) = apart.others
+    apart.start(f"--store={apart.store_socket}")
+    file = str(apart.top / "saved")
+    with apart.client() as client:
+        text = DOMAIN.format(name="one") + 'extra = "sim=suspend-late=3"\n'
+        client.call("domain.create", text=text)
+        accepted = client.call("domain.save", domain="one", file=file, wait_for="accepted")
+        store.kill()
+        store.start()
+        assert client.operation_wait(accepted["operation"])["file"] == file
+        assert apart.names() == []
+        accepted = client.call("domain.restore", file=file, wait_for="accepted")
+        store.kill()
+        store.start()
+        client.operation_wait(accepted["operation"])
+        (domain,) = client.domains("one")
+    apart.await_connected(domain["domid"])

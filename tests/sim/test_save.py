@@ -418,6 +418,37 @@ def test_from_the_file_on_nobody_cancels_a_save(tmp_path: Path, step: str) -> No
     saving(body, tmp_path)
 
 
+def test_the_file_is_on_the_disk_before_its_domain_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a host that goes down at any moment leaves is the domain's disks, and one of the two files."""
+
+    async def body(world: World, file: str) -> None:
+        done: list[str] = []
+        fsync, rename, destroy = os.fsync, os.rename, world.host.destroy
+
+        def synced(fd: int) -> None:
+            done.append("directory" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+            fsync(fd)
+
+        def renamed(source: str, target: str) -> None:
+            done.append("name" if target == file else "other")
+            rename(source, target)
+
+        async def destroyed(domid: int) -> None:
+            done.append("end")
+            await destroy(domid)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", synced)
+            patch.setattr(os, "rename", renamed)
+            patch.setattr(world.host, "destroy", destroyed)
+            await world.call("domain.save", domain="example", file=file)
+        assert [each for each in done if each != "other"] == ["file", "name", "directory", "end"]
+
+    saving(body, tmp_path)
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     async def body(world: World, file: str) -> None:
         told: list[tuple[str, Any]] = []
