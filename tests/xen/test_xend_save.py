@@ -79,7 +79,7 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest) -> None:
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
     file, before = FILE.format(worker.name), count(worker)
     managed.must(
-        f"({OURS.xl} save {worker.name} {file} >/run/save.out 2>&1; echo over >>/run/save.out) &\n"
+        f"setsid bash -c '{OURS.xl} save {worker.name} {file}; echo over' >/run/save.out 2>&1 </dev/null &\n"
         f'begun() {{ [ "$(cat {manager.LOG}/dump/.xend-save-* | head -c 3000000 | wc -c)" = 3000000 ]; }}\n'
         f"{UNTIL}until_done begun",
         SAVE_LIMIT_S,
