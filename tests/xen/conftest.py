@@ -1,6 +1,7 @@
 """One booted host per store, shared by all scenarios; guests that scenarios share."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,23 @@ FIGURES = pytest.StashKey[Figures]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = Figures()
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_OfWorkers(config))
+
+
+class _OfWorkers:
+    """Brings the figures of tests that ran in workers to where they are told."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._lines = config.stash[FIGURES].lines
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output["figures"] = self._lines
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._lines += getattr(node, "workeroutput", {}).get("figures", [])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,6 +1,8 @@
 """Our xend as the manager of a booted host."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.xen import stores
@@ -49,3 +51,11 @@ def kill(dom0: Dom0, *pid_files: str) -> None:
         f"pids=$(cat {' '.join(pid_files)})\nkill -9 $pids\n"
         "for pid in $pids; do while [ -e /proc/$pid ]; do read -r -t 0.1 <>/run/never || true; done; done"
     )
+
+
+@contextmanager
+def consoles_of_debians(dom0: Dom0) -> Iterator[None]:
+    """Debian's console daemon, which its xl waits for; beside xend, each serves the domains of the other."""
+    dom0.must("xenconsoled --log=guest --pid-file=/run/xenconsoled.pid")
+    yield
+    dom0.must("kill $(cat /run/xenconsoled.pid); while pgrep -x xenconsoled; do sleep 0.1; done")

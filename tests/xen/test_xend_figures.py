@@ -1,6 +1,7 @@
 """What our xend and xl cost beside Debian's xl: same host, store, kernel and guest, by turns."""
 
 import re
+from contextlib import nullcontext
 from statistics import median
 
 import pytest
@@ -81,24 +82,18 @@ def requests_of_a_life(dom0: Dom0, toolstack: Toolstack) -> int:
 
 
 def test_beside_debians(managed: Dom0, empty: Left, figures: Figures) -> None:
-    """Its console daemon runs for its own turns alone: the two would serve each other's consoles."""
     config = linux(managed, NAME, Devices("/run/timed.img", "10.0.0.40"))
     managed.must(f"truncate -s 16M /run/timed.img; cat >/run/timed.cfg <<'END'\n{config}END")
     found: dict[str, dict[str, list[float]]] = {}
     requests: dict[str, int] = {}
     for turn in range(ROUNDS + 1):
         for who, toolstack in TURNS.items():
-            if toolstack is DEBIANS:
-                managed.must("xenconsoled --log=guest --pid-file=/run/xenconsoled.pid")
-            if turn < ROUNDS:
-                for name, seconds in life(managed, toolstack).items():
-                    found.setdefault(name, {}).setdefault(who, []).append(seconds)
-            else:
-                requests[who] = requests_of_a_life(managed, toolstack)
-            if toolstack is DEBIANS:
-                managed.must(
-                    "kill $(cat /run/xenconsoled.pid); while pgrep -x xenconsoled; do sleep 0.1; done"
-                )
+            with manager.consoles_of_debians(managed) if toolstack is DEBIANS else nullcontext():
+                if turn < ROUNDS:
+                    for name, seconds in life(managed, toolstack).items():
+                        found.setdefault(name, {}).setdefault(who, []).append(seconds)
+                else:
+                    requests[who] = requests_of_a_life(managed, toolstack)
     for name, by_who in found.items():
         figures.compare(f"{name}, s", {who: median(by_who[who]) for who in ("xl", "xl again", "ours")})
     figures.compare("store requests", requests)

@@ -97,8 +97,9 @@ def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> Non
 def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, worker: Guest) -> None:
     file, before = FILE.format(worker.name), count(worker)
     worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
-    managed.must(f"xl restore {file} && rm {file}", SAVE_LIMIT_S)
-    managed.must(f"xl save {worker.name} {file}", SAVE_LIMIT_S)
+    with manager.consoles_of_debians(managed):
+        managed.must(f"xl restore {file} && rm {file}", SAVE_LIMIT_S)
+        managed.must(f"xl save {worker.name} {file}", SAVE_LIMIT_S)
     worker.xl(f"restore {file}", SAVE_LIMIT_S)
     found_again(managed, worker)
     works(managed, worker, before)
