@@ -58,7 +58,7 @@ from xend.disk import Disks, system_disks
 from xend.domain.booting import forget_all_files
 from xend.domain.device_model import end_strangers, note_death, tell_death
 from xend.domain.keeper import Keeper
-from xend.domain.registry import Domain, Domains
+from xend.domain.registry import Domains
 from xend.domain.sharing import claim_unknown
 from xend.domain.target import DOM0
 from xend.domain.targets import Targets
@@ -212,7 +212,7 @@ class Xend:
                 forget_all_files(self.host)
                 self.operations.recover()
                 await end_strangers(self.host, lambda locks: self.operations.holder(locks) is not None)
-                await self._take_up()
+                await self._take_up(nursery)
                 nursery.start_soon(scripts.reclaim, self.host)
                 nursery.start_soon(self.keeper.run)
                 self.keeper.look_soon()
@@ -276,25 +276,33 @@ class Xend:
             if not await self.host.store.exists(path):
                 await self.host.store.write(path, value)
 
-    async def _take_up(self) -> None:
-        """Go on with the domains that the xend before this one left."""
-        infos = {info.domid: info for info in await self.host.hypervisor.domains()}
+    async def _take_up(self, nursery: trio.Nursery) -> None:
+        """Go on with the domains that the xend before this one left, each once nothing that it began runs."""
         await self._follow_devices(DOM0)
-        for domain in self.host.domains:
-            if self.operations.holder(domain.locks) is not None:
-                continue
-            info = None if domain.domid is None else infos.get(domain.domid)
-            if info is None or not is_domain(info, domain.uuid) or info.is_dying:
-                continue  # the keeper reaps it
-            try:
-                await self._take_up_one(domain, info.domid)
-            except (XendError, XenstoreError, ClientError) as error:
-                self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
+        for domain in list(self.host.domains):
+            operation = self.operations.holder(domain.locks)
+            if operation is None:
+                await self._take_up_one(domain.uuid)
+            else:
+                nursery.start_soon(self._take_up_after, operation, domain.uuid)
 
-    async def _take_up_one(self, domain: Domain, domid: int) -> None:
-        await self._follow_devices(domid)
-        if domain.console is not None:
-            await self.host.consoles.serve(domid, domain.name, *domain.console)
+    async def _take_up_after(self, operation: Operation, uuid: str) -> None:
+        await operation.ended.wait()
+        await self._take_up_one(uuid)
+
+    async def _take_up_one(self, uuid: str) -> None:
+        domain = self.host.domains.by_uuid(uuid)
+        if domain is None or domain.domid is None or domain.domid in self.host.consoles.domids:
+            return  # gone, or an operation has made it meanwhile
+        try:
+            info = await self.host.hypervisor.domain(domain.domid)
+            if info is None or not is_domain(info, uuid) or info.is_dying:
+                return  # the keeper reaps it
+            await self._follow_devices(info.domid)
+            if domain.console is not None:
+                await self.host.consoles.serve(info.domid, domain.name, *domain.console)
+        except (XendError, XenstoreError, ClientError) as error:
+            self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up wholly: {error}")
 
     async def _follow_devices(self, domid: int) -> None:
         for device in await devices_in_store(self.host, domid):

@@ -11,8 +11,10 @@ import trio
 from tests.sim.faulty import RefusingHypervisor
 from tests.sim.steps import CREATE, DESTROY, RESTART
 from tests.sim.world import EXAMPLE, Killed, World, play
+from xend.device.stored import devices_in_store
 from xend.errors import XendError
 from xend.hypervisor import DomainInfo
+from xend.identity import is_domain
 from xend.operation.running import Operation
 from xend.packing import pack, unpack
 
@@ -43,6 +45,12 @@ def kill() -> None:
 
 
 async def settled(world: World) -> None:
+    """Let time pass until no operation runs; then see that xend serves each domain that lives."""
+    await at_rest(world)
+    await look_at_served(world)
+
+
+async def at_rest(world: World) -> None:
     """Let time pass until no operation runs."""
 
     async def ended() -> bool:
@@ -53,6 +61,19 @@ async def settled(world: World) -> None:
     await world.until(ended)
     await trio.sleep(1)
     await world.until(ended)
+
+
+async def look_at_served(world: World) -> None:
+    """Each domain of this xend's that lives has its console read, and its backends are followed."""
+    infos = {info.domid: info for info in await world.host.domains() if not info.is_dying}
+    for domain in world.xend.host.domains:
+        info = infos.get(-1 if domain.domid is None else domain.domid)
+        if domain.console is None or info is None or not is_domain(info, domain.uuid):
+            continue
+        assert info.domid in world.xend.host.consoles.domids, f"the console of {domain.name} is not read"
+        followed = {device.backend_path for device in world.xend.host.backends.of_domain(info.domid)}
+        found = await devices_in_store(world.xend.host, info.domid)
+        assert followed == {device.backend_path for device in found}, domain.name
 
 
 async def refusal_of(world: World, text: str) -> XendError:

@@ -23,6 +23,7 @@ COUNT = (
 def worker(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
     """A guest that counts; the last test of this file ends it."""
     name = f"worker-{request.param}"
+    managed.must(f"rm -f {FILE.format('*')}")  # what a failed test left: there is room for one
     guest = Guest(
         managed,
         name,
