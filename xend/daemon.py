@@ -296,7 +296,7 @@ class Xend:
             return  # gone, or an operation has made it meanwhile
         try:
             info = await self.host.hypervisor.domain(domain.domid)
-            if info is None or not is_domain(info, uuid) or info.is_dying:
+            if not is_domain(info, uuid) or info.is_dying:
                 return  # the keeper reaps it
             await self._follow_devices(info.domid)
             if domain.console is not None:

@@ -9,6 +9,7 @@ and who asks over the bus see the UUID alone.
 
 from collections.abc import Callable
 from itertools import count
+from typing import TypeGuard
 
 from xend.hypervisor import DomainInfo
 
@@ -22,7 +23,7 @@ def uuid_of(identity: str) -> str:
     return identity[:_UUID_CHARS]
 
 
-def is_domain(info: DomainInfo | None, identity: str) -> bool:
+def is_domain(info: DomainInfo | None, identity: str) -> TypeGuard[DomainInfo]:
     """Whether what the hypervisor has under a domain's domid is still that domain."""
     return info is not None and info.uuid == uuid_of(identity)
 

@@ -79,4 +79,4 @@ async def _is_alive(host: Host, domain: Domain, domid: int) -> bool:
             domain=domain.name,
             hint=f"its console's log may say why; xl destroy {domain.name} ends it",
         )
-    return info is not None and is_domain(info, domain.uuid) and not info.is_shutdown and not info.is_dying
+    return is_domain(info, domain.uuid) and not info.is_shutdown and not info.is_dying

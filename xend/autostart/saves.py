@@ -121,7 +121,7 @@ class Saves:
                 return None
             with explained("look at it", target.name):
                 info = await self._host.hypervisor.domain(domain.domid)
-            if info is None or not is_domain(info, target.uuid) or not _can_be(info):
+            if not is_domain(info, target.uuid) or not _can_be(info):
                 return None
             now = Target(info=info, name=domain.name, managed=domain)
             path = self.directory.path_of(domain.name)

@@ -474,7 +474,7 @@ class Creation:
 
     async def _is_alive(self, domid: int) -> bool:
         info = await self.host.hypervisor.domain(domid)
-        return info is not None and is_domain(info, self.source.uuid) and not info.is_dying
+        return is_domain(info, self.source.uuid) and not info.is_dying
 
 
 def _taken(error: ConsoleTaken) -> XendError:

@@ -228,7 +228,7 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
     """
     for model in list(host.models):
         info = await host.hypervisor.domain(model.domid)
-        lives = info is not None and is_domain(info, model.uuid) and not info.is_dying
+        lives = is_domain(info, model.uuid) and not info.is_dying
         if not lives and not is_busy(domain_locks(model.uuid, model.name)):
             try:
                 await end_model(host, model.domid, model.name)

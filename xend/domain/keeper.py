@@ -274,6 +274,6 @@ class Keeper:
 
 def _is_well(domain: Domain, info: DomainInfo | None) -> bool:
     """Whether there is nothing to do for it, for all that was heard."""
-    if info is None or not is_domain(info, domain.uuid) or info.is_dying:
+    if not is_domain(info, domain.uuid) or info.is_dying:
         return False
     return domain.seen_shutdown or not info.is_shutdown

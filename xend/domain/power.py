@@ -22,7 +22,7 @@ async def start(host: Host, domid: int, name: str) -> None:
 async def destroy_domain(host: Host, uuid: str, domid: int) -> None:
     """End a domain, if it is there: its domid may be another's by now."""
     info = await host.hypervisor.domain(domid)
-    if info is not None and is_domain(info, uuid) and not info.is_dying:
+    if is_domain(info, uuid) and not info.is_dying:
         try:
             await host.hypervisor.destroy(domid)
         except HypervisorError as error:

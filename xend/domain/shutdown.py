@@ -135,7 +135,7 @@ class ShutdownRequest:
         """Why the domain has shut down, as the hypervisor numbers it; None: it did not, or is gone."""
         with explained("look why it shut down", self.name):
             info = await self.host.hypervisor.domain(self.domid)
-        return info.shutdown_reason if info is not None and is_domain(info, self.uuid) else None
+        return info.shutdown_reason if is_domain(info, self.uuid) else None
 
     def _record_asked(self, word: str | None) -> None:
         domain = self.host.domains.by_uuid(self.uuid)

@@ -108,7 +108,7 @@ class Targets:
             if known.domid is None:
                 return Between(known)
             info = await self._info(known.domid)
-            if info is not None and is_domain(info, known.uuid):
+            if is_domain(info, known.uuid):
                 return Target(info, known.name, known)
             if domains.by_uuid(known.uuid) is known:
                 return Between(known) if self._is_restarted(known) else None
