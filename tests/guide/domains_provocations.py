@@ -10,6 +10,8 @@ ROUTER = "xl create -q /vm/router name=bad"
 WEB = "xl create -q /vm/web name=bad"
 KEEP = "xl create -q /vm/keep name=bad"
 SHARED = "xl create -q /vm/shared name=bad 'p9=[\"tag=files,path=/vm"
+#: What qemu says, the screen of another domain being there.
+IN_USE = "-vnc 127.0.0.1:3: Failed to find an available port: Address already in use"
 NODE = "/libxl/pci/0000-01-00-0/driver_path"
 
 ALL = (
@@ -37,8 +39,7 @@ ALL = (
     ),
     Provocation(
         "xl: the device model of twin",
-        "xl create -q /vm/desk name=twin "
-        '\'device_model_args=["-sim", "exit=-vnc 127.0.0.1:3: Failed to bind: Address already in use"]\'',
+        f'xl create -q /vm/desk name=twin \'device_model_args=["-sim", "exit={IN_USE}"]\'',
     ),
     Provocation(
         "xl: no VNC viewer is installed",

@@ -101,6 +101,12 @@ FAILURES = [
         "has ended with exit status 1 as it started",
         "Cipher backend does not support DES",
     ),
+    (
+        "close=Address already in use",
+        "device_failed",
+        "has ended with exit status 1 as it started",
+        "Address already in use",
+    ),
 ]
 
 

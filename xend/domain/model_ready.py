@@ -12,7 +12,7 @@ from xend.errors import XendError
 from xend.host import Host
 from xend.model.models import Model
 from xend.model.part import Part, Screen, screen_of
-from xend.model.qmp import Conversation, QmpError
+from xend.model.qmp import Conversation, QmpClosed, QmpError
 from xend.operation.steps import Work
 from xend.refusals import explained
 from xenstore.daemon.groups import alone
@@ -22,6 +22,8 @@ __all__ = ["await_model", "state_path"]
 #: How long it may take to begin, as with libxl, and to answer then, in seconds.
 READY_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
+#: How long the end of one that has closed its socket is waited for, in seconds: its process ends after that.
+END_SECONDS = 5.0
 #: How often its socket is tried, in seconds.
 RETRY_SECONDS = 0.1
 _RUNNING = b"running"
@@ -92,6 +94,9 @@ async def _converse(host: Host, work: Work, model: Model, screen: Screen | None,
             if screen is not None and screen.vnc:
                 await _show(host, model, conversation, screen)
         except QmpError as error:
+            if isinstance(error, QmpClosed):
+                with trio.move_on_after(END_SECONDS):
+                    await model.has_ended.wait()
             raise XendError(
                 "device_failed", f"{model.called} does not answer as it should", cause=str(error)
             ) from error

@@ -11,7 +11,7 @@ import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["Conversation", "QmpError"]
+__all__ = ["Conversation", "QmpClosed", "QmpError"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
@@ -27,6 +27,13 @@ class QmpError(Exception):
     def __init__(self, text: str, is_refusal: bool = False) -> None:
         super().__init__(one_line(text))
         self.is_refusal = is_refusal
+
+
+class QmpClosed(QmpError):
+    """The end of the stream."""
+
+    def __init__(self) -> None:
+        super().__init__("it has closed the connection")
 
 
 class Conversation:
@@ -56,7 +63,7 @@ class Conversation:
         try:
             await self._stream.send_all(json.dumps(request).encode() + b"\n")
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise QmpError("it has closed the connection") from error
+            raise QmpClosed from error
         while "event" in (answer := await self._message()):
             pass
         if answer.get("id") != self._last_id:
@@ -86,9 +93,9 @@ class Conversation:
             try:
                 data = await self._stream.receive_some(_CHUNK_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                raise QmpError("it has closed the connection") from error
+                raise QmpClosed from error
             if not data:
-                raise QmpError("it has closed the connection")
+                raise QmpClosed
             self._count += len(data)
             if self._count > ALL_MAX_BYTES:
                 raise QmpError(f"it says more than {ALL_MAX_BYTES} bytes")

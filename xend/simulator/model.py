@@ -11,6 +11,8 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     lie           it says that its screen is at no port, and its serial line a file
     late=TEXT     it says that it runs, takes the first connection, says TEXT and ends (as Debian's does that
                   cannot do a password of VNC)
+    close=TEXT    it says that it runs, closes the first connection, says TEXT and ends half a second later (as
+                  qemu does where a port of VNC is in use: its process ends after its sockets)
     die=SECONDS   it ends so long after it began to run
     stubborn      it takes no notice of SIGTERM
 """
@@ -33,6 +35,7 @@ from xenstore.errors import ENOENT, XenstoreError
 __all__ = ["Ended", "SimulatedModel", "faults_of"]
 
 _FIRST_PORT = 5900
+_CLOSE_SECONDS = 0.5
 _BACKENDS = ("console", "vkbd", "9pfs", "qusb", "vfb", "qnic")
 
 
@@ -106,6 +109,10 @@ class SimulatedModel:
         """
         if "late" in self.faults:
             self._end(self.faults["late"])
+        if "close" in self.faults:
+            await stream.aclose()
+            await trio.sleep(_CLOSE_SECONDS)
+            self._end(self.faults["close"])
         if "mute" in self.faults:
             await trio.sleep_forever()
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
