@@ -52,6 +52,8 @@ def test_one_is_saved_and_goes_on_when_the_host_is_back() -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert await world.names() == []
+        fate = world.xend.fates.of("db")
+        reason = None if fate is None else fate.reason
         await trio.sleep(1000)
         lines = ["restore db", "start web after db"]
         assert (await world.call("autostart.start", dry_run=True))["steps"] == lines
@@ -59,6 +61,7 @@ def test_one_is_saved_and_goes_on_when_the_host_is_back() -> None:
         assert ("db", "restoring") in told(world)
         assert 0 <= await uptime(world, "db") - age < 15
         assert files(world) == []
+        assert reason == f"saved to {path}"
         # From now on it is any domain: stopped without a save it begins anew.
         assert await stop(world, "web") == {"web": DOWN}
         assert await stop(world) == {"web": ("not-running", None), "db": SAVED}

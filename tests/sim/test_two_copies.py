@@ -127,6 +127,30 @@ def test_what_stays_refused(tmp_path: Path) -> None:
     both(body, tmp_path)
 
 
+def test_they_have_the_same_addresses_unless_told_otherwise(tmp_path: Path) -> None:
+    async def body(world: World, file: str) -> None:
+        (warning,) = (await restore(world, file))["warnings"]
+        assert "copy and example, a copy of which it is, both have 00:16:3e:" in warning["message"]
+        await world.call("domain.destroy", domain="copy")
+        other = SECOND.replace("bridge=bridge0", "bridge=bridge0,mac=00:16:3e:00:00:99")
+        assert (await restore(world, file, other))["warnings"] == []
+
+    both(body, tmp_path)
+
+
+def test_one_that_is_being_saved_keeps_its_disks_until_it_is_gone(tmp_path: Path) -> None:
+    """Its backend may still write: who restores it, under whatever name, waits for its end."""
+
+    async def body(world: World, file: str) -> None:
+        await world.call("domain.save", domain="example", file=file, wait_for="accepted")
+        text = FIRST.replace('"example"', '"moved"')
+        assert (await restore(world, file, text))["name"] == "moved"
+        assert await rows(world) == [("moved", UUID, "running")]
+        assert await world.client.directory("/vm") == [UUID]
+
+    both(body, tmp_path)
+
+
 def test_another_xend_knows_both(tmp_path: Path) -> None:
     async def body(world: World, file: str) -> None:
         await restore(world, file)

@@ -8,7 +8,7 @@ import trio
 
 from xend.bus.kinds import BYTES, DOMAIN, FLAG
 from xend.bus.methods import OPERATION, Call, Method, optional, required
-from xend.calls.domains import CONFIGURATION, DomainCalls
+from xend.calls.domains import CONFIGURATION, ENDING, DomainCalls
 from xend.calls.starter import OperationStarter
 from xend.device.kinds import KINDS
 from xend.domain.cpu_features import check_features
@@ -84,8 +84,10 @@ class SavingCalls:
         extra: list[str] | None = None,
         **how: Any,
     ) -> Result:
-        async def found() -> RestoreFacts:
+        async def found(wait: bool) -> RestoreFacts:
             saved = await self._read(file)
+            if wait and await self._original_ends(saved.source):
+                saved = await self._read(file)
             if text is not None:
                 source = self._replaced(saved.source, text, name, path, directory, extra)
                 saved = attrs.evolve(saved, source=source)
@@ -95,15 +97,22 @@ class SavingCalls:
             return restore_facts(self._host, saved, file, paused)
 
         async def prepare() -> Facts:
-            facts = await found()
+            facts = await found(wait=True)
             if os.path.realpath(waiting_path(self._host, facts.name)) != os.path.realpath(file):
                 check_not_saved(self._host, facts.name)
             await self._domains.await_room(facts, facts.uuid, may_be_second=True)
             return facts
 
         if how.get("dry_run"):
-            return await self._domains.planned(await found())
+            return await self._domains.planned(await found(wait=False))
         return await self._starter.run(prepare, **how)
+
+    async def _original_ends(self, source: Source) -> bool:
+        """Wait for what saves or ends the domain itself, which has its disks until then; whether it did."""
+        locks = [uuid_lock(uuid_of(source.uuid))]
+        holder = self._starter.operations.holder(locks)
+        await self._starter.wait_for_end(locks, ENDING)
+        return holder is not None and holder.kind.effect in ENDING
 
     def _identity(self, source: Source) -> str:
         """That of the restored domain: its UUID, unless a domain of another name has it by now."""

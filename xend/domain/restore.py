@@ -9,6 +9,9 @@ from contextlib import suppress
 
 import attrs
 
+from xend.config import DomainConfig
+from xend.config.place import listed
+from xend.device.kinds import IN_ORDER
 from xend.domain.blueprint import image_of
 from xend.domain.create import CreateFacts, Creation
 from xend.domain.following import Follower
@@ -16,6 +19,7 @@ from xend.domain.host_stop import is_waiting, put_away_path
 from xend.domain.saved_file import SavedDomain, open_file, sync_directory
 from xend.errors import XendError
 from xend.host import Host
+from xend.identity import uuid_of
 from xend.operation.steps import Step, Work, nothing
 from xend.stream import records
 from xend.validators import count, typed
@@ -107,6 +111,22 @@ class Restoration(Creation):
         steps.insert(first_without, Step("put-away", "put its file away", self.put_away, self.put_back))
         return [*steps, Step("remove-file", "remove its file", self.remove_file, on_failure="go on")]
 
+    async def check(self, work: Work) -> None:
+        await super().check(work)
+        for other in self.host.domains.all():
+            if other.uuid == self.source.uuid or uuid_of(other.uuid) != uuid_of(self.source.uuid):
+                continue
+            if shared := sorted(addresses(self.config) & addresses(other.config)):
+                work.warn(
+                    XendError(
+                        "bad_config",
+                        f"{self.config.name} and {other.name}, a copy of which it is, both have "
+                        f"{listed(shared, 'and')}",
+                        domain=self.config.name,
+                        hint="another mac = ... in a configuration of its own tells them apart on a network",
+                    )
+                )
+
     def building(self) -> list[Step]:
         return [Step("restore", "restore its memory", self.restore, nothing)]
 
@@ -175,3 +195,13 @@ class Restoration(Creation):
     def _stays(self, error: OSError) -> XendError:
         message = f"{one_line(self.facts.path)} cannot be removed: {error.strerror or error}"
         return XendError("bad_request", message, domain=self.config.name)
+
+
+def addresses(config: DomainConfig) -> set[str]:
+    """Those by which its devices are known elsewhere: MAC addresses, mostly."""
+    return {
+        getattr(device, kind.address.key)
+        for kind in IN_ORDER
+        if kind.address is not None
+        for device in config.of_kind(kind.name)
+    }

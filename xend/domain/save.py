@@ -103,6 +103,7 @@ async def save_facts(
         draft=Draft.new_name(),
         then=then,
         was_suspended=is_suspended(target.info),
+        why=f"saved to {one_line(path)}" if then == "destroy" else None,
         memory_kib=target.info.memory_kib,
         cpus=info.nr_cpus,
     )
