@@ -87,6 +87,22 @@ def test_all_of_them_and_those_that_say_that_they_are_not() -> None:
     play(body)
 
 
+def test_a_domain_is_found_by_the_file_that_it_was_made_of() -> None:
+    """It may be called otherwise by now, and the file be wrong."""
+
+    async def body(world: World) -> None:
+        put(world, "db", SAVE)
+        await start(world, "db")
+        await world.call("domain.rename", domain="db", name="renamed")
+        assert await stop(world, "db") == {"renamed": SAVED}
+        put(world, "db", "memory = 'wrong'")
+        assert await start(world, "db") == {"db": RESTORED}
+        assert await world.names() == ["renamed"]
+        assert files(world) == []
+
+    play(body)
+
+
 def test_they_are_restored_before_others_are_created() -> None:
     async def body(world: World) -> None:
         for name in ("a", "b"):
