@@ -38,6 +38,7 @@ from xend.domain.dump_core import DumpCoreFacts, dump_core_steps, prepare_dump_c
 from xend.domain.max_memory import MaxMemoryFacts, max_memory_steps, prepare_max_memory
 from xend.domain.medium import EjectFacts, InsertFacts, medium_steps
 from xend.domain.memory import MemoryFacts, memory_steps, prepare_memory
+from xend.domain.monitor import MonitorFacts, monitor_steps, prepare_monitor
 from xend.domain.online import VcpusFacts, prepare_vcpus, vcpus_steps
 from xend.domain.pinning import PinFacts, pin_steps, prepare_pin
 from xend.domain.pooling import PoolFacts, pool_steps, prepare_pool
@@ -132,6 +133,10 @@ KINDS: tuple[Kind[Host, Any], ...] = (
     Kind(facts=SysrqFacts, plan=sysrq_steps, effect=Effect.CHANGES, on_crash="undo"),
     Kind(facts=TriggerFacts, plan=trigger_steps, effect=Effect.CHANGES, on_crash="undo"),
     Kind(
+        facts=MonitorFacts, plan=monitor_steps, effect=Effect.CHANGES, on_crash="undo",
+        title="qemu-monitor-command",
+    ),
+    Kind(
         facts=ReconfigureFacts, plan=reconfigure_steps, effect=Effect.CHANGES, on_crash="undo",
         title="config-update",
     ),
@@ -217,6 +222,10 @@ DOMAIN_METHODS: tuple[DomainOperation | DomainReading, ...] = (
     DomainOperation(
         facts=TriggerFacts, doing="send a trigger to", prepare=prepare_trigger,
         parameters={"trigger": required(TEXT), "vcpu": optional(NUMBER)},
+    ),
+    DomainOperation(
+        facts=MonitorFacts, doing="command the device model of", prepare=prepare_monitor,
+        parameters={"command": required(TEXT)},
     ),
     DomainOperation(
         facts=DumpCoreFacts, doing="dump the core of", prepare=prepare_dump_core,

@@ -10,6 +10,7 @@ ROUTER = "xl create -q /vm/router name=bad"
 WEB = "xl create -q /vm/web name=bad"
 KEEP = "xl create -q /vm/keep name=bad"
 SHARED = "xl create -q /vm/shared name=bad 'p9=[\"tag=files,path=/vm"
+BOX = "xl create -q /vm/box name=bad"
 #: What qemu says, the screen of another domain being there.
 IN_USE = "-vnc 127.0.0.1:3: Failed to find an available port: Address already in use"
 NODE = "/libxl/pci/0000-01-00-0/driver_path"
@@ -66,4 +67,16 @@ ALL = (
         f"xenstore-write {NODE} $(cat /tmp/true); xl pci-assignable-remove -r lan",
     ),
     Provocation("xl: no PCI device has the name 'wan'", "xl pci-assignable-remove wan"),
+    Provocation("xl: this host runs no hvm domains", f"{BOX} hap=0"),
+    Provocation("xl: firmware /vm/none cannot be read", f"{BOX} bios_path_override=/vm/none"),
+    Provocation(
+        "xl: /vm/box:5: disk = a list",
+        "sed 's/hda,w/hda,r/' /vm/box > /tmp/box; cat /tmp/box > /vm/box; xl create -q /vm/box",
+        "sed 's/hda,r/hda,w/' /vm/box > /tmp/box; cat /tmp/box > /vm/box",
+    ),
+    Provocation(
+        "xl: /vm/box:2: memory = 8",
+        "sed 's/1024/8/' /vm/box > /tmp/box; cat /tmp/box > /vm/box; xl create -q /vm/box",
+        "sed 's/= 8/= 1024/' /vm/box > /tmp/box; cat /tmp/box > /vm/box",
+    ),
 )

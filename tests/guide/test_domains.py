@@ -52,7 +52,7 @@ def system_of(host: Host) -> str:
 
 
 def furnish(host: Host) -> None:
-    """A guest's disk with a kernel on it, and an image."""
+    """A guest's disk with a kernel on it, an image, and what is installed."""
     kernel = "/boot/vmlinuz" if isinstance(host, Linux) else "/netbsd-XEN3_DOMU.gz"
     with tempfile.TemporaryDirectory() as top:
         boot = Path(top, "boot")
@@ -62,6 +62,8 @@ def furnish(host: Host) -> None:
         host.path("/vm").mkdir()
         image = host.path("/vm/web.img")
         host.path("/vm/data.qcow2").write_bytes(b"QFI\xfb" + bytes(508))
+        for name in ("box.img", "install.iso", "drivers.iso"):
+            host.path(f"/vm/{name}").write_bytes(bytes(1 << 20))
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", top, str(image), "1M"], check=True)
 
 

@@ -54,6 +54,7 @@ REFUSING = [
     ["sched-rtds", "-d", "w"],
     ["cpupool-migrate", "w", "Pool-0"],
     ["trigger", "w", "nmi"],
+    ["qemu-monitor-command", "w", "info", "status"],
     ["dump-core", "w", "/core"],
     ["save", "w", "/saved"],
     ["suspend", "w"],

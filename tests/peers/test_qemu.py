@@ -10,8 +10,12 @@ import pytest
 import trio
 
 from tests.peers.daemons import lacking
+from xend.config.disk import DiskConfig
+from xend.domain.emulated_medium import insert
+from xend.domain.hot_cpus import plug_processors
 from xend.model.arguments import Shape, argv_of
-from xend.model.part import Part, Screen
+from xend.model.machine import Machine, drive_words, hardware_words
+from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
 from xend.model.system import Order, Process, SystemProcesses
 
@@ -46,7 +50,7 @@ def converse(
             while not (tmp_path / "qmp").exists():
                 await trio.sleep(0.01)
             stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
-            conversation = Conversation(stream)
+            conversation = Conversation(stream, SystemProcesses().send_descriptor)
             await conversation.begin()
             await body(conversation, process)
             await stream.aclose()
@@ -103,6 +107,64 @@ def test_it_gives_up_its_rights_and_answers(
         assert os.readlink(f"/proc/{process.pid}/root") == str(root)
 
     converse(tmp_path, machine, (*shut_in, *SHUT_IN), body, qemu)
+
+
+def test_whether_it_asks_for_passwords() -> None:
+    need(QEMU)
+    assert not trio.run(SystemProcesses().asks_for_password, QEMU)
+    assert trio.run(SystemProcesses().asks_for_password, "/bin/false")
+
+
+#: What of a machine it takes without Xen: all but network cards, whose taps are made as it starts.
+MACHINES = [
+    Machine(vga="cirrus", serial=["null"], usb_devices=["tablet"], sound="hda", max_vcpus=3, boot="dc"),
+    Machine(vga="stdvga", video_mib=16, usb_version=1, sound="es1370", has_acpi=False),
+    Machine(vga="none", usb_version=2, sound="ac97", nographic=True),
+    Machine(vga="none", usb_version=3, sound="sb16"),
+]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("machine", MACHINES)
+def test_it_knows_all_words_of_a_machine(tmp_path: Path, machine: Machine) -> None:
+    """And changes discs, though it sees none of the host's files any more, and takes processors."""
+    need(QEMU)
+    (tmp_path / "root").mkdir(mode=0)
+    for name in ("disk", "disc"):
+        (tmp_path / name).write_bytes(bytes(4096))
+    places = [(IDE, 0), (AHCI, 1), (SCSI, 2)]
+    parts = [
+        Part(drive=Drive(bus=bus, number=number, devid=0, path=f"{tmp_path}/disk", is_read_only=bus == SCSI))
+        for bus, number in places[:: 2 if machine.has_acpi else 1]
+    ]
+    drive = DiskConfig(target=None, vdev="hdc", devid=5632, name="hdc", is_cdrom=True)
+    parts.append(Part(drive=Drive(bus=IDE, number=2, devid=5632, path=None, is_cdrom=True)))
+    words = [*hardware_words(machine, parts, False), *drive_words(machine, parts)]
+    words = [word.replace("cache=writeback", "cache=writeback,file.locking=off") for word in words]
+    shut_in = ("-chroot", f"{tmp_path}/root", *SHUT_IN)
+
+    async def body(conversation: Conversation, process: Process) -> None:
+        assert await medium(conversation) is None
+        for _ in range(2):
+            fd = os.open(tmp_path / "disc", os.O_RDONLY)
+            await insert(conversation, drive, fd)
+            os.close(fd)
+            assert await medium(conversation) == 4096
+            await conversation.ask("eject", id="ide-5632")
+            assert await medium(conversation) is None
+        await plug_processors(conversation, machine.max_vcpus)
+        await plug_processors(conversation, machine.max_vcpus)
+        assert len(await conversation.ask("query-cpus-fast")) == machine.max_vcpus
+
+    converse(tmp_path, "pc,accel=qtest,suppress-vmdesc=on", (*words, *shut_in), body)
+
+
+async def medium(conversation: Conversation) -> int | None:
+    """The size of the disc in the drive."""
+    for each in await conversation.ask("query-block"):
+        if each["device"] == "ide-5632":
+            return int(each["inserted"]["image"]["virtual-size"]) if "inserted" in each else None
+    raise AssertionError("it has no such drive")
 
 
 def test_without_xen_it_says_why_it_ends(tmp_path: Path) -> None:

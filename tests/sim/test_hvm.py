@@ -69,6 +69,7 @@ def test_its_nodes() -> None:
             "platform/mmio_hole_size": b"536870912",
             "bios-strings/oem-1": b"x",
             "memory/videoram": b"8192",
+            "memory/target": str(56 << 10).encode(),
             "memory/static-max": b"65536",
             "control/feature-s3": b"",
             "device/vkbd/0/backend-id": b"0",
@@ -229,6 +230,20 @@ def test_firmware_that_is_not_there() -> None:
         error = await refusal_of(world, example(world, "bios = 'ovmf'"))
         assert "there is no OVMF (UEFI) on this host" in error.message
         assert "package ovmf" in error.fields["hint"]
+
+    play(body)
+
+
+def test_a_password_that_qemu_cannot_ask_for_is_told_before() -> None:
+    async def body(world: World) -> None:
+        world.models.has_no_des = True
+        for text in (
+            example(world, "vncpasswd = 'x'"),
+            "name='example'; kernel='/netbsd'; memory=64; vfb=['vncpasswd=x']",
+        ):
+            error = await refusal_of(world, text)
+            assert "was built without what VNC's passwords take (DES)" in error.message
+        assert not world.models.started
 
     play(body)
 

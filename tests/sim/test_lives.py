@@ -301,6 +301,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "domain.set_pool": ({"pool": "Pool-0"}, WAITS),
     "domain.update_config": ({"text": LOOP, "domain": "example"}, WAITS),
     "domain.trigger": ({"trigger": "nmi"}, WAITS),
+    "domain.monitor_command": ({"command": "info status"}, WAITS),
     "domain.dump_core": ({"path": "/core"}, WAITS),
     "domain.save": ({"file": "/saved"}, WAITS),
     "domain.suspend": ({}, WAITS),

@@ -237,8 +237,10 @@ class DeviceModels:
         start_task: has something run in the world.
         ports: of VNC, that somebody else has.
         is_missing: there is no qemu on this host.
+        has_no_des: its qemu asks for no passwords.
         lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
+        passed: the files that they were given by descriptors.
         reaped: users whose processes were ended.
     """
 
@@ -246,8 +248,10 @@ class DeviceModels:
     start_task: Callable[..., object]
     ports: set[int] = attrs.field(factory=set)
     is_missing: bool = False
+    has_no_des: bool = False
     lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
+    passed: list[str] = attrs.field(factory=list)
     reaped: list[int] = attrs.field(factory=list)
 
     def running(self) -> list[RunningModel]:
@@ -280,6 +284,13 @@ class DeviceModels:
                 self.start_task(self._converse, each, theirs)
                 return ours
         raise FileNotFoundError(2, "No such file or directory", path)
+
+    async def asks_for_password(self, program: str) -> bool:
+        return not self.has_no_des
+
+    async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
+        self.passed.append(os.readlink(f"/proc/self/fd/{fd}"))
+        await stream.send_all(data)
 
     async def has_sandbox(self, program: str) -> bool:
         return False

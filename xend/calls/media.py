@@ -69,6 +69,8 @@ class MediaCalls:
             kind, drive = _drive(target, device, made.KIND.removeprefix("device."))
             wanted = device_of_spec(kind, spec_of(drive, disc), directory, made.KIND)
             before, spec = spec_of(drive, drive.target), spec_of(drive, wanted.target)
+            if drive.is_emulated_only:
+                return made(**target.identity, device=None, devid=drive.devid, before=before, spec=spec)
             with explained("look for the drive", target.name):
                 found = await device_in_store(self._host, target.domid, kind, drive.devid)
             if found is None:

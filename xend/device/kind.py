@@ -118,6 +118,8 @@ class DeviceKind(Generic[Config]):
         settle: from a configuration's other options, its guest's type and its devices of this type to these
             with what the other options say of them; raises ConfigError.
         unique: attributes of a configuration that no two of a domain's may share, besides the number.
+        in_place_of: from a device of a configuration and the one that comes in its place, as its disc is
+            changed, to the latter with what the former was by its place.
         public: a configuration as those may see it who may not know passwords.
         order: types with a lower number come into a domain first.
         verbs: what may be asked for while the domain runs: the calls device.attach, detach, insert, eject.
@@ -157,6 +159,7 @@ class DeviceKind(Generic[Config]):
     make: Make[Config] | None
     settle: Callable[[ConfigSettings, str, Sequence[Config]], Sequence[Config]] = _as_they_are
     unique: Sequence[str] = ()
+    in_place_of: Callable[[Config, Config], Config] = lambda before, after: after
     public: Callable[[Config], Config] = lambda config: config
     order: int
     verbs: Sequence[str] = ATTACHABLE

@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from xend.config.disk import DiskConfig, parse_disk
 from xend.config.emulated_disks import settled_disks
 from xend.config.libxl import backend, backend_of, flag, item, not_empty, number, text
@@ -84,6 +86,11 @@ def vbd_device(domid: int, config: DiskConfig, settings: Settings, *, backend_do
     )
 
 
+def model_format(config: DiskConfig) -> str:
+    """What qemu calls the format of its image."""
+    return _FORMATS.get(config.format, config.format)
+
+
 def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | None:
     """The drive that is emulated beside it, or in its place."""
     if config.emulated_at is None:
@@ -101,7 +108,7 @@ def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | 
             devid=config.devid,
             path=path,
             node=node,
-            format=_FORMATS.get(config.format, config.format),
+            format=model_format(config),
             is_cdrom=config.is_cdrom,
             is_read_only=config.mode == "r",
             label=VBD.label(config.name),
@@ -211,6 +218,7 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     settle=settled_disks,
     machine_part=_machine_part,
     is_on_bus=lambda config: not config.is_emulated_only,
+    in_place_of=lambda before, after: attrs.evolve(after, emulated_at=before.emulated_at),
     order=0,
     verbs=(*ATTACHABLE, "insert", "eject"),
     name_key="dev",

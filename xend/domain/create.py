@@ -246,7 +246,7 @@ class Creation:
             info = await self.host.hypervisor.host_info()
         check_host(info, self.config, kernel, await spare_kib(self.host, info))
         check_machine(self.host, self.config, info, self.parts())
-        check_model(self.host, self.config, self.parts())
+        await check_model(self.host, self.config, self.parts())
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await check_labels(self.host, self.config)

@@ -22,7 +22,7 @@ from xend.identity import is_domain
 from xend.model.arguments import Shape, argv_of, environment_of
 from xend.model.log import log_path, opened
 from xend.model.models import Model
-from xend.model.part import Part
+from xend.model.part import Part, screen_of
 from xend.model.system import Order, Process
 from xend.operation.locks import Lock, domain_locks
 from xend.refusals import explained
@@ -45,7 +45,7 @@ def has_model(host: Host, domid: int | None) -> bool:
     return domid is not None and host.models.get(domid) is not None
 
 
-def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -> None:
+async def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -> None:
     """See that a domain can have the device model that it needs, if any.
 
     parts: what the devices want that it serves.
@@ -55,7 +55,21 @@ def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -> None
     """
     if parts:
         rights_of(config, parts, 1)
-        host.models.system.program(config.device_model.program, host.settings.platform)
+        program = host.models.system.program(config.device_model.program, host.settings.platform)
+        screen = screen_of(parts)
+        if screen is not None and screen.vnc and screen.vnc_password:
+            await _check_password(host, program, config.name)
+
+
+async def _check_password(host: Host, program: str, name: str) -> None:
+    """It would end while it starts, without a word to whom it concerns."""
+    if not await host.models.system.asks_for_password(program):
+        raise XendError(
+            "unsupported",
+            f"vncpasswd: the device model {program} was built without what VNC's passwords take (DES)",
+            domain=name,
+            hint="leave vncpasswd out, and have vnclisten be 127.0.0.1, which ssh -L reaches",
+        )
 
 
 async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], uuid: str, domid: int) -> None:

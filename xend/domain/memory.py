@@ -45,6 +45,8 @@ async def prepare_memory(host: Host, target: Target, target_kib: int) -> MemoryF
 def memory_steps(host: Host, facts: MemoryFacts) -> list[Step]:
     """The limit comes first where the memory grows, the target first where it shrinks."""
     domid, name = facts.domid, facts.name
+    domain = host.domains.by_uuid(facts.uuid) if facts.domid else None
+    video_kib = 0 if domain is None else nodes.video_kib(domain.config)
 
     def limit(kib: int) -> Callable[[Work], Awaitable[None]]:
         async def set_limit(work: Work) -> None:
@@ -56,7 +58,7 @@ def memory_steps(host: Host, facts: MemoryFacts) -> list[Step]:
     def target(kib: int) -> Callable[[Work], Awaitable[None]]:
         async def set_target(work: Work) -> None:
             with explained("set its memory target", name):
-                await nodes.set_memory_target(host.store, domid, kib)
+                await nodes.set_memory_target(host.store, domid, kib - video_kib)
             host.publish("domain", "memory", domid=domid, name=name, target_kib=kib)
 
         return set_target

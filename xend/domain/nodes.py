@@ -22,6 +22,8 @@ CONTROL = ("shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", 
 #: Of a whole machine, whose guest may be sent to sleep.
 SLEEP = ("feature-s3", "feature-s4")
 CONSOLE_LIMIT_BYTES = 1 << 20
+#: LIBXL_MAXMEM_CONSTANT.
+SLACK_KIB = 1024
 
 
 def home(domid: int) -> str:
@@ -71,8 +73,8 @@ async def write_built(
     top, vm = home(domid), f"/vm/{config.uuid}"
     guests = {
         "memory/static-max": str(config.max_memory_kib),
-        "memory/target": str(config.memory_kib),
-        "memory/videoram": str(0 if config.machine is None else 1024 * config.machine.video_mib),
+        "memory/target": str(config.memory_kib - fudge_kib(config)),
+        "memory/videoram": str(video_kib(config)),
         **{
             f"hvmloader/{name}/{key}": f"{number:#x}"
             for name, place in rings.tables.items()
@@ -176,6 +178,19 @@ async def rename(store: Client, domid: int, uuid: str, name: str) -> None:
         await tx.write(f"/vm/{uuid}/name", name)
 
     await store.run_transaction(body)
+
+
+def fudge_kib(config: DomainConfig) -> int:
+    """What the guest's balloon driver is told less than the domain has at the start, as libxl has it: what its
+    graphics card takes, and a bit where the rest is populated on demand."""
+    if config.machine is None:
+        return 0
+    return video_kib(config) + (SLACK_KIB if config.max_memory_kib > config.memory_kib else 0)
+
+
+def video_kib(config: DomainConfig) -> int:
+    """What of a domain's memory its graphics card has."""
+    return 0 if config.machine is None else 1024 * config.machine.video_mib
 
 
 async def set_memory_target(store: Client, domid: int, target_kib: int) -> None:

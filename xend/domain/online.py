@@ -9,7 +9,9 @@ import attrs
 
 from xend.device.nodes import texts as read_texts
 from xend.domain import nodes
+from xend.domain.hot_cpus import plug_processors
 from xend.domain.lasting import LastingFacts, lasting, record_step
+from xend.domain.model_talk import talk
 from xend.domain.target import Target
 from xend.errors import XendError
 from xend.host import Host
@@ -64,7 +66,7 @@ async def prepare_vcpus(host: Host, target: Target, vcpus: int, ignore_host: boo
 
 
 def vcpus_steps(host: Host, facts: VcpusFacts) -> list[Step]:
-    """The nodes that its kernel follows, then its configuration."""
+    """The processors of its machine, if it has one, the nodes that its kernel follows, its configuration."""
     home = nodes.home(facts.domid)
     new = {
         _node(number): "online" if number < facts.vcpus else "offline" for number in range(facts.max_vcpus)
@@ -82,7 +84,15 @@ def vcpus_steps(host: Host, facts: VcpusFacts) -> list[Step]:
     async def write_old(work: Work) -> None:
         await write(old)
 
+    async def plug(work: Work) -> None:
+        assert facts.domid is not None
+        async with talk(host, work, facts.domid, facts.name) as conversation:
+            await plug_processors(conversation, facts.vcpus)
+
+    domain = host.domains.by_uuid(facts.uuid)
+    has_machine = domain is not None and domain.config.machine is not None
     return [
+        *([Step("plug", "have its machine get them", plug)] if has_machine else []),
         Step("write", f"have it use {facts.vcpus} vCPUs", write_new, write_old),
         record_step(host, facts),
     ]

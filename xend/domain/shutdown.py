@@ -1,11 +1,12 @@
 """domain.shutdown and domain.reboot: a guest is asked to, and does it itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Literal
 
 import attrs
 import trio
 
+from xend.device.nodes import value_of
 from xend.domain import nodes
 from xend.errors import XendError
 from xend.host import Host
@@ -19,6 +20,9 @@ from xenstore.errors import ENOENT
 
 #: What a guest is asked for in control/shutdown.
 ShutdownWord = Literal["poweroff", "reboot", "suspend"]
+
+#: What a machine's guest gets in place of a request.
+_BUTTONS: Mapping[str, str] = {"poweroff": "power", "reboot": "reset"}
 
 #: How long a guest may take to answer, in seconds (libxl: 60).
 ANSWER_SECONDS = 60.0
@@ -35,7 +39,8 @@ class ShutdownFacts(Facts):
     Attributes:
         WORD: what the guest is asked for.
         wait: the operation ends when the domain has shut down, not when the guest has answered.
-        force: a guest that does not answer is shut down without its doing.
+        force: a guest that does not answer is shut down without its doing; that of a whole machine has its
+            power button pressed.
         timeout_s: how long it may take to answer, in seconds.
     """
 
@@ -157,6 +162,9 @@ class _Shutdown:
 
     async def await_answer(self, work: Work) -> None:
         name, seconds = self._facts.name, self._facts.timeout_s
+        if self._facts.force and self._has_machine and not await self._listens():
+            await self._press()
+            return
         what = f"{name} to answer control/shutdown"
         try:
             await self.request.follow(work, what, seconds, self.request.has_answered)
@@ -173,8 +181,29 @@ class _Shutdown:
                 ) from error
             await self._force()
 
+    @property
+    def _has_machine(self) -> bool:
+        domain = self._host.domains.by_uuid(self._facts.uuid)
+        return domain is not None and domain.config.machine is not None
+
+    async def _listens(self) -> bool:
+        """Whether its guest has said that it takes such requests, as paravirtual drivers do."""
+        node = f"{nodes.home(self.request.domid)}/control/feature-{self._facts.WORD}"
+        with explained("see whether its guest takes requests", self._facts.name):
+            return await value_of(self._host.store, node) == b"1"
+
+    async def _press(self) -> None:
+        """Press a button of its machine, as its guest has no driver that would hear anything else."""
+        trigger = _BUTTONS[self._facts.WORD]
+        self._host.log(f"{self._facts.name} has no paravirtual driver that answers: {trigger} instead")
+        with explained(f"send {trigger}", self._facts.name):
+            await self._host.hypervisor.send_trigger(self.request.domid, trigger, 0)
+
     async def _force(self) -> None:
         name = self._facts.name
+        if self._has_machine:
+            await self._press()
+            return
         self._host.log(f"{name} does not answer: shutting it down without its doing")
         with explained("shut it down", name):
             reason = SHUTDOWN_REASONS.index(self._facts.WORD)

@@ -109,7 +109,10 @@ def changed(config: DomainConfig, change: dict[str, Any]) -> DomainConfig:
     kind, devid = change["kind"], change["devid"]
     devices = [device for device in config.of_kind(kind) if device.devid != devid]
     if "spec" in change:
-        devices.append(device_of_change(change))
+        made = device_of_change(change)
+        for before in config.of_kind(kind):
+            made = KINDS[kind].in_place_of(before, made) if before.devid == devid else made
+        devices.append(made)
     return attrs.evolve(config, devices={**config.devices, kind: devices})
 
 

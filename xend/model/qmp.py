@@ -5,13 +5,15 @@ what does not fit ends the conversation.  Deadlines are the caller's.
 """
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["Conversation", "QmpClosed", "QmpError"]
+__all__ = ["Conversation", "QmpClosed", "QmpError", "SendDescriptor"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
@@ -19,6 +21,10 @@ MESSAGE_MAX_BYTES = 1 << 20
 ALL_MAX_BYTES = 8 << 20
 _SHOWN_CHARS = 200
 _CHUNK_BYTES = 65536
+
+
+#: Sends bytes to a stream, and a descriptor with them.
+SendDescriptor = Callable[[trio.abc.Stream, int, bytes], Awaitable[None]]
 
 
 class QmpError(Exception):
@@ -39,12 +45,15 @@ class QmpClosed(QmpError):
 class Conversation:
     """From the greeting on, over a stream that is connected.
 
+    send_descriptor: for `ask_with`.
+
     Raises of all methods:
         QmpError: nonsense, too much of it, a refusal, or the end of the stream.
     """
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, send_descriptor: SendDescriptor | None = None) -> None:
         self._stream = stream
+        self._send_descriptor = send_descriptor
         self._input = bytearray()
         self._count = 0
         self._last_id = 0
@@ -58,11 +67,21 @@ class Conversation:
 
     async def ask(self, command: str, **arguments: Any) -> Any:
         """What it returns: JSON of any kind."""
+        return await self._ask(self._stream.send_all, command, arguments)
+
+    async def ask_with(self, fd: int, command: str, **arguments: Any) -> Any:
+        """The same of a command that comes with a descriptor."""
+        assert self._send_descriptor is not None
+        return await self._ask(partial(self._send_descriptor, self._stream, fd), command, arguments)
+
+    async def _ask(
+        self, send: Callable[[bytes], Awaitable[None]], command: str, arguments: Mapping[str, Any]
+    ) -> Any:
         self._last_id += 1
         request = {"execute": command, "id": self._last_id, **({"arguments": arguments} if arguments else {})}
         try:
-            await self._stream.send_all(json.dumps(request).encode() + b"\n")
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            await send(json.dumps(request).encode() + b"\n")
+        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as error:
             raise QmpClosed from error
         while "event" in (answer := await self._message()):
             pass

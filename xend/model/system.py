@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,12 @@ __all__ = ["Order", "Process", "System", "SystemProcesses"]
 
 #: How long a program may take to say whether it knows an option, in seconds.
 PROBE_SECONDS = 10.0
+#: A qemu that has no machine and needs no Xen, listens to its standard input, and is told to end.
+_ALONE = (
+    "-machine", "none,accel=qtest", "-nodefaults", "-no-user-config", "-display", "none", "-S", "-qmp",
+    "stdio",
+)  # fmt: skip
+_QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'
 #: How long the end of what it may have begun is waited for, in seconds.
 REAP_SECONDS = 10.0
 
@@ -73,8 +80,14 @@ class System(Protocol):
     async def connect(self, path: str) -> trio.abc.Stream:
         """A connection to its QMP socket.  Raises: OSError."""
 
+    async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
+        """Send bytes to its QMP socket, and a descriptor with them.  Raises: OSError, or as send_all."""
+
     async def has_sandbox(self, program: str) -> bool:
         """Whether it can deny itself system calls: Debian's of Xen cannot."""
+
+    async def asks_for_password(self, program: str) -> bool:
+        """Whether it can ask for one by VNC: Debian's of Xen cannot; True: it does not say."""
 
     async def end_all_of(self, uid: int) -> None:
         """End whatever runs as the user of a device model that has ended."""
@@ -114,14 +127,20 @@ class SystemProcesses:
             raise
         return trio.SocketStream(sock)
 
+    async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
+        assert isinstance(stream, trio.SocketStream)
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", fd))
+        sent = await stream.socket.sendmsg([data], [rights])
+        await stream.send_all(data[sent:])
+
     async def has_sandbox(self, program: str) -> bool:
-        words = [program, "-sandbox", "on", "-machine", "help"]
-        with trio.move_on_after(PROBE_SECONDS), suppress(OSError):
-            done = await trio.run_process(
-                words, stdin=b"", check=False, capture_stdout=True, capture_stderr=True, cwd="/"
-            )
-            return done.returncode == 0
-        return False
+        return await _succeeds([program, "-sandbox", "on", "-machine", "help"])
+
+    async def asks_for_password(self, program: str) -> bool:
+        without = [program, *_ALONE]
+        return await _succeeds([*without, "-vnc", "none,password=on"], _QUIT) or not await _succeeds(
+            without, _QUIT
+        )
 
     async def end_all_of(self, uid: int) -> None:
         with trio.move_on_after(REAP_SECONDS), suppress(OSError):
@@ -133,6 +152,16 @@ class SystemProcesses:
                 env=child.environment(os.environ),
                 cwd=child.DIRECTORY,
             )
+
+
+async def _succeeds(words: Sequence[str], said: bytes = b"") -> bool:
+    """Whether a program ends well that is told something."""
+    with trio.move_on_after(PROBE_SECONDS), suppress(OSError):
+        done = await trio.run_process(
+            words, stdin=said, check=False, capture_stdout=True, capture_stderr=True, cwd="/"
+        )
+        return done.returncode == 0
+    return False
 
 
 @attrs.define

@@ -1,12 +1,13 @@
 """The simulated host's part of `xend.hypervisor.control`."""
 
 import errno
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Literal
 
 import trio
 
-from xend.hypervisor import HypervisorError
+from xend.hypervisor import SHUTDOWN_REASONS, HypervisorError
 from xend.hypervisor.control import QUARANTINE, TRIGGERS, Control, Leaf
 from xend.hypervisor.scheduling import Parameters, PoolParameters, RealTimeParameters
 from xend.hypervisor.topology import Cpu, DeviceNode, Node
@@ -21,6 +22,8 @@ from xend.stream.features import leaves_of
 #: What of its command line this hypervisor lets be changed while it runs.
 BOOT_PARAMETERS = ("console_timestamps", "guest_loglvl", "loglvl")
 
+#: What a machine's guest does at a button: it is one that knows ACPI.
+_BUTTONS: Mapping[str, str] = {"power": "poweroff", "reset": "reboot"}
 #: What a policy of FLASK begins with (xen/xsm/flask/ss/policydb.h).
 POLICY_MAGIC = (0xF97CFF8C).to_bytes(4, "little")
 
@@ -44,6 +47,10 @@ class SimulatedControl(Control):
         self.boot_parameters: dict[str, str] = {}
         self._enforcing = True
         self.cards = CardOwners(self.hardware)
+
+    @abstractmethod
+    def guest_shutdown(self, domain: Domain, reason: int) -> None:
+        """See `SimulatedHost`."""
 
     def _alive(self, domid: int) -> Domain:
         domain = self._domains.get(domid)
@@ -217,6 +224,8 @@ class SimulatedControl(Control):
                 "or vCPU, or it is not for domains of its type",
             )
         self._messages.say(f"d{domid}v{vcpu}: {trigger}")
+        if domain.type == "hvm" and trigger in _BUTTONS:
+            self.guest_shutdown(domain, SHUTDOWN_REASONS.index(_BUTTONS[trigger]))
 
     async def send_debug_keys(self, keys: str) -> None:
         await trio.lowlevel.checkpoint()

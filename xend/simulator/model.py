@@ -14,12 +14,14 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     close=TEXT    it says that it runs, closes the first connection, says TEXT and ends half a second later (as
                   qemu does where a port of VNC is in use: its process ends after its sockets)
     die=SECONDS   it ends so long after it began to run
+    locked        its guest has locked its CD drives
     stubborn      it takes no notice of SIGTERM
 """
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import attrs
 import trio
@@ -37,6 +39,10 @@ __all__ = ["Ended", "SimulatedModel", "faults_of"]
 _FIRST_PORT = 5900
 _CLOSE_SECONDS = 0.5
 _BACKENDS = ("console", "vkbd", "9pfs", "qusb", "vfb", "qnic")
+
+
+class _Refusal(Exception):
+    """What it says to a command."""
 
 
 class Ended(Exception):
@@ -64,6 +70,9 @@ class SimulatedModel:
         client: a connection to the store with dom0's rights, which is entered.
         say: takes a line for its log.
         in_use: whether a port of VNC is taken.
+        sets: of descriptors, that it was given.
+        discs: what it was told of its drives, by their names.
+        processors: those that it was given, by their numbers.
     """
 
     argv: Sequence[str]
@@ -73,6 +82,9 @@ class SimulatedModel:
     faults: Mapping[str, str] = attrs.field(init=False)
     domid: str = attrs.field(init=False)
     port: int | None = attrs.field(init=False, default=None)
+    sets: int = attrs.field(init=False, default=0)
+    discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
+    processors: dict[int, str] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.faults = faults_of(self.argv)
@@ -130,12 +142,29 @@ class SimulatedModel:
             await stream.send_all(b'{"return": [[[[\xff\x1b[2J\n')
         while "flood" in self.faults:
             await stream.send_all(_line({"event": "RTC_CHANGE", "data": "x" * 60000}))
-        answer: dict[str, object] = {"return": self._result(str(request["execute"]))}
+        command, arguments = str(request["execute"]), request.get("arguments", {})
+        assert isinstance(arguments, dict)
+        try:
+            answer: dict[str, object] = {"return": self._result(command, arguments)}
+        except _Refusal as refusal:
+            answer = {"error": {"class": "GenericError", "desc": str(refusal)}}
         if "refuse" in self.faults:
             answer = {"error": {"class": "GenericError", "desc": "not today"}}
         await stream.send_all(_line({**answer, "id": request.get("id")}))
 
-    def _result(self, command: str) -> object:
+    def _result(self, command: str, arguments: Mapping[str, Any]) -> object:
+        """Raises: _Refusal."""
+        if command == "add-fd":
+            self.sets += 1
+            return {"fdset-id": "x" if "lie" in self.faults else self.sets, "fd": 40 + self.sets}
+        if command in ("eject", "blockdev-change-medium"):
+            return self._change(arguments)
+        if command == "query-hotpluggable-cpus":
+            return self._processors()
+        if command == "device_add":
+            self.processors[arguments["core-id"]] = str(arguments["id"])
+        if command == "human-monitor-command":
+            return f"(sim) {arguments['command-line']}\r\n"
         if command == "query-status":
             return {"status": "running", "running": True}
         if command == "query-vnc":
@@ -144,14 +173,36 @@ class SimulatedModel:
             return self._lines()
         return {}
 
+    def _change(self, arguments: Mapping[str, Any]) -> object:
+        """Another disc in a drive, or none."""
+        name = arguments["id"]
+        if not any(word.startswith("ide-cd,") and f"id={name}," in word for word in self.argv):
+            raise _Refusal(f"Device '{name}' not found")
+        if "locked" in self.faults:
+            raise _Refusal(f"Device '{name}' is locked and force was not specified")
+        self.discs[name] = arguments.get("filename")
+        return {}
+
+    def _processors(self) -> list[dict[str, object]]:
+        """Those that are there, and could be."""
+        words = (self._word("-smp") or "1,maxcpus=1").split(",maxcpus=")
+        here, most = int(words[0]), int(words[1])
+        return [
+            {
+                "type": "qemu32-i386-cpu",
+                "vcpus-count": 1,
+                "props": {"core-id": number, "thread-id": 0, "socket-id": 0},
+                **({"qom-path": f"/machine/{number}"} if number < here or number in self.processors else {}),
+            }
+            for number in reversed(range(most))
+        ]
+
     def _lines(self) -> list[dict[str, str]]:
         """Its serial lines."""
         kinds = [word for option, word in zip(self.argv, self.argv[1:], strict=False) if option == "-serial"]
-        names = {"pty": "pty:/etc/passwd" if "lie" in self.faults else "pty:/dev/pts/{}"}
-        return [
-            {"label": f"serial{number}", "filename": names.get(kind, kind).format(100 + number)}
-            for number, kind in enumerate(kinds)
-        ]
+        pty = "pty:/etc/passwd" if "lie" in self.faults else "pty:/dev/pts/{}"
+        names = [(pty if kind == "pty" else kind).format(100 + at) for at, kind in enumerate(kinds)]
+        return [{"label": f"serial{at}", "filename": name} for at, name in enumerate(names)]
 
     def _listen(self) -> None:
         """Take the port of its screen."""

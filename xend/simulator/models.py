@@ -26,6 +26,9 @@ class SimulatedModels(SystemProcesses):
         environment = {**child.environment(os.environ), **order.environment}
         return await super().start(attrs.evolve(order, argv=words, environment=environment))
 
+    async def asks_for_password(self, program: str) -> bool:
+        return True
+
     async def has_sandbox(self, program: str) -> bool:
         return False
 

@@ -109,6 +109,7 @@ COMMANDS = (
     Row("sysrq", "send a system request to a domain"),
     Row("trigger", "send an interrupt to a domain, or press its button"),
     Row("button-press", "press a domain's button (old: see trigger)", "trigger"),
+    Row("qemu-monitor-command", "a command for a domain's device model"),
     Row("dump-core", "write a domain's memory to a file"),
     Row("config-update", "another configuration for a domain's next life"),
     Row("debug-keys", "send debug keys to the hypervisor"),
@@ -126,7 +127,7 @@ COMMANDS = (
 #: What Xen's xl has besides, and this one has not yet.
 LATER = (
     "migrate", "migrate-receive", "vdispl-attach", "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list",
-    "vsnd-detach", "qemu-monitor-command",
+    "vsnd-detach",
 )  # fmt: skip
 
 #: What Xen's xl has besides, and this one will not have, and why.
@@ -144,7 +145,7 @@ NEVER = {
 
 #: With what the names of LATER that begin so come.
 _WITH = (
-    (("qemu-monitor-command", "vdispl-", "vsnd-"), "the device model"),
+    (("vdispl-", "vsnd-"), "its device types"),
     (("migrate",), "moving domains"),
 )
 

@@ -8,14 +8,12 @@ from xenclient.cli.xl.numbers import whole
 from xenclient.cli.xl.operation import perform
 from xenclient.cli.xl.printing import log
 
-TRIGGERS = ("nmi", "reset", "init", "power", "sleep")
+TRIGGERS = ("nmi", "reset", "init", "power", "sleep", "s3resume")
 BUTTONS = ("power", "sleep")
 
 
 def trigger(call: Call) -> int:
     domain, word, *vcpu = call.arguments
-    if word == "s3resume":
-        raise call.usage_error("s3resume is for HVM domains, which have a device model: not there yet")
     if word not in TRIGGERS:
         raise call.usage_error(f"{word!r} is none of {', '.join(TRIGGERS)}")
     number = whole(call, "VCPU", vcpu[0]) if vcpu else None

@@ -1,0 +1,119 @@
+"""What is changed of a whole machine while it runs: discs, processors, buttons, its monitor."""
+
+import pytest
+import trio
+
+from tests.sim.test_faults import settled
+from tests.sim.test_hvm import example, words_of
+from tests.sim.world import World, play
+from xend.errors import XendError
+from xend.simulator.model import SimulatedModel
+
+
+def machine(world: World) -> SimulatedModel:
+    """What plays the device model."""
+    (model,) = world.models.running()
+    assert model.program is not None
+    return model.program
+
+
+def test_discs_are_changed_by_the_device_model() -> None:
+    async def body(world: World) -> None:
+        (world.directory / "root/other.iso").write_bytes(bytes(2048))
+        await world.create(example(world, "disk = [ 'format=raw,vdev=hdc,access=ro,devtype=cdrom' ]"))
+        await world.call("device.insert", domain="example", device="hdc", target="/other.iso")
+        assert machine(world).discs == {"ide-5632": "/dev/fdset/1"}
+        assert world.models.passed == [f"{world.directory}/root/other.iso"]
+        await world.call("device.eject", domain="example", device="hdc")
+        assert machine(world).discs == {"ide-5632": None}
+        await world.call("device.insert", domain="example", device="hdc", target="/cd.iso")
+        await world.call("domain.reboot", domain="example", wait=True)
+        await settled(world)
+        assert f"-drive if=none,readonly=on,id=ide-5632,file={world.directory}/root/cd.iso" in words_of(world)
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    ("sim", "target", "said"),
+    [
+        ("locked", "/other.iso", "is locked and force was not specified"),
+        ("lie", "/other.iso", "add-fd: it names no set of descriptors"),
+        ("", "/none.iso", "cannot be read"),
+        ("die=5", "/other.iso", "has ended with exit status 1"),
+    ],
+)
+def test_a_disc_that_cannot_be_changed_stays(sim: str, target: str, said: str) -> None:
+    async def body(world: World) -> None:
+        (world.directory / "root/other.iso").write_bytes(bytes(2048))
+        await world.create(example(world, 'on_crash = "preserve"\nvnc = 0', sim=sim))
+        await trio.sleep(6)
+        with pytest.raises(XendError) as refused:
+            await world.call("device.insert", domain="example", device="hdc", target=target)
+        error = refused.value
+        assert said in f"{error.message} {error.fields.get('cause')}"
+        if sim != "die=5":
+            await world.call("domain.reboot", domain="example", wait=True)
+            await settled(world)
+            assert f"id=ide-5632,file={world.directory}/root/cd.iso" in words_of(world)
+
+    play(body)
+
+
+def test_its_machine_gets_processors() -> None:
+    async def body(world: World) -> None:
+        await world.create(example(world, "maxvcpus = 4"))
+        await world.call("domain.set_vcpus", domain="example", vcpus=3, ignore_host=True)
+        assert machine(world).processors == {1: "cpu-1", 2: "cpu-2"}
+        await world.call("domain.set_vcpus", domain="example", vcpus=2)
+        await world.call("domain.set_vcpus", domain="example", vcpus=4, ignore_host=True)
+        assert machine(world).processors == {1: "cpu-1", 2: "cpu-2", 3: "cpu-3"}
+
+    play(body)
+
+
+def test_its_memory_is_told_without_what_the_graphics_card_has() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world, "maxmem = 96"))
+        node = f"/local/domain/{domid}/memory/target"
+        assert await world.client.read(node) == str(55 << 10).encode()  # the rest is populated on demand
+        await world.call("domain.set_memory", domain="example", target_kib=48 << 10)
+        assert await world.client.read(node) == str(40 << 10).encode()
+
+    play(body)
+
+
+def test_its_device_model_takes_commands_and_wakes_it() -> None:
+    async def body(world: World) -> None:
+        await world.create(example(world))
+        done = await world.call("domain.monitor_command", domain="example", command="info status")
+        assert done["output"] == "(sim) info status\r\n"
+        await world.call("domain.trigger", domain="example", trigger="s3resume")
+        await world.call("domain.trigger", domain="example", trigger="sleep")
+        with pytest.raises(XendError, match="a command of one line"):
+            await world.call("domain.monitor_command", domain="example", command="a\nb")
+
+    play(body)
+
+
+def test_a_domain_without_a_device_model_takes_none() -> None:
+    async def body(world: World) -> None:
+        await world.create()
+        for method, given in (
+            ("domain.monitor_command", {"command": "info status"}),
+            ("domain.trigger", {"trigger": "s3resume"}),
+        ):
+            with pytest.raises(XendError, match="example has no device model"):
+                await world.call(method, domain="example", **given)
+
+    play(body)
+
+
+def test_a_guest_without_drivers_is_shut_down_by_its_button() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world))
+        await world.client.write(f"/local/domain/{domid}/control/feature-poweroff", "")
+        await world.call("domain.shutdown", domain="example", force=True)
+        assert any("power instead" in line for line in world.logged)
+
+    play(body)

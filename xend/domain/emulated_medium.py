@@ -1,0 +1,91 @@
+"""The disc of a CD drive that a device model emulates (guests.md 1.5): it is asked to change it.
+
+It may see none of the host's files any more: the disc is opened here, and goes to it as a descriptor.
+"""
+
+import os
+
+from xend.config.disk import DiskConfig
+from xend.device.files import check_readable
+from xend.device.vbd import VBD, model_format
+from xend.domain.model_talk import model_of, talk
+from xend.errors import XendError
+from xend.host import Host
+from xend.model.qmp import Conversation, QmpError
+from xend.operation.steps import Work
+
+__all__ = ["check_disc", "drive_name", "insert", "put_in", "take_out"]
+
+#: What qemu calls the files that it was given.
+_SETS = "/dev/fdset"
+
+
+def drive_name(drive: DiskConfig) -> str:
+    """What the device model calls it."""
+    return f"ide-{drive.devid}"
+
+
+def check_disc(host: Host, domid: int, name: str, drive: DiskConfig) -> None:
+    """See that its device model lives, and that the disc can be read.
+
+    Raises:
+        XendError: wrong_state, device_failed, bad_image.
+    """
+    model_of(host, domid, name)
+    if drive.target is not None:
+        check_readable("disk", host.settings.guest_file(drive.target), VBD.label(drive.name))
+
+
+async def take_out(host: Host, work: Work, domid: int, name: str, drive: DiskConfig) -> None:
+    """Have the drive empty.
+
+    Raises:
+        XendError: device_failed: the device model refuses: its guest has locked the drive.
+    """
+    label = VBD.label(drive.name)
+    try:
+        async with talk(host, work, domid, name) as conversation:
+            await conversation.ask("eject", id=drive_name(drive))
+    except XendError as error:
+        hint = f"has its guest mounted the disc in {drive.name}? It locks the drive until it lets go of it"
+        raise error.annotated(device=label, hint=hint) from error
+
+
+async def put_in(host: Host, work: Work, domid: int, name: str, drive: DiskConfig) -> None:
+    """Have an empty drive hold its disc.
+
+    Raises:
+        XendError: bad_image, device_failed.
+    """
+    label = VBD.label(drive.name)
+    fd = _opened(host.settings.guest_file(drive.target or ""), label)
+    try:
+        async with talk(host, work, domid, name) as conversation:
+            await insert(conversation, drive, fd)
+    except XendError as error:
+        raise error.annotated(device=label) from error
+    finally:
+        os.close(fd)
+
+
+async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None:
+    """Have the device model put the disc of a descriptor into an empty drive.  Raises: QmpError."""
+    given = await conversation.ask_with(fd, "add-fd")
+    number = given.get("fdset-id") if isinstance(given, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 31:
+        raise QmpError("add-fd: it names no set of descriptors")
+    await conversation.ask(
+        "blockdev-change-medium",
+        id=drive_name(drive),
+        filename=f"{_SETS}/{number}",
+        format=model_format(drive),
+    )
+
+
+def _opened(path: str, label: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise XendError(
+            "bad_image", f"{label}: disk {path} cannot be read", cause=error.strerror, device=label
+        ) from error
