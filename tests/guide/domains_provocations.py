@@ -70,12 +70,12 @@ ALL = (
     Provocation("xl: this host runs no hvm domains", f"{BOX} hap=0"),
     Provocation("xl: firmware /vm/none cannot be read", f"{BOX} bios_path_override=/vm/none"),
     Provocation(
-        "xl: /vm/box:5: disk = a list",
+        "xl: box:5: disk = a list",
         "sed 's/hda,w/hda,r/' /vm/box > /tmp/box; cat /tmp/box > /vm/box; xl create -q /vm/box",
         "sed 's/hda,r/hda,w/' /vm/box > /tmp/box; cat /tmp/box > /vm/box",
     ),
     Provocation(
-        "xl: /vm/box:2: memory = 8",
+        "xl: box:2: memory = 8",
         "sed 's/1024/8/' /vm/box > /tmp/box; cat /tmp/box > /vm/box; xl create -q /vm/box",
         "sed 's/= 8/= 1024/' /vm/box > /tmp/box; cat /tmp/box > /vm/box",
     ),

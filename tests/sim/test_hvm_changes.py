@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from tests.sim.autostarting import DOWN, stop
 from tests.sim.test_faults import settled
 from tests.sim.test_hvm import example, words_of
 from tests.sim.world import World, play
@@ -115,5 +116,16 @@ def test_a_guest_without_drivers_is_shut_down_by_its_button() -> None:
         await world.client.write(f"/local/domain/{domid}/control/feature-poweroff", "")
         await world.call("domain.shutdown", domain="example", force=True)
         assert any("power instead" in line for line in world.logged)
+
+    play(body)
+
+
+def test_with_the_host_it_is_stopped_by_its_button() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(example(world, "extra = 'sim=hang-shutdown'\nkernel = '/netbsd'"))
+        await world.client.write(f"/local/domain/{domid}/control/feature-poweroff", "")
+        assert await stop(world, all=True) == {"example": DOWN}
+        assert any("power instead" in line for line in world.logged)
+        assert [each["domid"] for each in await world.call("domain.list")] == [0]
 
     play(body)

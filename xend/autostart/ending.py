@@ -62,7 +62,7 @@ def stop_steps(host: Host, facts: StopFacts) -> list[Step]:
         return steps
     request = stop.request()
     return [
-        Step("ask", "ask its guest", request.ask, request.withdraw),
+        Step("ask", "ask its guest", request.ask_or_press, request.withdraw),
         Step("await-shutdown", "wait until it has shut down", stop.await_end),
         *steps,
     ]

@@ -181,7 +181,7 @@ async def rename(store: Client, domid: int, uuid: str, name: str) -> None:
 
 
 def fudge_kib(config: DomainConfig) -> int:
-    """What the guest's balloon driver is told less than the domain has at the start, as libxl has it: what its
+    """What the guest's balloon driver is told less than the domain begins with, as libxl has it: what its
     graphics card takes, and a bit where the rest is populated on demand."""
     if config.machine is None:
         return 0

@@ -142,6 +142,31 @@ class ShutdownRequest:
             info = await self.host.hypervisor.domain(self.domid)
         return info.shutdown_reason if is_domain(info, self.uuid) else None
 
+    @property
+    def has_machine(self) -> bool:
+        """Whether it has buttons that can be pressed."""
+        domain = self.host.domains.by_uuid(self.uuid)
+        return domain is not None and domain.config.machine is not None
+
+    async def listens(self) -> bool:
+        """Whether its guest has said that it takes such requests, as paravirtual drivers do."""
+        node = f"{nodes.home(self.domid)}/control/feature-{self.word}"
+        with explained("see whether its guest takes requests", self.name):
+            return await value_of(self.host.store, node) == b"1"
+
+    async def press(self) -> None:
+        """Press a button of its machine, as its guest has no driver that would hear anything else."""
+        trigger = _BUTTONS[self.word]
+        self.host.log(f"{self.name} has no paravirtual driver that answers: {trigger} instead")
+        with explained(f"send {trigger}", self.name):
+            await self.host.hypervisor.send_trigger(self.domid, trigger, 0)
+
+    async def ask_or_press(self, work: Work) -> None:
+        """Ask its guest, and press the button of a machine whose guest does not say that it listens."""
+        await self.ask(work)
+        if self.has_machine and not await self.listens():
+            await self.press()
+
     def _record_asked(self, word: str | None) -> None:
         domain = self.host.domains.by_uuid(self.uuid)
         if domain is not None:
@@ -162,8 +187,8 @@ class _Shutdown:
 
     async def await_answer(self, work: Work) -> None:
         name, seconds = self._facts.name, self._facts.timeout_s
-        if self._facts.force and self._has_machine and not await self._listens():
-            await self._press()
+        if self._facts.force and self.request.has_machine and not await self.request.listens():
+            await self.request.press()
             return
         what = f"{name} to answer control/shutdown"
         try:
@@ -177,32 +202,16 @@ class _Shutdown:
                     f"{name} did not answer control/shutdown within {seconds:g} s",
                     domain=name,
                     waited_s=seconds,
-                    hint=f"has its kernel a driver for it? see its console, or xl destroy {name}",
+                    hint="-F presses its power button"
+                    if self.request.has_machine
+                    else f"has its kernel a driver for it? see its console, or xl destroy {name}",
                 ) from error
             await self._force()
 
-    @property
-    def _has_machine(self) -> bool:
-        domain = self._host.domains.by_uuid(self._facts.uuid)
-        return domain is not None and domain.config.machine is not None
-
-    async def _listens(self) -> bool:
-        """Whether its guest has said that it takes such requests, as paravirtual drivers do."""
-        node = f"{nodes.home(self.request.domid)}/control/feature-{self._facts.WORD}"
-        with explained("see whether its guest takes requests", self._facts.name):
-            return await value_of(self._host.store, node) == b"1"
-
-    async def _press(self) -> None:
-        """Press a button of its machine, as its guest has no driver that would hear anything else."""
-        trigger = _BUTTONS[self._facts.WORD]
-        self._host.log(f"{self._facts.name} has no paravirtual driver that answers: {trigger} instead")
-        with explained(f"send {trigger}", self._facts.name):
-            await self._host.hypervisor.send_trigger(self.request.domid, trigger, 0)
-
     async def _force(self) -> None:
         name = self._facts.name
-        if self._has_machine:
-            await self._press()
+        if self.request.has_machine:
+            await self.request.press()
             return
         self._host.log(f"{name} does not answer: shutting it down without its doing")
         with explained("shut it down", name):
