@@ -123,6 +123,7 @@ def test_a_guest_without_drivers_is_shut_down_by_its_button() -> None:
 def test_with_the_host_it_is_stopped_by_its_button() -> None:
     async def body(world: World) -> None:
         domid = await world.create(example(world, "extra = 'sim=hang-shutdown'\nkernel = '/netbsd'"))
+        await trio.sleep(5)  # it has booted, and said that it hears
         await world.client.write(f"/local/domain/{domid}/control/feature-poweroff", "")
         assert await stop(world, all=True) == {"example": DOWN}
         assert any("power instead" in line for line in world.logged)

@@ -11,8 +11,8 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     lie           it says that its screen is at no port, and its serial line a file
     late=TEXT     it says that it runs, takes the first connection, says TEXT and ends (as Debian's does that
                   cannot do a password of VNC)
-    close=TEXT    it says that it runs, closes the first connection, says TEXT and ends half a second later (as
-                  qemu does where a port of VNC is in use: its process ends after its sockets)
+    close=TEXT    it says that it runs, closes the first connection, says TEXT and ends half a second later
+                  (as qemu does where a port of VNC is in use: its process ends after its sockets)
     die=SECONDS   it ends so long after it began to run
     locked        its guest has locked its CD drives
     stubborn      it takes no notice of SIGTERM
