@@ -11,6 +11,7 @@ from tests.xen.guest import DEBIANS, NO_DEVICES, OURS, Guest, Settings, Toolstac
 pytestmark = pytest.mark.xen
 
 NAME = "effect"
+XENTOP = f"{manager.BIN}/xentop"
 COMMON: Settings = {
     "memory": 160,
     "maxmem": 200,
@@ -56,6 +57,9 @@ def effects(dom0: Dom0, toolstack: Toolstack, settings: Settings) -> dict[str, o
     told["scheduler"] = dom0.must(f"xl sched-credit2 -d {NAME}").splitlines()[-1].split()[2:]
     rows = dom0.must(f"xl vcpu-list {NAME}").splitlines()[1:]
     told["vcpus"] = [(row.split()[2], row.split()[6:]) for row in rows]
+    tops = [dom0.must(f"{top} -b -i 1 | grep {NAME}").split()[4:9] for top in ("xentop", XENTOP)]
+    assert tops[0] == tops[1]
+    told["xentop"] = tops[0]
     told["flags"] = sorted(guest.must("grep -m 1 ^flags /proc/cpuinfo").split()[2:])
     told["memory"] = guest.must("grep MemTotal /proc/meminfo")
     guest.destroy()

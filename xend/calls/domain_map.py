@@ -75,7 +75,7 @@ class DomainMaps:
             "type": "pv" if domain is None else domain.config.type,
             "memory_kib": info.memory_kib,
             "outstanding_kib": info.outstanding_kib,
-            "max_memory_kib": info.max_memory_kib,
+            "max_memory_kib": info.max_memory_kib if domain is None else domain.config.max_memory_kib,
             "vcpus": info.vcpus,
             "max_vcpus": info.max_vcpus,
             "pool": info.pool,

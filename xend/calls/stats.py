@@ -73,7 +73,7 @@ class StatsCalls:
             "shutdown_reason": info.shutdown_reason,
             "cpu_time_ns": info.cpu_time_ns,
             "memory_kib": info.memory_kib,
-            "max_memory_kib": None if info.max_memory_kib >= NO_LIMIT_KIB else info.max_memory_kib,
+            "max_memory_kib": None if info.bound_kib >= NO_LIMIT_KIB else info.bound_kib,
             "vcpus": info.vcpus,
             "max_vcpus": info.max_vcpus,
             "ssid": info.ssid,

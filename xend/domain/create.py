@@ -392,8 +392,14 @@ class Creation:
         image = await image_of(self.host, self.source.uuid, self.config, self.facts.found)
         with self._explained("load its kernel"):
             rings = await self.host.hypervisor.build(self.domid, image)
+        await self.limit_memory(image.memory_kib)
         self.facts.rings = rings
         remove_files(self.host, self.source.uuid)
+
+    async def limit_memory(self, memory_kib: int) -> None:
+        """It takes no more than it begins with, whatever maxmem says, until somebody sets its memory."""
+        with self._explained("set its memory limit"):
+            await self.host.hypervisor.set_max_memory(self.domid, memory_kib)
 
     async def introduce(self, work: Work) -> None:
         rings, domid = self.rings, self.domid

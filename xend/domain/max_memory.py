@@ -20,6 +20,7 @@ class MaxMemoryFacts(Facts):
 
     Attributes:
         max_memory_kib, old_kib: what the domain may have from now on, and could have before.
+        old_limit_kib: what it could take before, without being given more; None: old_kib.
         old_extra: the assignments that followed its configuration's text before, see Source.
     """
 
@@ -27,6 +28,7 @@ class MaxMemoryFacts(Facts):
 
     max_memory_kib: int = attrs.field(validator=count)
     old_kib: int = attrs.field(validator=count)
+    old_limit_kib: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     old_extra: list[str] = attrs.field(factory=list, validator=texts)
 
 
@@ -45,10 +47,12 @@ async def prepare_max_memory(host: Host, target: Target, max_memory_kib: int) ->
             domain=target.name,
             hint=f"give it less first: xl mem-set {target.name} SIZE",
         )
+    limit = target.info.max_memory_kib
     return MaxMemoryFacts(
         **target.identity,
         max_memory_kib=max_memory_kib,
-        old_kib=target.info.max_memory_kib,
+        old_kib=limit if target.managed is None else target.managed.config.max_memory_kib,
+        old_limit_kib=limit,
         old_extra=extra_of(target),
     )
 
@@ -72,7 +76,7 @@ def max_memory_steps(host: Host, facts: MaxMemoryFacts) -> list[Step]:
         await limit(new)
 
     async def reset_limit(work: Work) -> None:
-        await limit(facts.old_kib)
+        await limit(facts.old_kib if facts.old_limit_kib is None else facts.old_limit_kib)
 
     async def record_new(work: Work) -> None:
         await record(new, with_assignments(facts.old_extra, _assignments(host, facts)))

@@ -151,6 +151,7 @@ class Restoration(Creation):
 
                 await follower.beside(work, read)
                 await follower.catch_up(self.facts.end)
+                await self.limit_memory(self.claimed_kib())
             finally:
                 os.close(fd)
         except OSError as error:

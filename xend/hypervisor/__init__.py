@@ -113,7 +113,8 @@ class DomainInfo:
     is_dying: bool
     shutdown_reason: int | None  # index into SHUTDOWN_REASONS once is_shutdown
     memory_kib: int
-    max_memory_kib: int
+    max_memory_kib: int  # what it may take now
+    bound_kib: int  # the same, with what a toolstack grants beyond it for its own sake, as libxl does
     outstanding_kib: int  # claimed, not yet populated
     cpu_time_ns: int  # of all its vCPUs since it was created
     vcpus: int  # online

@@ -222,6 +222,7 @@ class Domain:
             shutdown_reason=self.reason,
             memory_kib=self.memory_kib,
             max_memory_kib=self.max_memory_kib,
+            bound_kib=self.max_memory_kib,
             outstanding_kib=self.outstanding_kib,
             ssid=self.label,
             cpu_time_ns=round(self.cpu.seconds * 1e9),

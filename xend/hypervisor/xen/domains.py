@@ -261,6 +261,7 @@ def _record(fields: dict[str, int | bytes]) -> Record:
         shutdown_reason=flags >> _REASON_AT & 0xFF if is_shutdown else None,
         memory_kib=numbers["tot_pages"] * PAGE_KIB,
         max_memory_kib=max(0, numbers["max_pages"] * PAGE_KIB - _slack_kib(domid)),
+        bound_kib=numbers["max_pages"] * PAGE_KIB,
         outstanding_kib=numbers["outstanding_pages"] * PAGE_KIB,
         cpu_time_ns=numbers["cpu_time"],
         vcpus=numbers["nr_online_vcpus"],

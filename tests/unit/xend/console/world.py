@@ -103,6 +103,7 @@ def domain(domid: int, uuid: str, *, is_dying: bool = False) -> DomainInfo:
         shutdown_reason=None,
         memory_kib=1,
         max_memory_kib=1,
+        bound_kib=1,
         outstanding_kib=0,
         cpu_time_ns=0,
         vcpus=1,

@@ -37,6 +37,7 @@ def test_what_is_told_of_a_domain(system: str, kernel: Kernel, release: tuple[in
         shutdown_reason=None,
         memory_kib=4096,
         max_memory_kib=4096,
+        bound_kib=5120,
         outstanding_kib=20,
         cpu_time_ns=1000 + (1 << 40),
         vcpus=1,
@@ -69,7 +70,7 @@ def test_dom0_has_what_its_kernel_has(domains: Domains) -> None:
         (lambda guest: setattr(guest, "reason", 3), {"is_shutdown": True, "shutdown_reason": 3}),
         (lambda guest: setattr(guest, "dying", True), {"is_dying": True}),
         (lambda guest: guest.vcpus.clear(), {"vcpus": 0, "max_vcpus": 0}),
-        (lambda guest: setattr(guest, "max_pages", 0), {"max_memory_kib": 0}),
+        (lambda guest: setattr(guest, "max_pages", 0), {"max_memory_kib": 0, "bound_kib": 0}),
     ],
 )
 def test_states(
