@@ -131,7 +131,7 @@ def programs() -> list[Path]:
 
 
 def test_they_are_those_that_are_shipped() -> None:
-    assert {path.name for path in programs()} == {*ALL, "hotplug-reclaim"}
+    assert {path.name for path in programs()} == {*ALL, "hotplug-reclaim", "qemu-ifup"}
 
 
 @pytest.mark.parametrize("path", programs(), ids=lambda path: path.name)
@@ -154,3 +154,16 @@ def test_shellcheck_finds_nothing(path: Path) -> None:
 def test_shells_can_read_them(path: Path, shell: str) -> None:
     done = subprocess.run([shell, "-n", str(path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_interface_of_an_emulated_card_goes_on_its_bridge(tmp_path: Path) -> None:
+    for name in ("ifconfig", "brconfig"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+    words = ["/bin/sh", str(SCRIPTS / "qemu-ifup"), "tap0", "bridge0"]
+    done = subprocess.run(words, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "ifconfig tap0 up\nbrconfig bridge0 add tap0\n"
+    done = subprocess.run(words[:3], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "a bridge is expected behind the interface" in done.stderr

@@ -1,21 +1,25 @@
 """What is changed of a whole machine while it runs: discs, processors, buttons, its monitor."""
 
+from collections.abc import Awaitable
+from contextlib import suppress
+
 import pytest
 import trio
 
 from tests.sim.autostarting import DOWN, stop
+from tests.sim.test_device_model import kill_at
 from tests.sim.test_faults import settled
 from tests.sim.test_hvm import example, words_of
 from tests.sim.world import World, play
 from xend.errors import XendError
-from xend.simulator.model import SimulatedModel
+from xend.simulator.model_answers import Answers
 
 
-def machine(world: World) -> SimulatedModel:
-    """What plays the device model."""
+def machine(world: World) -> Answers:
+    """What the device model was told."""
     (model,) = world.models.running()
     assert model.program is not None
-    return model.program
+    return model.program.answers
 
 
 def test_discs_are_changed_by_the_device_model() -> None:
@@ -130,3 +134,41 @@ def test_with_the_host_it_is_stopped_by_its_button() -> None:
         assert [each["domid"] for each in await world.call("domain.list")] == [0]
 
     play(body)
+
+
+def test_a_kill_of_xend_as_it_is_made_leaves_nothing() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        for key in ("build", "vbd/768.add", "model.start", "model.await", "vif/0.run-script", "start"):
+            kill_at(world, "domain.create", key)
+            world.soon(_tried, world.create(example(world)))
+            await trio.sleep(30)
+            await world.start_xend()
+            await settled(world)
+            assert await world.snapshot() == before, key
+            assert not world.models.running()
+
+    play(body)
+
+
+def test_a_kill_of_xend_as_a_disc_is_changed_leaves_the_one_that_is_known() -> None:
+    async def body(world: World) -> None:
+        (world.directory / "root/other.iso").write_bytes(bytes(2048))
+        await world.create(example(world))
+        for key in ("vbd/5632.take-out", "vbd/5632.put-in", "vbd/5632.remember"):
+            kill_at(world, "device.insert", key)
+            insert = world.call("device.insert", domain="example", device="hdc", target="/other.iso")
+            world.soon(_tried, insert)
+            await trio.sleep(30)
+            await world.start_xend()
+            await settled(world)
+            config = await world.call("domain.config", domain="example")
+            assert f"{'/cd.iso'!r}" in str(config), key
+        assert world.models.passed[-1] == f"{world.directory}/root/cd.iso"
+
+    play(body)
+
+
+async def _tried(call: Awaitable[object]) -> None:
+    with suppress(XendError):
+        await call

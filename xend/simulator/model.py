@@ -21,7 +21,6 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import attrs
 import trio
@@ -31,6 +30,7 @@ from xenclient.store.errors import ClientError
 from xenclient.store.operations import set_perms
 from xend.device.nodes import children, value_of
 from xend.simulator.backends import Drivers, Key
+from xend.simulator.model_answers import Answers, Refusal, word_behind
 from xend.simulator.model_backends import KINDS, Unreadable
 from xenstore.errors import ENOENT, XenstoreError
 
@@ -39,10 +39,6 @@ __all__ = ["Ended", "SimulatedModel", "faults_of"]
 _FIRST_PORT = 5900
 _CLOSE_SECONDS = 0.5
 _BACKENDS = ("console", "vkbd", "9pfs", "qusb", "vfb", "qnic")
-
-
-class _Refusal(Exception):
-    """What it says to a command."""
 
 
 class Ended(Exception):
@@ -70,9 +66,7 @@ class SimulatedModel:
         client: a connection to the store with dom0's rights, which is entered.
         say: takes a line for its log.
         in_use: whether a port of VNC is taken.
-        sets: of descriptors, that it was given.
-        discs: what it was told of its drives, by their names.
-        processors: those that it was given, by their numbers.
+        answers: what it says to commands, and was told by them.
     """
 
     argv: Sequence[str]
@@ -82,13 +76,12 @@ class SimulatedModel:
     faults: Mapping[str, str] = attrs.field(init=False)
     domid: str = attrs.field(init=False)
     port: int | None = attrs.field(init=False, default=None)
-    sets: int = attrs.field(init=False, default=0)
-    discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
-    processors: dict[int, str] = attrs.field(init=False, factory=dict)
+    answers: Answers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.faults = faults_of(self.argv)
         self.domid = self._word("-xen-domid") or ""
+        self.answers = Answers(self.argv, self.faults)
 
     async def run(self) -> None:
         """Serve, until cancelled.
@@ -145,64 +138,12 @@ class SimulatedModel:
         command, arguments = str(request["execute"]), request.get("arguments", {})
         assert isinstance(arguments, dict)
         try:
-            answer: dict[str, object] = {"return": self._result(command, arguments)}
-        except _Refusal as refusal:
+            answer: dict[str, object] = {"return": self.answers.to(command, arguments, self.port)}
+        except Refusal as refusal:
             answer = {"error": {"class": "GenericError", "desc": str(refusal)}}
         if "refuse" in self.faults:
             answer = {"error": {"class": "GenericError", "desc": "not today"}}
         await stream.send_all(_line({**answer, "id": request.get("id")}))
-
-    def _result(self, command: str, arguments: Mapping[str, Any]) -> object:
-        """Raises: _Refusal."""
-        if command == "add-fd":
-            self.sets += 1
-            return {"fdset-id": "x" if "lie" in self.faults else self.sets, "fd": 40 + self.sets}
-        if command in ("eject", "blockdev-change-medium"):
-            return self._change(arguments)
-        if command == "query-hotpluggable-cpus":
-            return self._processors()
-        if command == "device_add":
-            self.processors[arguments["core-id"]] = str(arguments["id"])
-        if command == "human-monitor-command":
-            return f"(sim) {arguments['command-line']}\r\n"
-        if command == "query-status":
-            return {"status": "running", "running": True}
-        if command == "query-vnc":
-            return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(self.port)}
-        if command == "query-chardev":
-            return self._lines()
-        return {}
-
-    def _change(self, arguments: Mapping[str, Any]) -> object:
-        """Another disc in a drive, or none."""
-        name = arguments["id"]
-        if not any(word.startswith("ide-cd,") and f"id={name}," in word for word in self.argv):
-            raise _Refusal(f"Device '{name}' not found")
-        if "locked" in self.faults:
-            raise _Refusal(f"Device '{name}' is locked and force was not specified")
-        self.discs[name] = arguments.get("filename")
-        return {}
-
-    def _processors(self) -> list[dict[str, object]]:
-        """Those that are there, and could be."""
-        words = (self._word("-smp") or "1,maxcpus=1").split(",maxcpus=")
-        here, most = int(words[0]), int(words[1])
-        return [
-            {
-                "type": "qemu32-i386-cpu",
-                "vcpus-count": 1,
-                "props": {"core-id": number, "thread-id": 0, "socket-id": 0},
-                **({"qom-path": f"/machine/{number}"} if number < here or number in self.processors else {}),
-            }
-            for number in reversed(range(most))
-        ]
-
-    def _lines(self) -> list[dict[str, str]]:
-        """Its serial lines."""
-        kinds = [word for option, word in zip(self.argv, self.argv[1:], strict=False) if option == "-serial"]
-        pty = "pty:/etc/passwd" if "lie" in self.faults else "pty:/dev/pts/{}"
-        names = [(pty if kind == "pty" else kind).format(100 + at) for at, kind in enumerate(kinds)]
-        return [{"label": f"serial{at}", "filename": name} for at, name in enumerate(names)]
 
     def _listen(self) -> None:
         """Take the port of its screen."""
@@ -234,9 +175,7 @@ class SimulatedModel:
         raise Ended(1)
 
     def _word(self, option: str) -> str | None:
-        """What stands behind an option."""
-        words = list(self.argv)
-        return words[words.index(option) + 1] if option in words else None
+        return word_behind(self.argv, option)
 
 
 class _ModelDrivers(Drivers):
