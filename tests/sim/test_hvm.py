@@ -115,6 +115,21 @@ def test_its_serial_lines_have_names() -> None:
     play(body)
 
 
+def test_where_its_screen_and_its_serial_lines_are() -> None:
+    async def body(world: World) -> None:
+        await world.create(example(world, "serial = [ 'pty', 'null' ]; vncpasswd = 'x'"))
+        shown = await world.call("screen.show", domain="example")
+        assert shown == {"address": "127.0.0.1", "port": 5900, "password": "x"}
+        config = (await world.call_with("read", "domain.config", domain="example"))["config"]
+        assert "vnc" not in config["b_info"]["type.hvm"]  # its password was all that was said
+        assert await world.call("serial.show", domain="example") == {"tty": "/dev/pts/100"}
+        for number, said in ((1, "connected with null, and no terminal"), (2, "has no serial line 2")):
+            with pytest.raises(XendError, match=said):
+                await world.call("serial.show", domain="example", number=number)
+
+    play(body)
+
+
 def test_a_line_that_is_no_terminal_is_told() -> None:
     async def body(world: World) -> None:
         error = await refusal_of(world, example(world, "serial = 'pty'", sim="lie"))

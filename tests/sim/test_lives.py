@@ -312,6 +312,7 @@ METHODS: dict[str, tuple[dict[str, Any], str | None]] = {
     "vcpu.list": ({}, WAITS),
     "device.list": ({}, WAITS),
     "screen.show": ({}, WAITS),
+    "serial.show": ({}, WAITS),
     "usb.list": ({}, WAITS),
     "usb.attach": ({"spec": "hostbus=1,hostaddr=2"}, WAITS),
     "usb.detach": ({"controller": 0, "port": 1}, WAITS),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from xenclient.cli.xl.failure import Failure
 from xenclient.cli.xl.printing import write
 
 TYPE_CHECKING = False
@@ -30,7 +31,60 @@ def attach(
             _copy(viewed, escape if os.isatty(0) else None)
 
 
-def _copy(viewed: Console, escape: int | None) -> None:
+def attach_line(path: str, escape: int = ESCAPE) -> None:
+    """The same of a serial line, which ends in a terminal of dom0's.
+
+    Raises:
+        Failure: it cannot be opened.
+    """
+    line = _Line(path)
+    try:
+        with _RawTerminal(0):
+            _copy(line, escape if os.isatty(0) else None)
+    finally:
+        line.close()
+
+
+class _Line:
+    """A terminal as a console."""
+
+    def __init__(self, path: str) -> None:
+        import termios
+        import tty
+
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError as error:
+            raise Failure(f"cannot open {path}: {os.strerror(error.errno or 0)}") from error
+        if not os.isatty(self._descriptor):
+            os.close(self._descriptor)
+            raise Failure(f"{path} is no terminal")
+        tty.setraw(self._descriptor, termios.TCSANOW)  # what is said already is not lost
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, timeout_s: float) -> bytes | None:
+        """What there is; None: nothing yet; b"": its other end is gone."""
+        try:
+            return os.read(self._descriptor, CHUNK_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """All of it: what its other end does not take is lost, as on any serial line."""
+        try:
+            os.write(self._descriptor, data)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _copy(viewed: Console | _Line, escape: int | None) -> None:
     """Copy both ways, by turns, until the console ends or the escape byte is typed.
 
     Raises:

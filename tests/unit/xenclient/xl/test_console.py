@@ -3,6 +3,7 @@
 import os
 import pty
 import termios
+import tty
 
 import pytest
 
@@ -85,8 +86,8 @@ def test_a_terminal_that_hangs_up_ends_it(xl: Xl, viewed: tuple[FakeConsole, int
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (["-t", "serial"], "--type 'serial' is not there yet: pv"),
-        (["-n", "1"], "--num '1' is not there yet: 0"),
+        (["-t", "vuart"], "--type 'vuart' is none of pv, serial"),
+        (["-n", "1"], "--num 1: there is one paravirtual console, 0"),
         (["-e", "abc"], "--escape 'abc' is neither a character nor one like ^]"),
         (["-e", "^1"], "--escape '^1' is neither a character nor one like ^]"),
     ],
@@ -99,3 +100,27 @@ def test_the_escape_byte() -> None:
     assert before_escape(b"ab\x1dcd\x1d", 0x1D) == (b"ab", True)
     assert before_escape(b"ab", 0x1D) == (b"ab", False)
     assert before_escape(b"ab\x1d", None) == (b"ab\x1d", False)
+
+
+def test_a_serial_line_is_a_terminal_of_dom0s(xl: Xl, xend: FakeXend) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)  # as qemu has it
+    xend.answers["serial.show"] = {"tty": os.ttyname(slave)}
+    keyboard, terminal = pty.openpty()
+    os.write(master, b"boot: ")
+    os.write(keyboard, b"xy\x1d\n")
+    with standard_input(terminal):
+        status, output, _ = xl("console", "-t", "serial", "-n", "1", "d1")
+    assert (status, output) == (0, "boot: ")
+    assert os.read(master, 10) == b"xy"
+    assert xend.given["serial.show"] == {"domain": "d1", "number": 1}
+    for descriptor in (master, slave, keyboard):
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/none"])
+def test_a_serial_line_that_is_none(xl: Xl, xend: FakeXend, path: str) -> None:
+    xend.answers["serial.show"] = {"tty": path}
+    status, _, said = xl("console", "-t", "serial", "d1")
+    assert status == 1
+    assert path in said

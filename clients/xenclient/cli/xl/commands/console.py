@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from xenclient.cli.xl.call import Call
 from xenclient.cli.xl.command import Command, Option
-from xenclient.cli.xl.terminal import ESCAPE, attach
+from xenclient.cli.xl.numbers import whole
+from xenclient.cli.xl.terminal import ESCAPE, attach, attach_line
 
 
 def run(call: Call) -> int:
     escape = _escape_byte(call)
-    _check_kind(call)
+    kind = call.value("type")
+    if kind not in (None, "pv", "serial"):
+        raise call.usage_error(f"--type {kind!r} is none of pv, serial")
+    number = whole(call, "--num", call.value("num") or "0")
+    if kind == "serial":
+        line = call.client.call("serial.show", domain=call.arguments[0], number=number)
+        attach_line(line["tty"], escape)
+        return 0
+    if number:
+        raise call.usage_error(f"--num {number}: there is one paravirtual console, 0")
     attach(call.client, call.arguments[0], escape=escape)
     return 0
 
@@ -17,8 +27,8 @@ def run(call: Call) -> int:
 CONSOLE = Command(
     "DOM",
     run,
-    Option("t", "type", "kind of console: pv", "TYPE"),
-    Option("n", "num", "number of the console: 0", "N"),
+    Option("t", "type", "kind of console: pv, or serial", "TYPE"),
+    Option("n", "num", "number of the serial line, from 0", "N"),
     Option("e", "escape", "what ends it, ^] unless given", "CHAR"),
 )
 
@@ -33,11 +43,3 @@ def _escape_byte(call: Call) -> int:
     if len(word) == 2 and word[0] == "^" and "@" <= word[1].upper() <= "_":
         return ord(word[1].upper()) & 0x1F
     raise call.usage_error(f"--escape {word!r} is neither a character nor one like ^]")
-
-
-def _check_kind(call: Call) -> None:
-    """Raises: Failure: it is another console than the one there is."""
-    if call.value("type") not in (None, "pv"):
-        raise call.usage_error(f"--type {call.value('type')!r} is not there yet: pv")
-    if call.value("num") not in (None, "0"):
-        raise call.usage_error(f"--num {call.value('num')!r} is not there yet: 0")
