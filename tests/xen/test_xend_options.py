@@ -61,7 +61,7 @@ def effects(dom0: Dom0, toolstack: Toolstack, settings: Settings) -> dict[str, o
     assert tops[0] == tops[1]
     told["xentop"] = tops[0]
     told["flags"] = sorted(guest.must("grep -m 1 ^flags /proc/cpuinfo").split()[2:])
-    told["memory"] = guest.must("grep MemTotal /proc/meminfo")
+    told["memory, MiB"] = int(guest.must("grep MemTotal /proc/meminfo").split()[1]) // 1024
     guest.destroy()
     return told
 
