@@ -59,7 +59,7 @@ def effects(dom0: Dom0, toolstack: Toolstack, settings: Settings) -> dict[str, o
     told["vcpus"] = [(row.split()[2], row.split()[6:]) for row in rows]
     tops = [dom0.must(f"{top} -b -i 1 | grep {NAME}").split()[4:9] for top in ("xentop", XENTOP)]
     assert tops[0] == tops[1]
-    told["xentop"] = tops[0]
+    told["MAXMEM(k)"] = tops[0][2]
     told["flags"] = sorted(guest.must("grep -m 1 ^flags /proc/cpuinfo").split()[2:])
     told["memory, MiB"] = int(guest.must("grep MemTotal /proc/meminfo").split()[1]) // 1024
     guest.destroy()
