@@ -46,9 +46,7 @@ def test_a_disk_of_another_format_is_served_until_the_domain_goes() -> None:
         domid = await world.create(example(world))
         await served(world, domid)
         (model,) = world.models.running()
-        argv, root = list(model.order.argv), f"{world.directory}/xend/models/qemu-root-{domid}"
-        assert argv[argv.index("-chroot") + 1] == root
-        assert argv[argv.index("-runas") + 1] == f"{2_000_100_000 + domid}:{2_000_100_000 + domid}"
+        assert not {"-chroot", "-runas", "-sandbox"} & set(model.order.argv)
         backend = f"/local/domain/0/backend/qdisk/{domid}/51728"
         assert (
             await world.client.read(f"{backend}/params")
@@ -61,7 +59,46 @@ def test_a_disk_of_another_format_is_served_until_the_domain_goes() -> None:
         await world.call("domain.destroy", domain="example")
         await settled(world)
         assert await world.snapshot() == before
-        assert world.models.reaped == [2_000_100_000 + domid]
+        assert world.models.reaped == []
+
+    play(body)
+
+
+SCREEN = 'name = "bare"\nkernel = "/netbsd"\nmemory = 64\nvfb = [ "vnc=1" ]\n'
+
+
+def test_one_that_has_opened_all_as_it_starts_gives_up_its_rights() -> None:
+    async def body(world: World) -> None:
+        domid = await world.create(SCREEN)
+        (model,) = world.models.running()
+        argv, root = list(model.order.argv), f"{world.directory}/xend/models/qemu-root-{domid}"
+        assert argv[argv.index("-chroot") + 1] == root
+        uid = 2_000_100_000 + domid
+        assert argv[argv.index("-runas") + 1] == f"{uid}:{uid}"
+
+        async def connected() -> bool:
+            return await world.backend_state(domid, "vfb", 0) == b"4"
+
+        await world.until(connected)
+        await world.call("domain.destroy", domain="bare")
+        await settled(world)
+        assert world.models.reaped == [uid]
+
+    play(body)
+
+
+#: What a device model opens once it serves: an image, Xen's devices for a ring.
+LATER = ("disk = [ '/disk.qcow2,qcow2,xvdb,w' ]", "channel = [ 'name=org.a,connection=pty' ]")
+
+
+@pytest.mark.parametrize("device", LATER)
+def test_one_that_opens_more_later_cannot_be_another_user(device: str) -> None:
+    async def body(world: World) -> None:
+        (world.directory / "root/disk.qcow2").write_bytes(QCOW2)
+        options = f"{device}\ndevice_model_user = 'nobody'\n"
+        error = await refusal_of(world, f'name = "bare"\nkernel = "/netbsd"\nmemory = 64\n{options}')
+        assert error.code == "unsupported"
+        assert "as long as it runs, as root" in error.message
 
     play(body)
 
@@ -306,15 +343,12 @@ def test_a_disk_is_attached_to_one_that_keeps_its_rights_only() -> None:
         await world.create()
         with pytest.raises(XendError, match="has none, as it was made without such a device"):
             await world.call("device.attach", **attach)
-        await world.call("domain.destroy", domain="example")
-        await world.create(example(world))
+        await world.create(SCREEN)
         with pytest.raises(XendError, match="has given up its rights"):
-            await world.call("device.attach", **attach)
+            await world.call("device.attach", **{**attach, "domain": "bare"})
+        await world.call("domain.destroy", domain="bare")
         await world.call("domain.destroy", domain="example")
-        domid = await world.create(example(world, "dm_restrict = 0"))
-        argv = world.models.running()[0].order.argv
-        assert "-chroot" not in argv
-        assert "-runas" not in argv
+        domid = await world.create(example(world))
         await world.call("device.attach", **attach)
 
         async def connected() -> bool:

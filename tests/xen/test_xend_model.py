@@ -6,7 +6,7 @@ import pytest
 
 from tests.xen import manager
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import NO_DEVICES, OURS, UNTIL, Guest, Settings
+from tests.xen.guest import NO_DEVICES, OURS, UNTIL, Guest, Settings, linux
 from tests.xen.host_state import Left, state_of
 
 pytestmark = pytest.mark.xen
@@ -76,6 +76,42 @@ def test_its_channel_is_a_socket_in_dom0(managed: Dom0, desk: Guest) -> None:
     )
     desk.must("echo through the channel >/dev/hvc1")
     managed.must(f"{UNTIL}until_done grep 'through the channel' /run/heard")
+
+
+#: What another guest cannot have, and what the error says.
+REFUSED: dict[str, tuple[Settings, str]] = {
+    "a port in use": ({"vfb": ["vnc=1,vncdisplay=7,vncunused=0"]}, "Address already in use"),
+    "an image that is none": (
+        {"disk": ["format=qcow2,vdev=xvda,access=w,target=/run/junk.qcow2"]},
+        "Image is not in qcow2 format",
+    ),
+    "a directory that is not there": ({"p9": ["tag=a,path=/run/none,security_model=none"]}, "/run/none"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_served_is_refused(managed: Dom0, desk: Guest, case: str) -> None:
+    settings, expected = REFUSED[case]
+    config = linux(managed, "twin", NO_DEVICES, settings)
+    before = state_of(managed)
+    managed.must(f"echo junk >/run/junk.qcow2; cat >/run/twin.cfg <<'END'\n{config}END")
+    done = managed.run(f"{OURS.xl} create -q /run/twin.cfg", 120)
+    first = done.output.splitlines()[0]
+    assert (done.status, first.startswith("xl: "), expected in first) == (1, True, True), done.output
+    assert state_of(managed) == before
+
+
+def test_a_screen_alone_is_shown_without_rights(managed: Dom0) -> None:
+    settings: Settings = {"vfb": ["vnc=1,vncdisplay=8"], "memory": 128}
+    before = state_of(managed)
+    lone = Guest(managed, "lone", NO_DEVICES, toolstack=OURS, settings=settings)
+    pid = managed.must(f"xenstore-read {lone.home}/image/device-model-pid")
+    user, seen = managed.must(f"stat -c %u /proc/{pid}; ls /proc/{pid}/root").partition("\n")[::2]
+    assert (int(user) > 2_000_000_000, seen) == (True, "")
+    lone.must("head -c 400000 /dev/urandom >/dev/fb0")
+    assert json.loads(managed.must(f"{PYTHON}.rfb 5908", 120).splitlines()[-1])["colours"] > 1000
+    lone.destroy()
+    assert state_of(managed) == before
 
 
 def test_the_death_of_its_device_model_is_told_at_once(managed: Dom0, desk: Guest) -> None:

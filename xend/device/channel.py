@@ -69,10 +69,11 @@ def _part(config: ChannelConfig) -> Part:
     assert config.devid is not None
     name = chardev_of(config.devid)
     if config.path is None:
-        return Part(chardevs=("-chardev", f"pty,id={name}"))
+        return Part(chardevs=("-chardev", f"pty,id={name}"), opens_files_later=True)
     return Part(
         chardevs=("-chardev", f"socket,id={name},path={config.path},server=on,wait=off"),
         sockets=(config.path,),
+        opens_files_later=True,
     )
 
 

@@ -230,6 +230,7 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     script=Script(verbs=("add", "remove"), held_nodes=("vnd", "node"), held=_held, left_words=_left_words),
     check=_check_image,
     model_backends=(QDISK,),
+    model_part=lambda config: Part(opens_files_later=True),
     is_disk=True,
     json_key="disks",
     as_json=_as_json,

@@ -38,6 +38,8 @@ __all__ = ["Ended", "SimulatedModel", "faults_of"]
 
 _FIRST_PORT = 5900
 _CLOSE_SECONDS = 0.5
+#: Backends for which qemu 7.2 opens the image, or Xen's devices, only once it serves.
+_OPENED_LATER = ("qdisk", "console")
 _BACKENDS = ("console", "vkbd", "9pfs", "qusb", "vfb", "qnic")
 
 
@@ -181,20 +183,20 @@ class SimulatedModel:
 class _ModelDrivers(Drivers):
     """An image that cannot be read is said, and its disk is left alone.
 
-    there: the devices for which qemu has opened what it needs, and it can open nothing more; None: it can.
+    there: those for which qemu has opened what it needs, and it can open nothing more; None: it can.
     """
 
     say: Callable[[str], object]
     there: Collection[Key] | None = None
 
     async def found(self) -> list[Key]:
-        """Those that are there now."""
-        return await self._below([])
+        """Those that are there now and are opened as qemu starts: the others are opened in its main loop."""
+        return [key for key in await self._below([]) if key[0] not in _OPENED_LATER]
 
     async def _look(self, key: Key) -> None:
         if self.there is not None and key not in self.there:
             self._busy.pop(key)
-            self.say("xen be core: can't open evtchn device")
+            self.say("xen be core: can't open gnttab device")
             return
         try:
             await super()._look(key)
