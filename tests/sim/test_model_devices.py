@@ -259,3 +259,20 @@ def test_a_keyboard_that_its_guest_does_not_let_go_of_stays() -> None:
         assert [each["name"] for each in await world.call("device.list", domain="bare")] == ["vfb 0"]
 
     play(body)
+
+
+OLDER = ["vfb = ['vnc=1']", "vkb = ['backend-type=qemu']", "channel = ['name=org.a,connection=pty']"]
+
+
+@pytest.mark.parametrize("option", OLDER)
+def test_a_domain_ends_without_waiting_for_what_goes_with_its_device_model(option: str) -> None:
+    """qemu does not close a screen, a keyboard or a channel whose frontend was taken away."""
+
+    async def body(world: World) -> None:
+        await world.create(f"{BARE}{option}\n")
+        (model,) = world.models.running()
+        answer = await world.call("domain.destroy", domain="bare")
+        assert answer.get("warnings", []) == []
+        assert model.status is not None
+
+    play(body)

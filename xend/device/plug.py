@@ -293,9 +293,10 @@ class Plug:
     def _is_deserted(self, device: Device) -> bool:
         """Whether nobody is there who would close its backend: no device model, or one that has not taken it
         up (its image is broken)."""
-        return self.is_of_model and (
-            self.host.models.has_died(device.domid) or self.host.backends.state(device) in NOT_TAKEN_UP
-        )
+        if not self.is_of_model:
+            return False
+        model = self.host.models.get(device.domid)
+        return model is None or model.has_ended.is_set() or self.host.backends.state(device) in NOT_TAKEN_UP
 
     async def remove(self, work: Work) -> None:
         device = self.device(work)

@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from xend.device.device import Device, devices_of
-from xend.device.plug import plug_of
+from xend.device.plug import Plug, plug_of
 from xend.device.stored import devices_in_store
 from xend.domain import nodes
 from xend.domain.cards import take_all
@@ -119,23 +119,23 @@ class Destruction:
         return Step("forget", "forget it", self.forget)
 
     def detaching(self) -> list[Step]:
-        """Those that take its devices out, and then end what served some of them."""
-        steps: list[Step] = []
-        for device in self.devices:
-            plug = plug_of(self.host, device)
-            steps += plug.detach()
-            if plug.kind.make is None:
-                steps.append(
-                    Step(
-                        f"{plug.key}.take-back",
-                        f"{plug.name}: take the host's PCI devices back",
-                        self.take_cards,
-                        on_failure="go on",
-                    )
-                )
+        """Those that take its devices out, and end what serves some of them.
+
+        These go after their device model, as with libxl: qemu does not close a screen, a keyboard or a
+        channel whose frontend was taken away.
+        """
+        plugs = [plug_of(self.host, device) for device in self.devices]
+        steps = [step for plug in plugs if not plug.is_of_model for step in self._taking_out(plug)]
         if self.facts.has_model:
             steps.append(Step("end-model", "end its device model", self.end_model, on_failure="go on"))
-        return steps
+        return steps + [step for plug in plugs if plug.is_of_model for step in plug.detach()]
+
+    def _taking_out(self, plug: Plug) -> list[Step]:
+        if plug.kind.make is not None:
+            return plug.detach()
+        name = f"{plug.name}: take the host's PCI devices back"
+        take_back = Step(f"{plug.key}.take-back", name, self.take_cards, on_failure="go on")
+        return [*plug.detach(), take_back]
 
     async def end_model(self, work: Work) -> None:
         await end_model(self.host, self.domid, self.name)

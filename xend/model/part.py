@@ -95,8 +95,8 @@ class Part:
         sockets: paths of Unix sockets that qemu makes for it; they are removed with the device model.
         screen: where it is shown, if it is a screen; of several the first one counts.
         drive, card: what of an emulated machine it is, if any.
-        opens_files_later: it opens files of the host, or Xen's devices, once qemu serves, and not only as that
-            starts, so that qemu can neither have another root directory nor another user.
+        opens_files_later: it opens files of the host, or Xen's devices, once qemu serves, and not only as
+            that starts, so that qemu can neither have another root directory nor another user.
     """
 
     chardevs: Sequence[str] = ()

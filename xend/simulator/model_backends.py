@@ -34,6 +34,21 @@ class Served(Backend):
         await self.switch(XenbusState.CONNECTED, self.shows)
 
 
+class Older(Served):
+    """One of qemu's older framework: a frontend that was taken away is nothing that it acts on."""
+
+    async def _follow(
+        self,
+        own: XenbusState,
+        other: XenbusState,
+        is_there: bool,
+        is_online: bool,
+        awaited: Sequence[str | None],
+    ) -> None:
+        if is_there:
+            await super()._follow(own, other, is_there, is_online, awaited)
+
+
 def _offering(**nodes: str) -> Mapping[str, Mapping[str, str]]:
     """The same for both systems: a device model is the same program there."""
     offered = {name.replace("_", "-"): value for name, value in nodes.items()}
@@ -61,13 +76,13 @@ class QDisk(Served):
         await super()._offer()
 
 
-class Framebuffer(Served):
+class Framebuffer(Older):
     """vfb."""
 
     offers = _offering(feature_resize="1")
 
 
-class Keyboard(Served):
+class Keyboard(Older):
     """vkbd."""
 
     offers = _offering(feature_abs_pointer="1", feature_raw_pointer="1")
@@ -79,7 +94,7 @@ class Shared(Served):
     offers = _offering(versions="1", max_rings="8", max_ring_page_order="9")
 
 
-class Channel(Served):
+class Channel(Older):
     """A console besides the first."""
 
     offers = _offering()
