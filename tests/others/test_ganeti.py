@@ -1,6 +1,7 @@
 """Ganeti's hv_xen with its own default parameters, through the life of an instance."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,3 +54,11 @@ def test_the_life_of_an_instance(host: Place, command: str) -> None:
         "forced": [],
     }
     assert not (host.top / "etc" / name).exists()
+
+
+def test_it_neither_saves_nor_restores() -> None:
+    """It moves instances by xl migrate alone; a release that does more has to be tried here."""
+    text = (Path(packages()) / "ganeti/hypervisor/hv_xen.py").read_text()
+    called = set(re.findall(r"[\[(]\"([a-z-]+)\"[\],]", text))
+    assert {"list", "migrate", "rename", "shutdown"} <= called
+    assert not {"save", "restore", "suspend", "resume"} & called
