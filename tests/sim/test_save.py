@@ -165,6 +165,10 @@ def test_guests_that_do_not_suspend(tmp_path: Path, fault: str, code: str, text:
             assert "n1" in [str(perm) for perm in await world.client.get_perms(node)]
         await refused(world, code, text, "domain.suspend", domain="example")
         await runs(world, 1)
+        if fault == "ignore-suspend":  # it hears other requests, though it removed the node of this one
+            await world.call("domain.shutdown", domain="example", wait=True)
+            await settled(world)
+            assert await domains(world) == []
 
     saving(body, tmp_path, f'extra="sim={fault}"\n')
 

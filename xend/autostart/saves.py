@@ -7,6 +7,9 @@ from xend.autostart.chosen import key_of
 from xend.autostart.ending import IN_THE_WAY
 from xend.autostart.rows import Row
 from xend.autostart.saved import SavedDirectory
+from xend.device.nodes import value_of
+from xend.domain.nodes import home
+from xend.domain.registry import Domain
 from xend.domain.save import SaveFacts, free_kib, save_facts
 from xend.domain.suspending import is_suspended
 from xend.domain.target import Target
@@ -20,8 +23,8 @@ from xend.refusals import explained
 
 #: Domains that are written at the same time: more than these wait for the same disk.
 PARALLEL = 2
-#: Of the deadline of all: as slow a disk as is waited for.
-MIB_PER_SECOND = 20
+#: Of the deadline of all: for guests to suspend themselves, and as slow a disk as is waited for.
+SUSPEND_SECONDS, MIB_PER_SECOND = 90.0, 20
 #: What a file has besides memory, at most.
 _FRONT_KIB = 1024
 
@@ -53,8 +56,8 @@ class Saves:
 
     def seconds(self, targets: list[Known]) -> float:
         """How much longer than without it may take."""
-        kib = sum(each.info.memory_kib for each in targets if each.info is not None and self.is_wanted(each))
-        return kib / 1024 / MIB_PER_SECOND
+        kib = [each.info.memory_kib for each in targets if each.info is not None and self.is_wanted(each)]
+        return SUSPEND_SECONDS + sum(kib) / 1024 / MIB_PER_SECOND if kib else 0.0
 
     def find_room(self, targets: list[Known]) -> None:
         """Say of those for whose files there is no room that they are not saved.
@@ -83,6 +86,9 @@ class Saves:
     async def save(self, target: Known, deadline: float) -> Row | None:
         """Save one that is wanted; None: it was not (see `why_not`), or is gone."""
         async with self._limiter:
+            if trio.current_time() >= deadline:
+                self.why_not[key_of(target)] = "there was no time left for it"
+                return None
             try:
                 operation = await self._begin(target)
                 if operation is None:
@@ -123,11 +129,30 @@ class Saves:
                 info = await self._host.hypervisor.domain(domain.domid)
             if not is_domain(info, target.uuid) or not _can_be(info):
                 return None
+            await self._check_says_so(domain)
             now = Target(info=info, name=domain.name, managed=domain)
             path = self.directory.path_of(domain.name)
             facts = await save_facts(self._host, now, domain, path, "destroy", domain.source)
             if self._operations.holder(target.locks) is None:
                 return self._operations.start(facts)
+
+    async def _check_says_so(self, domain: Domain) -> None:
+        """Whom nobody asked to be saved is not waited for in vain: NetBSD's kernels never suspend themselves.
+
+        Raises:
+            XendError: wrong_state.
+        """
+        if domain.config.on_shutdown == "save":  # Linux of before 2017 can, and does not say so
+            return
+        with explained("look at what its kernel can", domain.name):
+            feature = await value_of(self._host.store, f"{home(domain.domid or 0)}/control/feature-suspend")
+        if feature != b"1":
+            raise XendError(
+                "wrong_state",
+                "its kernel does not say that it can suspend itself (control/feature-suspend); "
+                'on_shutdown = "save" in its configuration has it tried',
+                domain=domain.name,
+            )
 
     async def _clear(self, target: Known) -> None:
         """Nothing works on it: what takes long and is pointless now is cancelled."""

@@ -27,6 +27,8 @@ from xend.refusals import explained
 #: How long all may take, in seconds: so long, and so much more for each domain (NetBSD's rc.d/xendomains).
 BASE_SECONDS = 60.0
 EACH_SECONDS = 5.0
+#: What of it, a third at most, is left for those to shut down that could not be saved, in seconds.
+AFTER_SAVE_SECONDS = 60.0
 #: The part of that time for which one domain waits for others that need it.  Then it is asked all the same: a
 #: guest that hangs shall not have others destroyed that were never asked.
 WAITING_PART = 2 / 3
@@ -81,6 +83,7 @@ class Stopping:
         now = trio.current_time()
         self._deadline = now + self._seconds
         self._wait_until = now + self._seconds * WAITING_PART
+        self._save_until = self._deadline - min(AFTER_SAVE_SECONDS, self._seconds / 3)
         self._saves.find_room(self._down.order)
         # What ends while it waits for its turn is not to be started again.
         uuids = {target.uuid for target in self._down.order if target.managed is not None}
@@ -117,7 +120,7 @@ class Stopping:
         self._gone[key_of(target)].set()
 
     async def _saved(self, target: Known) -> Row | None:
-        row = await self._saves.save(target, self._deadline)
+        row = await self._saves.save(target, self._save_until)
         if row is None:
             self._publish("stopping", target.name, domid=target.domid)
         return row

@@ -1,12 +1,15 @@
 """domain.shutdown and domain.reboot: a guest is asked to, and does it itself."""
 
+import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Literal
 
 import attrs
 import trio
 
-from xend.device.nodes import value_of
+from xenclient.store.aio import Transaction
+from xenclient.store.operations import set_perms
+from xend.device.nodes import value_of, written
 from xend.domain import nodes
 from xend.errors import XendError
 from xend.host import Host
@@ -86,9 +89,21 @@ class ShutdownRequest:
 
     async def ask(self, work: Work) -> None:
         with explained("ask it to shut down", self.name):
-            await self.host.store.write(self.node, self.word)
+            await self.put()
         self._record_asked(self.word)
         self.host.publish("domain", "shutting-down", domid=self.domid, name=self.name, reason=self.word)
+
+    async def put(self) -> None:
+        """Write the request; the node is the guest's own, though it may have removed the one before.
+
+        NetBSD's kernels do so, and what is made anew would be dom0's: they could not take the next request.
+        """
+
+        async def body(tx: Transaction) -> None:
+            own = set_perms(self.node, [f"n{self.domid}"])
+            await tx.together(*written(posixpath.dirname(self.node), {"shutdown": self.word}), own)
+
+        await self.host.store.run_transaction(body)
 
     async def withdraw(self, work: Work) -> None:
         """Take the request back: a guest that did not hear it must not shut down tomorrow."""

@@ -11,8 +11,7 @@ from typing import Final
 import attrs
 
 from xenclient.store.aio import Transaction
-from xenclient.store.operations import set_perms
-from xend.device.nodes import value_of, written
+from xend.device.nodes import value_of
 from xend.domain import nodes
 from xend.domain.shutdown import ANSWER_SECONDS, ShutdownRequest, reason_name
 from xend.domain.target import Target
@@ -183,17 +182,8 @@ class Suspension:
             return is_suspended(await self._info())
 
     async def _ask(self) -> None:
-        home = nodes.home(self._domid)
-
-        async def body(tx: Transaction) -> None:
-            # The guest's own: some kernels remove the node, and what is made anew would be dom0's.
-            node = f"{home}/control/shutdown"
-            await tx.together(
-                *written(f"{home}/control", {"shutdown": WORD}), set_perms(node, [f"n{self._domid}"])
-            )
-
         with explained("ask it to suspend itself", self._name):
-            await self._host.store.run_transaction(body)
+            await self._request.put()
         self._host.publish("domain", "suspending", domid=self._domid, name=self._name, uuid=self._uuid)
 
     async def _check(self) -> None:

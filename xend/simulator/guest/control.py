@@ -57,6 +57,8 @@ class Control:
         for path, token in WATCHED.items():
             await self._attempt(self._store.watch(path, token), path)
         for what in ("poweroff", "reboot", "suspend"):
+            if what == "suspend" and "ignore-suspend" in self._faults.words:
+                continue
             path = f"control/feature-{what}"
             await self._attempt(self._store.write(path, "1"), path)
         await self._attempt(self._devices.changed("device"), "device")

@@ -6,7 +6,7 @@ They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that i
     jump-states       its frontends answer each change of their backends with a wild state
     hang-shutdown     takes no notice of control/shutdown
     ack-only          acknowledges control/shutdown, and runs on
-    ignore-suspend    removes control/shutdown where it asks for a suspend, and runs on
+    ignore-suspend    says nothing of suspending itself; removes control/shutdown where that asks for it
     crash-at-suspend  acknowledges that it is to be suspended, and crashes
     suspend-late=SECONDS  acknowledges that it is to be suspended, and does it so much later
     flood             store requests and console output without end, as much as the rings have room for
