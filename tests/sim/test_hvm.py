@@ -280,3 +280,19 @@ def test_what_is_not_there_yet_is_refused() -> None:
             await world.call("domain.save", domain="example", file=f"{world.directory}/saved")
 
     play(body)
+
+
+def test_config_check_looks_at_its_machine() -> None:
+    async def body(world: World) -> None:
+        answer = await world.call("config.check", text=example(world), name="h.cfg")
+        assert answer["problems"] == []
+        world.models.has_no_des = True
+        wrong = example(world, "bios_path_override = '/none'")
+        for text, said in (
+            (wrong, "firmware "),
+            (example(world, "vncpasswd = 'x'"), "vncpasswd: the device"),
+        ):
+            answer = await world.call("config.check", text=text, name="h.cfg")
+            assert [said in each["message"] for each in answer["problems"]] == [True]
+
+    play(body)

@@ -22,8 +22,10 @@ from xend.domain.blueprint import kernel_of
 from xend.domain.booting import check_boot_loader
 from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
+from xend.domain.device_model import check_model
 from xend.domain.labels import check_labels
-from xend.domain.makers import makers_of
+from xend.domain.machine import check_machine, screen_part
+from xend.domain.makers import emulated_parts, makers_of
 from xend.domain.placing import places_of, pool_number
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid
@@ -90,6 +92,7 @@ class HostCheck:
 
     async def _capabilities(self) -> None:
         await self._attempt(self._check_memory)
+        await self._attempt(self._check_machine)
         await self._attempt(lambda: pool_number(self.host, self.config))
         await self._attempt(lambda: check_labels(self.host, self.config))
         if not self.report.problems:
@@ -107,6 +110,15 @@ class HostCheck:
             self._warn(
                 "memory", f"it needs {needed} MiB, {free} MiB are free now", "end a domain, or xl mem-set"
             )
+
+    async def _check_machine(self) -> None:
+        """Of an hvm domain."""
+        with explained("ask for the host", self.config.name):
+            info = await self.host.hypervisor.host_info()
+        parts = [*screen_part(self.config), *emulated_parts(self.config, self.host.settings, 0)]
+        check_machine(self.host, self.config, info, parts)
+        if self.config.machine is not None:
+            await check_model(self.host, self.config, parts)
 
     def _disks(self) -> None:
         """Each for itself, so that all that is in use is told; then all together: two may be one."""
