@@ -92,7 +92,15 @@ class _Build(NamedTuple):
         if machine is None:
             return None
         paths = (machine.firmware, machine.acpi_tables, machine.smbios_tables)
-        return cast("Firmware", tuple(None if path is None else files.firmware(path) for path in paths))
+        found = tuple(None if path is None else files.firmware(path) for path in paths)
+        size_kib = sum(len(each) for each in found if each is not None) >> 10
+        if self.image.memory_kib - machine.video_kib - size_kib < MACHINE_MIN_KIB:
+            raise Refused(
+                errno.ENOMEM,
+                f"firmware of {size_kib} KiB and a graphics card with {machine.video_kib} KiB do not fit "
+                f"{self.image.memory_kib} KiB of memory: give the domain more memory",
+            )
+        return cast("Firmware", found)
 
     def _look(self) -> None:
         """Refuse what cannot be built."""

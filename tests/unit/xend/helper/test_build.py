@@ -257,6 +257,14 @@ def test_an_hvm_domain(libraries: fake_guest.Libraries, kernel: str, tmp_path: P
     assert steps[-3:] == ["load", "boot", "grants"]
 
 
+def test_firmware_that_does_not_fit(libraries: fake_guest.Libraries, kernel: str, tmp_path: Path) -> None:
+    (tmp_path / "ovmf").write_bytes(bytes(5 << 20))
+    machine = Machine(firmware=str(tmp_path / "ovmf"), video_kib=8192)
+    refused = refusal(PVH, image(kernel, "hvm", machine=machine, memory_kib=16384))
+    assert refused.errno == errno.ENOMEM
+    assert "firmware of 5120 KiB and a graphics card with 8192 KiB do not fit 16384 KiB" in refused.text
+
+
 def test_what_hvmloader_is_told_is_there(libraries: fake_guest.Libraries, kernel: str) -> None:
     wanted = image(kernel, "hvm", machine=Machine())
     libraries.frames[hvm_info.FRAME] = table(signature=b"HVM NONE")
