@@ -32,7 +32,7 @@ class ScreenCalls:
         line = {"domain": required(DOMAIN), "number": optional(NUMBER)}
         return [
             Method("screen.show", "read", {"domain": required(DOMAIN)}, self.screen),
-            Method("serial.show", "operate", line, self.serial),
+            Method("serial.show", "read", line, self.serial),
         ]
 
     async def screen(self, call: Call, domain: str | int) -> Result:
