@@ -1,5 +1,6 @@
 """The machine under the hypervisor: one QEMU, bounded in time, its serial line kept in a file."""
 
+import os
 import re
 import subprocess
 import time
@@ -23,6 +24,9 @@ HOST_SLOT, SHARE_SLOT, CARD_SLOT = 2, 6, 3
 #: A network card for guests, at QEMU's own network, whose router is this.
 CARD = f"0000:00:{CARD_SLOT:02x}.0"
 ROUTER, CARD_ADDRESS = "10.0.2.2", "10.0.2.15"
+#: The hypervisor's last words after a panic, which stand in so many last bytes of the serial line.
+PANICKED = b"Manual reset required"
+TAIL_BYTES = 400
 #: What says most about a machine that died, from the end of its serial line.
 TAIL_LINES = 25
 
@@ -47,7 +51,10 @@ class Machine:
         return time.monotonic() - self._started_s
 
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it is on, and the hypervisor has not panicked: then it only waits for somebody's reset."""
+        with self.console.open("rb") as console:
+            console.seek(-min(console.seek(0, os.SEEK_END), TAIL_BYTES), os.SEEK_END)
+            return self._process.poll() is None and PANICKED not in console.read()
 
     def wait(self, timeout_s: float) -> bool:
         """True when it went off within `timeout_s`."""
