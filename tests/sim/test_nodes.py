@@ -90,7 +90,6 @@ OF_HVM = {
     },
     ("/local/domain/0/backend/vbd/1/768/node", GONE): LINUX_SCRIPT,
     ("/local/domain/0/backend/vbd/1/768/physical-device-path", GONE): LINUX_SCRIPT,
-    ("/local/domain/0/backend/console/1/0/state", OTHER): SIMULATED,
     ("/local/domain/0/backend/vkbd/1/0/hotplug-status", GONE): SIMULATED,
     ("/local/domain/0/device-model/1/backends/vfb", "only ours"): SIMULATED,
     ("/local/domain/0/device-model/1/backends/qnic", "only ours"): SIMULATED,
