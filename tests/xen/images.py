@@ -34,6 +34,7 @@ DOM0_MODULES = [
     "overlay",
     "xen-pciback",
     "e1000",
+    "tun",
 ]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
 #: Of the guests that have a directory of dom0's, or a card: they load them themselves.
@@ -109,16 +110,21 @@ def _build_in(folder: Path, linux: Kernel, debian: Userland) -> None:
     (folder / "vmlinuz").write_bytes(linux.image.read_bytes())
     dom0 = _base(linux, DOM0_MODULES, HERE / "dom0/init")
     dom0.write(folder / "dom0.img")
-    guest = _base(linux, GUEST_MODULES, HERE / "domu/init")
-    _add_store_programs(guest)
-    for name in ("poweroff", "reboot"):
-        guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
-    guest.write(folder / "guest.img")
+    guest_archive(GUEST_MODULES).write(folder / "guest.img")
     _add_devices(folder / "devices.img", folder / "guest.img", linux)
     kernels = (folder / "vmlinux", folder / "vmlinuz")
     guest_disk.write(folder / "disk.img", *kernels, folder / "guest.img", folder)
     compile_program(folder / "program", 64)
     compile_program(folder / "program32", 32)
+
+
+def guest_archive(modules: Iterable[str]) -> Archive:
+    """A guest that obeys, with modules that it loads at its start."""
+    guest = _base(kernel(), modules, HERE / "domu/init")
+    _add_store_programs(guest)
+    for name in ("poweroff", "reboot"):
+        guest.file(f"sbin/{name}", f"#!/bin/busybox sh\nexec /bin/busybox {name} -f\n".encode())
+    return guest
 
 
 def _fingerprint(linux: Kernel, debian: Userland) -> str:
