@@ -55,7 +55,8 @@ class XenConsole(ConsoleRing):
                 self._events.notify(self._port)
 
     def unbind(self) -> None:
-        """Be notified no more."""
+        """Be notified no more, of what came before either: Linux notifies whoever binds a port at once."""
+        self._fired = trio.Event()
         port, self._port = self._port, None
         if port is not None:
             with suppress(OSError):
