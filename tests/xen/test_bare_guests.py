@@ -91,6 +91,12 @@ class NetBSD(Bare):
         self.dom0.must(f"had() {{ [ $({count}) -ge {times} ]; }}\n{UNTIL}until_done had", 60)
 
 
+#: What takes most of the time.
+one_kind_every_day = pytest.mark.parametrize(
+    "netbsd", [64, pytest.param(32, marks=pytest.mark.long)], indirect=True, ids=lambda bits: f"{bits}-bit"
+)
+
+
 @pytest.fixture(scope="module", params=KINDS, ids=lambda bits: f"{bits}-bit")
 def netbsd(dom0: Dom0, request: pytest.FixtureRequest) -> NetBSD:
     """The last test of it ends it."""
@@ -142,6 +148,7 @@ def test_netbsds_frontends_write_what_its_drivers_write(netbsd: NetBSD) -> None:
         assert netbsd.read(f"device/{device}/state") == "4"
 
 
+@one_kind_every_day
 def test_a_disk_of_netbsds_comes_and_goes_in_use(dom0: Dom0, netbsd: NetBSD) -> None:
     image = f"/run/netbsd-{netbsd.bits}-hot.img"
     plug = f"block-attach {netbsd.name} format=raw,vdev=xvdb,access=w,target={image}"
@@ -155,6 +162,7 @@ def test_a_disk_of_netbsds_comes_and_goes_in_use(dom0: Dom0, netbsd: NetBSD) -> 
     netbsd.await_beat()
 
 
+@one_kind_every_day
 def test_an_interface_of_netbsds_comes_and_goes(dom0: Dom0, netbsd: NetBSD) -> None:
     second = f"10.0.0.{netbsd.bits + 1}"
     mac = f"00:16:3e:01:05:{netbsd.bits:02x}"
@@ -176,6 +184,7 @@ def test_netbsd_answers_suspend_and_never_suspends(dom0: Dom0, netbsd: NetBSD) -
     netbsd.await_beat()
 
 
+@one_kind_every_day
 def test_netbsd_reboots(dom0: Dom0, netbsd: NetBSD) -> None:
     xl(dom0, f"reboot {netbsd.name}")
     domid = f"xl domid {netbsd.name}"

@@ -5,7 +5,8 @@ import pytest
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import Devices, Guest
 
-pytestmark = [pytest.mark.xen, pytest.mark.ours]
+#: With our xl and xend the same is done every day in test_xend_many.py.
+pytestmark = [pytest.mark.xen, pytest.mark.ours, pytest.mark.long]
 
 
 def test_three_guests_at_once_and_what_ends_leaves_nothing(dom0: Dom0, guest: Guest) -> None:

@@ -57,6 +57,7 @@ def test_pygrub_starts_what_is_on_the_disk_and_looks_again(managed: Dom0, empty:
     assert state_of(managed) == empty
 
 
+@pytest.mark.long
 def test_pygrub_takes_another_entry_when_it_is_told(managed: Dom0, empty: Left, disk: str) -> None:
     settings: Settings = {
         **BY_ITSELF,
@@ -100,6 +101,7 @@ REFUSED: dict[str, tuple[Settings, str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_and_leaves_nothing(managed: Dom0, empty: Left, disk: str, case: str) -> None:
     settings, expected = REFUSED[case]

@@ -11,7 +11,10 @@ pytestmark = pytest.mark.xen
 DISK = "/run/example.img"
 
 
-@pytest.mark.parametrize(("kind", "memory", "vcpus"), [("pvlinux", "128", "2"), ("pvhlinux", "512", "4")])
+@pytest.mark.parametrize(
+    ("kind", "memory", "vcpus"),
+    [("pvlinux", "128", "2"), pytest.param("pvhlinux", "512", "4", marks=pytest.mark.long)],
+)
 def test_it_starts(managed: Dom0, empty: Left, kind: str, memory: str, vcpus: str) -> None:
     """What is given besides is what the files say that everybody has to change."""
     images, name = managed.images, f"example.{kind}"

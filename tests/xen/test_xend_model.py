@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[Settings, str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_served_is_refused(managed: Dom0, desk: Guest, case: str) -> None:
     settings, expected = REFUSED[case]
@@ -101,6 +102,7 @@ def test_what_cannot_be_served_is_refused(managed: Dom0, desk: Guest, case: str)
     assert state_of(managed) == before
 
 
+@pytest.mark.long
 def test_a_screen_alone_is_shown_without_rights(managed: Dom0) -> None:
     settings: Settings = {"vfb": ["vnc=1,vncdisplay=8"], "memory": 128}
     before = state_of(managed)

@@ -8,7 +8,7 @@ from tests.xen import manager
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import DEBIANS, NO_DEVICES, OURS, Guest, Settings, Toolstack
 
-pytestmark = pytest.mark.xen
+pytestmark = [pytest.mark.xen, pytest.mark.long]
 
 NAME = "effect"
 XENTOP = f"{manager.BIN}/xentop"

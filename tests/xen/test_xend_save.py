@@ -39,6 +39,15 @@ def count(guest: Guest) -> int:
     return int(guest.must("cat /count"))
 
 
+def kill(dom0: Dom0, who: str) -> None:
+    """As by a crash; a xend is started again."""
+    if who == "xend":
+        manager.kill(dom0, manager.PID)
+        manager.start_xend(dom0)
+    else:
+        dom0.must("kill -9 $(pgrep -f xend.helper)")
+
+
 def found_again(dom0: Dom0, guest: Guest) -> None:
     """It has another domid."""
     guest.domid = int(dom0.must(f"{OURS.xl} domid {guest.name}"))
@@ -66,14 +75,17 @@ def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     managed.must(f"rm {file}")
 
 
-def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest) -> None:
-    file, before = FILE.format(worker.name), count(worker)
-    worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
-    assert managed.run(f"{OURS.xl} domid {worker.name}").status != 0
-    worker.xl(f"restore {file}", SAVE_LIMIT_S)
-    found_again(managed, worker)
-    works(managed, worker, before)
-    managed.must(f"rm {file}")
+@pytest.mark.parametrize("rounds", [1, 10])
+def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> None:
+    file = FILE.format(worker.name)
+    for _ in range(rounds):
+        before = count(worker)
+        worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
+        assert managed.run(f"{OURS.xl} domid {worker.name}").status != 0
+        worker.xl(f"restore {file}", SAVE_LIMIT_S)
+        found_again(managed, worker)
+        works(managed, worker, before)
+        managed.must(f"rm {file}")
 
 
 @pytest.mark.parametrize("who", ["xend", "helper"])
@@ -85,14 +97,31 @@ def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> Non
         f"{UNTIL}until_done begun",
         SAVE_LIMIT_S,
     )
-    if who == "xend":
-        manager.kill(managed, manager.PID)
-        manager.start_xend(managed)
-    else:
-        managed.must("kill -9 $(pgrep -f xend.helper)")
+    kill(managed, who)
     managed.must(f"{UNTIL}until_done grep over /run/save.out", SAVE_LIMIT_S)
     works(managed, worker, before)
     assert managed.must(f"ls -A {manager.LOG}/dump") == ""
+
+
+@pytest.mark.parametrize("who", ["xend", "helper"])
+def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, who: str) -> None:
+    """Nothing is left of it, and it is restored from the same file; or it runs, once."""
+    file, before = FILE.format(worker.name), count(worker)
+    worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
+    managed.must(
+        f"truncate -s 0 {manager.LOG}/xend.log\n"
+        f"setsid bash -c '{OURS.xl} restore {file}; echo over' >/run/restore.out 2>&1 </dev/null &\n"
+        f"{UNTIL}until_done grep -q 'domain.restore .*: started' {manager.LOG}/xend.log\n"
+        "until_done pgrep -f xend.helper",
+        SAVE_LIMIT_S,
+    )
+    kill(managed, who)
+    managed.must(f"{UNTIL}until_done grep over /run/restore.out", SAVE_LIMIT_S)
+    managed.run(f"{OURS.xl} restore {file}", SAVE_LIMIT_S)  # refused where it runs
+    found_again(managed, worker)
+    assert managed.must(f"{OURS.xl} list | grep -c {worker.name}") == "1"
+    works(managed, worker, before)
+    managed.must(f"rm {file}")
 
 
 def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, worker: Guest) -> None:
