@@ -58,13 +58,13 @@ from xend.disk import Disks, system_disks
 from xend.domain.booting import forget_all_files
 from xend.domain.device_model import end_strangers, note_death, tell_death
 from xend.domain.keeper import Keeper
-from xend.domain.registry import Domains
+from xend.domain.registry import Domain, Domains
 from xend.domain.sharing import claim_unknown
 from xend.domain.target import DOM0
 from xend.domain.targets import Targets
 from xend.errors import XendError
 from xend.host import Host, RunCell, RunScript
-from xend.hypervisor import Hypervisor
+from xend.hypervisor import DomainInfo, Hypervisor
 from xend.identity import is_domain, uuid_of
 from xend.kinds import DOMAIN_METHODS, KINDS
 from xend.managed.fates import Fates
@@ -75,6 +75,7 @@ from xend.operation.registry import OperationRegistry
 from xend.operation.running import Operation
 from xend.pci.cards import Cards
 from xend.pci.choose import system_cards
+from xend.refusals import explained
 from xend.settings import Settings
 from xenstore.daemon.groups import alone
 from xenstore.errors import EINVAL, XenstoreError
@@ -278,26 +279,32 @@ class Xend:
 
     async def _take_up(self, nursery: trio.Nursery) -> None:
         """Go on with the domains that the xend before this one left, each once nothing that it began runs."""
+        infos = {info.domid: info for info in await self.host.hypervisor.domains()}
         await self._follow_devices(DOM0)
         for domain in list(self.host.domains):
             operation = self.operations.holder(domain.locks)
-            if operation is None:
-                await self._take_up_one(domain.uuid)
-            else:
+            if operation is not None:
                 nursery.start_soon(self._take_up_after, operation, domain.uuid)
+            elif domain.domid is not None:
+                await self._take_up_one(domain, infos.get(domain.domid))
 
     async def _take_up_after(self, operation: Operation, uuid: str) -> None:
         await operation.ended.wait()
-        await self._take_up_one(uuid)
-
-    async def _take_up_one(self, uuid: str) -> None:
         domain = self.host.domains.by_uuid(uuid)
         if domain is None or domain.domid is None or domain.domid in self.host.consoles.domids:
-            return  # gone, or an operation has made it meanwhile
+            return  # gone, or it has made it
         try:
-            info = await self.host.hypervisor.domain(domain.domid)
-            if not is_domain(info, uuid) or info.is_dying:
-                return  # the keeper reaps it
+            with explained("look at it", domain.name):
+                info = await self.host.hypervisor.domain(domain.domid)
+        except XendError as error:
+            self.log(f"{domain.name} (domain {domain.domid}): cannot be taken up: {error}")
+            return
+        await self._take_up_one(domain, info)
+
+    async def _take_up_one(self, domain: Domain, info: DomainInfo | None) -> None:
+        if not is_domain(info, domain.uuid) or info.is_dying:
+            return  # the keeper reaps it
+        try:
             await self._follow_devices(info.domid)
             if domain.console is not None:
                 await self.host.consoles.serve(info.domid, domain.name, *domain.console)

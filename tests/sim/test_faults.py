@@ -3,7 +3,9 @@
 A step is named as `dry_run` names it: those of `steps`.
 """
 
+import errno
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 import trio
@@ -13,7 +15,7 @@ from tests.sim.steps import CREATE, DESTROY, RESTART
 from tests.sim.world import EXAMPLE, Killed, World, play
 from xend.device.stored import devices_in_store
 from xend.errors import XendError
-from xend.hypervisor import DomainInfo
+from xend.hypervisor import DomainInfo, HypervisorError
 from xend.identity import is_domain
 from xend.operation.running import Operation
 from xend.packing import pack, unpack
@@ -21,6 +23,8 @@ from xend.packing import pack, unpack
 pytestmark = pytest.mark.slow
 
 XVDA = 51712
+#: When a hypervisor that is silent begins to speak again, in seconds.
+SPEAKS_AGAIN = 60.0
 BYSTANDER = EXAMPLE + 'name="bystander"\ndisk=["file:/disk.img,xvda,r"]\n'
 
 
@@ -305,3 +309,30 @@ def test_a_domain_made_while_all_are_looked_at_is_not_taken_for_dead() -> None:
         assert not any("is gone" in line for line in world.trace)
 
     play(body)
+
+
+def test_a_domain_that_cannot_be_looked_at_ends_no_xend() -> None:
+    """Its operation was cut off, and has ended: the hypervisor tells nothing for a while after that."""
+
+    class Silent(RefusingHypervisor):
+        world: ClassVar[World]
+
+        async def domain(self, domid: int) -> DomainInfo | None:
+            operations = self.world.xend.operations.all()
+            if trio.current_time() < SPEAKS_AGAIN and all(each.ended.is_set() for each in operations):
+                raise HypervisorError(errno.EBUSY, "not now")
+            return await super().domain(domid)
+
+    async def body(world: World) -> None:
+        await world.create()
+        Silent.world = world
+        world.on_step = at("device.detach", "vif 0: close its backend", kill)
+        await world.call("device.detach", domain="example", kind="vif", device="0", wait_for="accepted")
+        await trio.sleep(1)
+        world.wrap = Silent
+        await world.start_xend()
+        await trio.sleep(2 * SPEAKS_AGAIN)
+        assert await world.names() == ["example"]
+        assert any("cannot be taken up: cannot look at it" in line for line in world.trace)
+
+    play(body, backend_faults="never-close")
