@@ -115,6 +115,7 @@ class RingClient:
     def _take(self, message: Message) -> None:
         if message.type == MessageType.WATCH_EVENT:
             path, token, _ = message.payload.split(b"\0")
+            assert token in self._watches, f"an event for {token!r}, of which no watch was set"
             self._watches[token].take(path)
             return
         number, type, verify = self._awaited.popleft()
