@@ -80,7 +80,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 class OneMachine:
-    """At most one machine is on: two would double each other's times."""
+    """At most one machine of a process is on: what is measured, by one process, has no other beside it."""
 
     def __init__(self, factory: pytest.TempPathFactory) -> None:
         self._factory = factory
