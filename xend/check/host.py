@@ -24,8 +24,8 @@ from xend.domain.capabilities import check_host
 from xend.domain.claims import disks_of
 from xend.domain.device_model import check_model
 from xend.domain.labels import check_labels
-from xend.domain.machine import check_machine, screen_part
-from xend.domain.makers import emulated_parts, makers_of
+from xend.domain.machine import check_machine
+from xend.domain.makers import machine_parts, makers_of
 from xend.domain.placing import places_of, pool_number
 from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid
@@ -102,8 +102,7 @@ class HostCheck:
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
         whole = attrs.evolve(info, free_memory_kib=info.total_memory_kib)
-        kernel = None if self.config.boot_loader is not None else kernel_of(self.host, self.config)
-        check_host(whole, self.config, kernel)
+        check_host(whole, self.config, kernel_of(self.host, self.config))
         there = info.free_memory_kib + await spare_kib(self.host, info)
         if self._running is None and self.config.memory_kib > there:
             needed, free = self.config.memory_kib >> 10, info.free_memory_kib >> 10
@@ -115,10 +114,9 @@ class HostCheck:
         """Of an hvm domain."""
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
-        parts = [*screen_part(self.config), *emulated_parts(self.config, self.host.settings, 0)]
+        parts = machine_parts(self.config, self.host.settings, 0)
         check_machine(self.host, self.config, info, parts)
-        if self.config.machine is not None:
-            await check_model(self.host, self.config, parts)
+        await check_model(self.host, self.config, parts)
 
     def _disks(self) -> None:
         """Each for itself, so that all that is in use is told; then all together: two may be one."""

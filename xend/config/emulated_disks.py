@@ -13,10 +13,10 @@ from xend.config.disk import DiskConfig
 from xend.config.problem import Findings
 from xend.config.settings import Settings
 from xend.config.vdev import vdev_place
+from xend.model.part import AHCI, IDE, SCSI
 
-__all__ = ["AHCI", "IDE", "SCSI", "settled_disks"]
+__all__ = ["settled_disks"]
 
-IDE, AHCI, SCSI = "ide", "ahci", "scsi"
 #: How many drives each has.
 _PLACES = {IDE: 4, AHCI: 6, SCSI: 7}
 

@@ -11,7 +11,7 @@ from functools import partial
 import attrs
 
 from xend.config.hardware import word_or_number
-from xend.config.machine_devices import MachineDevices, devices_of, word_of
+from xend.config.machine_devices import MachineDevices, devices_of, switched, word_of
 from xend.config.option import other_case
 from xend.config.options import OPTIONS
 from xend.config.parts import path_of
@@ -137,10 +137,7 @@ def machine_of(
         findings.check()
         return None
 
-    def is_on(option: str, default: bool = True) -> bool:
-        found = findings.attempt(lambda: settings.boolean(option), None)
-        return default if found is None else found
-
+    is_on = partial(switched, settings, findings)
     viridian_words = findings.attempt(lambda: _viridian_words(settings), None)
     machine = Machine(
         firmware=findings.attempt(lambda: _firmware(settings, directory), Firmware()),
@@ -148,14 +145,14 @@ def machine_of(
         hole_mib=findings.attempt(
             lambda: settings.number("mmio_hole", _HOLE_MIN_MIB, _HOLE_MAX_MIB, "MiB"), None
         ),
-        acpi=is_on("acpi"),
-        acpi_s3=is_on("acpi_s3"),
-        acpi_s4=is_on("acpi_s4"),
+        acpi=is_on("acpi", True),
+        acpi_s3=is_on("acpi_s3", True),
+        acpi_s4=is_on("acpi_s4", True),
         slate=is_on("acpi_laptop_slate", False),
-        apic=is_on("apic"),
-        pae=is_on("pae"),
-        hpet=is_on("hpet"),
-        vpt_align=is_on("vpt_align"),
+        apic=is_on("apic", True),
+        pae=is_on("pae", True),
+        hpet=is_on("hpet", True),
+        vpt_align=is_on("vpt_align", True),
         timer_mode=findings.attempt(lambda: _timer_mode(settings), Machine().timer_mode),
         is_timer_given=settings.value("timer_mode") is not None,
         viridian=findings.attempt(lambda: _viridian_of(viridian_words, settings), ()),

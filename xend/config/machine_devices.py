@@ -5,6 +5,7 @@ Source: tools/xl/xl_parse.c, libxl_create.c and libxl_dm.c of Xen 4.17; guests.m
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 
@@ -14,7 +15,7 @@ from xend.config.problem import Findings, Problem
 from xend.config.settings import Settings
 from xend.config.vfb import VfbConfig, screen_of_options
 
-__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "word_of"]
+__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "switched", "word_of"]
 
 #: Kinds of graphics cards, and what each has of the domain's memory, at the least and by itself.
 CIRRUS, STD, QXL, NO_CARD = "cirrus", "stdvga", "qxl", "none"
@@ -79,10 +80,7 @@ def devices_of(settings: Settings) -> MachineDevices:
     """
     findings = Findings()
 
-    def is_on(option: str, default: bool = False) -> bool:
-        found = findings.attempt(lambda: settings.boolean(option), None)
-        return default if found is None else found
-
+    is_on = partial(switched, settings, findings)
     vga = findings.attempt(lambda: _vga(settings), None)
     video_mib = findings.attempt(lambda: _video_mib(settings, vga or CIRRUS), None)
     version = findings.attempt(lambda: settings.number("usbversion", 0, _USB_VERSIONS), None) or 0
@@ -103,16 +101,22 @@ def devices_of(settings: Settings) -> MachineDevices:
         vkb=is_on("vkb_device", True),
         serial=findings.attempt(lambda: _serial(settings), ()),
         sound=findings.attempt(lambda: word_of(settings, "soundhw"), None),
-        usb=is_on("usb"),
+        usb=is_on("usb", False),
         usb_version=version,
         usb_devices=usb_devices,
-        nographic=is_on("nographic"),
+        nographic=is_on("nographic", False),
     )
     if version and (devices.usb or usb_devices):
         text = "usb and usbdevice have a controller of their own; expected one or the other"
         findings.problems += settings.error("usbversion", text).problems
     findings.check()
     return devices
+
+
+def switched(settings: Settings, findings: Findings, option: str, default: bool) -> bool:
+    """Whether it is given as 1, or by default; what is wrong with it is among the findings."""
+    found = findings.attempt(lambda: settings.boolean(option), None)
+    return default if found is None else found
 
 
 def _is_single(settings: Settings, option: str) -> bool:

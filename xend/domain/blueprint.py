@@ -66,18 +66,19 @@ async def image_of(host: Host, uuid: str, config: DomainConfig, found: Outcome |
 
     found: what its boot loader found, if it has one.
     """
-    machine, kernel = None, ""
+    machine = None
     if config.machine is not None:
         info = await host.hypervisor.host_info()
-        machine, kernel = machine_of(host, config, info), loader_of(host, config, info)
-    elif found is None:
-        kernel = kernel_of(host, config)
-    ramdisk = None if config.machine is not None else _ramdisk_of(host, config)
+        machine, kernel, ramdisk = machine_of(host, config, info), loader_of(host, config, info), None
+    elif found is not None:
+        kernel, ramdisk = found.kernel, found.ramdisk
+    else:
+        kernel, ramdisk = kernel_of(host, config) or "", _ramdisk_of(host, config)
     return Image(
         blueprint=await blueprint_of(host, uuid, config),
         memory_kib=config.memory_kib,
-        kernel=kernel if found is None else found.kernel,
-        ramdisk=ramdisk if found is None else found.ramdisk,
+        kernel=kernel,
+        ramdisk=ramdisk,
         machine=machine,
         command_line=config.command_line if found is None else found.args,
         vcpus=config.vcpus,
@@ -93,8 +94,10 @@ def clock_offset_s(config: DomainConfig, now: float) -> int:
     return config.clock.offset_s + (0 if local is None else round(local.total_seconds()))
 
 
-def kernel_of(host: Host, config: DomainConfig) -> str:
-    """The path of its kernel in dom0."""
+def kernel_of(host: Host, config: DomainConfig) -> str | None:
+    """The path of its kernel in dom0; None: a boot loader finds it, or firmware starts what it likes."""
+    if config.boot_loader is not None or config.machine is not None:
+        return None
     return host.settings.guest_file(config.kernel or "")
 
 

@@ -28,8 +28,8 @@ from xend.domain.claims import disks_of
 from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.labels import check_labels, set_running_label
-from xend.domain.machine import check_machine, screen_part
-from xend.domain.makers import Maker, emulated_parts, makers_of
+from xend.domain.machine import check_machine
+from xend.domain.makers import Maker, machine_parts, makers_of
 from xend.domain.model_ready import await_model
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
@@ -219,8 +219,7 @@ class Creation:
     def parts(self) -> list[Part]:
         """What its devices want of a device model; of an hvm domain it plays the whole machine."""
         served = [each.part() for each in self._makers() if each.is_of_model]
-        emulated = emulated_parts(self.config, self.host.settings, self.facts.domid or 0)
-        return [*screen_part(self.config), *served, *emulated]
+        return [*machine_parts(self.config, self.host.settings, self.facts.domid or 0), *served]
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
@@ -260,8 +259,7 @@ class Creation:
             XendError: bad_image.
         """
         check_files(self.host, self.config)
-        is_named = self.config.boot_loader is None and self.config.machine is None
-        return kernel_of(self.host, self.config) if is_named else None
+        return kernel_of(self.host, self.config)
 
     def claimed_kib(self) -> int:
         """How much memory is set aside for it."""

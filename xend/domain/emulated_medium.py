@@ -11,18 +11,14 @@ from xend.device.vbd import VBD, model_format
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
+from xend.model.part import drive_name
 from xend.model.qmp import Conversation, QmpError
 from xend.operation.steps import Work
 
-__all__ = ["check_disc", "drive_name", "insert", "put_in", "take_out"]
+__all__ = ["check_disc", "insert", "put_in", "take_out"]
 
 #: What qemu calls the files that it was given.
 _SETS = "/dev/fdset"
-
-
-def drive_name(drive: DiskConfig) -> str:
-    """What the device model calls it."""
-    return f"ide-{drive.devid}"
 
 
 def check_disc(host: Host, domid: int, name: str, drive: DiskConfig) -> None:
@@ -45,7 +41,7 @@ async def take_out(host: Host, work: Work, domid: int, name: str, drive: DiskCon
     label = VBD.label(drive.name)
     try:
         async with talk(host, work, domid, name) as conversation:
-            await conversation.ask("eject", id=drive_name(drive))
+            await conversation.ask("eject", id=drive_name(drive.devid))
     except XendError as error:
         hint = f"has its guest mounted the disc in {drive.name}? It locks the drive until it lets go of it"
         raise error.annotated(device=label, hint=hint) from error
@@ -76,7 +72,7 @@ async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None
         raise QmpError("add-fd: it names no set of descriptors")
     await conversation.ask(
         "blockdev-change-medium",
-        id=drive_name(drive),
+        id=drive_name(drive.devid),
         filename=f"{_SETS}/{number}",
         format=model_format(drive),
     )

@@ -5,19 +5,15 @@ from collections.abc import Sequence
 import attrs
 
 from xend.config import DomainConfig
-from xend.config.vfb import VfbConfig
 from xend.device.files import check_file, check_readable
 from xend.device.nodes import value_of
-from xend.device.vfb import screen_of_vfb
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HostInfo, Machine
 from xend.model.machine import Machine as ModelMachine
 from xend.model.part import Drive, Part
 
-__all__ = [
-    "check_machine", "loader_of", "machine_of", "model_machine_of", "resolved", "screen_part",
-]  # fmt: skip
+__all__ = ["check_machine", "loader_of", "machine_of", "model_machine_of", "resolved"]
 
 
 def check_machine(host: Host, config: DomainConfig, info: HostInfo, parts: Sequence[Part]) -> None:
@@ -98,14 +94,6 @@ def model_machine_of(host: Host, config: DomainConfig) -> ModelMachine | None:
         max_vcpus=config.max_vcpus,
         hole_mib=wanted.hole_mib,
     )
-
-
-def screen_part(config: DomainConfig) -> list[Part]:
-    """Where the screen of an hvm domain is shown; none of another one."""
-    if config.machine is None:
-        return []
-    screen: VfbConfig = config.machine.devices.screen
-    return [Part(screen=screen_of_vfb(screen))]
 
 
 async def resolved(host: Host, parts: Sequence[Part]) -> list[Part]:

@@ -9,6 +9,7 @@ import attrs
 from xend.config import DomainConfig
 from xend.device.device import Device
 from xend.device.kinds import IN_ORDER, KINDS
+from xend.device.vfb import screen_of_vfb
 from xend.errors import XendError
 from xend.model.part import Part
 from xend.settings import Settings
@@ -43,8 +44,9 @@ class Maker:
         return KINDS[self.kind].model_part(self.config)
 
 
-def emulated_parts(config: DomainConfig, settings: Settings, domid: int) -> list[Part]:
-    """What the device model of an hvm domain emulates of its devices, in the order of the configuration."""
+def machine_parts(config: DomainConfig, settings: Settings, domid: int) -> list[Part]:
+    """What the device model of an hvm domain plays: its screen, and what is emulated of its devices, in the
+    order of the configuration; none of another domain."""
     if config.machine is None:
         return []
     found = [
@@ -52,7 +54,8 @@ def emulated_parts(config: DomainConfig, settings: Settings, domid: int) -> list
         for kind in IN_ORDER
         for device in config.of_kind(kind.name)
     ]
-    return [part for part in found if part is not None]
+    screen = Part(screen=screen_of_vfb(config.machine.devices.screen))
+    return [screen, *(part for part in found if part is not None)]
 
 
 def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:

@@ -12,7 +12,7 @@ from xenclient.store.operations import mkdir, set_perms
 from xend.config import DomainConfig
 from xend.device.nodes import removed, written
 from xend.domain.machine_nodes import machine_nodes
-from xend.hypervisor import Rings
+from xend.hypervisor import SLACK_KIB, Rings
 from xend.identity import uuid_of
 from xenstore.errors import ENOENT
 
@@ -22,8 +22,6 @@ CONTROL = ("shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", 
 #: Of a whole machine, whose guest may be sent to sleep.
 SLEEP = ("feature-s3", "feature-s4")
 CONSOLE_LIMIT_BYTES = 1 << 20
-#: LIBXL_MAXMEM_CONSTANT.
-SLACK_KIB = 1024
 
 
 def home(domid: int) -> str:

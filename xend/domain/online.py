@@ -89,10 +89,8 @@ def vcpus_steps(host: Host, facts: VcpusFacts) -> list[Step]:
         async with talk(host, work, facts.domid, facts.name) as conversation:
             await plug_processors(conversation, facts.vcpus)
 
-    domain = host.domains.by_uuid(facts.uuid)
-    has_machine = domain is not None and domain.config.machine is not None
     return [
-        *([Step("plug", "have its machine get them", plug)] if has_machine else []),
+        *([Step("plug", "have its machine get them", plug)] if host.domains.has_machine(facts.uuid) else []),
         Step("write", f"have it use {facts.vcpus} vCPUs", write_new, write_old),
         record_step(host, facts),
     ]

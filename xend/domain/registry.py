@@ -126,6 +126,11 @@ class Domains:
     def by_uuid(self, uuid: str) -> Domain | None:
         return self._by_uuid.get(uuid)
 
+    def has_machine(self, uuid: str) -> bool:
+        """Whether it is an hvm domain, whose devices a device model plays."""
+        domain = self.by_uuid(uuid)
+        return domain is not None and domain.config.machine is not None
+
     def with_lock(self, lock: Lock) -> Domain | None:
         """The one that has a lock among its `locks`."""
         return self.by_uuid(lock.value) if lock.subject == "uuid" else self.by_name(lock.value)

@@ -160,8 +160,7 @@ class ShutdownRequest:
     @property
     def has_machine(self) -> bool:
         """Whether it has buttons that can be pressed."""
-        domain = self.host.domains.by_uuid(self.uuid)
-        return domain is not None and domain.config.machine is not None
+        return self.host.domains.has_machine(self.uuid)
 
     async def listens(self) -> bool:
         """Whether its guest has said that it takes such requests, as paravirtual drivers do."""

@@ -22,6 +22,7 @@ __all__ = [
     "MAX_EVENT_CHANNELS",
     "NO_LIMIT_KIB",
     "SHUTDOWN_REASONS",
+    "SLACK_KIB",
     "TIMER_MODES",
     "TSC_MODES",
     "VIRIDIAN",
@@ -48,6 +49,10 @@ SHUTDOWN_REASONS = ("poweroff", "reboot", "suspend", "crash", "watchdog", "soft_
 
 #: The max_memory_kib of a domain that may have any, as dom0 mostly: max_pages is UINT_MAX, of 4 KiB each.
 NO_LIMIT_KIB = 0xFFFFFFFF * 4
+
+#: What a domain may have beyond what it was given: pages of its video memory, rings and the like (libxl's
+#: LIBXL_MAXMEM_CONSTANT; domain-build.md 1).  Nobody but the hypervisor is told of it.
+SLACK_KIB = 1024
 
 #: How many watchdog timers a domain has (NR_DOMAIN_WATCHDOG_TIMERS, xen/include/xen/sched.h).
 WATCHDOG_TIMERS = 2

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["AHCI", "IDE", "SCSI", "Card", "Drive", "Part", "Screen", "quoted", "screen_of"]
+__all__ = ["AHCI", "IDE", "SCSI", "Card", "Drive", "Part", "Screen", "drive_name", "quoted", "screen_of"]
 
 #: What an emulated drive is connected to.
 IDE, AHCI, SCSI = "ide", "ahci", "scsi"
@@ -62,8 +62,8 @@ class Drive:
 
     @property
     def name(self) -> str:
-        """What qemu calls a CD drive, as libxl names it."""
-        return f"ide-{self.devid}"
+        """What qemu calls a CD drive."""
+        return drive_name(self.devid)
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +110,11 @@ class Part:
 def screen_of(parts: Sequence[Part]) -> Screen | None:
     """The screen that counts."""
     return next((part.screen for part in parts if part.screen is not None), None)
+
+
+def drive_name(devid: int) -> str:
+    """What qemu calls the CD drive that is the disk of a number, as libxl names it."""
+    return f"ide-{devid}"
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from xend.hypervisor import SHUTDOWN_REASONS, WATCHDOG_TIMERS, DomainInfo, HypervisorError
+from xend.hypervisor import SHUTDOWN_REASONS, SLACK_KIB, WATCHDOG_TIMERS, DomainInfo, HypervisorError
 from xend.hypervisor.control import TRIGGERS
 from xend.hypervisor.xen.calls import ANSWER_SIZE, MEMORY_OP, SCHED_OP, Calls
 from xend.hypervisor.xen.host import PAGE_KIB
@@ -42,9 +42,6 @@ DYING, HVM, SHUTDOWN, PAUSED, BLOCKED, RUNNING = (1 << bit for bit in range(6))
 _REASON_AT = 16
 _NO_VCPU = 0xFFFFFFFF
 
-#: What a domain may have beyond what it was given: pages of its video memory, rings and the like (libxl's
-#: LIBXL_MAXMEM_CONSTANT; domain-build.md 1).  Nobody but the hypervisor is told of it.
-SLACK_KIB = 1024
 FIRST_RESERVED_DOMID = 0x7FF0
 
 
