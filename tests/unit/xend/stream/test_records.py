@@ -110,6 +110,32 @@ def test_a_broken_file(tmp_path: Path, data: bytes, text: str) -> None:
     assert text in str(error.value)
 
 
+@pytest.mark.parametrize("kind", range(16))
+def test_the_kinds_of_pages(tmp_path: Path, kind: int) -> None:
+    numbers = [1, kind << 60 | 2, 3]
+    body = struct.pack("<II3Q", 3, 0, *numbers) + bytes(4096 * (3 if kind < records.XALLOC else 2))
+    found = reader(tmp_path / "f", with_record(TYPES["PAGE_DATA"], body))
+    if 5 <= kind < 9:
+        with pytest.raises(StreamError, match=f"no page number: {numbers[1]:#x}"):
+            walk(found)
+    else:
+        assert walk(found).pages == 16 + (3 if kind <= records.XALLOC else 2)
+
+
+@pytest.mark.parametrize("bit", range(60))
+def test_where_page_numbers_end(tmp_path: Path, bit: int) -> None:
+    """Below 2^40; of what lies above 2^52 Xen says nothing."""
+    body = struct.pack("<II2Q", 2, 0, 1, 1 << bit) + bytes(8192)
+    data = with_record(TYPES["PAGE_DATA"], body)
+    found = reader(tmp_path / "f", data)
+    if 40 <= bit < 52:
+        with pytest.raises(StreamError, match=f"no page number: {1 << bit:#x}") as error:
+            walk(found)
+        assert error.value.offset == data.index(struct.pack("<QQ", 1, 1 << bit)) + 8
+    else:
+        assert walk(found).pages == 18
+
+
 def test_what_is_optional_is_passed_over_and_a_policy_is_read(tmp_path: Path) -> None:
     data = with_record(1 << 31 | 0x77, b"something")
     policy = record(TYPES["X86_CPUID_POLICY"], LEAF)
