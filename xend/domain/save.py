@@ -47,7 +47,8 @@ class SaveFacts(DestroyFacts):
         memory_kib: what it has.
         cpus: the host's.
         inode: of the draft, once it was made.
-        checksum, length: of what follows the file's header, once its memory is written.
+        length: of what follows the file's header, in bytes, once its memory is written.
+        checksum: of that; None: it was not looked at yet.
         is_saved: the file is whole: there is no way back.
     """
 
@@ -61,7 +62,7 @@ class SaveFacts(DestroyFacts):
     memory_kib: int = attrs.field(validator=count)
     cpus: int = attrs.field(validator=count)
     inode: int = attrs.field(default=0, validator=typed(int))
-    checksum: int = attrs.field(default=0, validator=count)
+    checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     length: int = attrs.field(default=0, validator=count)
     is_saved: bool = attrs.field(default=False, validator=typed(bool))
 
@@ -211,9 +212,10 @@ class _Save:
     async def _write(self, work: Work) -> None:
         fd = os.open(self._draft.draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            end = os.lseek(fd, 0, os.SEEK_END)
-            begins = end - len(BEFORE)
-            follower = Follower(fd, begins, self._facts.memory_kib)
+            begins = os.lseek(fd, 0, os.SEEK_END) - len(BEFORE)
+            is_ended = self._facts.then == "destroy"
+            # One that goes on is not to stand for longer than its memory takes.
+            follower = Follower(fd, begins, self._facts.memory_kib, is_beside=is_ended)
 
             async def suspend() -> None:
                 if not self._facts.was_suspended:
@@ -225,9 +227,11 @@ class _Save:
 
             await follower.beside(work, write)
             write_all(fd, AFTER)
-            await follower.catch_up(os.lseek(fd, 0, os.SEEK_CUR))
-            self._facts.checksum = follower.checksum
-            self._facts.length = follower.place - begins
+            end = os.lseek(fd, 0, os.SEEK_CUR)
+            self._facts.length = end - begins
+            if is_ended:
+                await follower.catch_up(end)
+                self._facts.checksum = follower.checksum
         finally:
             os.close(fd)
 
@@ -268,9 +272,18 @@ class _Save:
         try:
             if os.fstat(fd).st_ino != self._facts.inode:
                 raise OSError(0, "somebody has put another file in its place")
+            if self._facts.checksum is None:
+                self._facts.checksum = await self._summed(fd)
             await self._draft.place(self._front, self._facts.checksum, self._facts.length, fd=fd)
         finally:
             os.close(fd)
+
+    async def _summed(self, fd: int) -> int:
+        """The checksum of what was written."""
+        end = os.lseek(fd, 0, os.SEEK_END)
+        follower = Follower(fd, end - self._facts.length, self._facts.memory_kib)
+        await follower.catch_up(end)
+        return follower.checksum
 
     def _is_placed(self) -> bool:
         """Whether the file under its name is this one."""

@@ -1,8 +1,9 @@
 """The helper process: it builds and dumps domains of the real Xen, for xend (`python -P -m xend.helper`).
 
 What it does parses kernels that nobody trusts, blocks for seconds, or may crash, with Xen's libraries
-(`xend._guest`), which xend itself does not load.  It says which release of Xen these are for, gets one job
-over the socket that is its standard input, tells at which step it is, answers, and ends.  It may be killed at
+(`xend._guest`), which xend itself does not load.  It says which release of Xen these are for, gets a job
+over the socket that is its standard input, tells at which step it is, answers, and is ended; one that has
+saved a domain is kept until that is resumed, which another would be too late for.  It may be killed at
 any instant: a domain that is half built is destroyed by whoever wanted it.  Once the other end of the socket
 is closed it ends by itself, in the middle of whatever it does.
 

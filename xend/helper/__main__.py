@@ -1,4 +1,4 @@
-"""`python -P -m xend.helper`: one job, told over the socket that is standard input; see the package."""
+"""`python -P -m xend.helper`: jobs, told over the socket that is standard input; see the package."""
 
 import _socket
 import errno
@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import threading
+from _queue import SimpleQueue
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -21,10 +22,12 @@ CHUNK = 65536
 FD_BYTES = 4
 #: Ends where nobody waits any more.
 ABANDONED = 3
+#: What xend says after the first job: answers, and further jobs.
+Told = SimpleQueue[tuple[str, Mapping[str, Any]]]
 
 
 def main() -> None:
-    """Says what it has, waits for its job, does it, answers."""
+    """Says what it has, waits for its job, does it, answers; and so with each further one."""
     sys.dont_write_bytecode = True
     limits.at_the_start()
     guest, reason = _libraries()
@@ -34,15 +37,22 @@ def main() -> None:
     if guest is None:
         _say(wire.Failed(errno.ENOSYS, reason))
         return
-    answered = threading.Semaphore(0)
+    # Not of the module queue, which takes as long to import as the rest.
+    told: Told = SimpleQueue()
 
     def ask() -> None:
         _say(wire.Suspend())
-        answered.acquire()
+        told.get()
 
     session = Session(guest, lambda step: _say(wire.Step(step)), ask, fd)
-    threading.Thread(target=_watch, args=(session, answered), daemon=True).start()
-    _say(_outcome(session, name, arguments))
+    threading.Thread(target=_watch, args=(session, told), daemon=True).start()
+    job = JOBS[name]
+    limits.for_time(job.cpu_seconds, job.may_write)
+    while True:
+        answer = _outcome(session, name, arguments)
+        session.close_descriptor()
+        _say(answer)
+        name, arguments = told.get()
 
 
 def _libraries() -> tuple[ModuleType | None, str]:
@@ -74,10 +84,8 @@ def _job() -> tuple[str, Mapping[str, Any], int | None]:
 
 
 def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.Answer:
-    job = JOBS[name]
     try:
-        limits.for_time(job.cpu_seconds, job.may_write)
-        return wire.Done(job.run(session, arguments))
+        return wire.Done(JOBS[name].run(session, arguments))
     except Refused as refused:
         return wire.Failed(refused.errno, refused.text)
     except MemoryError:
@@ -89,14 +97,14 @@ def _outcome(session: Session, name: str, arguments: Mapping[str, Any]) -> wire.
         return wire.Failed(errno.EIO, f"a fault of the helper's: {fault!r}")
 
 
-def _watch(session: Session, answered: threading.Semaphore) -> None:
-    """End once xend has: whatever the libraries are at, as only this thread can.  Takes its answers, too."""
+def _watch(session: Session, told: Told) -> None:
+    """End once xend has: whatever the libraries are at, as only this thread can.  Takes what it says, too."""
     messages = wire.Messages(wire.JOB_MAX)
     try:
         while data := os.read(SOCKET, CHUNK):
             messages.feed(data)
-            for _ in messages:
-                answered.release()
+            for message in messages:
+                told.put(message)
     finally:
         session.remove_leftover()
         os._exit(ABANDONED)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One job's.
+    """One helper's.
 
     Attributes:
         guest: the module of Xen's libraries, `xend._guest`.
@@ -57,6 +57,12 @@ class Session:
         if self._fd is None:
             raise Refused(errno.EBADF, "no descriptor came with the job")
         return self._fd
+
+    def close_descriptor(self) -> None:
+        """The job that it came with is over."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def remove_leftover(self) -> None:
         """Of a job that does not come to its end."""

@@ -1,8 +1,9 @@
 """What goes over the helper's socket: MessagePack, one list a message.
 
 From the helper: ["ready", release or nil, why there is none], then ["step", key] any number of times, then
-["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], once, perhaps with a descriptor.
-While it saves a domain it says ["suspend"], once, and is answered ["suspended", {}] when the domain is.
+["done", {...}] or ["failed", errno, text].  To it: [job, {arguments}], perhaps with a descriptor; when that
+is done perhaps another, without one.  While it saves a domain it says ["suspend"], once, and is answered
+["suspended", {}] when the domain is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ import attrs
 from xend.helper import wire
 from xend.helper.steps import STEPS
 from xend.hypervisor import HypervisorError, Image, Rings
-from xend.hypervisor.xen.process import Helper, Lost
+from xend.hypervisor.xen.process import Helper, Lost, TooLong
 from xenstore.daemon import child
 from xenstore.daemon.text import one_line
 
@@ -41,6 +41,8 @@ class Helpers:
         self._idle: Helper | None = None
         #: The domain whose job that one is meant for, though it may get another's.
         self._meant_for = 0
+        #: The last that saved a domain, and that domain: it gets no other's job, for it has seen its memory.
+        self._saved: tuple[int, Helper] | None = None
 
     def prepare(self, domid: int) -> None:
         """Start one ahead, for a domain's next job; nothing happens if there is one, or if that fails."""
@@ -51,9 +53,10 @@ class Helpers:
                 self._log(f"helper not started ahead: {error}")
 
     async def forget(self, domid: int) -> None:
-        """End the one that has no job, if it was started for a domain that is gone."""
+        """End those without a job that were started for a domain that is gone, or have saved it."""
         if self._meant_for == domid:
-            await self.close()
+            await self._end_idle()
+        await self._end(self._take_saver(domid))
 
     async def check(self, release: str) -> None:
         """Whether helpers can work with a release of Xen ("4.17").
@@ -104,8 +107,14 @@ class Helpers:
     async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
         """As `Hypervisor.save`."""
         helper = await self._take("save")
-        self.prepare(domid)  # who resumes it is to be there at once
-        await self._have_done(helper, "save", domid, {"domid": domid}, fd, suspend)
+        try:
+            await self._answer(helper, "save", domid, {"domid": domid}, fd, suspend)
+        except BaseException:
+            await helper.end()
+            raise
+        before, self._saved = self._saved, (domid, helper)  # it is there at once to resume it
+        if before is not None:
+            await before[1].end()
 
     async def restore(self, domid: int, fd: int, image: Image) -> Rings:
         """As `Hypervisor.restore`, of a domain that was created, its vCPUs and bounds set; as with `build` it
@@ -121,11 +130,31 @@ class Helpers:
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:
         """As `Hypervisor.resume`."""
-        await self._do("resume", domid, {"domid": domid, "is_cooperative": is_cooperative})
+        saver = self._take_saver(domid)
+        if saver is not None and not saver.runs:
+            await self._end(saver)
+            saver = None
+        helper = saver or await self._take("resume")
+        await self._have_done(helper, "resume", domid, {"domid": domid, "is_cooperative": is_cooperative})
 
     async def close(self) -> None:
-        """End the one that has no job."""
+        """End those that have no job."""
+        await self._end_idle()
+        if self._saved is not None:
+            await self._end(self._take_saver(self._saved[0]))
+
+    async def _end_idle(self) -> None:
         helper, self._idle = self._idle, None
+        await self._end(helper)
+
+    def _take_saver(self, domid: int) -> Helper | None:
+        """The one that has saved a domain, for whom it gets."""
+        if self._saved is None or self._saved[0] != domid:
+            return None
+        (_, helper), self._saved = self._saved, None
+        return helper
+
+    async def _end(self, helper: Helper | None) -> None:
         if helper is not None:
             await helper.end()
 
@@ -133,6 +162,19 @@ class Helpers:
         return await self._have_done(await self._take(job), job, domid, arguments)
 
     async def _have_done(
+        self,
+        helper: Helper,
+        job: str,
+        domid: int,
+        arguments: Mapping[str, Any],
+        fd: int | None = None,
+    ) -> Mapping[str, Any]:
+        try:
+            return await self._answer(helper, job, domid, arguments, fd)
+        finally:
+            await helper.end()
+
+    async def _answer(
         self,
         helper: Helper,
         job: str,
@@ -149,12 +191,10 @@ class Helpers:
                     raise HypervisorError(number, one_line(text))
         except Lost as lost:
             raise self._fault(domid, job, helper.step, str(lost)) from None
-        except ValueError as error:
+        except TooLong as error:
             raise HypervisorError(
                 errno.EINVAL, f"domain {domid}: {error}: its command line is too long"
             ) from None
-        finally:
-            await helper.end()
 
     async def _take(self, job: str) -> Helper:
         helper, self._idle = self._idle, None

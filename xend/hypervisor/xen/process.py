@@ -31,6 +31,10 @@ class Lost(Exception):
     """It ended, was too slow, or said what no helper says; the text is what happened to it."""
 
 
+class TooLong(Exception):
+    """A job is longer than `wire.JOB_MAX`; the text says how long."""
+
+
 class Helper:
     """A helper.
 
@@ -89,19 +93,19 @@ class Helper:
         fd: int | None = None,
         suspend: Callable[[], Awaitable[None]] | None = None,
     ) -> wire.Done | wire.Failed:
-        """Have it do a job, once.  `step` is the key of the step at which it is.
+        """Have it do a job.  `step` is the key of the step at which it is.
 
         Args:
-            fd: a descriptor that it works with.
+            fd: a descriptor that it works with; of its first job only.
             suspend: called where it asks for that, at most once.
 
         Raises:
             Lost: it did not answer; anything that `suspend` raises.
-            ValueError: the job is longer than `wire.JOB_MAX`.
+            TooLong.
         """
         data = wire.pack([job, arguments])
         if len(data) > wire.JOB_MAX:
-            raise ValueError(f"a job of {len(data)} bytes")
+            raise TooLong(f"a job of {len(data)} bytes")
         await self.ready()
         await self._send(data, fd)
         while True:

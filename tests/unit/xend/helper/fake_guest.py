@@ -40,7 +40,7 @@ class Libraries:
         self.calls: list[tuple[Any, ...]] = []
         self.at: dict[str, Callable[[], object]] = {}
         self.log: list[tuple[int, bytes]] = []
-        self.domains = {5: (False, 0), 6: (True, 3)}
+        self.domains = {5: (False, 0), 6: (True, 3), 7: (False, 16384), 8: (False, 16384)}
         self.frames: dict[int, bytes | None] = {0: b"a", 5: b"b", 9: b"c"}
         self.frames_end = 12
         self.tables = ((0, 0), (0, 0))
