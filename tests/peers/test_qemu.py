@@ -115,6 +115,14 @@ def test_whether_it_asks_for_passwords() -> None:
     assert trio.run(SystemProcesses().asks_for_password, "/bin/false")
 
 
+def test_which_one_it_is() -> None:
+    need(QEMU)
+    version = trio.run(SystemProcesses().version, QEMU)
+    assert version is not None
+    assert version >= (7, 2)
+    assert trio.run(SystemProcesses().version, "/bin/true") is None
+
+
 #: What of a machine it takes without Xen: all but network cards, whose taps are made as it starts.
 MACHINES = [
     Machine(vga="cirrus", serial=["null"], usb_devices=["tablet"], sound="hda", max_vcpus=3, boot="dc"),

@@ -238,6 +238,7 @@ class DeviceModels:
         ports: of VNC, that somebody else has.
         is_missing: there is no qemu on this host.
         has_no_des: its qemu asks for no passwords.
+        qemu: which QEMU it is.
         lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
         passed: the files that they were given by descriptors.
@@ -249,6 +250,7 @@ class DeviceModels:
     ports: set[int] = attrs.field(factory=set)
     is_missing: bool = False
     has_no_des: bool = False
+    qemu: tuple[int, int] | None = (7, 2)
     lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
     passed: list[str] = attrs.field(factory=list)
@@ -287,6 +289,9 @@ class DeviceModels:
 
     async def asks_for_password(self, program: str) -> bool:
         return not self.has_no_des
+
+    async def version(self, program: str) -> tuple[int, int] | None:
+        return self.qemu
 
     async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
         self.passed.append(os.readlink(f"/proc/self/fd/{fd}"))

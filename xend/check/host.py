@@ -31,6 +31,7 @@ from xend.domain.registry import Domain
 from xend.domain.serving import backend_domid
 from xend.domain.sharing import check_disks, identity_of
 from xend.domain.source import Source
+from xend.domain.twins import twins_of
 from xend.errors import XendError
 from xend.host import Host
 from xend.managed.configured import Configured
@@ -117,6 +118,8 @@ class HostCheck:
         parts = machine_parts(self.config, self.host.settings, 0)
         check_machine(self.host, self.config, info, parts)
         await check_model(self.host, self.config, parts)
+        for twin in await twins_of(self.host, self.config, parts):
+            self.report.warn(twin)
 
     def _disks(self) -> None:
         """Each for itself, so that all that is in use is told; then all together: two may be one."""

@@ -38,6 +38,7 @@ from xend.domain.same_uuid import made_unknown, others_with
 from xend.domain.serving import backend_domid, check_serving
 from xend.domain.sharing import check_disks, claim_disks
 from xend.domain.source import Source, source_of
+from xend.domain.twins import twins_of
 from xend.domain.usb import check_all, give_all, in_ports, take_back_all
 from xend.errors import XendError
 from xend.host import Host
@@ -246,6 +247,8 @@ class Creation:
         check_host(info, self.config, kernel, await spare_kib(self.host, info))
         check_machine(self.host, self.config, info, self.parts())
         await check_model(self.host, self.config, self.parts())
+        for twin in await twins_of(self.host, self.config, self.parts()):
+            work.warn(twin)
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
         await check_labels(self.host, self.config)

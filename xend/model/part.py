@@ -1,13 +1,28 @@
 """What a device wants of its domain's device model: its part of the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-__all__ = ["AHCI", "IDE", "SCSI", "Card", "Drive", "Part", "Screen", "drive_name", "quoted", "screen_of"]
+__all__ = [
+    "AHCI",
+    "IDE",
+    "SCSI",
+    "UNPLUGGED_SINCE",
+    "Card",
+    "Drive",
+    "Part",
+    "Screen",
+    "drive_name",
+    "quoted",
+    "screen_of",
+]
 
 #: What an emulated drive is connected to.
 IDE, AHCI, SCSI = "ide", "ahci", "scsi"
+#: The QEMU that began to unplug a bus's disks as the guest's paravirtual drivers ask for it; any unplugs the
+#: others' (docs/reference/hvm.md, section 4).
+UNPLUGGED_SINCE: Mapping[str, tuple[int, int]] = {AHCI: (8, 2)}
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -28,6 +29,7 @@ _ALONE = (
     "stdio",
 )  # fmt: skip
 _QUIT = b'{"execute": "qmp_capabilities"}\n{"execute": "quit"}\n'
+_VERSION = re.compile(rb"QEMU emulator version ([0-9]{1,3})\.([0-9]{1,3})")
 #: How long the end of what it may have begun is waited for, in seconds.
 REAP_SECONDS = 10.0
 
@@ -89,6 +91,9 @@ class System(Protocol):
     async def asks_for_password(self, program: str) -> bool:
         """Whether it can ask for one by VNC: Debian's of Xen cannot; True: it does not say."""
 
+    async def version(self, program: str) -> tuple[int, int] | None:
+        """Which QEMU it is: (7, 2); None: it does not say."""
+
     async def end_all_of(self, uid: int) -> None:
         """End whatever runs as the user of a device model that has ended."""
 
@@ -142,6 +147,10 @@ class SystemProcesses:
             without, _QUIT
         )
 
+    async def version(self, program: str) -> tuple[int, int] | None:
+        found = _VERSION.match(await _said([program, "-version"]) or b"")
+        return None if found is None else (int(found[1]), int(found[2]))
+
     async def end_all_of(self, uid: int) -> None:
         with trio.move_on_after(REAP_SECONDS), suppress(OSError):
             await trio.run_process(
@@ -154,14 +163,19 @@ class SystemProcesses:
             )
 
 
-async def _succeeds(words: Sequence[str], said: bytes = b"") -> bool:
+async def _succeeds(words: Sequence[str], told: bytes = b"") -> bool:
     """Whether a program ends well that is told something."""
+    return await _said(words, told) is not None
+
+
+async def _said(words: Sequence[str], told: bytes = b"") -> bytes | None:
+    """What a program says that is told something; None: it does not end well."""
     with trio.move_on_after(PROBE_SECONDS), suppress(OSError):
         done = await trio.run_process(
-            words, stdin=said, check=False, capture_stdout=True, capture_stderr=True, cwd="/"
+            words, stdin=told, check=False, capture_stdout=True, capture_stderr=True, cwd="/"
         )
-        return done.returncode == 0
-    return False
+        return done.stdout if done.returncode == 0 else None
+    return None
 
 
 @attrs.define
