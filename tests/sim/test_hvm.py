@@ -89,7 +89,9 @@ def test_its_nodes() -> None:
 
 def test_the_script_of_an_interface_is_run_for_the_card_beside_it() -> None:
     async def body(world: World) -> None:
+        world.scripts.behaviours["vif-bridge"] = "talk"
         domid = await world.create(example(world))
+        assert sum(line.startswith("vif 0 of") for line in world.logged) == 2
         backend = f"/local/domain/0/backend/vif/{domid}/0"
         assert await world.client.read(f"{backend}/type") == b"vif_ioemu"
         await world.call("domain.destroy", domain="example")

@@ -130,7 +130,7 @@ class Scripts:
                 if behaviour == "busy":
                     await self.store.write(f"{path}/node", "/dev/loop7")
             await self.store.write(f"{path}/hotplug-status", "connected")
-        return ScriptOutcome(0, "")
+        return ScriptOutcome(0, f"{argv[1]}: done" if behaviour == "talk" else "")
 
 
 @attrs.define

@@ -154,7 +154,8 @@ async def _run(host: ScriptHost, work: Work, device: Device, put_in: bool) -> Sc
     if beside is None or outcome.status != 0:
         return outcome
     also = await _call(host, work, device, beside)
-    return ScriptOutcome(also.status, outcome.output + also.output)
+    said = filter(None, (outcome.output, also.output))
+    return ScriptOutcome(also.status, "\n".join(said))
 
 
 async def _call(host: ScriptHost, work: Work, device: Device, command: Command) -> ScriptOutcome:
