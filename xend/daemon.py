@@ -77,6 +77,7 @@ from xend.pci.cards import Cards
 from xend.pci.choose import system_cards
 from xend.refusals import explained
 from xend.settings import Settings
+from xend.sysfs import WriteSysfs, write_in_time
 from xenstore.daemon.groups import alone
 from xenstore.errors import EINVAL, XenstoreError
 
@@ -102,6 +103,7 @@ class Seams:
     models: System = attrs.field(factory=SystemProcesses)
     disks: Disks = attrs.field(factory=lambda: system_disks(sys.platform))
     cards: Cards | None = None
+    write_sysfs: WriteSysfs = write_in_time
     on_step: Callable[[Operation], object] = lambda operation: None
 
 
@@ -144,6 +146,7 @@ class Xend:
             consoles=Consoles(hypervisor, store, os.fspath(log_directory / "console"), seams.open_pty, log),
             disks=seams.disks,
             cards=seams.cards or system_cards(read_settings().platform),
+            write_sysfs=seams.write_sysfs,
             models=Models(seams.models, rundir / "models", self._model_died, log),
             model_log_directory=os.fspath(log_directory),
             run_script=seams.run_script,

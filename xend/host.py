@@ -16,6 +16,7 @@ from xend.domain.ends import Ends
 from xend.hypervisor import Hypervisor
 from xend.pci.cards import Cards
 from xend.settings import Settings
+from xend.sysfs import WriteSysfs
 
 if TYPE_CHECKING:
     from xend.console.service import Consoles
@@ -52,6 +53,7 @@ class Host:
         making_room: held by who has dom0 give up memory, until that is taken.
         disks: what dom0 knows of its files and devices.
         cards: what it knows of its PCI functions.
+        write_sysfs: writes to a file of sysfs.
         models: the device models of its domains.
         loader_directory: of what boot loaders leave, root's alone.
         model_log_directory: of what device models say.
@@ -73,6 +75,7 @@ class Host:
     making_room: trio.Lock = attrs.field(factory=trio.Lock)
     disks: Disks
     cards: Cards
+    write_sysfs: WriteSysfs
     run_script: RunScript
     run_cell: RunCell
     loader_directory: Path

@@ -47,6 +47,7 @@ from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
 from xend.simulator.model import Ended, SimulatedModel
+from xend.sysfs import write_at_once
 from xenstore._pump import Pump
 from xenstore.daemon.groups import alone
 from xenstore.daemon.locks import Held
@@ -521,6 +522,7 @@ class World:
                         wall_clock=lambda: BEGIN + trio.current_time(),
                         open_pty=self._open_pty,
                         disks=self.disks,
+                        write_sysfs=_write_sysfs,
                         cards=simulated_cards(self.directory / "sim", self.platform),
                         run_script=self.scripts.run,
                         run_cell=self.loaders.run,
@@ -603,6 +605,12 @@ def _turn(pump: Pump) -> None:
     pump.turn(0)
     while pump.busy:
         pump.turn(0)
+
+
+async def _write_sysfs(path: str | os.PathLike[str], text: str) -> None:
+    """A mock clock knows of no threads."""
+    await trio.lowlevel.checkpoint()
+    write_at_once(path, text)
 
 
 async def _serve(pump: Pump) -> None:

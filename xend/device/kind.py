@@ -16,6 +16,7 @@ from xend.device.device import Device
 from xend.device.xenbus import XenbusState
 from xend.model.part import Part
 from xend.settings import Settings
+from xend.sysfs import WriteSysfs
 
 Config = TypeVar("Config", bound=DeviceConfig)
 _Parsed = TypeVar("_Parsed", bound=DeviceConfig, covariant=True)
@@ -58,6 +59,17 @@ class Make(Protocol[_Made]):
     def __call__(
         self, domid: int, config: _Made, settings: Settings, *, backend_domid: int = 0
     ) -> Device: ...
+
+
+class KernelHost(Protocol):
+    """What giving things of dom0's kernel, and giving them back, needs of a host."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Client: ...
+    @property
+    def write_sysfs(self) -> WriteSysfs: ...
 
 
 def _as_they_are(settings: ConfigSettings, guest_type: str, devices: Sequence[Any]) -> Sequence[Any]:
@@ -136,8 +148,8 @@ class DeviceKind(Generic[Config]):
         shows_host_memory: a guest that has such a device sees the host's holes in its memory map, so that
             nothing of its memory lies where the device's does.
         check: refuses a device before anything is done, for another reason than its script; raises XendError.
-        release: gives back what of the host's a device holds that goes, once its backend has closed: (store,
-            settings, device); None: it holds nothing.
+        release: gives back what of the host's a device holds that goes, once its backend has closed; None: it
+            holds nothing.
         appeared: states in which the backend's driver has taken the device up, so that its guest may come.
         model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
             ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
@@ -173,7 +185,7 @@ class DeviceKind(Generic[Config]):
     script: Script | None = None
     interface: Callable[[int, int, Settings], str] | None = None
     check: Callable[[Device], object] = lambda device: None
-    release: Callable[[Client, Settings, Device], Awaitable[None]] | None = None
+    release: Callable[[KernelHost, Device], Awaitable[None]] | None = None
     appeared: Sequence[XenbusState] = APPEARED
     model_backends: Sequence[str] = ()
     model_part: Callable[[Config], Part] = lambda config: Part()

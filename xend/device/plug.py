@@ -200,7 +200,7 @@ class Plug:
         assert self.kind.release is not None
         with explained(f"give back what {device.name} has of the host's"):
             try:
-                await self.kind.release(self.host.store, self.host.settings, device)
+                await self.kind.release(self.host, device)
             except OSError as error:
                 raise device.error(
                     "device_failed",

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from xenclient.store.aio import Client
 from xend.config.number import number_of
 from xend.device.device import Device
+from xend.device.kind import KernelHost
 from xend.device.nodes import removed, texts
-from xend.settings import Settings
 from xend.usb.linux import UsbHost, is_busid, node_name
 from xenstore.errors import ENOENT
 
@@ -36,33 +36,33 @@ async def devices_in(store: Client, controller: Device) -> Mapping[int, str]:
     return {int(port): name for port, name in found.items() if is_busid(name)}
 
 
-async def put_in(store: Client, settings: Settings, controller: Device, port: int, busid: str) -> None:
+async def put_in(host: KernelHost, controller: Device, port: int, busid: str) -> None:
     """Put a device into a port.
 
     Raises:
         XenstoreError, ClientError; OSError: dom0's kernel refuses.
     """
-    await store.write(port_path(controller, port), busid)
+    await host.store.write(port_path(controller, port), busid)
     if not is_of_kernel(controller):
         return
-    host = UsbHost(settings.usb_directory)
-    for interface, driver in host.hand_over(busid).items():
+    usb = UsbHost(host.settings.usb_directory, host.write_sysfs)
+    for interface, driver in (await usb.hand_over(busid)).items():
         path = f"{_HAD}/{node_name(busid)}/{node_name(interface)}/driver_path"
-        await store.write(path, host.path_of_driver(driver))
+        await host.store.write(path, usb.path_of_driver(driver))
 
 
-async def take_out(store: Client, settings: Settings, controller: Device, port: int, busid: str) -> None:
+async def take_out(host: KernelHost, controller: Device, port: int, busid: str) -> None:
     """Take it out again, and give it to the drivers that had it; nothing happens if it is not there.
 
     Raises:
         XenstoreError, ClientError; OSError: dom0's kernel refuses.
     """
     if is_of_kernel(controller):
-        await _give_back(store, UsbHost(settings.usb_directory), busid)
+        await _give_back(host.store, UsbHost(host.settings.usb_directory, host.write_sysfs), busid)
     path = port_path(controller, port)
     try:
-        if await store.read(path) == busid.encode():
-            await store.write(path, "")
+        if await host.store.read(path) == busid.encode():
+            await host.store.write(path, "")
     except ENOENT:
         return
 
@@ -76,13 +76,13 @@ async def _give_back(store: Client, host: UsbHost, busid: str) -> None:
         if driver := host.driver_of_path(found.get("driver_path", "")):
             drivers[interface] = driver
     if interfaces:
-        host.take_back(busid, drivers)
+        await host.take_back(busid, drivers)
     await store.together(removed(top))
 
 
-async def take_all_out(store: Client, settings: Settings, controller: Device) -> None:
+async def take_all_out(host: KernelHost, controller: Device) -> None:
     """Take out all that is in a controller which goes; what only its device model has goes with it."""
     if not is_of_kernel(controller):
         return
-    for port, busid in (await devices_in(store, controller)).items():
-        await take_out(store, settings, controller, port, busid)
+    for port, busid in (await devices_in(host.store, controller)).items():
+        await take_out(host, controller, port, busid)

@@ -174,7 +174,7 @@ async def take_back_all(host: Host, domid: int, devices: Sequence[UsbDeviceConfi
 async def _put_in(host: Host, controller: Device, port: int, busid: str, device: UsbDeviceConfig) -> None:
     with explained(f"put USB device {busid} into {controller.name}"):
         try:
-            await put_in(host.store, host.settings, controller, port, busid)
+            await put_in(host, controller, port, busid)
         except OSError as error:
             name = USBDEV.label(device.name)
             raise XendError(
@@ -188,7 +188,7 @@ async def _put_in(host: Host, controller: Device, port: int, busid: str, device:
 async def _take_out(host: Host, controller: Device, port: int, busid: str) -> None:
     with explained(f"take USB device {busid} out of {controller.name}"):
         try:
-            await take_out(host.store, host.settings, controller, port, busid)
+            await take_out(host, controller, port, busid)
         except OSError as error:
             raise XendError(
                 "device_failed",

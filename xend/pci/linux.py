@@ -14,15 +14,13 @@ from xend.errors import XendError
 from xend.hypervisor import HostAccess
 from xend.pci.address import Address
 from xend.pci.cards import PAGE_SIZE, Cards, told
-from xend.sysfs import DRIVER_NAME, write_file
+from xend.sysfs import DRIVER_NAME, write_in_time
 
 __all__ = ["LinuxCards"]
 
 SYSFS = Path("/sys/bus/pci")
 #: The name of the driver of what is for guests.
 PCIBACK = "pciback"
-#: How long the kernel may take for a write, in seconds: a reset, or a driver that begins to work.
-WRITE_SECONDS = 60.0
 #: Of the lines of `resource`: six ranges and the ROM.
 _RANGES = 7
 _IS_PORTS = 1
@@ -155,10 +153,7 @@ class LinuxCards(Cards):
             await trio.lowlevel.checkpoint()
             self._write_at_once(path, text)
             return
-        with trio.move_on_after(WRITE_SECONDS):
-            await trio.to_thread.run_sync(write_file, path, text, abandon_on_cancel=True)
-            return
-        raise OSError(None, f"{path}: the kernel has not answered for {WRITE_SECONDS:g} s")
+        await write_in_time(path, text)
 
 
 def _frames(first: int, last: int) -> tuple[int, int, int]:

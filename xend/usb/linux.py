@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from xend.errors import XendError
-from xend.sysfs import DRIVER_NAME, write_file
+from xend.sysfs import DRIVER_NAME, WriteSysfs, write_in_time
 
 __all__ = ["HostDevice", "UsbHost", "is_busid", "node_name"]
 
@@ -42,9 +42,11 @@ class HostDevice:
 class UsbHost:
     """Args:
     top: where sysfs shows USB.
+    write: writes to one of its files.
     """
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, write: WriteSysfs = write_in_time) -> None:
+        self._write = write
         self._devices = f"{top}/devices"
         self._drivers = f"{top}/drivers"
 
@@ -69,7 +71,7 @@ class UsbHost:
         bus, address = self._number(busid, "busnum"), self._number(busid, "devnum")
         return None if bus is None or address is None else (bus, address)
 
-    def hand_over(self, busid: str) -> Mapping[str, str]:
+    async def hand_over(self, busid: str) -> Mapping[str, str]:
         """Have usbback drive all interfaces of a device; returns which drivers had them, by interface.
 
         Raises:
@@ -82,11 +84,11 @@ class UsbHost:
                 continue
             if driver is not None:
                 had[interface] = driver
-                write_file(f"{self._drivers}/{driver}/unbind", interface)
-            write_file(f"{self._drivers}/{_USBBACK}/bind", interface)
+                await self._write(f"{self._drivers}/{driver}/unbind", interface)
+            await self._write(f"{self._drivers}/{_USBBACK}/bind", interface)
         return had
 
-    def take_back(self, busid: str, drivers: Mapping[str, str]) -> None:
+    async def take_back(self, busid: str, drivers: Mapping[str, str]) -> None:
         """Take a device's interfaces from usbback, and give them to these drivers, by interface.
 
         Raises:
@@ -95,11 +97,11 @@ class UsbHost:
         interfaces = self._interfaces(busid)
         for interface in interfaces:
             if self._driver(interface) == _USBBACK:
-                write_file(f"{self._drivers}/{_USBBACK}/unbind", interface)
+                await self._write(f"{self._drivers}/{_USBBACK}/unbind", interface)
         for interface in interfaces:
             driver = drivers.get(interface)
             if driver is not None and DRIVER_NAME.fullmatch(driver) and self._driver(interface) is None:
-                write_file(f"{self._drivers}/{driver}/bind", interface)
+                await self._write(f"{self._drivers}/{driver}/bind", interface)
 
     def path_of_driver(self, driver: str) -> str:
         """As libxl writes it down."""
