@@ -255,7 +255,8 @@ def test_a_keyboard_that_its_guest_does_not_let_go_of_stays() -> None:
         with pytest.raises(XendError, match="vkb 0: its guest did not let go of it within 10 s"):
             await world.call("device.detach", **given)
         assert await world.snapshot() == before
-        await world.call("device.detach", **given, force=True)
+        answer = await world.call("device.detach", **given, force=True)
+        assert answer.get("warnings", []) == []
         assert [each["name"] for each in await world.call("device.list", domain="bare")] == ["vfb 0"]
 
     play(body)

@@ -101,6 +101,7 @@ CHANNEL: DeviceKind[ChannelConfig] = DeviceKind(
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     check=_check,
     model_backends=(_STORE_NAME,),
+    model_closes=False,
     model_part=_part,
     json_key="channels",
     as_json=channel_as_json,

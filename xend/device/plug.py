@@ -292,9 +292,11 @@ class Plug:
 
     def _is_deserted(self, device: Device) -> bool:
         """Whether nobody is there who would close its backend: no device model, or one that has not taken it
-        up (its image is broken)."""
+        up (its image is broken), or closes none of this type."""
         if not self.is_of_model:
             return False
+        if not self.kind.model_closes:
+            return True
         model = self.host.models.get(device.domid)
         return model is None or model.has_ended.is_set() or self.host.backends.state(device) in NOT_TAKEN_UP
 

@@ -73,6 +73,7 @@ VFB: DeviceKind[VfbConfig] = DeviceKind(
     backend_keys=("state", "vnc", "vnclisten", "vncdisplay", "sdl"),
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=("vfb",),
+    model_closes=False,
     model_part=lambda config: Part(screen=screen_of_vfb(config)),
     json_key="vfbs",
     as_json=vfb_as_json,

@@ -64,6 +64,7 @@ VKB: DeviceKind[VkbConfig] = DeviceKind(
     backend_keys=("state", "unique-id"),
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=(_STORE_NAME,),
+    model_closes=False,
     json_key="vkbs",
     as_json=vkb_as_json,
     of_json=vkb_of_json,
