@@ -228,7 +228,7 @@ static int xend_write_frame(xc_interface *xch, uint32_t domid, xen_pfn_t frame, 
 static int xend_no_log_dirty(uint32_t domid, unsigned int enable, void *data)
 {
     (void)domid, (void)enable, (void)data;
-    return 0; /* no device model writes to the memory of the domains that are built here */
+    return 0; /* what is saved stands still: its device model, if it has one, was stopped with it */
 }
 
 static int xend_save(xc_interface *xch, uint32_t domid, int fd, int (*suspend)(void *data), void *data)

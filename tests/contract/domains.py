@@ -127,6 +127,7 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.unpause(domid),
         lambda: hypervisor.pause(domid),
         lambda: hypervisor.shutdown(domid, 0),
+        lambda: hypervisor.hears(domid),
         lambda: hypervisor.set_max_memory(domid, 4),
         lambda: hypervisor.soft_reset(domid, rings),
         lambda: hypervisor.save(domid, 0, _never),

@@ -139,6 +139,8 @@ async def saving(bench: Bench) -> None:
         asked += 1
         await hypervisor.shutdown(domid, SUSPEND)
 
+    if bench.type == "pv" or bench.guest.boots_again:  # a kernel without that has yet to boot
+        assert await hypervisor.hears(domid)
     if not bench.guest.boots_again:  # a real kernel has to be asked, which is xend's
         return
     await hypervisor.unpause(domid)

@@ -24,6 +24,7 @@ from xend.hypervisor.xen import (
     host,
     layouts,
     messages,
+    parameters,
     pci_nodes,
     pool_scheduler,
     pools,
@@ -131,9 +132,12 @@ NUMBERS = {
     "SCHEDOP_remote_shutdown": domains.REMOTE_SHUTDOWN_OP,
     "SCHEDOP_watchdog": domains.WATCHDOG_OP,
     "EVTCHNOP_alloc_unbound": soft_reset.EVTCHNOP_ALLOC_UNBOUND,
-    "HVMOP_set_param": soft_reset.HVMOP_SET_PARAM,
-    "HVM_PARAM_STORE_EVTCHN": soft_reset.HVM_PARAM_STORE_EVTCHN,
-    "HVM_PARAM_CONSOLE_EVTCHN": soft_reset.HVM_PARAM_CONSOLE_EVTCHN,
+    "HVMOP_set_param": parameters.HVMOP_SET_PARAM,
+    "HVMOP_get_param": parameters.HVMOP_GET_PARAM,
+    "HVM_PARAM_CALLBACK_IRQ": parameters.CALLBACK_IRQ,
+    "HVM_PARAM_ACPI_S_STATE": parameters.ACPI_S_STATE,
+    "HVM_PARAM_STORE_EVTCHN": parameters.STORE_EVTCHN,
+    "HVM_PARAM_CONSOLE_EVTCHN": parameters.CONSOLE_EVTCHN,
 }
 
 PROGRAM = """

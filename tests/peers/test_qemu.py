@@ -6,28 +6,41 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from tests.peers.daemons import lacking
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
-from xend.domain.hot_cpus import plug_processors
+from xend.domain.hot_cpus import count_processors, plug_processors
+from xend.domain.model_state import write_state
 from xend.model.arguments import Shape, argv_of
 from xend.model.machine import Machine, drive_words, hardware_words
 from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
+from xend.model.scratch import Scratch
 from xend.model.system import Order, Process, SystemProcesses
 
 QEMU = "/usr/libexec/xen-qemu-system-i386"
 QEMU_WITH_SANDBOX = "/usr/bin/qemu-system-x86_64"
+#: A machine without Xen, as far as a device model plays it.
+PLAYED = "pc,accel=qtest,suppress-vmdesc=on"
+#: What Xen's accelerator makes of a state.
+AS_UNDER_XEN = [
+    word
+    for name in ("store-global-state", "send-configuration", "send-section-footer")
+    for word in ("-global", f"migration.{name}=off")
+]
 SHUT_IN = ("-runas", "2000100001:2000100001")
 
 
-async def started(tmp_path: Path, argv: Sequence[str]) -> Process:
+async def started(tmp_path: Path, argv: Sequence[str], incoming: int | None = None) -> Process:
     log = os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
-        process = await SystemProcesses().start(Order(argv=argv, environment={"PATH": "/bin"}, log=log))
+        process = await SystemProcesses().start(
+            Order(argv=argv, environment={"PATH": "/bin"}, log=log, incoming=incoming)
+        )
     finally:
         os.close(log)
     await process.go()
@@ -40,12 +53,13 @@ def converse(
     more: Sequence[str],
     body: Callable[[Conversation, Process], Awaitable[None]],
     qemu: str = QEMU,
+    incoming: int | None = None,
 ) -> None:
     async def main() -> None:
         socket = f"socket,id=c,path={tmp_path}/qmp,server=on,wait=off"
         argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic", "-S"]
         argv += ["-chardev", socket, "-mon", "chardev=c,mode=control", *more]
-        process = await started(tmp_path, argv)
+        process = await started(tmp_path, argv, incoming)
         with trio.fail_after(60):
             while not (tmp_path / "qmp").exists():
                 await trio.sleep(0.01)
@@ -164,7 +178,50 @@ def test_it_knows_all_words_of_a_machine(tmp_path: Path, machine: Machine) -> No
         await plug_processors(conversation, machine.max_vcpus)
         assert len(await conversation.ask("query-cpus-fast")) == machine.max_vcpus
 
-    converse(tmp_path, "pc,accel=qtest,suppress-vmdesc=on", (*words, *shut_in), body)
+    converse(tmp_path, PLAYED, (*words, *shut_in), body)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("processors", [1, 3])
+def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path, processors: int) -> None:
+    """Though neither sees any of the host's files: by descriptors; with the processors that it got."""
+    need(QEMU)
+    (tmp_path / "root").mkdir(mode=0)
+    machine = Machine(vga="cirrus", serial=["null"], usb_devices=["tablet"], max_vcpus=3)
+    words = ["-chroot", f"{tmp_path}/root", *SHUT_IN, *AS_UNDER_XEN]
+    scratches: list[Scratch] = []
+
+    async def save(conversation: Conversation, process: Process) -> None:
+        await plug_processors(conversation, processors)
+        assert await count_processors(conversation) == processors
+        await conversation.ask("stop")
+        scratch = Scratch(tmp_path, 1 << 20)
+        await write_state(conversation, scratch)
+        scratch.seal()
+        scratches.append(scratch)
+        await conversation.ask("cont")
+
+    converse(tmp_path, PLAYED, (*hardware_words(machine, [], False), *words), save)
+    os.unlink(tmp_path / "qmp")
+    (scratch,) = scratches
+    assert 1000 < scratch.size < 1 << 20
+    assert os.pread(scratch.fd, 4, 0) == b"QEVM"
+    kept = Scratch(tmp_path, scratch.size)
+    kept.take(scratch.fd, 0, scratch.size)
+    kept.seal()
+
+    async def load(conversation: Conversation, process: Process) -> None:
+        with trio.fail_after(60):
+            while (await conversation.ask("query-status"))["status"] == "inmigrate":
+                await trio.sleep(0.01)
+        assert (await conversation.ask("query-status"))["status"] == "paused"  # -S has it wait
+        await conversation.ask("cont")
+
+    again = attrs.evolve(machine, vcpus=processors)
+    words += ["-incoming", f"fd:{kept.fd}"]
+    converse(tmp_path, PLAYED, (*hardware_words(again, [], False), *words), load, incoming=kept.fd)
+    for each in (scratch, kept):
+        each.close()
 
 
 async def medium(conversation: Conversation) -> int | None:

@@ -108,6 +108,9 @@ class RefusingHypervisor(_Passing, Hypervisor):  # type: ignore[misc]
     async def pause(self, domid: int) -> None:
         await self._inner.pause(domid)
 
+    async def hears(self, domid: int) -> bool:
+        return await self._inner.hears(domid)
+
     async def shutdown(self, domid: int, reason: int) -> None:
         await self._inner.shutdown(domid, reason)
 

@@ -275,15 +275,6 @@ def test_a_broken_image_is_told_in_qemus_words() -> None:
     play(body)
 
 
-def test_what_is_not_there_yet_is_refused() -> None:
-    async def body(world: World) -> None:
-        await world.create(example(world))
-        with pytest.raises(XendError, match="this xend saves no state of its device model"):
-            await world.call("domain.save", domain="example", file=f"{world.directory}/saved")
-
-    play(body)
-
-
 def test_config_check_looks_at_its_machine() -> None:
     async def body(world: World) -> None:
         answer = await world.call("config.check", text=example(world), name="h.cfg")

@@ -209,6 +209,13 @@ class RunningModel:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     program: SimulatedModel | None = None
     ended_scopes: list[trio.CancelScope] = attrs.field(factory=list)
+    incoming: int | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """As the program sees it in this process."""
+        ours, theirs = f"fd:{self.order.incoming}", f"fd:{self.incoming}"
+        return [theirs if word == ours and self.incoming is not None else word for word in self.order.argv]
 
     async def go(self) -> None:
         self.go_on.set()
@@ -243,6 +250,7 @@ class DeviceModels:
         lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
         passed: the files that they were given by descriptors.
+        peers: whom each connection leads to.
         reaped: users whose processes were ended.
     """
 
@@ -255,6 +263,7 @@ class DeviceModels:
     lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
     passed: list[str] = attrs.field(factory=list)
+    peers: dict[trio.abc.Stream, SimulatedModel] = attrs.field(factory=dict)
     reaped: list[int] = attrs.field(factory=list)
 
     def running(self) -> list[RunningModel]:
@@ -273,6 +282,8 @@ class DeviceModels:
     async def start(self, order: ModelOrder) -> RunningModel:
         pid = 1000 + len(self.started)
         made = RunningModel(pid, f"start of {pid}", order, self, os.dup(order.log))
+        if order.incoming is not None:  # a process has it by the same number, this one by another
+            made.incoming = os.dup(order.incoming)
         self.started.append(made)
         self.start_task(self._run, made)
         return made
@@ -285,6 +296,7 @@ class DeviceModels:
             if each.program is not None and any(f"path={path}," in word for word in each.order.argv):
                 ours, theirs = trio.testing.memory_stream_pair()
                 self.start_task(self._converse, each, theirs)
+                self.peers[ours] = each.program
                 return ours
         raise FileNotFoundError(2, "No such file or directory", path)
 
@@ -296,6 +308,7 @@ class DeviceModels:
 
     async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
         self.passed.append(os.readlink(f"/proc/self/fd/{fd}"))
+        self.peers[stream].answers.received.append(os.dup(fd))
         await stream.send_all(data)
 
     async def has_sandbox(self, program: str) -> bool:
@@ -308,7 +321,7 @@ class DeviceModels:
         with made.scope:
             await made.go_on.wait()
             async with self.connect_store() as client:
-                made.program = SimulatedModel(made.order.argv, client, made.say, self._in_use)
+                made.program = SimulatedModel(made.argv, client, made.say, self._in_use)
                 await self._until_it_ends(made, made.program.run())
         self._ended(made)
 
@@ -334,6 +347,10 @@ class DeviceModels:
     def _ended(self, made: RunningModel) -> None:
         made.ended.set()
         os.close(made.log)
+        if made.incoming is not None:
+            os.close(made.incoming)
+        if made.program is not None:
+            made.program.answers.close()
         for scope in made.ended_scopes:
             scope.cancel()
 

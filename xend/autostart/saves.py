@@ -10,7 +10,8 @@ from xend.autostart.saved import SavedDirectory
 from xend.device.nodes import value_of
 from xend.domain.nodes import home
 from xend.domain.registry import Domain
-from xend.domain.save import SaveFacts, free_kib, save_facts
+from xend.domain.save import SaveFacts, save_facts
+from xend.domain.save_path import free_kib
 from xend.domain.suspending import is_suspended
 from xend.domain.target import Target
 from xend.errors import XendError

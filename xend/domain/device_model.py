@@ -1,7 +1,7 @@
 """A domain's device model (qemu): what is checked before, its start, its end, and what its death means."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xenclient.store.aio import Transaction
 from xenclient.store.errors import ClientError
@@ -9,11 +9,12 @@ from xenclient.store.operations import mkdir, set_perms
 from xend.config import DomainConfig
 from xend.device.device import Device
 from xend.device.kinds import KINDS
-from xend.device.nodes import removed
+from xend.device.nodes import removed, written
 from xend.device.stored import devices_in_store
 from xend.domain.machine import model_machine_of, resolved
 from xend.domain.model_ready import state_path
-from xend.domain.model_rights import KEEPS, rights_of
+from xend.domain.model_rights import KEEPS, require_shut_in, rights_of
+from xend.domain.model_state import Incoming
 from xend.domain.nodes import home
 from xend.errors import XendError
 from xend.host import Host
@@ -72,18 +73,29 @@ async def _check_password(host: Host, program: str, name: str) -> None:
         )
 
 
-async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], uuid: str, domid: int) -> None:
+async def start_model(
+    host: Host,
+    config: DomainConfig,
+    parts: Sequence[Part],
+    uuid: str,
+    domid: int,
+    incoming: Incoming | None = None,
+) -> None:
     """Start it, for devices whose nodes are written.
+
+    incoming: what it goes on with; None: it begins.
 
     Raises:
         XendError.
     """
     options = config.device_model
     program = host.models.system.program(options.program, host.settings.platform)
+    if incoming is not None:
+        require_shut_in(config, parts)
     rights = rights_of(config, parts, domid)
     with explained("look for its disks", config.name):
         parts = await resolved(host, parts)
-    machine = model_machine_of(host, config)
+    machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
     video_mib = 0 if machine is None else machine.video_mib
     place = host.models.place(domid)
     await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
@@ -100,6 +112,7 @@ async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], u
         root=place.root if rights.is_shut_in else None,
         ids=rights.ids,
         has_sandbox=rights.is_shut_in and await host.models.system.has_sandbox(program),
+        incoming=None if incoming is None else incoming.fd,
     )
     path = log_path(host.model_log_directory, config.name)
     try:
@@ -125,9 +138,9 @@ async def start_model(host: Host, config: DomainConfig, parts: Sequence[Part], u
 
     try:
         with explained("write the nodes of its device model", config.name):
-            await _write_nodes(host, domid)
+            await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
         environment = environment_of(shape, host.settings.store_socket)
-        order = Order(argv=argv_of(program, shape), environment=environment, log=log)
+        order = Order(argv=argv_of(program, shape), environment=environment, log=log, incoming=shape.incoming)
         model = await host.models.start(made, order)
     finally:
         os.close(log)
@@ -253,11 +266,11 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
 # --- parts ------------------------------------------------------------------------------------------------
 
 
-async def _write_nodes(host: Host, domid: int) -> None:
-    """Where it says how far it has come; an old one's are removed."""
+async def _write_nodes(host: Host, domid: int, nodes: Mapping[str, str]) -> None:
+    """Where it says how far it has come, with those that it goes on with; an old one's are removed."""
     path = state_path(domid)
 
     async def body(tx: Transaction) -> None:
-        await tx.together(removed(path), mkdir(path), set_perms(path, ["n0"]))
+        await tx.together(removed(path), mkdir(path), set_perms(path, ["n0"]), *written(path, nodes))
 
     await host.store.run_transaction(body)

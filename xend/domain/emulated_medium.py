@@ -12,13 +12,10 @@ from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
 from xend.model.part import drive_name
-from xend.model.qmp import Conversation, QmpError
+from xend.model.qmp import FILES, Conversation
 from xend.operation.steps import Work
 
 __all__ = ["check_disc", "insert", "put_in", "take_out"]
-
-#: What qemu calls the files that it was given.
-_SETS = "/dev/fdset"
 
 
 def check_disc(host: Host, domid: int, name: str, drive: DiskConfig) -> None:
@@ -66,14 +63,11 @@ async def put_in(host: Host, work: Work, domid: int, name: str, drive: DiskConfi
 
 async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None:
     """Have the device model put the disc of a descriptor into an empty drive.  Raises: QmpError."""
-    given = await conversation.ask_with(fd, "add-fd")
-    number = given.get("fdset-id") if isinstance(given, dict) else None
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 31:
-        raise QmpError("add-fd: it names no set of descriptors")
+    number = await conversation.give(fd)
     await conversation.ask(
         "blockdev-change-medium",
         id=drive_name(drive.devid),
-        filename=f"{_SETS}/{number}",
+        filename=f"{FILES}/{number}",
         format=model_format(drive),
     )
 

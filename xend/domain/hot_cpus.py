@@ -9,7 +9,7 @@ from typing import Any
 
 from xend.model.qmp import Conversation, QmpError
 
-__all__ = ["plug_processors"]
+__all__ = ["count_processors", "plug_processors"]
 
 _TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
 _PLACE = re.compile(r"[a-z]{1,16}-id")
@@ -29,14 +29,32 @@ async def plug_processors(conversation: Conversation, vcpus: int) -> None:
         await conversation.ask("device_add", id=f"cpu-{number}", driver=kind, **places)
 
 
+async def count_processors(conversation: Conversation) -> int:
+    """How many the machine has, which are the first ones: those that it got are never taken from it.
+
+    Raises:
+        QmpError: it says nonsense, or refuses.
+    """
+    placed = _placed(await conversation.ask("query-hotpluggable-cpus"))
+    count = sum(is_there for _, _, is_there in placed)
+    if not count or not all(is_there for _, _, is_there in placed[:count]):
+        raise QmpError("query-hotpluggable-cpus: the processors that are there are not the first ones")
+    return count
+
+
 def _missing(found: Any, vcpus: int) -> Iterator[tuple[int, str, dict[str, int]]]:
     """(number, type, where it goes) of each that could be there and is not."""
+    for number, (kind, places, is_there) in enumerate(_placed(found)[:vcpus]):
+        if not is_there:
+            yield number, kind, places
+
+
+def _placed(found: Any) -> list[tuple[str, dict[str, int], bool]]:
+    """(type, where it goes, whether it is there) of each, in the order of their places."""
     rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     placed = [(*_row(each), "qom-path" in each) for each in rows]
     placed.sort(key=lambda row: [row[1].get(key, 0) for key in _LEVELS])
-    for number, (kind, places, is_there) in enumerate(placed[:vcpus]):
-        if not is_there:
-            yield number, kind, places
+    return placed
 
 
 def _row(row: dict[str, Any]) -> tuple[str, dict[str, int]]:

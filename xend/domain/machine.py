@@ -68,8 +68,11 @@ def machine_of(host: Host, config: DomainConfig, info: HostInfo) -> Machine | No
     return machine if wanted.hole_mib is None else attrs.evolve(machine, hole_kib=1024 * wanted.hole_mib)
 
 
-def model_machine_of(host: Host, config: DomainConfig) -> ModelMachine | None:
-    """What its device model is told; None: it is no hvm domain."""
+def model_machine_of(host: Host, config: DomainConfig, processors: int | None = None) -> ModelMachine | None:
+    """What its device model is told; None: it is no hvm domain.
+
+    processors: that it has from the start; None: as many as the domain uses.
+    """
     wanted = config.machine
     if wanted is None:
         return None
@@ -90,7 +93,7 @@ def model_machine_of(host: Host, config: DomainConfig) -> ModelMachine | None:
         has_platform_pci=devices.platform_pci,
         has_vendor_device=devices.vendor_device,
         nographic=devices.nographic,
-        vcpus=config.vcpus,
+        vcpus=config.vcpus if processors is None else processors,
         max_vcpus=config.max_vcpus,
         hole_mib=wanted.hole_mib,
     )

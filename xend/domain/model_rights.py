@@ -9,12 +9,14 @@ from xend.config import DomainConfig
 from xend.errors import XendError
 from xend.model.part import Part
 
-__all__ = ["KEEPS", "Rights", "rights_of"]
+__all__ = ["KEEPERS", "KEEPS", "Rights", "require_shut_in", "rights_of"]
 
 #: The user of a domain's device model, less its domid; see `xend.domain.booting.FIRST_UID` about the numbers.
 FIRST_UID = 2_000_100_000
 #: What is said where somebody may want it to keep them.
 KEEPS = "dm_restrict = 0 lets it keep its rights"
+#: What has it keep them.
+KEEPERS = "dm_restrict = 0, a channel, a share, a USB device and a disk served by qemu have it keep them"
 
 
 @attrs.frozen
@@ -61,6 +63,21 @@ def rights_of(config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights
         return Rights(ids, is_own_user=False, is_shut_in=False)
     uid = FIRST_UID + domid
     return Rights(ids or (uid, uid), is_own_user=ids is None, is_shut_in=True)
+
+
+def require_shut_in(config: DomainConfig, parts: Sequence[Part]) -> None:
+    """See that one that goes on with a saved state, which anybody may have written, has few rights.
+
+    Raises:
+        XendError: unsupported, bad_config.
+    """
+    if not rights_of(config, parts, 1).is_shut_in:
+        raise XendError(
+            "unsupported",
+            "its device model (qemu) would read the saved state, which may be anybody's, with root's rights",
+            domain=config.name,
+            hint=f"{KEEPERS}: xl restore CONFIGURATION FILE takes a configuration without these",
+        )
 
 
 def _ids_of(user: str) -> tuple[int, int]:

@@ -5,7 +5,8 @@ what has run has changed its disks, and the file is older than these.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import attrs
 
@@ -14,14 +15,19 @@ from xend.config.place import listed
 from xend.device.kinds import IN_ORDER
 from xend.domain.blueprint import image_of
 from xend.domain.create import CreateFacts, Creation
+from xend.domain.device_model import start_model
 from xend.domain.following import Follower
 from xend.domain.host_stop import is_waiting, put_away_path
+from xend.domain.model_rights import require_shut_in
+from xend.domain.model_state import Incoming
 from xend.domain.saved_file import SavedDomain, open_file, sync_directory
 from xend.errors import XendError
 from xend.host import Host
 from xend.identity import uuid_of
+from xend.model.scratch import Scratch
 from xend.operation.steps import Step, Work, nothing
 from xend.stream import records
+from xend.stream.emulator import Emulator
 from xend.validators import count, typed
 from xenstore.daemon.text import one_line
 
@@ -35,6 +41,9 @@ class RestoreFacts(CreateFacts):
         begins: where in it the memory begins; after, end: of what the checksum is of.
         memory_kib: how much the domain had.
         checksum: None: none was written.
+        state_begins, state_bytes: where the state of its device model lies, if it plays a machine.
+        nodes: what that had below its own place in the store.
+        processors: how many its machine had; None: as many as its configuration says.
         uses_up: the file is removed once the domain runs: it would ruin its disks if it were restored again.
     """
 
@@ -46,6 +55,10 @@ class RestoreFacts(CreateFacts):
     end: int = attrs.field(validator=count)
     memory_kib: int = attrs.field(validator=count)
     checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+    state_begins: int = attrs.field(default=0, validator=count)
+    state_bytes: int = attrs.field(default=0, validator=count)
+    nodes: dict[str, str] = attrs.field(factory=dict, validator=typed(dict))
+    processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     uses_up: bool = attrs.field(default=False, validator=typed(bool))
 
 
@@ -53,24 +66,15 @@ def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> Re
     """What is known before it begins.
 
     Raises:
-        XendError: bad_config: the configuration is wrong, or of another type than what was saved;
-            unsupported.
+        XendError: bad_config: the configuration is wrong, or of another type than what was saved.
     """
-    config = saved.source.config()
-    if config.machine is not None:
-        raise XendError(
-            "unsupported",
-            f"{one_line(path)} holds an hvm domain, and this xend restores no state of a device model",
-            domain=config.name,
-            hint="Xen's own xl restores it, where that runs on this host",
-        )
-    kind = records.PV if config.type == "pv" else records.HVM
-    if kind != saved.memory.type:
-        types = {records.PV: "pv", records.HVM: "pvh"}
+    config, emulator = saved.source.config(), saved.emulator or Emulator()
+    found = _type_of(saved)
+    if config.type != found:
         raise XendError(
             "bad_config",
-            f"{one_line(path)} holds the memory of a {types[saved.memory.type]} domain, its configuration is "
-            f"of a {config.type} one",
+            f"{one_line(path)} holds the memory of a {found} domain, its configuration is of a "
+            f"{config.type} one",
             domain=config.name,
         )
     return RestoreFacts(
@@ -84,8 +88,18 @@ def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> Re
         end=saved.end,
         memory_kib=saved.memory_kib,
         checksum=saved.checksum,
+        state_begins=emulator.begins,
+        state_bytes=emulator.length,
+        nodes=dict(emulator.nodes),
+        processors=saved.processors,
         uses_up=is_waiting(host, path),
     )
+
+
+def _type_of(saved: SavedDomain) -> str:
+    if saved.memory.type == records.PV:
+        return "pv"
+    return "pvh" if saved.emulator is None else "hvm"
 
 
 def restore_steps(host: Host, facts: RestoreFacts) -> list[Step]:
@@ -112,6 +126,8 @@ class Restoration(Creation):
         return [*steps, Step("remove-file", "remove its file", self.remove_file, on_failure="go on")]
 
     async def check(self, work: Work) -> None:
+        if self.config.machine is not None:
+            require_shut_in(self.config, self.parts())
         await super().check(work)
         for other in self.host.domains.all():
             if other.uuid == self.source.uuid or uuid_of(other.uuid) != uuid_of(self.source.uuid):
@@ -139,24 +155,19 @@ class Restoration(Creation):
 
     async def restore(self, work: Work) -> None:
         image = await image_of(self.host, self.source.uuid, self.config)
-        try:
+        with self._reading(), ExitStack() as opened:
             fd = open_file(self.facts.path)
-            try:
-                os.lseek(fd, self.facts.begins, os.SEEK_SET)
-                follower = Follower(fd, self.facts.after, self.facts.memory_kib)
+            opened.callback(os.close, fd)
+            os.lseek(fd, self.facts.begins, os.SEEK_SET)
+            follower = Follower(fd, self.facts.after, self.facts.memory_kib)
 
-                async def read() -> None:
-                    with self._explained(f"restore its memory from {one_line(self.facts.path)}"):
-                        self.facts.rings = await self.host.hypervisor.restore(self.domid, fd, image)
+            async def read() -> None:
+                with self._explained(f"restore its memory from {one_line(self.facts.path)}"):
+                    self.facts.rings = await self.host.hypervisor.restore(self.domid, fd, image)
 
-                await follower.beside(work, read)
-                await follower.catch_up(self.facts.end)
-                await self.limit_memory(self.claimed_kib())
-            finally:
-                os.close(fd)
-        except OSError as error:
-            message = f"{one_line(self.facts.path)} cannot be read: {error.strerror or error}"
-            raise XendError("bad_request", message, domain=self.config.name) from error
+            await follower.beside(work, read)
+            await follower.catch_up(self.facts.end)
+            await self.limit_memory(self.claimed_kib())
         if self.facts.checksum not in (None, follower.checksum):
             raise XendError(
                 "bad_request",
@@ -169,6 +180,30 @@ class Restoration(Creation):
         self.host.publish(
             "domain", "restored", domid=self.domid, name=self.config.name, uuid=self.source.uuid, path=path
         )
+
+    async def start_model(self, work: Work) -> None:
+        if self.config.machine is None:
+            await super().start_model(work)
+            return
+        facts = self.facts
+        with self._reading(), ExitStack() as opened:
+            fd = open_file(facts.path)
+            opened.callback(os.close, fd)
+            scratch = Scratch(self.host.models.place(self.domid).directory, facts.state_bytes)
+            opened.callback(scratch.close)
+            scratch.take(fd, facts.state_begins, facts.state_bytes)
+            scratch.seal()
+            incoming = Incoming(scratch.fd, facts.nodes, facts.processors)
+            await start_model(self.host, self.config, self.parts(), self.source.uuid, self.domid, incoming)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is wrong with the file as a file is a refusal."""
+        try:
+            yield
+        except OSError as error:
+            message = f"{one_line(self.facts.path)} cannot be read: {error.strerror or error}"
+            raise XendError("bad_request", message, domain=self.config.name) from error
 
     async def put_away(self, work: Work) -> None:
         """Whatever happens from here on, no other xend takes the file for one that waits."""

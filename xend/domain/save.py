@@ -6,6 +6,7 @@ its memory is written.
 """
 
 import os
+from contextlib import ExitStack
 from typing import Literal
 
 import attrs
@@ -15,7 +16,11 @@ from xend.device.pci import PCI
 from xend.domain.destroy import DestroyFacts, Destruction, devices_to_remove
 from xend.domain.device_model import has_model
 from xend.domain.following import Follower
+from xend.domain.hot_cpus import count_processors
+from xend.domain.model_state import ModelState, check_can_save, save_state
+from xend.domain.model_talk import talk
 from xend.domain.registry import Domain
+from xend.domain.save_path import check_room, checked
 from xend.domain.saved_file import Draft, header_of
 from xend.domain.source import Source, source_of
 from xend.domain.suspending import Suspension, check_can_suspend, is_suspended
@@ -24,6 +29,7 @@ from xend.errors import XendError
 from xend.host import Host
 from xend.operation.steps import Step, Work, nothing
 from xend.refusals import explained
+from xend.stream.header import Header
 from xend.stream.records import AFTER, BEFORE
 from xend.validators import count, typed
 from xenstore.daemon.files import write_all
@@ -31,8 +37,6 @@ from xenstore.daemon.text import one_line
 
 #: What becomes of the domain once it is saved.
 Then = Literal["destroy", "resume", "pause"]
-#: What a file has besides memory, at most, in bytes.
-_FRONT_BYTES = 1 << 20
 
 
 @attrs.define(kw_only=True)
@@ -46,6 +50,7 @@ class SaveFacts(DestroyFacts):
         was_suspended: it was before.
         memory_kib: what it has.
         cpus: the host's.
+        processors: how many its machine has; None: it has no device model that plays one.
         inode: of the draft, once it was made.
         length: of what follows the file's header, in bytes, once its memory is written.
         checksum: of that; None: it was not looked at yet.
@@ -61,6 +66,7 @@ class SaveFacts(DestroyFacts):
     was_suspended: bool = attrs.field(validator=typed(bool))
     memory_kib: int = attrs.field(validator=count)
     cpus: int = attrs.field(validator=count)
+    processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     inode: int = attrs.field(default=0, validator=typed(int))
     checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     length: int = attrs.field(default=0, validator=count)
@@ -78,12 +84,7 @@ async def save_facts(
     if not is_suspended(target.info):
         check_can_suspend(target)
     if managed.config.machine is not None:
-        raise XendError(
-            "unsupported",
-            f"{target.name} is an hvm domain, and this xend saves no state of its device model",
-            domain=target.name,
-            hint=f"xl shutdown {target.name}, or xl pause {target.name}, keeps what is on its disks",
-        )
+        check_can_save(host, target.domid, target.name)
     if managed.config.of_kind(PCI.name):
         raise XendError(
             "wrong_state",
@@ -91,8 +92,8 @@ async def save_facts(
             domain=target.name,
             hint=f"xl pci-list {target.name} shows them, xl pci-detach takes one out",
         )
-    path = _checked(path, target.name)
-    _check_room(path, target)
+    path = checked(path, target.name)
+    check_room(path, target)
     with explained("ask for the host's CPUs", target.name):
         info = await host.hypervisor.host_info()
     return SaveFacts(
@@ -110,48 +111,6 @@ async def save_facts(
     )
 
 
-def _checked(path: str, name: str) -> str:
-    """The path of a regular file, or of none."""
-    shown = one_line(path)
-    if not path.startswith("/") or "\0" in path:
-        raise XendError("bad_request", f"file {shown!r}: an absolute path was expected", domain=name)
-    path = os.path.realpath(path)
-    if not os.path.isdir(os.path.dirname(path)):
-        directory = one_line(os.path.dirname(path))
-        raise XendError("bad_request", f"{shown}: there is no directory {directory}", domain=name)
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise XendError("bad_request", f"{shown} is no regular file", domain=name)
-    return path
-
-
-def _check_room(path: str, target: Target) -> None:
-    """See that it has room, before its guest is asked for anything."""
-    directory = os.path.dirname(path)
-    free = free_kib(directory)
-    if free < target.info.memory_kib:
-        raise XendError(
-            "bad_request",
-            f"{one_line(directory)} has {free // 1024} MiB of free space: the memory of {target.name} "
-            f"needs {-(-target.info.memory_kib // 1024)} MiB",
-            domain=target.name,
-            hint="it runs on; give a file elsewhere",
-        )
-
-
-def free_kib(directory: str) -> int:
-    """How much room files have in a directory.
-
-    Raises:
-        XendError: bad_request.
-    """
-    try:
-        found = os.statvfs(directory)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise XendError("bad_request", f"{one_line(directory)} cannot be looked at: {reason}") from error
-    return found.f_bavail * found.f_frsize // 1024
-
-
 def save_steps(host: Host, facts: SaveFacts) -> list[Step]:
     """The steps of domain.save."""
     return _Save(host, facts).steps()
@@ -165,7 +124,6 @@ class _Save:
         self._domid = facts.domid
         self._suspension = Suspension(host, facts)
         self._destruction = Destruction(host, facts)
-        self._front = header_of(facts.source, facts.memory_kib, facts.cpus)
         self._draft = Draft(facts.path, facts.draft)
 
     def steps(self) -> list[Step]:
@@ -186,7 +144,19 @@ class _Save:
             Step("place", "put the file in its place", self.place, nothing),
         ]
 
+    @property
+    def _front(self) -> Header:
+        facts = self._facts
+        return header_of(facts.source, facts.memory_kib, facts.cpus, facts.processors)
+
+    @property
+    def _has_machine(self) -> bool:
+        return self._host.domains.has_machine(self._facts.uuid)
+
     async def begin(self, work: Work) -> None:
+        if self._has_machine:
+            async with talk(self._host, work, self._domid, self._facts.name) as conversation:
+                self._facts.processors = await count_processors(conversation)
         try:
             fd = self._draft.begin(self._front)
             self._facts.inode = os.fstat(fd).st_ino
@@ -210,30 +180,35 @@ class _Save:
             raise self._refusal(error) from error
 
     async def _write(self, work: Work) -> None:
-        fd = os.open(self._draft.draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+        with ExitStack() as opened:
+            fd = os.open(self._draft.draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            opened.callback(os.close, fd)
             begins = os.lseek(fd, 0, os.SEEK_END) - len(BEFORE)
             is_ended = self._facts.then == "destroy"
             # One that goes on is not to stand for longer than its memory takes.
             follower = Follower(fd, begins, self._facts.memory_kib, is_beside=is_ended)
+            states: list[ModelState] = []
 
             async def suspend() -> None:
                 if not self._facts.was_suspended:
                     await self._suspension.suspend(work)
+                if self._has_machine:
+                    states.append(await save_state(self._host, work, self._domid, self._facts.name))
+                    opened.callback(states[0].close)
 
             async def write() -> None:
                 with explained(f"write its memory to {one_line(self._facts.path)}", self._facts.name):
                     await self._host.hypervisor.save(self._domid, fd, suspend)
 
             await follower.beside(work, write)
+            for state in states:
+                state.write(fd)
             write_all(fd, AFTER)
             end = os.lseek(fd, 0, os.SEEK_CUR)
             self._facts.length = end - begins
             if is_ended:
                 await follower.catch_up(end)
                 self._facts.checksum = follower.checksum
-        finally:
-            os.close(fd)
 
     async def go_on(self, work: Work) -> None:
         if not self._facts.is_saved and not self._facts.was_suspended:

@@ -22,6 +22,7 @@ from xend.domain.source import Source, addresses_of, source_of
 from xend.errors import XendError
 from xend.stored import stored_fields
 from xend.stream import StreamError, header, own, records
+from xend.stream.emulator import Emulator
 from xend.stream.reader import Reader
 from xenstore.daemon.files import write_all
 from xenstore.daemon.text import one_line
@@ -39,12 +40,16 @@ class SavedDomain:
     Attributes:
         source: what the domain is made of.
         memory: its memory, and where that lies in the file.
+        emulator: what its device model left; None: it had none that played a machine.
+        processors: how many that machine had; None: as many as it used.
         checksum: of all from the place `after`, behind the header; None: none was written.
         after: that place; end: that of the last byte that belongs to it.
     """
 
     source: Source
     memory: records.Memory
+    emulator: Emulator | None = None
+    processors: int | None = None
     checksum: int | None
     after: int
     end: int
@@ -55,19 +60,23 @@ class SavedDomain:
         return self.memory.pages * records.PAGE_BYTES // 1024
 
 
-def header_of(source: Source, target_kib: int, cpus: int) -> header.Header:
+def header_of(source: Source, target_kib: int, cpus: int, processors: int | None = None) -> header.Header:
     """The header of a file.
 
     Args:
         target_kib: of its memory now: what libxl lets it have when it restores it.
         cpus: the host's.
+        processors: how many its machine has, if it has one: all of them are libxl's available ones.
     """
     config = source.config()
     config = attrs.evolve(
-        config, memory_kib=target_kib, max_memory_kib=max(target_kib, config.max_memory_kib)
+        config,
+        memory_kib=target_kib,
+        max_memory_kib=max(target_kib, config.max_memory_kib),
+        vcpus=config.vcpus if processors is None else processors,
     )
     data = json.dumps(as_json(config, None, cpus)["config"], ensure_ascii=False)
-    kept = own.Own(fields={"source": stored_fields(source)})
+    kept = own.Own(fields={"source": stored_fields(source), "processors": processors})
     return header.Header(data.encode("utf-8", "surrogateescape"), own=own.pack(kept))
 
 
@@ -175,7 +184,7 @@ def read(path: str, chance: random.Random) -> SavedDomain:
             reader = Reader.of(fd)
             front = header.read(reader)
             after = reader.offset
-            memory = records.survey(reader)
+            memory, emulator = records.survey(reader)
         finally:
             os.close(fd)
         kept = own.read(front.own, header.own_offset(front)) if front.own else None
@@ -187,6 +196,8 @@ def read(path: str, chance: random.Random) -> SavedDomain:
     return SavedDomain(
         source=source,
         memory=memory,
+        emulator=emulator,
+        processors=None if kept is None else _processors(kept.fields.get("processors"), source, shown),
         checksum=None if seal is None else seal.checksum,
         after=after,
         end=reader.offset,
@@ -253,6 +264,14 @@ def _source_of_text(text: str, file: str, chance: random.Random) -> Source:
         uuid=config.uuid or str(uuids.UUID(int=chance.getrandbits(128), version=4)),
         addresses=addresses_of(config, chance),
     )
+
+
+def _processors(found: object, source: Source, shown: str) -> int | None:
+    if found is None:
+        return None
+    if type(found) is not int or not 1 <= found <= source.config().max_vcpus:
+        raise XendError("bad_request", f"{shown} cannot be restored: its own data: {found!r:.40} processors")
+    return found
 
 
 def _own_source(fields: Mapping[str, Any], shown: str) -> Source:

@@ -12,7 +12,7 @@ import attrs
 
 from xenclient.store.aio import Transaction
 from xend.device.nodes import value_of
-from xend.domain import nodes
+from xend.domain import model_state, nodes
 from xend.domain.shutdown import ANSWER_SECONDS, ShutdownRequest, reason_name
 from xend.domain.target import Target
 from xend.errors import XendError
@@ -24,7 +24,7 @@ from xend.operation.steps import Step, Work
 from xend.refusals import explained
 from xenstore.errors import XenstoreError
 
-SUSPENDED = SHUTDOWN_REASONS.index("suspend")
+SUSPENDED, CRASHED = map(SHUTDOWN_REASONS.index, ("suspend", "crash"))
 #: How long a guest that answered may take to suspend itself, in seconds (libxl: 60).
 SUSPEND_SECONDS = 60.0
 WORD: Final = "suspend"
@@ -111,6 +111,17 @@ class Suspension:
         Raises:
             XendError: no_answer: it is not, and the request was not taken back yet; guest_died: it ended.
         """
+        if await self._hears():
+            await self._have_it_do_so(work)
+        else:
+            with explained("suspend it without its doing", self._name):
+                await self._host.hypervisor.shutdown(self._domid, SUSPENDED)
+        await self._check()
+        if self._request.has_machine:
+            await model_state.stop(self._host, work, self._domid, self._name)
+        self._host.publish("domain", "suspended", domid=self._domid, name=self._name, uuid=self._uuid)
+
+    async def _have_it_do_so(self, work: Work) -> None:
         await self._ask()
         try:
             await self._request.follow(
@@ -128,8 +139,6 @@ class Suspension:
             )
         except XendError as error:
             raise await self._told(error, "answered, and did not suspend itself") from error
-        await self._check()
-        self._host.publish("domain", "suspended", domid=self._domid, name=self._name, uuid=self._uuid)
 
     async def keep(self, work: Work) -> None:
         """It stays suspended, as was wanted."""
@@ -163,11 +172,13 @@ class Suspension:
             info = await self._info()
             if info is None or info.is_dying:
                 return
-            if is_suspended(info):
-                await self._host.hypervisor.resume(self._domid, is_paused=is_paused)
-                self._host.publish("domain", "resumed", domid=self._domid, name=self._name, uuid=self._uuid)
-            elif info.is_shutdown:
+            if info.is_shutdown and not is_suspended(info):
                 return
+            is_whole = not self._host.models.has_died(self._domid)
+            if is_suspended(info):
+                is_whole = await self._machine_goes_on(work)
+                await self._host.hypervisor.resume(self._domid, is_paused=is_paused or not is_whole)
+                self._host.publish("domain", "resumed", domid=self._domid, name=self._name, uuid=self._uuid)
             # Also where an xend that died had resumed it: the store is to tell of its end again.
             with suppress(XenstoreError):
                 await self._host.store.resume(self._domid)
@@ -175,6 +186,27 @@ class Suspension:
         if domain is not None and is_suspended(info):
             domain.seen_shutdown = domain.may_suspend = False
             self._host.domains.save(domain)
+        if self._request.has_machine and not is_whole:
+            await self._crash()
+
+    async def _machine_goes_on(self, work: Work) -> bool:
+        """False: what plays its machine has died meanwhile."""
+        if not self._request.has_machine:
+            return True
+        return await model_state.go_on(self._host, work, self._domid, self._name)
+
+    async def _crash(self) -> None:
+        """A domain that is suspended cannot crash: what its configuration says of that is done now."""
+        self._host.log(f"{self._name} has no device model any more: it is taken for crashed")
+        with explained("have it crash, as its device model has died", self._name):
+            await self._host.hypervisor.shutdown(self._domid, CRASHED)
+
+    async def _hears(self) -> bool:
+        """Whether its kernel can be asked."""
+        if not self._request.has_machine:
+            return True
+        with explained("see whether its kernel can be asked", self._name):
+            return await self._host.hypervisor.hears(self._domid)
 
     async def is_suspended(self) -> bool:
         """Whether it is just now."""

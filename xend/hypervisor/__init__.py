@@ -528,6 +528,13 @@ class Hypervisor(Control, ABC):
         """
 
     @abstractmethod
+    async def hears(self, domid: int) -> bool:
+        """Whether a domain's kernel can be asked for anything by the store.  That of a whole machine cannot
+        which has no paravirtual drivers (it has not said where their interrupts go), or sleeps (ACPI's S3):
+        `shutdown` suspends it without its doing.
+        """
+
+    @abstractmethod
     async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
         """Write a domain's memory and the state of its vCPUs to a descriptor, from its place on: a stream of
         libxc's (docs/specs/libxc-migration-stream.pandoc).  The domain stays suspended.  May take seconds

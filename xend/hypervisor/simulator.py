@@ -136,6 +136,9 @@ class Simulator(SimulatorControl, Hypervisor):
     async def pause(self, domid: int) -> None:
         await self._call("pause", domid=domid)
 
+    async def hears(self, domid: int) -> bool:
+        return bool(await self._call("hears", domid=domid))
+
     async def shutdown(self, domid: int, reason: int) -> None:
         await self._call("shutdown", domid=domid, reason=reason)
 

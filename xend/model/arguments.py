@@ -31,6 +31,7 @@ class Shape:
         root: an empty directory that it sees nothing else of once it has begun; None: the host's.
         ids: user and group that it is then; None: root.
         has_sandbox: that program can deny itself system calls.
+        incoming: a descriptor of the state that it goes on with; None: it begins.
     """
 
     domid: int
@@ -45,6 +46,7 @@ class Shape:
     root: str | None = None
     ids: tuple[int, int] | None = None
     has_sandbox: bool = False
+    incoming: int | None = None
 
 
 def argv_of(program: str, shape: Shape) -> list[str]:
@@ -64,6 +66,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *(() if machine is None else hardware_words(machine, shape.parts, has_screen)),
         *(("-nographic",) if machine is None and not has_screen else ()),
         *_shut_in(shape),
+        *(() if shape.incoming is None else ("-incoming", f"fd:{shape.incoming}")),
         *shape.more,
         *("-machine", "xenpv" if machine is None else machine_word(machine)),
         *shape.more_of_type,

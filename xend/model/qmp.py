@@ -13,12 +13,14 @@ import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["Conversation", "QmpClosed", "QmpError", "SendDescriptor"]
+__all__ = ["FILES", "Conversation", "QmpClosed", "QmpError", "SendDescriptor"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
 #: Of all that is read in one conversation; events come unasked, and as often as a guest likes.
 ALL_MAX_BYTES = 8 << 20
+#: Where it finds the files that it was given, by the numbers of their sets.
+FILES = "/dev/fdset"
 _SHOWN_CHARS = 200
 _CHUNK_BYTES = 65536
 
@@ -73,6 +75,14 @@ class Conversation:
         """The same of a command that comes with a descriptor."""
         assert self._send_descriptor is not None
         return await self._ask(partial(self._send_descriptor, self._stream, fd), command, arguments)
+
+    async def give(self, fd: int) -> int:
+        """The number of the set in which it has a descriptor from now on, until remove-fd."""
+        given = await self.ask_with(fd, "add-fd")
+        number = given.get("fdset-id") if isinstance(given, dict) else None
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 31:
+            raise QmpError("add-fd: it names no set of descriptors")
+        return number
 
     async def _ask(
         self, send: Callable[[bytes], Awaitable[None]], command: str, arguments: Mapping[str, Any]

@@ -36,11 +36,17 @@ REAP_SECONDS = 10.0
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """What is to be started; log: a descriptor that its output and errors go to."""
+    """What is to be started.
+
+    Attributes:
+        log: a descriptor that its output and errors go to.
+        incoming: one that it has by the same number; None: none.
+    """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     log: int
+    incoming: int | None = None
 
 
 class Process(Protocol):
@@ -114,6 +120,7 @@ class SystemProcesses:
             stdout=order.log,
             stderr=order.log,
             start_new_session=True,
+            pass_fds=() if order.incoming is None else (order.incoming,),
             env=child.environment(os.environ),
             cwd=child.DIRECTORY,
         )

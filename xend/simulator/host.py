@@ -32,6 +32,7 @@ from xend.simulator.control import SimulatedControl
 from xend.simulator.description import Hardware
 from xend.simulator.domain import ConsoleHolder, Domain
 from xend.simulator.domids import Domids
+from xend.simulator.guest.faults import has_drivers
 from xend.simulator.image import check as check_image
 from xend.simulator.kernels import Kernels
 from xend.simulator.limits import check_access, check_blueprint, without
@@ -393,6 +394,11 @@ class SimulatedHost(SimulatedControl, Hypervisor):
 
     # --- saving -----------------------------------------------------------------------------------------
 
+    async def hears(self, domid: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        domain = self._guest(domid)
+        return domain.type != "hvm" or (domain.image is not None and has_drivers(domain.image.command_line))
+
     async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
         await self.saved_state(domid)  # to refuse what cannot be saved before it is suspended
         await suspend()
@@ -430,7 +436,7 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         domain = self._guest(domid)
         if domain.rings is not None:
             raise HypervisorError(errno.EEXIST, f"domain {domid} was built already")
-        if type != domain.type:
+        if (type == "pv") != (domain.type == "pv"):
             raise HypervisorError(errno.EINVAL, f"domain {domid} is {domain.type}, what was saved is {type}")
         self._memory.give(domain.outstanding_kib)
         domain.outstanding_kib = 0

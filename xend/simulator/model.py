@@ -14,6 +14,9 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     close=TEXT    it says that it runs, closes the first connection, says TEXT and ends half a second later
                   (as qemu does where a port of VNC is in use: its process ends after its sockets)
     die=SECONDS   it ends so long after it began to run
+    die-at=COMMAND  it ends as it gets this command of QMP
+    no-save       it cannot save its state; empty-state: it saves none
+    no-load       it cannot go on with another one's
     locked        its guest has locked its CD drives
     stubborn      it takes no notice of SIGTERM
 """
@@ -94,6 +97,7 @@ class SimulatedModel:
         if "exit" in self.faults:
             self._end(self.faults["exit"])
         self._listen()
+        self._load()
         if "hang" in self.faults:
             await trio.sleep_forever()
         async with trio.open_nursery() as nursery, self.client.watch("backend", "backend") as watch:
@@ -139,6 +143,8 @@ class SimulatedModel:
             await stream.send_all(_line({"event": "RTC_CHANGE", "data": "x" * 60000}))
         command, arguments = str(request["execute"]), request.get("arguments", {})
         assert isinstance(arguments, dict)
+        if self.faults.get("die-at") == command:
+            self._end(f"qemu: it was told to die at {command}")
         try:
             answer: dict[str, object] = {"return": self.answers.to(command, arguments, self.port)}
         except Refusal as refusal:
@@ -159,6 +165,17 @@ class SimulatedModel:
                 self._end(f"-vnc {words[0]}: Failed to find an available port: Address already in use")
             port += 1
         self.port = port
+
+    def _load(self) -> None:
+        """Go on with a saved state, if there is one."""
+        incoming = self._word("-incoming")
+        if incoming is None:
+            return
+        try:
+            self.answers.load(int(incoming.removeprefix("fd:")))
+        except (ValueError, KeyError) as error:
+            self.say(f"qemu: {error}")
+            self._end("qemu: load of migration failed: Invalid argument")
 
     async def _introduce(self) -> None:
         """As qemu does in the store."""

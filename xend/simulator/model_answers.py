@@ -1,11 +1,16 @@
 """What a simulated device model says to commands of QMP, and what it was told by them."""
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
 __all__ = ["Answers", "Refusal", "word_behind"]
+
+_MAGIC = b"state of a simulated device model\n"
 
 
 class Refusal(Exception):
@@ -25,13 +30,19 @@ class Answers:
     Attributes:
         argv, faults: its command line, and the words of xend.simulator.model.
         sets: how many sets of descriptors it was given.
+        received: descriptors that came with what was said, and have no set yet.
+        given: those of sets, by the number of the set.
         discs: what it was told of its drives, by their names.
         processors: those that it was given, by their numbers.
+        is_running: it serves its guest; it stops, and goes on.
     """
 
     argv: Sequence[str]
     faults: Mapping[str, str]
     sets: int = attrs.field(init=False, default=0)
+    received: list[int] = attrs.field(init=False, factory=list)
+    given: dict[int, int] = attrs.field(init=False, factory=dict)
+    is_running: bool = attrs.field(init=False, default=True)
     discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
     processors: dict[int, str] = attrs.field(init=False, factory=dict)
 
@@ -39,13 +50,21 @@ class Answers:
         """What it returns; port: of its screen.  Raises: Refusal."""
         match command:
             case "query-status":
-                return {"status": "running", "running": True}
+                return {"status": "running" if self.is_running else "paused", "running": self.is_running}
+            case "stop" | "cont":
+                self.is_running = command == "cont"
+            case "xen-save-devices-state":
+                self._save(arguments["filename"])
+            case "remove-fd":
+                os.close(self.given.pop(arguments["fdset-id"]))
             case "query-vnc":
                 return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(port)}
             case "query-chardev":
                 return self._lines()
             case "add-fd":
                 self.sets += 1
+                if self.received:
+                    self.given[self.sets] = self.received.pop(0)
                 return {"fdset-id": "x" if "lie" in self.faults else self.sets, "fd": 40 + self.sets}
             case "eject" | "blockdev-change-medium":
                 return self._change(arguments)
@@ -56,6 +75,45 @@ class Answers:
             case "human-monitor-command":
                 return f"(sim) {arguments['command-line']}\r\n"
         return {}
+
+    def load(self, fd: int) -> None:
+        """Go on with the state that another one saved.
+
+        Raises:
+            ValueError: it is none, or of another machine.
+        """
+        data = b"".join(iter(lambda: os.read(fd, 65536), b""))
+        if not data.startswith(_MAGIC) or "no-load" in self.faults:
+            raise ValueError("not a migration stream")
+        state = json.loads(data.removeprefix(_MAGIC))
+        if state["processors"] != len(self._there()):
+            raise ValueError("Unknown savevm section or instance 'cpu_common'")
+        self.discs = state["discs"]
+
+    def close(self) -> None:
+        """Nobody gets an answer any more."""
+        for fd in (*self.received, *self.given.values()):
+            with suppress(OSError):
+                os.close(fd)
+        self.received.clear()
+        self.given.clear()
+
+    def _save(self, filename: str) -> None:
+        """As qemu does: into the file of a set, which has to be open for writing, and is made empty."""
+        fd = self.given[int(filename.removeprefix("/dev/fdset/"))]
+        if self.is_running:
+            raise Refusal("the simulated guest still runs")
+        if "no-save" in self.faults:
+            raise Refusal("An IO error has occurred")
+        os.ftruncate(fd, 0)
+        state = {"discs": self.discs, "processors": len(self._there())}
+        if "empty-state" not in self.faults:
+            os.write(fd, _MAGIC + json.dumps(state).encode() + b"\n")
+
+    def _there(self) -> list[int]:
+        """The numbers of its processors."""
+        here = int((word_behind(self.argv, "-smp") or "1,").split(",")[0])
+        return sorted({*range(here), *self.processors})
 
     def _change(self, arguments: Mapping[str, Any]) -> object:
         """Another disc in a drive, or none."""
@@ -69,14 +127,13 @@ class Answers:
 
     def _processors(self) -> list[dict[str, object]]:
         """Those that are there, and could be."""
-        words = (word_behind(self.argv, "-smp") or "1,maxcpus=1").split(",maxcpus=")
-        here, most = int(words[0]), int(words[1])
+        most, there = int((word_behind(self.argv, "-smp") or "=1").split("=")[1]), self._there()
         return [
             {
                 "type": "qemu32-i386-cpu",
                 "vcpus-count": 1,
                 "props": {"core-id": number, "thread-id": 0, "socket-id": 0},
-                **({"qom-path": f"/machine/{number}"} if number < here or number in self.processors else {}),
+                **({"qom-path": f"/machine/{number}"} if number in there else {}),
             }
             for number in reversed(range(most))
         ]

@@ -4,7 +4,9 @@ import math
 import os
 import re
 import signal
+import socket
 import sys
+from array import array
 from functools import partial
 
 import trio
@@ -36,7 +38,7 @@ async def _run(argv: list[str]) -> None:
                 await nursery.start(_obey, nursery.cancel_scope, "stubborn" in model.faults)
                 for word in argv:
                     if found := _SOCKET.fullmatch(word):
-                        nursery.start_soon(_listen, found[1].replace(",,", ","), model.converse)
+                        nursery.start_soon(_listen, found[1].replace(",,", ","), model)
                 await model.run()
 
 
@@ -48,11 +50,39 @@ async def _obey(scope: trio.CancelScope, is_stubborn: bool, *, task_status: trio
                 scope.cancel()
 
 
-async def _listen(path: str, converse: object) -> None:
+class _Receiving(trio.abc.Stream):
+    """Takes descriptors that come with what is said."""
+
+    def __init__(self, stream: trio.SocketStream, received: list[int]) -> None:
+        self._stream = stream
+        self._received = received
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        room = socket.CMSG_SPACE(array("i").itemsize)
+        data, ancillary, _, _ = await self._stream.socket.recvmsg(max_bytes or 65536, room)
+        for level, kind, held in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._received += array("i", held)
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _listen(path: str, model: SimulatedModel) -> None:
+    async def converse(stream: trio.SocketStream) -> None:
+        await model.converse(_Receiving(stream, model.answers.received))
+
     sock = trio.socket.socket(trio.socket.AF_UNIX)
     await sock.bind(path)
     sock.listen(1)
-    await trio.serve_listeners(converse, [trio.SocketListener(sock)])  # type: ignore[arg-type]
+    await trio.serve_listeners(converse, [trio.SocketListener(sock)])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xend.config.cpuid_names import FIELDS
-from xend.hypervisor import Blueprint, HypervisorError, Image
+from xend.hypervisor import Blueprint, HypervisorError, Image, Machine
 from xend.packing import pack, unpack
 from xend.stream import StreamError
 from xend.stream import records as r
@@ -52,7 +52,8 @@ def stream(type: str, memory_kib: int, state: Mapping[str, Any]) -> Iterator[byt
 
 
 def state_of(fd: int) -> tuple[str, Mapping[str, Any]]:
-    """The type ("pv" or "pvh") and state of the domain whose stream begins at a descriptor's place.
+    """The type ("pv", or "pvh" for all others) and state of a domain whose stream begins at a descriptor's
+    place.
 
     The place is behind the stream then.
 
@@ -133,7 +134,9 @@ def image_of(state: Mapping[str, Any], domid: int) -> tuple[int, Image]:
         raise ValueError("its features")
     # What it was created from is the new domain's, whatever that was.
     blueprint = Blueprint(uuid="", max_vcpus=1, max_memory_kib=memory_kib)
-    image = Image(blueprint=blueprint, **state["image"])
+    fields = dict(state["image"])
+    machine = fields.pop("machine", None)
+    image = Image(blueprint=blueprint, machine=None if machine is None else Machine(**machine), **fields)
     if not isinstance(image.command_line, str):
         raise ValueError("its command line")
     return memory_kib, image

@@ -120,6 +120,9 @@ class Connection:
     async def pause(self, domid: int) -> None:
         await self._host.pause(domid)
 
+    async def hears(self, domid: int) -> object:
+        return await self._host.hears(domid)
+
     async def shutdown(self, domid: int, reason: int) -> None:
         await self._host.shutdown(domid, reason)
 

@@ -3,6 +3,7 @@
     header   what xl puts in front: magic, flags, the domain's configuration
     own      what xend adds behind the configuration, which xl passes over: its own source, a checksum
     records  libxl's records, and libxc's stream of the domain's memory among them: where each lies
+    emulator what libxl's records have of a device model
     features what leaves of CPUID, which are among the records, say by name
     reader   bytes of a file, from a place on, with the place in each error
 

@@ -11,6 +11,7 @@ import attrs
 
 from xend.hypervisor.control import Leaf
 from xend.stream import StreamError
+from xend.stream.emulator import Emulator, read_nodes, read_state
 from xend.stream.reader import Reader
 
 RECORD = struct.Struct("<II")
@@ -20,8 +21,6 @@ _BIG_ENDIAN, _LEGACY = 1, 2
 #: Types of libxl's records (libxl_sr_stream_format.h).
 END, LIBXC_CONTEXT, EMULATOR_STORE, EMULATOR_CONTEXT = range(4)
 _LIBXL_NAMES = ("END", "LIBXC_CONTEXT", "EMULATOR_XENSTORE_DATA", "EMULATOR_CONTEXT")
-#: The state of a device model is no longer than this.
-_EMULATOR_MAX = 64 << 20
 
 IMAGE = struct.Struct(">QIIH6x")
 DOMAIN = struct.Struct("<IHHII")
@@ -82,8 +81,10 @@ class Memory:
     first_page: int = 0
 
 
-def survey(reader: Reader) -> Memory:
+def survey(reader: Reader) -> tuple[Memory, Emulator | None]:
     """Walk over libxl's stream, from where the reader is (behind xl's header) to its end.
+
+    Returns its memory, and what its device model left, if it had one.
 
     Raises:
         StreamError: it is none, is not whole, or has what this xend does not read; OSError.
@@ -93,16 +94,28 @@ def survey(reader: Reader) -> Memory:
     if kind != LIBXC_CONTEXT or length:
         raise StreamError(reader.offset - RECORD.size, where, "expected an empty LIBXC_CONTEXT first")
     found = memory(reader)
+    return found, _emulator(reader, found)
+
+
+def _emulator(reader: Reader, memory: Memory) -> Emulator | None:
+    """What follows memory: nodes or none, a state or none, the end."""
+    expected = [] if memory.type == PV else [EMULATOR_STORE, EMULATOR_CONTEXT]
+    nodes: dict[str, str] | None = None
+    state: tuple[int, int] | None = None
     while True:
         at = reader.offset
         kind, length, where = _libxl_record(reader)
-        if kind == END and not length:
-            return found
-        if kind in (LIBXC_CONTEXT, END) or found.type == PV:
-            raise StreamError(at, where, "expected END")
-        if length > _EMULATOR_MAX:
-            raise StreamError(at, where, f"{length} bytes, expected {_EMULATOR_MAX} at most")
-        reader.skip(_padded(length), where)
+        if kind == END and not length and (nodes is None or state is not None):
+            return None if state is None else Emulator(nodes or {}, *state)
+        if kind not in expected:
+            left = [_LIBXL_NAMES[each] for each in expected] if nodes is not None else []
+            raise StreamError(at, where, f"expected {' or '.join(left) or 'END'}")
+        body_at = reader.offset
+        if kind == EMULATOR_STORE:
+            nodes, expected = read_nodes(reader, length, where), [EMULATOR_CONTEXT]
+        else:
+            state, expected = read_state(reader, length, where), []
+        reader.skip(body_at + _padded(length) - reader.offset, where)
 
 
 def _libxl_header(reader: Reader) -> None:

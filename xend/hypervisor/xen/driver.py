@@ -28,6 +28,7 @@ from xend.hypervisor.xen.console import Consoles
 from xend.hypervisor.xen.control import XenControl
 from xend.hypervisor.xen.creation import Creation
 from xend.hypervisor.xen.events import Events
+from xend.hypervisor.xen.parameters import hears
 from xend.hypervisor.xen.release import running_release
 from xend.hypervisor.xen.soft_reset import SoftReset
 from xenstore._system import System
@@ -86,6 +87,7 @@ class Xen(XenControl):
         self.release = str(release)
         self.name = f"Xen {release}"
         super().__init__(calls)
+        self._calls = calls
         self._creation = Creation(calls, self.host, self._domains, self.cpu_pools)
         self._access = Access(calls, self._domains)
         self._soft_reset = SoftReset(calls, self._domains)
@@ -193,6 +195,10 @@ class Xen(XenControl):
     async def pause(self, domid: int) -> None:
         await trio.lowlevel.checkpoint()
         self._domains.pause(domid)
+
+    async def hears(self, domid: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        return hears(self._calls, self._domains, domid)
 
     async def shutdown(self, domid: int, reason: int) -> None:
         await trio.lowlevel.checkpoint()

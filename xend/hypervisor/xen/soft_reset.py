@@ -1,6 +1,6 @@
 """A guest that starts another kernel in its own memory (domain-build.md 4.8).
 
-Source: xen/include/public/{domctl,event_channel}.h, xen/include/public/hvm/{hvm_op,params}.h
+Source: xen/include/public/{domctl,event_channel}.h
 """
 
 import errno
@@ -8,16 +8,14 @@ import errno
 import attrs
 
 from xend.hypervisor import SHUTDOWN_REASONS, HypervisorError, Rings
-from xend.hypervisor.xen.calls import EVENT_CHANNEL_OP, HVM_OP, Calls
+from xend.hypervisor.xen.calls import EVENT_CHANNEL_OP, Calls
 from xend.hypervisor.xen.domains import Domains
-from xend.hypervisor.xen.layouts import ALLOC_UNBOUND, HVM_PARAM
+from xend.hypervisor.xen.layouts import ALLOC_UNBOUND
+from xend.hypervisor.xen.parameters import CONSOLE_EVTCHN, STORE_EVTCHN, set_parameter
 from xend.hypervisor.xen.refusal import refusing
 
 SOFT_RESET = 79
 EVTCHNOP_ALLOC_UNBOUND = 6
-HVMOP_SET_PARAM = 0
-HVM_PARAM_STORE_EVTCHN = 2
-HVM_PARAM_CONSOLE_EVTCHN = 18
 DOM0 = 0
 
 
@@ -44,8 +42,8 @@ class SoftReset:
         with refusing(what, {errno.EINVAL: "it did not shut down for one", errno.ESRCH: "it is gone"}):
             await self._calls.slow_domctl(SOFT_RESET, domid)
         with refusing(f"domain {domid} gets no new event channels after its soft reset; destroy it"):
-            store_port = self._new_port(domid, HVM_PARAM_STORE_EVTCHN)
-            console_port = self._new_port(domid, HVM_PARAM_CONSOLE_EVTCHN)
+            store_port = self._new_port(domid, STORE_EVTCHN)
+            console_port = self._new_port(domid, CONSOLE_EVTCHN)
         return attrs.evolve(rings, store_port=store_port, console_port=console_port)
 
     def _new_port(self, domid: int, parameter: int) -> int:
@@ -53,5 +51,5 @@ class SoftReset:
         port = self._calls.operation(
             EVENT_CHANNEL_OP, EVTCHNOP_ALLOC_UNBOUND, ALLOC_UNBOUND, dom=domid, remote_dom=DOM0
         )["port"]
-        self._calls.operation(HVM_OP, HVMOP_SET_PARAM, HVM_PARAM, domid=domid, index=parameter, value=port)
+        set_parameter(self._calls, domid, parameter, port)
         return port

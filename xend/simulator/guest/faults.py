@@ -6,6 +6,7 @@ They are words of its kernel's command line, `sim=WORD[,WORD...]`; a word that i
     jump-states       its frontends answer each change of their backends with a wild state
     hang-shutdown     takes no notice of control/shutdown
     ack-only          acknowledges control/shutdown, and runs on
+    no-drivers        has no paravirtual drivers: touches nothing, and the console works
     ignore-suspend    says nothing of suspending itself; removes control/shutdown where that asks for it
     crash-at-suspend  acknowledges that it is to be suspended, and crashes
     suspend-late=SECONDS  acknowledges that it is to be suspended, and does it so much later
@@ -26,7 +27,7 @@ from xend.simulator.machine import CRASH, POWEROFF, REBOOT
 
 _FLAGS = (
     "never-answer", "jump-states", "hang-shutdown", "ack-only", "ignore-suspend", "crash-at-suspend", "flood",
-    "no-balloon", "backends", "driver-domain",
+    "no-balloon", "no-drivers", "backends", "driver-domain",
 )  # fmt: skip
 _ENDS = {"crash-at": CRASH, "reboot-at": REBOOT, "poweroff-at": POWEROFF}
 _SLOWEST_SECONDS = 86400.0
@@ -79,6 +80,14 @@ def parse(command_line: str) -> Faults:
             else:
                 raise ValueError(f"sim={word}")
     return Faults(frozenset(words), tuple(ends), slow, late, watchdog_s)
+
+
+def has_drivers(command_line: str) -> bool:
+    """Whether the kernel with that command line has paravirtual drivers."""
+    try:
+        return "no-drivers" not in parse(command_line).words
+    except ValueError:  # it panics
+        return False
 
 
 def _number(value: str) -> int:

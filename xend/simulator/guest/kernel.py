@@ -62,7 +62,7 @@ class Kernel:
             nursery.start_soon(self._store.run)
             name = await self._greet()
             control = self._make_control()
-            if "never-answer" not in self._faults.words:
+            if not self._faults.words & {"never-answer", "no-drivers"}:
                 await control.attend()
             nursery.start_soon(Shell(self._machine, self._console, self._store, self._inbox, name).run)
             if "flood" in self._faults.words:

@@ -187,6 +187,10 @@ class Machine:
                 domid, _, index, value = self.read(at, "=HHIQ")
                 self.alive(domid).params[index] = value
                 return 0
+            case 34, (1, at, 0, 0, 0):
+                domid, _, index, _ = self.read(at, "=HHIQ")
+                self.write(at + 8, struct.pack("=Q", self.alive(domid).params.get(index, 0)))
+                return 0
             case 35, (at, 0, 0, 0, 0):
                 command, version = self.read(at, "=II")
                 self.admit("sysctl", command, version, self.sysctl_version)

@@ -60,6 +60,26 @@ async def test_a_soft_reset(machine: Machine, xen: Xen) -> None:
 
 
 @pytest.mark.trio
+@pytest.mark.parametrize(
+    ("hvm", "params", "hears"),
+    [
+        (False, {}, True),
+        (True, {}, False),
+        (True, {0: 2 << 56 | 0xF3}, True),
+        (True, {0: 2 << 56 | 0xF3, 14: 3}, False),
+    ],
+)
+async def test_whether_a_kernel_can_be_asked(
+    machine: Machine, xen: Xen, hvm: bool, params: dict[int, int], hears: bool
+) -> None:
+    """By HVM_PARAM_CALLBACK_IRQ and HVM_PARAM_ACPI_S_STATE."""
+    machine.guest(hvm=hvm).params |= params
+    assert await xen.hears(1) == hears
+    with refused(errno.ESRCH):
+        await xen.hears(2)
+
+
+@pytest.mark.trio
 async def test_helpers_hear_of_no_domain_that_is_gone(machine: Machine, xen: Xen, builders: Builders) -> None:
     machine.guest().dying = True
     with refused(errno.ESRCH):
