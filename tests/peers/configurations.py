@@ -129,6 +129,8 @@ DEVICES = (
     "vnc = 1; sdl = 1; opengl = 1; display = ':0'; xauthority = '/x'", "vnc = 1; vfb = [ '' ]", "vnc = 2",
     "vnc = 1; vnclisten = ''; vncpasswd = ''; keymap = ''", "vnc = 1; vncpasswd = 5",
     "sdl = 1; display = ':0'",
+    "type = 'hvm'; vfb = [ 'vnc=1', 'sdl=1' ]", "type = 'hvm'; vnc = 0; vfb = [ 'vnc=1,vncdisplay=3' ]",
+    "type = 'hvm'; vfb = [ 'type=vnc,vncunused=1' ]", "type = 'hvm'; vfb = [ 'vncpasswd=x' ]",
     *(f"vkb = [ '{item}' ]" for item in (
         "", "backend-type=qemu", "backend-type=QEMU", "backend-type=x", "backend=3", "frob=1", "devid=3",
         "backend-type=linux,backend=foo,unique-id=a,feature-disable-keyboard=1,feature-disable-pointer=0",

@@ -105,12 +105,14 @@ IDLE = (
     r"b_info\.(stubdomain_.*|tee|timer_mode|type\.pvh\.pvshim.*|video_memkb)",
     r"b_info\.type\.hvm\.(altp2m|gfx_passthru|nx|spice\..*)",
     r"c_info\.(hap|oos)",
+    r"(vfbs|vkbs)\..*",
 )
 
 
 def without_effect(both: Both) -> bool:
     """Whether a note says of all in which they differ that it has no effect, or is so anyway."""
-    return both.ours is not None and bool(both.ours.notes) and only(*IDLE)(both)
+    ours = both.ours
+    return ours is not None and bool(ours.notes or ours.warnings) and only(*IDLE)(both)
 
 
 def relative(both: Both) -> bool:

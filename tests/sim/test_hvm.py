@@ -216,7 +216,7 @@ REFUSED = [
     ("usbversion=2\nusb=1", "usb and usbdevice have a controller of their own"),
     ("viridian=['crash_ctl']", "nothing of it is there without base"),
     ("mmio_hole=64", "expected a number of MiB from 256 to 3840"),
-    ("vfb=['vnc=1']", "an hvm domain is shown by its graphics card"),
+    ("vfb=['vncpasswd=secret']", "vfb = a list: an hvm domain is shown by its graphics card"),
     ("pci=['01:00.0']", "this xend gives hvm domains no PCI devices of the host yet"),
     ("usbctrl=['type=auto']", "this xend puts no devices of the host into emulated controllers"),
     ("spice=1", "this xend shows screens by VNC and in windows (SDL) only"),

@@ -14,6 +14,8 @@ __all__ = ["ALTP2M", "PASSTHROUGH", "Hardware", "hardware_of"]
 
 ALTP2M = OPTIONS["altp2m"].words
 PASSTHROUGH = OPTIONS["passthrough"].words
+#: That of ALTP2M which altp2mhvm = 1 is.
+_ALTP2MHVM = "mixed"
 #: That of them with which a domain is given no devices of the host.
 NO_PASSTHROUGH = "disabled"
 #: What may be traced of one virtual CPU, in KiB (xen/common/domain.c).
@@ -70,7 +72,7 @@ def hardware_of(settings: Settings, guest_type: str) -> Hardware:
         passthrough=attempt(lambda: _passthrough(settings, guest_type), PASSTHROUGH[0]),
         trace_kib=attempt(lambda: _trace_kib(settings), 0),
         shadow_mib=attempt(lambda: settings.number("shadow_memory", 0, _MAX_SHADOW_MIB, "MiB"), None) or None,
-        altp2m=attempt(lambda: word_or_number(settings, "altp2m"), ALTP2M[0]),
+        altp2m=attempt(lambda: _altp2m(settings), ALTP2M[0]),
         altp2m_count=attempt(lambda: settings.number("altp2m_count", 0, _MAX_VIEWS), None) or None,
     )
     findings.attempt(lambda: _check_together(settings, hardware), None)
@@ -85,6 +87,16 @@ def word_or_number(settings: Settings, option: str) -> str:
     if value is not None and (value.number is not None or number_of(value.text) is not None):
         return words[settings.number(option, 0, len(words) - 1) or 0]
     return settings.choice(option, words) or words[0]
+
+
+def _altp2m(settings: Settings) -> str:
+    """altp2m; without it, what xl makes of the switch that it was before."""
+    is_mixed = settings.boolean("altp2mhvm")
+    if is_mixed is not None:
+        settings.note("altp2mhvm", f'is called altp2m by now, "{_ALTP2MHVM}" or "{ALTP2M[0]}"')
+    if is_mixed and settings.value("altp2m") is None:
+        return _ALTP2MHVM
+    return word_or_number(settings, "altp2m")
 
 
 def _passthrough(settings: Settings, guest_type: str) -> str:

@@ -80,6 +80,7 @@ _READ = (
     Option("shadow_memory", "n", PVH, is_here=True),
     Option("altp2m", "sn", PVH, is_here=True, words=_ALTP2M),
     Option("altp2m_count", "n", PVH, is_here=True),
+    Option("altp2mhvm", "b", HVM, is_here=True),
     Option("acpi", "b", PVH, is_here=True),
     Option("acpi_s3", "b", HVM, is_here=True),
     Option("acpi_s4", "b", HVM, is_here=True),

@@ -12,7 +12,7 @@ __all__ = ["OTHERS"]
 
 _ARM = "it is of Arm's processors, and this xend is for those of x86"
 _DEVICE = "this xend knows no such devices yet"
-_HOST_DEVICE = "this xend gives no devices of the host to domains yet"
+_HOST_DEVICE = "this xend gives hvm domains no PCI devices of the host yet"
 _NODES = "this xend shows a domain one NUMA node; cpus = ... may place it on one of the host's"
 _SEDF = "it was of the scheduler sedf, which Xen has no longer"
 _SHIM = (
@@ -36,7 +36,7 @@ OTHERS: Sequence[Option] = (
     Option("pvshim_cmdline", "s", NONE, lacks=_SHIM),
     Option("pvshim_extra", "s", NONE, lacks=_SHIM),
     # Devices of the host.
-    Option("dtdev", "l", lacks=_HOST_DEVICE),
+    Option("dtdev", "l", lacks=_ARM),
     Option("gfx_passthru", "sb", HVM, lacks=_HOST_DEVICE, words=("0", "1", "igd", "default")),
     # Devices other than disks and interfaces.
     Option("pvcalls", "l", lacks=_DEVICE),
@@ -47,7 +47,6 @@ OTHERS: Sequence[Option] = (
     Option(
         "nx", "b", HVM, neutral=(1,), lacks='libxl does nothing with it; cpuid = "host,nx=0" takes it away'
     ),
-    Option("altp2mhvm", "b", HVM, lacks="it is called altp2m by now"),
     Option(
         "xen_platform_pci_bar_uc", "b", HVM, neutral=(1,), lacks="it needs the hvmloader of Xen 4.20 or newer"
     ),

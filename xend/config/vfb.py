@@ -46,6 +46,7 @@ _LISTEN = re.compile(r"(?P<host>[A-Za-z0-9][-A-Za-z0-9.]*|\[[0-9A-Fa-f:.]+\])(?:
 _KEYMAP = re.compile(r"[a-z][-_a-z0-9]{0,31}")
 _MAX_NUMBER = 2**31
 _NEEDS_VNC = "it says how what vnc = 1 shows is shown"
+_OF_CARD = "an hvm domain is shown by its graphics card, as the options vnc, vnclisten and sdl say"
 
 
 @attrs.frozen(kw_only=True)
@@ -143,13 +144,13 @@ def parse_vfb(
 
 
 def settled_vfbs(settings: Settings, guest_type: str, devices: Sequence[VfbConfig]) -> Sequence[VfbConfig]:
-    """The screens; without an item the one of vnc = 1, of a pv domain.
+    """The screens; without an item the one of vnc = 1, of a pv domain; none beside a graphics card.
 
     Raises:
         ConfigError: bad_config.
     """
     if guest_type == "hvm":
-        _refuse_beside_card(settings, devices)
+        return _beside_card(settings, devices)
     if guest_type != "pv":
         return devices
     if not devices and settings.boolean("vnc"):
@@ -167,10 +168,14 @@ def screen_of_options(settings: Settings) -> VfbConfig:
     return _screen(_Options(settings))
 
 
-def _refuse_beside_card(settings: Settings, devices: Sequence[VfbConfig]) -> None:
-    if devices:
-        complaint = "an hvm domain is shown by its graphics card; expected vnc = 1, sdl = 1, or nothing"
+def _beside_card(settings: Settings, devices: Sequence[VfbConfig]) -> Sequence[VfbConfig]:
+    """None: as for libxl, the graphics card is the screen.  A password is never passed over."""
+    if any(each.vncpasswd for each in devices) and not settings.text(_SECRET):
+        complaint = f"{_OF_CARD}; expected {_SECRET} = ... with a password for it, or none here"
         raise settings.error(_OPTION, complaint, code="unsupported")
+    if devices:
+        settings.warn(_OPTION, f"has no effect: {_OF_CARD}")
+    return ()
 
 
 def _note_idle(settings: Settings, why: str) -> None:

@@ -67,6 +67,7 @@ VALUES = {
     "shadow_memory": "8",
     "altp2m": "'external'",
     "altp2m_count": "5",
+    "altp2mhvm": "1",
     "xenstore_feature_mask": "1",
     "xenstore_quota": "['nodes=5']",
     "xend_suspend_evtchn_compat": "1",
@@ -154,7 +155,7 @@ def by_name(option: Option) -> str:
 
 def test_the_table_is_whole() -> None:
     assert {option.name for option in HERE} == set(VALUES)
-    assert len(OTHERS) == 46
+    assert len(OTHERS) == 45
     assert len(XM) == 45
     assert not set(XM) & set(OPTIONS)
 
@@ -222,13 +223,13 @@ def test_what_changes_nothing_is_taken_silently(assignment: str) -> None:
 
 
 SHIM = "this xend puts no hypervisor between: type = 'pvh' boots a kernel that can do without, 'pv' any other"
-OF_HOST = "this xend gives no devices of the host to domains yet"
+OF_ARM = "it is of Arm's processors, and this xend is for those of x86"
 PROTECTS = "it protects, so it is never passed over: without it the domain would be less restricted"
 
 NO_LIST = "an empty list or no such option"
 
 REFUSED = [
-    ("dtdev = ['x']", f"dtdev = a list: {OF_HOST}; expected {NO_LIST}", None),
+    ("dtdev = ['x']", f"dtdev = a list: {OF_ARM}; expected {NO_LIST}", None),
     ("type = 'pvh'; pci = ['01:00.0']",
      "pci = a list: Xen gives pvh domains no devices of the host; expected type = 'pv'", None),
     ("pvshim = 1", f"pvshim = 1: {SHIM}; expected 0 or no such option", PROTECTS),
@@ -412,6 +413,11 @@ def test_what_means_something_for_a_pvh_domain_only_is_judged_for_one() -> None:
     assert config("hap = 0; acpi = 0; nestedhvm = 1; shadow_memory = 'x'").hardware == Hardware()
     found = problems("type = 'pvh'; acpi = 0; shadow_memory = 'x'; boot = 'dc'")
     assert [each["option"] for each in found] == ["shadow_memory", "acpi"]
+    read = config("type = 'hvm'; altp2mhvm = 1")
+    assert read.hardware == Hardware(altp2m="mixed")
+    assert "altp2mhvm = 1 is called altp2m by now" in read.notes[0].message
+    assert config("type = 'hvm'; altp2mhvm = 1; altp2m = 'external'").hardware == Hardware(altp2m="external")
+    assert config("type = 'hvm'; altp2mhvm = 0").hardware == Hardware()
     read = config("type = 'pvh'; hap = 0; oos = 0; shadow_memory = 8; altp2m_count = 3")
     assert read.hardware == Hardware(hap=False, oos=False, shadow_mib=8, altp2m_count=3)
     read = config("type = 'pvh'; hap = 1; acpi = 1; memory = 32; maxmem = 64")

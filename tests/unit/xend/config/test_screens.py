@@ -100,6 +100,24 @@ def test_the_screen_of_vnc_is_a_pv_domain_s() -> None:
     assert config(f"{text}; vfb = ['vnc=0']").of_kind("vfb") == (VfbConfig(devid=0, vnc=False),)
 
 
+def test_a_graphics_card_is_the_only_screen_of_an_hvm_domain() -> None:
+    """Files of xm's time have both, of which libxl takes the card."""
+    read = config("type = 'hvm'; vnc = 1; vncdisplay = 4; vfb = ['vnc=1,vncdisplay=5', 'sdl=1']")
+    assert not read.of_kind("vfb")
+    assert read.machine is not None
+    assert read.machine.devices.screen.vncdisplay == 4
+    (warning,) = read.warnings
+    assert (warning.option, "shown by its graphics card" in warning.message) == ("vfb", True)
+
+
+def test_a_password_of_an_hvm_domain_s_vfb_is_not_passed_over() -> None:
+    text = f"type = 'hvm'; vfb = ['vncpasswd={SECRET}']"
+    error = complaint(lambda: config(text))
+    assert (error.code, SECRET in repr(error.as_map())) == ("unsupported", False)
+    assert error.message.startswith("foo.cfg:1: vfb = a list: an hvm domain is shown by its graphics")
+    assert len(config(f"{text}; vncpasswd = '{SECRET}'").warnings) == 1
+
+
 SECRET = "s3cr3t"
 WITH_SECRET = [
     f"vfb = ['vncpasswd={SECRET},vnc=x']",
