@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.xen import images, manager, stores
+from tests.xen import hvm, images, manager, stores
 from tests.xen.dom0 import Dom0, Failed
 from tests.xen.figures import Figures
-from tests.xen.guest import Devices, Guest
+from tests.xen.guest import OURS, Devices, Guest
 from tests.xen.host_state import Left, state_of
 from tests.xen.packages import Missing
 from tests.xen.stores import Store
@@ -132,6 +132,14 @@ def managed(machine: OneMachine) -> Dom0:
 def empty(managed: Dom0) -> Left:
     """What the host has while no domain is there."""
     return state_of(managed)
+
+
+@pytest.fixture(scope="module")
+def one_processor(managed: Dom0) -> Iterator[None]:
+    """Dom0 and hvm domains have it together, which wait for each other all the time."""
+    managed.must(f"{OURS.xl} vcpu-pin Domain-0 0 {hvm.CPU}")
+    yield
+    managed.must(f"{OURS.xl} vcpu-pin Domain-0 0 all")
 
 
 @pytest.fixture(scope="session")

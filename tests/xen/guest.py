@@ -90,9 +90,9 @@ class Domain:
         """What a command of its toolstack prints that succeeds; Failed if it does not, or takes longer."""
         return self._dom0.must(f"{self._toolstack.xl} {words}", limit_s)
 
-    def await_report(self) -> None:
-        """Until it says in the store that it is up; Failed when that takes over START_LIMIT_S."""
-        self._dom0.must(f"{UNTIL}until_done xenstore-read {self.home}/data/state", START_LIMIT_S)
+    def await_report(self, limit_s: int = START_LIMIT_S) -> None:
+        """Until it says in the store that it is up; Failed when that takes over `limit_s`."""
+        self._dom0.must(f"{UNTIL}until_done xenstore-read {self.home}/data/state", limit_s)
 
     def await_console(self, text: str, limit_s: int = 30) -> None:
         """Until it has written `text` to its console; Failed when that takes over `limit_s`."""

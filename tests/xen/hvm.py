@@ -1,11 +1,13 @@
-"""Fully virtualised domains as Debian's xl makes them, and what the store has of one, made comparable."""
+"""Fully virtualised domains, and what the store has of one, made comparable."""
 
+import json
 import re
+from typing import Any
 
-from tests.xen import bios_disk
+from tests.xen import bios_disk, manager
 from tests.xen.dom0 import Dom0
 from tests.xen.dump import comparable
-from tests.xen.guest import UNTIL
+from tests.xen.guest import NO_DEVICES, UNTIL, Domain, Settings, linux
 
 #: Where a domain's disk is, in dom0, and a medium for its CD drive, of which each line says which it is.
 DISK, MEDIUM = "/run/{}.img", "/run/{}.cd"
@@ -16,34 +18,60 @@ _VARYING = re.compile(
 #: Dom0's processor is the domain's, too: each access to an emulated device waits for dom0's qemu, and to wake
 #: another processor takes longer by far than to change to another domain (docs/reference/hvm.md, section 3).
 CPU = 1
-#: The disk is AHCI's, which the BIOS reads by DMA; the card has no program for the BIOS.
-CONFIG = """\
-name = "{name}"
-type = "hvm"
-memory = 256
-vcpus = 1
-maxvcpus = 2
-vnc = 1
-vga = "stdvga"
-hdtype = "ahci"
-boot = "c"
-cpus = "{cpu}"
-device_model_args_hvm = ["-global", "e1000.romfile="]
-on_crash = "destroy"
-disk = ["format=raw,vdev=hda,access=rw,target={disk}",
-        "format=raw,vdev=hdc,access=ro,devtype=cdrom,target={medium}"]
-vif = ["mac=00:16:3e:01:02:21,bridge=xenbr0,model=e1000"]
-"""
+#: Of one that starts by firmware; its card has no program for the BIOS.
+MACHINE: Settings = {
+    "type": "hvm",
+    **dict.fromkeys(("kernel", "ramdisk", "extra")),
+    "memory": 256,
+    "vcpus": 1,
+    "maxvcpus": 2,
+    "vnc": 1,
+    "vga": "stdvga",
+    "boot": "c",
+    "cpus": f"{CPU}",
+    "device_model_args_hvm": ["-global", "e1000.romfile="],
+}
+#: Disks that the BIOS reads by DMA, of which qemu 7.2 unplugs the second.
+AHCI: Settings = {"hdtype": "ahci"}
+HDA, SDA = "hda", "sda"
+#: What a kernel is told that keeps the emulated devices alone, or both kinds.
+EMULATED, BOTH = "xen_emul_unplug=never", "xen_emul_unplug=unnecessary"
+#: For a guest's shell: which disks it has, and what has its card.
+DISKS = "ls /sys/block | grep -v loop"
+DRIVER = "basename $(readlink /sys/class/net/eth0/device/driver)"
+#: The screen of a BIOS, and of a kernel that has no driver for the card.
+TEXT_SIZE = [720, 400]
 #: qemu has opened the medium for the paravirtual driver, the last that it does at its start.
 _SERVED = "xenstore-read /local/domain/0/backend/qdisk/{}/5632/hotplug-status"
 
 
+def settings(dom0: Dom0, name: str, vdev: str, address: str, words: str = "") -> Settings:
+    """Of one with a disk that starts by itself, a CD, a screen and an emulated card; its kernel is told
+    `words`."""
+    disk = DISK.format(name)
+    told = bios_disk.tell(disk, kernel_words(address, words))
+    dom0.must(f"cp --sparse=always {bios_disk.build()} {disk}\n{told}")
+    last = int(address.rpartition(".")[2])
+    return {
+        **MACHINE,
+        "disk": [
+            f"format=raw,vdev={vdev},access=rw,target={disk}",
+            f"format=raw,vdev=hdc,access=ro,devtype=cdrom,target={medium(dom0, name)}",
+        ],
+        "vif": [f"mac=00:16:3e:01:02:{last:02x},bridge=xenbr0,model=e1000"],
+    }
+
+
+def kernel_words(address: str, words: str = "") -> str:
+    """What its kernel is told: its address, and `words`."""
+    return f"quiet address={address} {words}".rstrip()
+
+
 def config(dom0: Dom0, name: str) -> str:
-    """The file of one with a disk that starts by itself, a CD, a screen and an emulated card."""
-    disk, path = DISK.format(name), f"/run/{name}.cfg"
-    text = CONFIG.format(name=name, disk=disk, medium=medium(dom0, name), cpu=CPU)
-    told = bios_disk.tell(disk, "quiet xen_emul_unplug=unnecessary")
-    dom0.must(f"cp --sparse=always {bios_disk.build()} {disk}\n{told}\ncat >{path} <<'END'\n{text}END")
+    """The file of one for Debian's xl."""
+    path = f"/run/{name}.cfg"
+    text = linux(dom0, name, NO_DEVICES, {**settings(dom0, name, HDA, "10.0.0.33", BOTH), **AHCI})
+    dom0.must(f"cat >{path} <<'END'\n{text}END")
     return path
 
 
@@ -52,6 +80,15 @@ def medium(dom0: Dom0, name: str) -> str:
     path = MEDIUM.format(name)
     dom0.must(f"yes 'this is {name}' 2>/dev/null | head -c 1048576 >{path}")
     return path
+
+
+def screen(dom0: Dom0, guest: Domain, colours: int, limit_s: int = 120) -> dict[str, Any]:
+    """What VNC shows of it, once that has so many colours: see tests.xen.rfb."""
+    port = dom0.must(f"xenstore-read {guest.home}/console/vnc-port")
+    python = f"cd {manager.ROOT} && {manager.BIN}/python"
+    shown = dom0.must(f"{python} -m tests.xen.rfb {port} {colours}", limit_s).splitlines()[-1]
+    found: dict[str, Any] = json.loads(shown)
+    return found
 
 
 def nodes_of(dom0: Dom0, domid: int) -> list[str]:

@@ -89,24 +89,40 @@ def kernel() -> Kernel:
     """
     folder = cache() / "kernel"
     if not folder.exists():
-        _fetch_kernel(folder)
+        _fetch(_package_of_kernel(), folder)
     (image,) = folder.glob("boot/vmlinuz-*")
     version = image.name.removeprefix("vmlinuz-")
     return Kernel(version, image, folder / "lib/modules" / version)
 
 
-def _fetch_kernel(folder: Path) -> None:
-    """Leave `folder` complete or not at all."""
+def unpacked(package: str) -> Path:
+    """The folder with a package's files: fetched with apt-get and unpacked into the cache, once.
+
+    Raises Missing when apt cannot fetch it.
+    """
+    folder = cache() / package
+    if not folder.exists():
+        _fetch(package, folder)
+    return folder
+
+
+def _package_of_kernel() -> str:
+    """The one with the files."""
     depends = _run("apt-cache", "depends", "--important", KERNEL)
     package = next((line.split()[1] for line in depends.splitlines() if "Depends: linux-image" in line), None)
     if package is None:
         raise Missing(f"apt knows no {KERNEL}; run: apt-get update (Debian is needed)")
-    unpacked = folder.with_name("kernel.new")
+    return package
+
+
+def _fetch(package: str, folder: Path) -> None:
+    """Leave `folder` complete or not at all."""
+    unfinished = folder.with_name(f"{folder.name}.new")
     _run("apt-get", "download", package)
     (archive,) = cache().glob(f"{package}_*.deb")
-    _run("dpkg", "-x", str(archive), str(unpacked))
+    _run("dpkg", "-x", str(archive), str(unfinished))
     archive.unlink()
-    unpacked.rename(folder)
+    unfinished.rename(folder)
 
 
 def _run(*command: str) -> str:

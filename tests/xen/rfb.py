@@ -1,21 +1,23 @@
 """Runs in dom0: looks at a screen over VNC's protocol, and says what it shows as JSON.
 
-    python -m tests.xen.rfb PORT [LETTER]
+    python -m tests.xen.rfb PORT [COLOURS]
 
-It has "size": [width, height], and "colours": how many there are; LETTER is typed before.  (RFC 6143: 3.8.)
+It has "size": [width, height], and "colours": how many there are; it is looked at until there are COLOURS.
+(RFC 6143: 3.8.)
 """
 
 import json
 import socket
 import struct
 import sys
+import time
 from typing import BinaryIO
 
-#: All that is waited for.
-TIMEOUT_S = 60
+#: What each answer may take, and the pause until it is looked again.
+TIMEOUT_S, PAUSE_S = 60, 2
 VERSION = b"RFB 003.008\n"
 NO_PASSWORD, SHARED = b"\1", b"\1"
-SET_ENCODINGS, UPDATE_REQUEST, KEY_EVENT = 2, 3, 4
+SET_ENCODINGS, UPDATE_REQUEST = 2, 3
 RAW = 0
 
 
@@ -37,11 +39,6 @@ class Screen:
         (length,) = self._numbers(">I")
         self.name = self._read(length)
         self._socket.sendall(struct.pack(">BxHi", SET_ENCODINGS, 1, RAW))
-
-    def type(self, letter: str) -> None:
-        """Press a key and let it go."""
-        for is_down in (1, 0):
-            self._socket.sendall(struct.pack(">BBxxI", KEY_EVENT, is_down, ord(letter)))
 
     def pixels(self) -> bytes:
         """All of them, line by line."""
@@ -72,14 +69,20 @@ class Screen:
         return data
 
 
-def main(port: str, letter: str = "") -> None:
-    screen = Screen(int(port))
-    if letter:
-        screen.type(letter)
-    pixels = memoryview(screen.pixels())
-    step = screen.pixel_bytes
+def look(port: int) -> tuple[list[int], int]:
+    """The size of a screen, and how many colours it shows."""
+    screen = Screen(port)
+    pixels, step = memoryview(screen.pixels()), screen.pixel_bytes
     colours = {bytes(pixels[at : at + step]) for at in range(0, len(pixels), step)}
-    print(json.dumps({"size": [screen.width, screen.height], "colours": len(colours)}))
+    return [screen.width, screen.height], len(colours)
+
+
+def main(port: str, wanted: str = "0") -> None:
+    size, colours = look(int(port))
+    while colours < int(wanted):
+        time.sleep(PAUSE_S)
+        size, colours = look(int(port))  # by another connection: its size may be another by now
+    print(json.dumps({"size": size, "colours": colours}))
 
 
 if __name__ == "__main__":
