@@ -17,7 +17,7 @@ OPTIONS = {
     "name": "a text",
     "sched": "a text",
     "cpus": 'a list of CPUs, or a text as in "0-3,^2"',
-    "nodes": "a list of numbers of NUMA nodes",
+    "nodes": "the number of a NUMA node, or a list of them",
 }
 _MAX_NUMBER = 16383
 
@@ -100,9 +100,10 @@ def _text(name: str, values: dict[str, Value]) -> str | None:
 def _nodes(values: dict[str, Value]) -> str | None:
     if (value := values.get("nodes")) is None:
         return None
-    if not value.items:
+    items = (value,) if value.items is None else value.items
+    if not items:
         raise _wrong("nodes", value)
-    return ",".join(f"node:{_number('nodes', item)}" for item in value.items)
+    return ",".join(f"node:{_number('nodes', item)}" for item in items)
 
 
 def _cpus(values: dict[str, Value]) -> str | None:

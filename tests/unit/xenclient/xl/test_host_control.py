@@ -94,7 +94,7 @@ def test_button_press_says_that_it_is_old(xl: Xl, xend: FakeXend) -> None:
 def test_another_configuration(xl: Xl, xend: FakeXend, tmp_path: Path) -> None:
     file = tmp_path / "d1"
     file.write_text("memory = 32\n")
-    assert xl("config-update", "d1", str(file), "vcpus=2")[0] == 0
+    assert xl("config-update", "-d", "d1", str(file), "vcpus=2")[0] == 0
     ((method, parameters),) = xend.asked
     assert method == "domain.update_config"
     assert [parameters[key] for key in ("domain", "text", "name", "extra")] == [

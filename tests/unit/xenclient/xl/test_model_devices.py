@@ -76,6 +76,7 @@ CALLS: list[tuple[list[str], str, dict[str, Any]]] = [
     (["usbdev-attach", "d1", *STICK], "usb.attach", {"spec": STICK}),
     (["usbdev-attach", "d1", ",".join(STICK)], "usb.attach", {"spec": ",".join(STICK)}),
     (["usbdev-detach", "d1", "0", "3"], "usb.detach", {"controller": 0, "port": 3}),
+    (["usbdev-detach", "d1", "controller=0", "port=3"], "usb.detach", {"controller": 0, "port": 3}),
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ GIVEN = [
     ("", [], ("file", None, None, False)),
     ("cpus = []", [], ("file", None, None, False)),
     ("nodes = [0, '1']\ncpus = '4'", [], ("file", None, "node:0,node:1", True)),
+    ("nodes = 1", [], ("file", None, "node:1", True)),
     ("cpus = 'nodes:1,5'", [], ("file", None, "nodes:1,5", False)),
 ]
 
@@ -35,7 +36,8 @@ WRONG = [
     ("shed = 'credit'", "file:1: a CPU pool has no option shed"),
     ("name = ['a']", "file:1: name = a list: expected a text"),
     ("name = ''", "file:1: name"),
-    ("\nnodes = 1", "file:2: nodes = 1: expected a list of numbers"),
+    ("\nnodes = '0-1'", 'file:2: nodes = "0-1": expected the number of a NUMA node, or a list of them'),
+    ("nodes = []", "file:1: nodes = a list: expected the number"),
     ("nodes = ['x']", 'file:1: nodes = "x"'),
     ("cpus = ['1-2']", 'file:1: cpus = "1-2"'),
     ("cpus = '^1'", 'file:1: cpus = "\\^1"'),
@@ -51,6 +53,6 @@ def test_what_is_wrong(text: str, error: str) -> None:
 
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_pool("shed = 'x'\nname = []\nnodes = 5", source="file")
+        parse_pool("shed = 'x'\nname = []\nnodes = 'x'", source="file")
     shed, *others = caught.value.fields["problems"]
     assert (shed["hint"], len(others)) == ("did you mean sched?", 2)

@@ -25,6 +25,7 @@ CONFIG_UPDATE = Command(
     "DOM FILE [KEY=VALUE ...]",
     run,
     Option("f", "defconfig", "the configuration file", "FILE"),
+    Option("d", "debug", "accepted: xl config-check shows what it comes to"),
     DRY_RUN,
     least=1,  # -f may name the file
 )

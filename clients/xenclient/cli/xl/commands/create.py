@@ -54,7 +54,7 @@ CREATE = Command(
     Option("F", "", "wait until the domain is gone"),
     Option("V", "vncviewer", "show its screen in the viewer that is installed"),
     Option("A", "vncviewer-autopass", "the same, and tell the viewer the screen's password"),
-    Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
+    Option("i", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     JSON,
     DRY_RUN,
     least=0,  # -f may name the file

@@ -25,6 +25,7 @@ def attach(call: Call) -> int:
 
 def detach(call: Call) -> int:
     domain, controller, port = call.arguments
+    controller, port = controller.removeprefix("controller="), port.removeprefix("port=")  # as in xl(1)
     place = {"controller": whole(call, "CONTROLLER", controller), "port": whole(call, "PORT", port)}
     return perform_and_show(call, "usb.detach", domain=domain, **place)
 

@@ -46,7 +46,7 @@ VCPU_PIN = Command(
     "DOM VCPU|all HARD|-|all [SOFT|-|all]",
     run,
     Option("f", "force", "although something holds the vCPU on a CPU for a while"),
-    Option("", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
+    Option("i", "ignore-global-affinity-masks", "pass over vm.cpumask and its like in xl.conf"),
     DRY_RUN,
 )
 
