@@ -275,7 +275,7 @@ async def dump(xen: Xen, domid: str, path: str) -> float:
 
 
 async def cores(_: Xen, theirs: str, ours: str) -> object:
-    """What differs between two cores of a domain that did not run meanwhile, and is not paravirtual."""
+    """What differs between two cores of a domain that did not run meanwhile."""
     found, expected = (elf.sections(memoryview(Path(path).read_bytes())) for path in (ours, theirs))
     assert list(found) == list(expected)
     for name, section in expected.items():
@@ -295,7 +295,11 @@ async def cores(_: Xen, theirs: str, ours: str) -> object:
 
 def _pages(core: dict[str, elf.Section]) -> dict[int, memoryview]:
     """By their frames' numbers; without those that say that there is none."""
-    frames, data = elf.numbers(core[".xen_pfn"].data), core[".xen_pages"].data
+    data = core[".xen_pages"].data
+    if ".xen_p2m" in core:  # of a paravirtual one: each with the number that the hypervisor has for it
+        frames = elf.numbers(core[".xen_p2m"].data)[::2]
+    else:
+        frames = elf.numbers(core[".xen_pfn"].data)
     return {
         frame: data[place * 4096 : (place + 1) * 4096]
         for place, frame in enumerate(frames)

@@ -7,7 +7,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.guest import OURS, UNTIL, Devices, Guest
 from tests.xen.host_state import Left, state_of
 
-pytestmark = [pytest.mark.xen, pytest.mark.long]
+pytestmark = pytest.mark.xen
 
 #: Room for the memory of one.
 FILE = f"{manager.LOG}/dump/{{}}.saved"
@@ -23,6 +23,14 @@ READS = (
     "if [ $fd -ef $1 ] && grep -q 'pos:.*[0-9]\\{8\\}' ${fd/fd/fdinfo}; then return; fi; done; false; }\n"
 )
 
+#: Of what takes most of the time one type is enough for every day.
+pvh_is_long = pytest.mark.parametrize(
+    "worker", ["pv", pytest.param("pvh", marks=pytest.mark.long)], indirect=True
+)
+pv_is_long = pytest.mark.parametrize(
+    "worker", [pytest.param("pv", marks=pytest.mark.long), "pvh"], indirect=True
+)
+
 
 @pytest.fixture(scope="module", params=["pv", "pvh"])
 def worker(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
@@ -34,7 +42,8 @@ def worker(request: pytest.FixtureRequest, managed: Dom0, empty: Left) -> Guest:
         name,
         Devices(f"/run/{name}.img", "10.0.0.6"),
         toolstack=OURS,
-        settings={"type": request.param, "extra": "console=hvc0 quiet address=10.0.0.6"},
+        # All of its memory is written and read each time.
+        settings={"type": request.param, "memory": 112, "extra": "console=hvc0 quiet address=10.0.0.6"},
     )
     guest.must(COUNT)
     return guest
@@ -80,7 +89,8 @@ def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     managed.must(f"rm {file}")
 
 
-@pytest.mark.parametrize("rounds", [1, 10])
+@pv_is_long  # that is saved and restored by others
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> None:
     file = FILE.format(worker.name)
     for _ in range(rounds):
@@ -93,6 +103,7 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> N
         managed.must(f"rm {file}")
 
 
+@pvh_is_long
 @pytest.mark.parametrize("who", ["xend", "helper"])
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
     file, before = FILE.format(worker.name), count(worker)
@@ -108,6 +119,7 @@ def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> Non
     assert managed.must(f"ls -A {manager.LOG}/dump") == ""
 
 
+@pvh_is_long
 def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) -> None:
     """The helper, then xend: nothing is left of it, and it is restored from the same file."""
     file, before = FILE.format(worker.name), count(worker)
@@ -129,6 +141,7 @@ def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) 
     managed.must(f"rm {file}")
 
 
+@pytest.mark.long  # each reads files of the other's without a hypervisor in tests/peers
 def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, worker: Guest) -> None:
     file, before = FILE.format(worker.name), count(worker)
     worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
