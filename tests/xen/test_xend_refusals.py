@@ -1,11 +1,12 @@
 """What no domain can be made of: one line each with the cause, and nothing is left."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from tests.xen.dom0 import Dom0
-from tests.xen.guest import OURS
+from tests.xen.guest import OURS, UNTIL
 from tests.xen.host_state import Left, state_of
 
 pytestmark = pytest.mark.xen
@@ -24,15 +25,34 @@ REFUSED = {
     "no such pool": ("kernel = 'KERNEL'\npool = 'none'", "none"),
     "junk, pvh": ("type = 'pvh'\nkernel = '/run/junk'", "none that a pvh domain can boot"),
     "no such script": ("kernel = 'KERNEL'\nvif = ['script=none']", "none"),
+    "hvm without hap": ("type = 'hvm'\nhap = 0", "shadow not among the virt_caps"),
+    "missing firmware": ("type = 'hvm'\nbios_path_override = '/run/none'", "firmware /run/none"),
+    "qcow2 that is none": ("type = 'hvm'\ndisk = ['/run/junk,qcow2,hda,w']", "not in qcow2 format"),
+    "VNC's port in use": ("type = 'hvm'\nvncdisplay = 9\nvncunused = 0", "Address already in use"),
+    "option of another type": ("type = 'hvm'\nvfb = ['vncpasswd=x']", "shown by its graphics card"),
+    "little for the screen": ("type = 'hvm'\nmemory = 11", "videoram"),
+    "little for the firmware": (
+        "type = 'hvm'\nmemory = 13\nbios_path_override = '/run/large'",
+        "firmware of 6144 KiB and a graphics card with 8192 KiB do not fit 13312 KiB of memory",
+    ),
 }
+LISTEN = (
+    'import signal, socket; at = socket.create_server(("127.0.0.1", 5909)); '
+    'print("listens", flush=True); signal.pause()'
+)
 
 
 @pytest.fixture(scope="module")
-def files(managed: Dom0) -> None:
+def files(managed: Dom0) -> Iterator[None]:
+    """And somebody who has the port of a screen."""
     managed.must(
         "touch /run/empty; mkfifo /run/pipe; head -c 100000 /dev/urandom >/run/junk\n"
-        f"head -c 100000 {managed.images.kernel} >/run/truncated"
+        f"head -c 100000 {managed.images.kernel} >/run/truncated; truncate -s 6M /run/large\n"
+        f"setsid python3 -c '{LISTEN}' >/run/listens 2>&1 & echo $! >/run/listens.pid\n"
+        f"{UNTIL}until_done grep listens /run/listens"
     )
+    yield
+    managed.must("kill $(cat /run/listens.pid)")
 
 
 @pytest.mark.parametrize("case", REFUSED)
