@@ -15,7 +15,16 @@ kernel = "/netbsd-XEN3_DOMU.gz"
 memory = 32
 disk = [ '/n0/xen/disk.qcow2,qcow2,xvda,w' ]
 """
-_LEFT = {"/local/domain/0/backend/qdisk", "/local/domain/0/device-model"} | TOPS
+MACHINE = """
+name = "foo"
+type = "hvm"
+memory = 32
+maxvcpus = 3
+vnc = 0
+kernel = "/netbsd-XEN3_DOMU.gz"
+extra = "sim=no-drivers"
+"""
+_LEFT = {f"/local/domain/0/{name}" for name in ("backend/qdisk", "backend/vkbd", "device-model")} | TOPS
 
 
 @pytest.fixture
@@ -84,4 +93,24 @@ def test_what_it_said_as_it_failed_is_in_the_error(modelled: Place) -> None:
     done = modelled.tool("xl", "create", str(modelled.top / "etc/foo"))
     assert done.returncode != 0
     assert "has ended with exit status 1 as it started: no such machine" in done.stderr
+    assert left(modelled) == before
+
+
+def test_the_state_of_a_machine_goes_with_its_domain(modelled: Place) -> None:
+    """By descriptors of processes, as a model that is shut in opens no file."""
+    before = left(modelled)
+    (modelled.top / "etc/foo").write_text(MACHINE)
+    modelled.said("xl", "create", "-q", str(modelled.top / "etc/foo"))
+    modelled.said("xl", "vcpu-set", "--ignore-host", "foo", "2")
+    file = str(modelled.top / "saved")
+    modelled.said("xl", "save", "-c", "foo", file)
+    modelled.said("xl", "suspend", "foo")
+    modelled.said("xl", "resume", "foo")
+    modelled.said("xl", "save", "foo", file)
+    assert left(modelled) == before
+    modelled.said("xl", "restore", file)
+    modelled.restart()
+    modelled.settle()
+    assert "foo" in modelled.said("xl", "list")
+    modelled.said("xl", "destroy", "foo")
     assert left(modelled) == before
