@@ -29,7 +29,7 @@ vcpus = 2
 maxvcpus = 3
 uuid = "11111111-2222-3333-4444-555555555555"
 vif = [ "bridge=xenbr0,mac=00:16:3e:01:02:03,rate=10MB/s", "mac=00:16:3e:01:02:04" ]
-disk = [ "vdev=xvda,format=raw,access=rw,target=/run/a,b.img", "/run/c.img,raw,xvdb,r" ]
+disk = [ "vdev=xvda,format=raw,access=rw,target=/run/a,b.img", "/run/c.img,raw,xvde,r" ]
 on_crash = "restart"
 on_watchdog = "coredump-restart"
 """
@@ -64,7 +64,7 @@ def xl(*words: str, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("type", ["pv", "pvh"])
+@pytest.mark.parametrize("type", ["pv", "pvh", "hvm"])
 def test_ours_is_read_by_xl(tmp_path: Path, type: str) -> None:
     front = header_of(source(type), 163840, 8)
     file = tmp_path / "ours"
@@ -83,7 +83,7 @@ def test_ours_is_read_by_xl(tmp_path: Path, type: str) -> None:
     assert understood["on_watchdog"] == "coredump_restart"
 
 
-@pytest.mark.parametrize("type", ["pv", "pvh"])
+@pytest.mark.parametrize("type", ["pv", "pvh", "hvm"])
 def test_xls_is_read_by_us(tmp_path: Path, type: str) -> None:
     config = as_json(source(type).config(), None, 8)["config"]
     file = tmp_path / "theirs"
