@@ -18,6 +18,7 @@ from xend.hypervisor import (
     Hypervisor,
     HypervisorError,
     Image,
+    Machine,
     Rings,
 )
 from xend.simulator.image import KERNEL
@@ -76,6 +77,8 @@ class Bench:
     def image(self, **more: Any) -> Image:
         """For a domain of such a blueprint."""
         fields: dict[str, Any] = {"kernel": str(self.kernel), "command_line": self.guest.command_line}
+        if self.type == "hvm":
+            fields["machine"] = Machine()
         return Image(**{"blueprint": self.blueprint(), "memory_kib": self.memory_kib, **fields, **more})
 
     async def create(self, **more: Any) -> int:

@@ -192,7 +192,7 @@ async def restoring(bench: Bench, fd: int, end: int) -> None:
     for wrong, begin, number in (
         ({}, 0, errno.EINVAL),
         ({}, 16, errno.EINVAL),
-        ({"type": "pv" if bench.type == "pvh" else "pvh"}, 8, errno.EINVAL),
+        ({"type": "pvh" if bench.type == "pv" else "pv"}, 8, errno.EINVAL),
         ({"max_memory_kib": 1024}, 8, errno.ENOMEM),
     ):
         blueprint = bench.blueprint(**wrong)

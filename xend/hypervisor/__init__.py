@@ -559,8 +559,8 @@ class Hypervisor(Control, ABC):
             image: what it booted; its kernel and command line are not looked at.
 
         Raises:
-            HypervisorError: EINVAL: it is no such stream, is of another type of domain, or needs what this
-                host has not; ENOMEM: the host, or the domain's bounds, have too little memory for it;
+            HypervisorError: EINVAL: it is no such stream, is of another type of domain (it does not tell pvh
+                from hvm), or needs what this host has not; ENOMEM: the host, or the domain's bounds, have too little memory for it;
                 EEXIST: it has memory already.
         """
 

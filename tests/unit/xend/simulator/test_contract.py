@@ -10,13 +10,14 @@ import trio
 
 from tests.contract import Guest, check_hypervisor
 from tests.unit.xend.simulator.process import HostProcess
-from xend.hypervisor import Hypervisor
+from xend.hypervisor import DomainType, Hypervisor
 from xend.hypervisor.simulator import Simulator
 from xend.simulator import place
 from xend.simulator.host import SimulatedHost
 from xenstore.platform import sim
 
 pytestmark = pytest.mark.trio
+TYPES: tuple[DomainType, ...] = ("pv", "pvh", "hvm")
 
 
 async def test_in_this_process(tmp_path: Path, autojump_clock: object) -> None:
@@ -30,7 +31,7 @@ async def test_in_this_process(tmp_path: Path, autojump_clock: object) -> None:
         host.power_off()
         assert host.faults == []
 
-    await check_hypervisor(maker)
+    await check_hypervisor(maker, Guest(types=TYPES))
 
 
 async def test_as_a_process(host_process: HostProcess) -> None:
@@ -39,7 +40,7 @@ async def test_as_a_process(host_process: HostProcess) -> None:
     def maker() -> AbstractAsyncContextManager[Hypervisor]:
         return Simulator.connect(host_process.directory)
 
-    await check_hypervisor(maker, Guest(other=maker))
+    await check_hypervisor(maker, Guest(types=TYPES, other=maker))
 
 
 async def test_the_store_looks_for_pages_and_ports_where_they_are() -> None:
