@@ -560,8 +560,8 @@ class Hypervisor(Control, ABC):
 
         Raises:
             HypervisorError: EINVAL: it is no such stream, is of another type of domain (it does not tell pvh
-                from hvm), or needs what this host has not; ENOMEM: the host, or the domain's bounds, have too little memory for it;
-                EEXIST: it has memory already.
+                from hvm), or needs what this host has not; ENOMEM: the host, or the domain's bounds, have too
+                little memory for it; EEXIST: it has memory already.
         """
 
     @abstractmethod
