@@ -312,6 +312,24 @@ def test_xend_is_killed_while_it_restores(tmp_path: Path, key: str) -> None:
     saving(body, tmp_path)
 
 
+@pytest.mark.parametrize("key", ["suspend", "keep", "resume"])
+def test_xend_is_killed_while_it_suspends_or_resumes(tmp_path: Path, key: str) -> None:
+    """It runs, machine and all: a suspend is undone, a resume is done."""
+
+    async def body(world: World, file: str) -> None:
+        how = "resume" if key == "resume" else "suspend"
+        if how == "resume":
+            await world.call("domain.suspend", domain="example")
+        kill_at(world, f"domain.{how}", key)
+        world.soon(partial(begun, world, f"domain.{how}", domain="example"))
+        await trio.sleep(3)
+        await world.start_xend()
+        await settled(world)
+        await runs(world, 1)
+
+    saving(body, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("key", SAVE)
 def test_qemu_is_killed_while_it_is_saved(tmp_path: Path, key: str) -> None:
