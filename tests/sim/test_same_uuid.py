@@ -142,3 +142,29 @@ def test_of_two_that_nobody_has_written_of_none_is_ended_and_somebody_is_told() 
         assert f"domains 1, 2 have the UUID {UUID}; which of them xend made is not known" in warning
 
     play(body)
+
+
+@pytest.mark.parametrize("how", ["destroy", "shutdown", "rename", "lose"])
+def test_what_a_stranger_has_put_in_its_place_in_the_store_stays(how: str) -> None:
+    """Ours was not ended first, or not by us, as with `xl destroy` and `xl create` of Debian's xl."""
+
+    async def body(world: World) -> None:
+        domid = await world.create(CONFIG)
+        await world.connected(domid)
+        other = await stranger(world.host)
+        await world.client.rm(f"/vm/{UUID}")
+        await world.client.write(f"/vm/{UUID}/name", "stranger")
+        await world.client.set_perms(f"/vm/{UUID}", ["n0", f"r{other}"])
+        await write(world, other)
+        if how == "rename":
+            await world.call("domain.rename", domain="example", name="changed")
+        elif how == "lose":
+            await world.destroy_behind_back(domid)
+        else:
+            await world.call(f"domain.{how}", domain="example")
+        await trio.sleep(30)
+        await settled(world)
+        assert await world.client.read(f"/vm/{UUID}/name") == b"stranger"
+        assert await world.client.exists(f"/local/domain/{domid}") == (how == "rename")
+
+    play(body)

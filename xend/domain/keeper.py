@@ -227,10 +227,11 @@ class Keeper:
 
     async def _forget(self, domain: Domain) -> None:
         """It went with a host that was started again: only what is called after its UUID is its own."""
+        assert domain.domid is not None
         reason = f"domid {domain.domid} is another domain's now"
         self._host.log(f"{domain.name} (domain {domain.domid}) is gone: {reason}")
         with explained("remove its nodes", domain.name):
-            await nodes.remove_vm(self._host.store, domain.uuid)
+            await nodes.remove_vm(self._host.store, domain.domid, domain.uuid)
         self._host.domains.forget(domain.uuid)
         self._failures.pop(domain.uuid, None)
         self._host.publish(

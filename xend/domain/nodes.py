@@ -151,10 +151,14 @@ async def remove_console(store: Client, domid: int) -> None:
 
 
 async def remove_all(store: Client, domid: int, uuid: str) -> None:
-    """Everything of a domain, backends in dom0 that are left included."""
+    """Everything of a domain, backends in dom0 that are left included.
+
+    What is called after its UUID stays where another toolstack has put a living domain's there.
+    """
+    vm = f"/vm/{uuid}"
 
     async def body(tx: Transaction) -> None:
-        paths = [home(domid), f"/vm/{uuid}", f"/libxl/{domid}"]
+        paths = [home(domid), f"/libxl/{domid}", *([vm] if await _is_own(tx, vm, domid) else [])]
         backend = f"{home(0)}/backend"
         with suppress(ENOENT):
             paths += [f"{backend}/{kind}/{domid}" for kind in await tx.directory(backend)]
@@ -163,19 +167,36 @@ async def remove_all(store: Client, domid: int, uuid: str) -> None:
     await store.run_transaction(body)
 
 
-async def remove_vm(store: Client, uuid: str) -> None:
-    """What is called after its UUID."""
-    await _remove(store, f"/vm/{uuid}")
+async def remove_vm(store: Client, domid: int, uuid: str) -> None:
+    """What is called after its UUID, if it is still the domain's."""
+    vm = f"/vm/{uuid}"
+
+    async def body(tx: Transaction) -> None:
+        if await _is_own(tx, vm, domid):
+            await tx.together(removed(vm))
+
+    await store.run_transaction(body)
 
 
 async def rename(store: Client, domid: int, uuid: str, name: str) -> None:
     """Both places where a domain's name stands."""
+    vm = f"/vm/{uuid}"
 
     async def body(tx: Transaction) -> None:
         await tx.write(f"{home(domid)}/name", name)
-        await tx.write(f"/vm/{uuid}/name", name)
+        if await _is_own(tx, vm, domid):
+            await tx.write(f"{vm}/name", name)
 
     await store.run_transaction(body)
+
+
+async def _is_own(tx: Transaction, vm: str, domid: int) -> bool:
+    """Whether what is called after a UUID is this domain's: it, and no other domain, may read it."""
+    try:
+        perms = await tx.get_perms(vm)
+    except ENOENT:
+        return False
+    return all(perm.domid == domid for perm in perms[1:])
 
 
 def fudge_kib(config: DomainConfig) -> int:
