@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from tests.peers.machines import LINES
 from xend.config.cpuid_names import FIELDS
 from xend.config.options import OPTIONS, XM
 
@@ -173,7 +174,7 @@ class Case:
     """A configuration; what it is made of.
 
     Attributes:
-        group: "alone", "pair", "together", "disk", "vif", "device", "cpuid".
+        group: "alone", "pair", "together", "disk", "vif", "device", "machine", "cpuid".
         option: that it is about, where it is one.
         text: all of it.
     """
@@ -200,6 +201,8 @@ def cases() -> Iterator[Case]:
         yield Case("cpuid", "cpuid", f"{BASE}cpuid = {word}\n")
     for text in DEVICES:
         yield Case("device", text.partition(" ")[0], f"{BASE}{text}\n")
+    for text in LINES:
+        yield Case("machine", text.partition("=")[0].strip(), f"{BASE}type = 'hvm'\n{text}\n")
     for text in TOGETHER:
         yield Case("together", "", f"{BASE}{text}\n")
     for name in XM:

@@ -100,7 +100,7 @@ def only(*paths: str) -> Callable[[Both], bool]:
 
 #: Where xl's JSON has what has no effect on a domain of the type.
 IDLE = (
-    r"b_info\.(acpi|altp2m|arch_arm\..*|bootloader_args.*|device_model|device_model_stubdomain|device_model_version)",
+    r"b_info\.(acpi|altp2m|arch_arm\..*|bootloader.*|device_model|device_model_stubdomain|device_model_version)",
     r"b_info\.(device_tree|dm_restrict|extra.*|nested_hvm|sched_params\.(latency|slice)|shadow_memkb)",
     r"b_info\.(stubdomain_.*|tee|timer_mode|type\.pvh\.pvshim.*|video_memkb)",
     r"b_info\.type\.hvm\.(altp2m|gfx_passthru|nx|spice\..*)",
@@ -139,7 +139,7 @@ OF_VNC = (
 #: Of machines.
 LATER = (
     "graphics card takes|the card .* needs|expected letters, each once|soundhw = |usbdevice (=|holds)|"
-    "expected a display from 0 to"
+    "expected a display from 0 to|its firmware boots|would be emulated where|have a controller of their own"
 )
 #: Of devices.
 UNUSABLE = (

@@ -5,42 +5,34 @@ libxl_create.c of Xen 4.17.
 """
 
 import os.path
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
 
 from xend.config.hardware import word_or_number
-from xend.config.machine_devices import MachineDevices, devices_of, switched, word_of
+from xend.config.machine_devices import MachineDevices, devices_of, switched, word_of, words_of
 from xend.config.option import other_case
 from xend.config.options import OPTIONS
 from xend.config.parts import path_of
 from xend.config.place import listed, shown
 from xend.config.problem import ConfigError, Findings, Problem
 from xend.config.settings import Settings
+from xend.config.viridian import Viridian, viridian_of
 
 __all__ = ["OVMF", "SEABIOS", "SMBIOS_KEYS", "Firmware", "Machine", "is_loader", "machine_of"]
 
 #: What the firmware is called, by the words of `bios` and of `firmware`.
 SEABIOS, OVMF = "seabios", "ovmf"
-_FIRMWARE_WORDS = {"bios": SEABIOS, "seabios": SEABIOS, "uefi": OVMF, "ovmf": OVMF}
+_FIRMWARE_WORDS = {"seabios": SEABIOS, "uefi": OVMF, "ovmf": OVMF}
+#: Of firmware: that which bios says.
+_BIOS = "bios"
 _ROMBIOS = "it is of the device model that Xen has no longer (qemu-xen-traditional); expected seabios or ovmf"
 _LOADER = "hvmloader"
 #: The bounds of the hole below 4 GiB, in MiB (HVM_BELOW_4G_MMIO_LENGTH and _START).
 _HOLE_MIN_MIB, _HOLE_MAX_MIB = 256, 3840
 #: What is left of memory beside the graphics card's, at the least.
 _REST_MIN_MIB = 4
-#: What viridian = 1 means, and what else a name needs.
-_VIRIDIAN_DEFAULTS = (
-    "base",
-    "freq",
-    "time_ref_count",
-    "apic_assist",
-    "crash_ctl",
-    "no_vp_limit",
-    "cpu_hotplug",
-)
-_VIRIDIAN_NEEDS = {"stimer": ("time_ref_count", "synic")}
 #: Keys of smbios, and how hvmloader finds the text (xen/include/public/hvm/hvm_xs_strings.h).
 SMBIOS_KEYS = (
     "bios_vendor", "bios_version", "system_manufacturer", "system_product_name", "system_version",
@@ -83,8 +75,7 @@ class Machine:
         acpi: it has ACPI, with sleep (acpi_s3), hibernation (acpi_s4), and a switch of a convertible (slate).
         apic, pae, hpet, vpt_align: see `xend.hypervisor.Machine`.
         timer_mode: one of the option's words; is_timer_given: it was given.
-        viridian: what of it the domain sees.
-        viridian_words: the option as it was given: a list, or whether it has the usual; None: not given.
+        viridian: what of Hyper-V's interfaces it sees.
         generation_id: it is told by what it is known from its clones.
         lmce: see `xend.hypervisor.Machine.has_lmce`.
         pirq: see `xend.hypervisor.Blueprint.has_pirq`.
@@ -103,8 +94,7 @@ class Machine:
     vpt_align: bool = True
     timer_mode: str = OPTIONS["timer_mode"].words[1]
     is_timer_given: bool = False
-    viridian: Sequence[str] = ()
-    viridian_words: tuple[str, ...] | bool | None = None
+    viridian: Viridian = attrs.field(factory=Viridian)
     generation_id: bool = False
     lmce: bool = False
     pirq: bool | None = None
@@ -138,7 +128,6 @@ def machine_of(
         return None
 
     is_on = partial(switched, settings, findings)
-    viridian_words = findings.attempt(lambda: _viridian_words(settings), None)
     machine = Machine(
         firmware=findings.attempt(lambda: _firmware(settings, directory), Firmware()),
         devices=findings.attempt(lambda: devices_of(settings), MachineDevices()),
@@ -155,10 +144,9 @@ def machine_of(
         vpt_align=is_on("vpt_align", True),
         timer_mode=findings.attempt(lambda: _timer_mode(settings), Machine().timer_mode),
         is_timer_given=settings.value("timer_mode") is not None,
-        viridian=findings.attempt(lambda: _viridian_of(viridian_words, settings), ()),
-        viridian_words=viridian_words,
+        viridian=findings.attempt(lambda: viridian_of(settings), Viridian()),
         generation_id=findings.attempt(lambda: word_of(settings, "ms_vm_genid") == "generate", False),
-        lmce=findings.attempt(lambda: bool(_words(settings, "mca_caps")), False),
+        lmce=findings.attempt(lambda: bool(words_of(settings, "mca_caps")), False),
         pirq=findings.attempt(lambda: settings.boolean("hvm_pirq"), None),
     )
     if memory_mib is not None:
@@ -216,7 +204,7 @@ def _firmware(settings: Settings, directory: str | None) -> Firmware:
         findings.problems += settings.error("firmware", _ROMBIOS, code="unsupported").problems
     elif named is not None and named in _FIRMWARE_WORDS:
         word = _FIRMWARE_WORDS[named]
-    elif named is not None:
+    elif named not in (None, _BIOS):
         loader = findings.attempt(lambda: path_of(settings, "firmware", directory), None)
 
     def path(option: str) -> str | None:
@@ -267,46 +255,3 @@ def _timer_mode(settings: Settings) -> str:
     if settings.value("timer_mode") is None:
         return Machine().timer_mode
     return word_or_number(settings, "timer_mode")
-
-
-def _words(settings: Settings, option: str) -> Sequence[str]:
-    """A list of the option's own words, with ! in front or not."""
-    findings = Findings()
-    words, found = OPTIONS[option].words, []
-    for word, place in settings.items(option):
-        if word.removeprefix("!") in words:
-            found.append(word)
-            continue
-        text = f"{option} holds {shown(word)}: expected {listed(words)}"
-        findings.problems.append(Problem.at(place, text, option=option, hint=other_case(word, words)))
-    findings.check()
-    return found
-
-
-def _viridian_words(settings: Settings) -> tuple[str, ...] | bool | None:
-    """The option as it was given."""
-    value = settings.value("viridian")
-    if value is not None and value.items is not None:
-        return tuple(_words(settings, "viridian"))
-    return settings.boolean("viridian")
-
-
-def _viridian_of(given: tuple[str, ...] | bool | None, settings: Settings) -> Sequence[str]:
-    """What a domain sees: in the order of the option's words, without those that stand for several."""
-    if not given:
-        return ()
-    if not isinstance(given, tuple):
-        return _VIRIDIAN_DEFAULTS
-    own, wanted = OPTIONS["viridian"].words[2:], set[str]()
-    meant: Mapping[str, Sequence[str]] = {"all": own, "defaults": _VIRIDIAN_DEFAULTS}
-    for word in given:
-        if not word.startswith("!"):
-            wanted |= set(meant.get(word, (word,)))
-    for word in given:
-        if word.startswith("!"):
-            wanted -= set(meant.get(word[1:], (word[1:],)))
-    for word, needed in _VIRIDIAN_NEEDS.items():
-        wanted |= set(needed) if word in wanted else set()
-    if wanted and "base" not in wanted:
-        raise settings.error("viridian", "nothing of it is there without base; expected base with it")
-    return tuple(word for word in own if word in wanted)

@@ -4,18 +4,19 @@ Source: tools/xl/xl_parse.c, libxl_create.c and libxl_dm.c of Xen 4.17; guests.m
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import attrs
 
+from xend.config.option import other_case
 from xend.config.options import OPTIONS
-from xend.config.place import shown
+from xend.config.place import listed, shown
 from xend.config.problem import Findings, Problem
 from xend.config.settings import Settings
 from xend.config.vfb import VfbConfig, screen_of_options
 
-__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "switched", "word_of"]
+__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "switched", "word_of", "words_of"]
 
 #: Kinds of graphics cards, and what each has of the domain's memory, at the least and by itself.
 CIRRUS, STD, QXL, NO_CARD = "cirrus", "stdvga", "qxl", "none"
@@ -23,6 +24,7 @@ VIDEO_MIB = {CIRRUS: 8, STD: 16, QXL: 128, NO_CARD: 0}
 _VIDEO_MAX_MIB = 1024
 #: Those of qemu's that are no device of the host.
 USB_DEVICES = ("tablet", "mouse", "keyboard", "wacom-tablet")
+_OF_HOST = "usbctrl = ['type=qusb'] and usbdev = ['hostbus=...,hostaddr=...'] give one of the host's"
 _USB_VERSIONS = 3
 _BOOT = re.compile(r"[a-p]+")
 DEFAULT_BOOT = "cda"
@@ -130,6 +132,24 @@ def word_of(settings: Settings, option: str, words: tuple[str, ...] | None = Non
     return settings.choice(option, words or OPTIONS[option].words) if settings.text(option) else None
 
 
+def words_of(settings: Settings, option: str, plain: Collection[str] = ()) -> Sequence[str]:
+    """A list of the option's own words, with ! in front or not; plain: those that take none.
+
+    Raises:
+        ConfigError: of each other word.
+    """
+    findings = Findings()
+    words, found = OPTIONS[option].words, []
+    for word, place in settings.items(option):
+        if word in words or (word.removeprefix("!") in words and word[1:] not in plain):
+            found.append(word)
+            continue
+        text = f"{option} holds {shown(word)}: expected {listed(words)}"
+        findings.problems.append(Problem.at(place, text, option=option, hint=other_case(word, words)))
+    findings.check()
+    return found
+
+
 def _vga(settings: Settings) -> str | None:
     kind = settings.choice("vga", (STD, NO_CARD, CIRRUS, QXL))
     if kind is not None:
@@ -181,17 +201,20 @@ def _serial(settings: Settings) -> Sequence[str]:
 
 
 def _usb_devices(settings: Settings) -> Sequence[str]:
+    """One as a text, or a list of them."""
     value = settings.value("usbdevice")
     if value is None:
         return []
     if value.items is None:
-        only = word_of(settings, "usbdevice", USB_DEVICES)
-        return [only] if only else []
+        word = settings.text("usbdevice")
+        found = [(word, value.place)] if word else []
+    else:
+        found = settings.items("usbdevice")
     findings = Findings()
-    for word, place in settings.items("usbdevice"):
+    for word, place in found:
         if word not in USB_DEVICES:
-            text = f"usbdevice holds {shown(word)}: expected {', '.join(USB_DEVICES)}"
-            hint = "usbdev gives devices of the host" if word.startswith("host") else None
+            text = f"usbdevice holds {shown(word)}: expected {listed(USB_DEVICES)}"
+            hint = _OF_HOST if word.startswith("host") else other_case(word, USB_DEVICES)
             findings.problems.append(Problem.at(place, text, option="usbdevice", hint=hint))
     findings.check()
-    return [word for word, _ in settings.items("usbdevice")]
+    return [word for word, _ in found]

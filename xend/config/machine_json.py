@@ -6,8 +6,8 @@ from typing import Any
 from xend.config.libxl import flag, not_empty, number, text
 from xend.config.machine import Machine
 from xend.config.machine_devices import DEFAULT_BOOT
-from xend.config.options import OPTIONS
 from xend.config.vfb import vfb_as_json, vfb_of_json
+from xend.config.viridian import viridian_of_json
 
 __all__ = ["beside_machine", "lines_of_machine", "of_machine"]
 
@@ -23,7 +23,6 @@ _TEXTS = {
     "smbios_firmware": "smbios_firmware", "acpi_firmware": "acpi_firmware", "hdtype": "hdtype",
     "boot": "boot", "soundhw": "soundhw", "vendor_device": "vendor_device",
 }  # fmt: skip
-_VIRIDIAN = OPTIONS["viridian"].words
 _KIB_PER_MIB = 1024
 
 
@@ -48,7 +47,7 @@ def of_machine(machine: Machine, said: Callable[[str], str | None]) -> dict[str,
         smbios_firmware=firmware.smbios_tables,
         acpi_firmware=firmware.acpi_tables,
         **{name: said(name) for name in _FLAGS},
-        **_viridian(machine),
+        **machine.viridian.as_json(),
         mmio_hole_memkb=_KIB_PER_MIB * (machine.hole_mib or 0),
         hdtype="ahci" if devices.is_ahci else None,
         vga=vga,
@@ -65,28 +64,6 @@ def of_machine(machine: Machine, said: Callable[[str], str | None]) -> dict[str,
         vendor_device="xenserver" if devices.vendor_device else None,
         mca_caps=int(machine.lmce),
     )
-
-
-def _viridian(machine: Machine) -> dict[str, Any]:
-    """libxl's numbers of what was added and taken away, and whether the usual are there."""
-    given = machine.viridian_words
-    if given is None:
-        return {}
-    if not isinstance(given, tuple):
-        return {"viridian": str(given)}
-    own = _VIRIDIAN[2:]
-    words = [word for word in given if word.removeprefix("!") != "defaults"]
-    added = {own.index(word) for word in words if word in own}
-    taken = {own.index(word[1:]) for word in words if word[1:] in own}
-    if "all" in words:
-        added = set(range(len(own)))
-    if "!all" in words:
-        taken = set(range(len(own)))
-    return {
-        "viridian": str("defaults" in given) if "defaults" in given or "!defaults" in given else None,
-        "viridian_enable": sorted(added),
-        "viridian_disable": sorted(taken),
-    }
 
 
 def lines_of_machine(build: Mapping[str, Any], of_type: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,20 +88,8 @@ def lines_of_machine(build: Mapping[str, Any], of_type: Mapping[str, Any]) -> di
         found[option] = [each for each in many if isinstance(each, str)] if isinstance(many, list) else None
         found[option] = found[option] or text(of_type, option)
     found["mca_caps"] = ["lmce"] if number(of_type, "mca_caps") else []
-    found["viridian"] = _viridian_of(of_type)
+    found["viridian"] = viridian_of_json(of_type)
     for word in filter(None, (vfb_of_json(of_type) or "").split(",")):
         key, _, value = word.partition("=")
         found[key] = value
     return found
-
-
-def _viridian_of(of_type: Mapping[str, Any]) -> list[str] | bool | None:
-    usual, own = flag(of_type, "viridian"), _VIRIDIAN[2:]
-
-    def names(key: str, mark: str) -> list[str]:
-        bits = of_type.get(key)
-        numbers = bits if isinstance(bits, list) else []
-        return [mark + own[each] for each in numbers if isinstance(each, int) and 0 <= each < len(own)]
-
-    words = names("viridian_enable", "") + names("viridian_disable", "!")
-    return [*(["defaults"] if usual else []), *words] if words else usual

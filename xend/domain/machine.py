@@ -62,7 +62,7 @@ def machine_of(host: Host, config: DomainConfig, info: HostInfo) -> Machine | No
         has_hpet=wanted.hpet,
         is_vpt_aligned=wanted.vpt_align,
         timer_mode=wanted.timer_mode,
-        viridian=wanted.viridian,
+        viridian=wanted.viridian.seen,
         has_lmce=wanted.lmce,
     )
     return machine if wanted.hole_mib is None else attrs.evolve(machine, hole_kib=1024 * wanted.hole_mib)
