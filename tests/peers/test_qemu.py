@@ -60,16 +60,23 @@ def converse(
         argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic", "-S"]
         argv += ["-chardev", socket, "-mon", "chardev=c,mode=control", *more]
         process = await started(tmp_path, argv, incoming)
-        with trio.fail_after(60):
-            while not (tmp_path / "qmp").exists():
-                await trio.sleep(0.01)
-            stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
-            conversation = Conversation(stream, SystemProcesses().send_descriptor)
-            await conversation.begin()
-            await body(conversation, process)
-            await stream.aclose()
-            process.send(signal.SIGTERM)
-            assert await process.wait() == 0
+        try:
+            with trio.fail_after(60):
+                await talk(process)
+        except BaseException:
+            process.send(signal.SIGKILL)
+            raise
+
+    async def talk(process: Process) -> None:
+        while not (tmp_path / "qmp").exists():
+            await trio.sleep(0.01)
+        stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
+        conversation = Conversation(stream, SystemProcesses().send_descriptor)
+        await conversation.begin()
+        await body(conversation, process)
+        await stream.aclose()
+        process.send(signal.SIGTERM)
+        assert await process.wait() == 0
 
     trio.run(main)
 
