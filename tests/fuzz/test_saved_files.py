@@ -17,7 +17,9 @@ from xend.domain.source import Source
 from xend.errors import XendError
 from xend.simulator import saved
 from xend.stream import header, records
+from xend.stream.emulator import HEAD, QEMU, check_nodes, nodes_body
 from xend.stream.features import lacking
+from xend.stream.records import EMULATOR_CONTEXT, EMULATOR_STORE, record
 
 #: Files of one seed; `make long` has 100,000 of them.
 EACH = 1_000
@@ -25,6 +27,12 @@ EACH = 1_000
 EDGES = (0, 1, 2, 3, 7, 8, 0xD, 0xFF, 0x1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFF)
 UUID = "11111111-2222-3333-4444-555555555555"
 TEXT = f'name = "a"\nkernel = "/netbsd"\nmemory = 32\nuuid = "{UUID}"\nvif = [ "mac=00:16:3e:00:00:01" ]\n'
+TYPES = ("pv", "pvh", "hvm")
+#: What the device model of a machine left.
+MACHINE = [
+    record(EMULATOR_STORE, nodes_body({"physmap/f0/start_addr": "f0", "physmap/f0/name": "vga.vram"})),
+    record(EMULATOR_CONTEXT, HEAD.pack(QEMU, 0) + b"QEVM and so on"),
+]
 STATE = {"memory_kib": 256, "word": "remembered", "features": ["avx", "avx512f", "nx"]}
 
 
@@ -38,7 +46,8 @@ def whole(type: str, *, is_ours: bool) -> tuple[bytes, list[int]]:
     front = header_of(source, 32 * 1024, 4)
     if not is_ours:
         front = header.Header(front.config)
-    parts = [header.pack(front), records.BEFORE, *saved.stream(type, 256, STATE), records.AFTER]
+    behind = [*MACHINE, records.AFTER] if type == "hvm" else [records.AFTER]
+    parts = [header.pack(front), records.BEFORE, *saved.stream(type, 256, STATE), *behind]
     places, at = [], 0
     for part in parts:
         places.append(at)
@@ -97,6 +106,9 @@ def refusal(path: Path, size: int, chance: random.Random) -> XendError | None:
     assert 0 <= found.memory.pages <= size // 8
     assert found.after <= found.memory.begins <= found.memory.ends <= found.end <= size
     lacking(found.memory.leaves, [])
+    if (emulator := found.emulator) is not None:
+        check_nodes(emulator.nodes)
+        assert found.memory.ends <= emulator.begins < emulator.begins + emulator.length <= found.end
     return None
 
 
@@ -108,7 +120,7 @@ def descriptors() -> int:
 @pytest.mark.parametrize("seed", seeds(3, 100))
 def test_whatever_stands_in_a_file(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    models = [whole(type, is_ours=is_ours) for type in ("pv", "pvh") for is_ours in (True, False)]
+    models = [whole(type, is_ours=is_ours) for type in TYPES for is_ours in (True, False)]
     path, refusals, before = tmp_path / "saved", 0, descriptors()
     for _ in range(EACH):
         model, places = chance.choice(models)
@@ -127,7 +139,7 @@ def test_whatever_stands_in_a_file(seed: int, tmp_path: Path) -> None:
     assert descriptors() == before
 
 
-@pytest.mark.parametrize("type", ["pv", "pvh"])
+@pytest.mark.parametrize("type", TYPES)
 def test_what_is_damaged_here_is_whole_before(type: str, tmp_path: Path) -> None:
     """Else everything above would be refused for one reason."""
     for is_ours in (True, False):

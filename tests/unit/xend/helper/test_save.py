@@ -14,10 +14,10 @@ from tests.unit.xend.helper.fake_guest import LIBRARIES, STREAM
 from xend.helper import limits, save
 from xend.helper.session import Session
 from xend.helper.steps import Refused
-from xend.hypervisor import Blueprint, Image
+from xend.hypervisor import Blueprint, Image, Machine
 
 PV = Blueprint(uuid="x", max_vcpus=1, max_memory_kib=65536)
-PVH = attrs.evolve(PV, type="pvh")
+PVH, HVM = (attrs.evolve(PV, type=type) for type in ("pvh", "hvm"))
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,9 @@ class Steps:
 
 
 def job(blueprint: Blueprint, domid: int) -> dict[str, Any]:
-    return {"domid": domid, "image": attrs.asdict(Image(blueprint=blueprint, memory_kib=65536, kernel=""))}
+    machine = Machine() if blueprint.type == "hvm" else None
+    image = Image(blueprint=blueprint, memory_kib=65536, kernel="", machine=machine)
+    return {"domid": domid, "image": attrs.asdict(image)}
 
 
 def test_a_save(fd: int) -> None:
@@ -60,6 +62,7 @@ def test_a_save(fd: int) -> None:
     [
         (PV, 5, ["set_memory_map_limit"]),
         (PVH, 6, ["set_parameter", "set_altp2m", "set_paging_pool"]),
+        (HVM, 6, ["set_parameter"] * 3 + ["set_altp2m", "set_paging_pool"]),
     ],
 )
 def test_a_restore(fd: int, blueprint: Blueprint, domid: int, settings: list[str]) -> None:
