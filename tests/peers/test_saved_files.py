@@ -83,6 +83,15 @@ def test_ours_is_read_by_xl(tmp_path: Path, type: str) -> None:
     assert understood["on_watchdog"] == "coredump_restart"
 
 
+def test_a_machine_has_no_more_memory_than_before() -> None:
+    """Nor has one that is restored, by whom ever, whose pages are a few more than its memory."""
+    for type, most in (("pv", 262500), ("hvm", 262144)):
+        front = header_of(source(type), 262500, 8)
+        assert front.config is not None
+        build = json.loads(front.config)["b_info"]
+        assert (build["target_memkb"], build["max_memkb"]) == (most, most)
+
+
 @pytest.mark.parametrize("type", ["pv", "pvh", "hvm"])
 def test_xls_is_read_by_us(tmp_path: Path, type: str) -> None:
     config = as_json(source(type).config(), None, 8)["config"]

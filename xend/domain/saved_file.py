@@ -64,15 +64,19 @@ def header_of(source: Source, target_kib: int, cpus: int, processors: int | None
     """The header of a file.
 
     Args:
-        target_kib: of its memory now: what libxl lets it have when it restores it.
+        target_kib: of its memory now: what libxl lets it have when it restores it.  Of a machine the most is
+            as it was: by that its device model knows where its graphics card's memory is.
         cpus: the host's.
         processors: how many its machine has, if it has one: all of them are libxl's available ones.
     """
     config = source.config()
+    most_kib = config.max_memory_kib
+    if config.machine is None:
+        most_kib = max(target_kib, most_kib)
     config = attrs.evolve(
         config,
-        memory_kib=target_kib,
-        max_memory_kib=max(target_kib, config.max_memory_kib),
+        memory_kib=min(target_kib, most_kib),
+        max_memory_kib=most_kib,
         vcpus=config.vcpus if processors is None else processors,
     )
     data = json.dumps(as_json(config, None, cpus)["config"], ensure_ascii=False)
