@@ -89,8 +89,8 @@ def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     managed.must(f"rm {file}")
 
 
-@pv_is_long  # that is saved and restored by others
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.long  # others save and restore each type, too
+@pytest.mark.parametrize("rounds", [1, 10])
 def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> None:
     file = FILE.format(worker.name)
     for _ in range(rounds):
@@ -141,7 +141,7 @@ def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) 
     managed.must(f"rm {file}")
 
 
-@pytest.mark.long  # each reads files of the other's without a hypervisor in tests/peers
+@pv_is_long
 def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, worker: Guest) -> None:
     file, before = FILE.format(worker.name), count(worker)
     worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
