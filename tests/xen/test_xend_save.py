@@ -17,12 +17,14 @@ COUNT = (
     "setsid sh -c 'n=0; until [ -e /stop ]; do n=$((n + 1)); echo $n >/count; echo beat $n >/dev/hvc0; "
     "echo $n | dd of=/dev/xvda bs=512 seek=8 conv=sync,fsync 2>/dev/null; sleep 1; done' >/dev/null 2>&1 &"
 )
-#: For dom0's shell: whether a helper has read some megabytes of a file.
-READS = (
-    "reads() { for fd in $(printf '/proc/%s/fd/* ' $(pgrep -f xend.helper)); do\n"
-    "if [ $fd -ef $1 ] && grep -q 'pos:.*[0-9]\\{8\\}' ${fd/fd/fdinfo}; then return; fi; done; false; }\n"
+#: What a command in the background said, and the helper that does its work.
+SAID, HELPER_PID = "/run/said", "/run/helper.pid"
+#: For dom0's shell: stops the helper that has read or written ten megabytes: it is met in their midst.
+STOP = (
+    "stop() { for pid in $(pgrep -f xend.helper); do\n"
+    "if grep -qs 'pos:.*[0-9]\\{8\\}' /proc/$pid/fdinfo/*; then\n"
+    f"kill -STOP $pid; echo $pid >{HELPER_PID}; return; fi; done; false; }}\n"
 )
-
 #: Of what takes most of the time one type is enough for every day.
 pvh_is_long = pytest.mark.parametrize(
     "worker", ["pv", pytest.param("pvh", marks=pytest.mark.long)], indirect=True
@@ -53,13 +55,26 @@ def count(guest: Guest) -> int:
     return int(guest.must("cat /count"))
 
 
+def begin(dom0: Dom0, words: str) -> None:
+    """A command of xl's; returns while its helper stands amid the memory."""
+    dom0.must(
+        f"setsid bash -c '{OURS.xl} {words}; echo over' >{SAID} 2>&1 </dev/null &\n"
+        f"{STOP}{UNTIL}until_done stop",
+        SAVE_LIMIT_S,
+    )
+
+
+def await_end(dom0: Dom0) -> None:
+    """Until it has ended."""
+    dom0.must(f"{UNTIL}until_done grep over {SAID}", SAVE_LIMIT_S)
+
+
 def kill(dom0: Dom0, who: str) -> None:
     """As by a crash; a xend is started again."""
+    manager.kill(dom0, manager.PID if who == "xend" else HELPER_PID)
     if who == "xend":
-        manager.kill(dom0, manager.PID)
+        dom0.must(f"kill -CONT $(cat {HELPER_PID})")  # it hears of that now
         manager.start_xend(dom0)
-    else:
-        dom0.must("kill -9 $(pgrep -f xend.helper)")
 
 
 def found_again(dom0: Dom0, guest: Guest) -> None:
@@ -107,14 +122,9 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> N
 @pytest.mark.parametrize("who", ["xend", "helper"])
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
     file, before = FILE.format(worker.name), count(worker)
-    managed.must(
-        f"setsid bash -c '{OURS.xl} save {worker.name} {file}; echo over' >/run/save.out 2>&1 </dev/null &\n"
-        f'begun() {{ [ "$(cat {manager.LOG}/dump/.xend-save-* | head -c 3000000 | wc -c)" = 3000000 ]; }}\n'
-        f"{UNTIL}until_done begun",
-        SAVE_LIMIT_S,
-    )
+    begin(managed, f"save {worker.name} {file}")
     kill(managed, who)
-    managed.must(f"{UNTIL}until_done grep over /run/save.out", SAVE_LIMIT_S)
+    await_end(managed)
     works(managed, worker, before)
     assert managed.must(f"ls -A {manager.LOG}/dump") == ""
 
@@ -125,13 +135,9 @@ def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) 
     file, before = FILE.format(worker.name), count(worker)
     worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
     for who in ("helper", "xend"):
-        managed.must(
-            f"setsid bash -c '{OURS.xl} restore {file}; echo over' >/run/restore.out 2>&1 </dev/null &\n"
-            f"{READS}{UNTIL}until_done reads {file}",
-            SAVE_LIMIT_S,
-        )
+        begin(managed, f"restore {file}")
         kill(managed, who)
-        managed.must(f"{UNTIL}until_done grep over /run/restore.out", SAVE_LIMIT_S)
+        await_end(managed)
         managed.must(f"gone() {{ ! {OURS.xl} domid {worker.name}; }}\n{UNTIL}until_done gone", 60)
         assert state_of(managed) == empty
     worker.xl(f"restore {file}", SAVE_LIMIT_S)
