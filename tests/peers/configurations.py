@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import attrs
 
 from tests.peers.machines import LINES
+from tests.unit.xend.config.test_malformed_text import WRONG
 from xend.config.cpuid_names import FIELDS
 from xend.config.options import OPTIONS, XM
 
@@ -174,7 +175,7 @@ class Case:
     """A configuration; what it is made of.
 
     Attributes:
-        group: "alone", "pair", "together", "disk", "vif", "device", "machine", "cpuid".
+        group: "alone", "pair", "together", "disk", "vif", "device", "machine", "text", "cpuid".
         option: that it is about, where it is one.
         text: all of it.
     """
@@ -203,6 +204,8 @@ def cases() -> Iterator[Case]:
         yield Case("device", text.partition(" ")[0], f"{BASE}{text}\n")
     for text in LINES:
         yield Case("machine", text.partition("=")[0].strip(), f"{BASE}type = 'hvm'\n{text}\n")
+    for text, _ in WRONG:
+        yield Case("text", "", f"{BASE}{text}\n")
     for text in TOGETHER:
         yield Case("together", "", f"{BASE}{text}\n")
     for name in XM:

@@ -14,7 +14,7 @@ import attrs
 from xend.config.number import NUMBER_FORMS, number_of
 from xend.config.place import HIDDEN, Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Problem
-from xend.config.slips import VALUE_SLIPS, sign_hint, word_hint
+from xend.config.slips import ASSIGNMENT, NO_COMMA, VALUE_SLIPS, name_hint, sign_hint, word_hint
 from xend.config.text import check_text
 from xend.config.tokens import END, NAME, NEWLINE, NUMBER, TEXT, PythonError, Token, Tokens, unquoted
 
@@ -193,13 +193,14 @@ def _assignments(tokens: Tokens) -> list[Assignment]:
 def _assignment(tokens: Tokens) -> Assignment:
     tokens.refuse_python()
     if tokens.now.kind != NAME:
-        tokens.refuse("an option's name")
+        tokens.refuse("an option's name", slip=name_hint(tokens.now.text))
     if not _NAME.fullmatch(tokens.now.text):
         tokens.refuse("an option's name in lower case")
     name = tokens.advance()
     append = tokens.now.is_sign("+=")
     if not append and not tokens.now.is_sign("="):
-        tokens.refuse(f"= or += after {shown(name.text)}", slips=(":",))
+        hint = ASSIGNMENT if tokens.now.kind == NAME else None
+        tokens.refuse(f"= or += after {shown(name.text)}", hint, slip=name_hint(tokens.now.text))
     tokens.advance()
     value = _value(tokens)
     if tokens.now.kind not in (NEWLINE, END) and not tokens.now.is_sign(";"):
@@ -246,7 +247,8 @@ def _after_item(tokens: Tokens, open_lists: list[tuple[Place, list[Value]]]) -> 
     if tokens.now.is_sign("]"):
         return _closed(tokens, open_lists)
     if not tokens.now.is_sign(","):
-        tokens.refuse(", or ]" + _of_list(tokens, open_lists))
+        slip = NO_COMMA if tokens.now.kind in (TEXT, NUMBER) or tokens.now.is_sign("[") else None
+        tokens.refuse(", or ]" + _of_list(tokens, open_lists), slip=slip)
     tokens.advance()
     return None
 

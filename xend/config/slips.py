@@ -7,40 +7,45 @@ import re
 import unicodedata
 
 __all__ = [
+    "ASSIGNMENT",
     "BOOLEANS",
     "COMMENTS",
     "COMMENT_SIGNS",
     "FOREIGN",
+    "NO_COMMA",
     "TEMPLATE",
-    "TEMPLATE_SIGNS",
+    "TEMPLATE_PLACE",
     "VALUE_SLIPS",
     "YES_OR_NO",
+    "name_hint",
     "sign_hint",
     "word_hint",
 ]
 
-_ASSIGNMENT = "an assignment is NAME = VALUE"
+ASSIGNMENT = "an assignment is NAME = VALUE"
+#: Of two items of a list, which Python would join.
+NO_COMMA = "a comma is missing before it"
 _QUOTES = "texts stand in quotes"
 _LOOKALIKES = "“”„‟‘’‚‛«»`´"
 
 #: What begins a text that is another language altogether.
 FOREIGN = {
     "<": "this looks like XML; of libvirt's, virsh domxml-to-native xen-xl makes a configuration",
-    "(": f"this looks like an S-expression of the old xend's; {_ASSIGNMENT}",
-    "{": f"this looks like JSON; {_ASSIGNMENT}",
+    "(": f"this looks like an S-expression of the old xend's; {ASSIGNMENT}",
+    "{": f"this looks like JSON; {ASSIGNMENT}",
 }
 #: Of what other languages have comments begin with.
 COMMENTS = "comments begin with #"
 COMMENT_SIGNS = ("//", "/*", "--")
 #: Signs that begin no value in Python either: what stands there was to be a text.
 VALUE_SLIPS = ("/", "@")
-#: What begins a place of a template that something was to be put into.
-TEMPLATE_SIGNS = ("{{", "{%", "<%", "${")
+#: A place of a template that something was to be put into, or what begins it.
+TEMPLATE_PLACE = re.compile(r"\{\{|\{%|<%|\$\{|@\w{1,40}@|%\w{1,40}%|<[\w -]{1,40}>")
 TEMPLATE = "this looks like a template that nobody has filled in: nothing is put in place of names here"
 _SIGNS = {
-    "=": _ASSIGNMENT,
-    ">": _ASSIGNMENT,
-    ":": _ASSIGNMENT,
+    "=": ASSIGNMENT,
+    ">": ASSIGNMENT,
+    ":": ASSIGNMENT,
     "$": TEMPLATE,
     "/": _QUOTES,
     "~": _QUOTES,
@@ -63,6 +68,17 @@ def sign_hint(found: str) -> str | None:
     if _SIZE.fullmatch(found):
         return "sizes are numbers of MiB, without a unit: 1024 is 1 GiB"
     return None
+
+
+def name_hint(found: str) -> str | None:
+    """About what stands where an option's name, or what follows it, was expected, and is no program."""
+    if found[:1] in ("'", '"'):
+        return f"names stand without quotes: {ASSIGNMENT}"
+    if found == "[":
+        return f"there are no sections: {ASSIGNMENT}"
+    if found == "-":
+        return f"names have no -, but _: {ASSIGNMENT}"
+    return ASSIGNMENT if found == ":" else None
 
 
 def word_hint(word: str) -> str:

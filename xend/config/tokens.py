@@ -9,7 +9,7 @@ import attrs
 
 from xend.config.place import Place, bytes_of, shown
 from xend.config.problem import ConfigError, Problem
-from xend.config.slips import COMMENT_SIGNS, COMMENTS, FOREIGN, TEMPLATE, TEMPLATE_SIGNS, sign_hint
+from xend.config.slips import COMMENT_SIGNS, COMMENTS, FOREIGN, TEMPLATE, TEMPLATE_PLACE, sign_hint
 from xend.config.text import text_of
 
 __all__ = [
@@ -102,11 +102,18 @@ class Tokens:
         self._place = self._place_of(self._line)
         self.now = self._read()
 
-    def refuse(self, expected: str, hint: str | None = None, slips: Collection[str] = ()) -> NoReturn:
+    def refuse(
+        self,
+        expected: str,
+        hint: str | None = None,
+        slips: Collection[str] = (),
+        slip: str | None = None,
+    ) -> NoReturn:
         """Raise the error that `now` is not what was expected.
 
         Args:
             slips: signs that are slips of the pen here, and no program.
+            slip: the hint of such a slip, whatever was found.
         """
         token = self.now
         if token.kind == OTHER and token.text in "'\"":
@@ -114,13 +121,13 @@ class Tokens:
                 token.place, "found a text without its closing quote, expected that on the same line"
             )
         text = f"found {_described(token)}, expected {expected}"
-        slip = None if self._has_begun else FOREIGN.get(token.text)
+        if not self._has_begun:
+            slip = FOREIGN.get(token.text) or slip
         if token.text in slips:
             slip = sign_hint(token.text)
-        signs = self._text[token.position : token.position + 2]
-        if signs in COMMENT_SIGNS:
+        if self._text.startswith(COMMENT_SIGNS, token.position):
             slip = COMMENTS
-        if signs in TEMPLATE_SIGNS:
+        if TEMPLATE_PLACE.match(self._text, token.position):
             slip = TEMPLATE
         if slip is None and self._looks_like_python():
             raise PythonError([Problem.at(token.place, text, hint=_PYTHON_HINT)])

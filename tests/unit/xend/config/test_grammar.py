@@ -85,7 +85,7 @@ BAD = [
     ("a = 'a%d' % 3", 1, f'found "%", expected {THE_END}', True),
     ("a = 'a' \\\n'b'", 1, rf'found "\", expected {THE_END}', True),
     ("a = '''x'''", 1, f"found \"'x'\", expected {THE_END}", True),
-    ("a = ['a'\n'b']", 2, "found \"'b'\", expected , or ] of the list that begins in line 1", True),
+    ("a = ['a'\n'b']", 2, "found \"'b'\", expected , or ] of the list that begins in line 1", False),
     ("a = ['a' % b]", 1, 'found "%", expected , or ]', True),
     ("A = 3", 1, "found \"A\", expected an option's name in lower case", False),
     ("= 3", 1, "found \"=\", expected an option's name", False),

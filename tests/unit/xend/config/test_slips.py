@@ -13,6 +13,7 @@ BLANK = "it looks like a blank, or like nothing, and is none: type it anew"
 LOOKALIKE = "quotes are ' and \"; this sign only looks like one, as in text of web pages and of mail"
 SIZES = "sizes are numbers of MiB, without a unit: 1024 is 1 GiB"
 TEMPLATE = "this looks like a template that nobody has filled in: nothing is put in place of names here"
+COMMA = "a comma is missing before it"
 NETBSD = "a NetBSD guest calls its disks xbd0, xbd1 ... by their order; here they are 0x0, 0x1 ..."
 
 #: Lines, and of each that is wrong its number and the hint.
@@ -31,6 +32,14 @@ SLIPS = [
     ("name=foo\nmemory=256\nkernel=/boot/k", [(1, QUOTES), (3, QUOTES)]),
     ("memory = 1G\nmaxmem = 512MiB", [(1, SIZES), (2, SIZES)]),
     ("memory = ${MEM}", [(1, TEMPLATE)]),
+    ("memory = @MEM@\nvcpus = %VCPUS%\nmaxmem = <MiB>", [(1, TEMPLATE), (2, TEMPLATE), (3, TEMPLATE)]),
+    ("disk = [ 'phy:/a,xvda,w'\n'phy:/b,xvdb,w' ]", [(2, COMMA)]),
+    ("cpus = [ 1 2 ]\nvif = [ '' '' ]", [(1, COMMA), (2, COMMA)]),
+    ("'vcpus' = 1", [(1, f"names stand without quotes: {ASSIGNMENT}")]),
+    ("\"vcpus\": 1", [(1, f"names stand without quotes: {ASSIGNMENT}")]),
+    ("[vm]\nvcpus = 1", [(1, f"there are no sections: {ASSIGNMENT}")]),
+    ("device-model = 'x'", [(1, f"names have no -, but _: {ASSIGNMENT}")]),
+    ("export vcpus=1\nset memory = 1", [(1, ASSIGNMENT), (2, ASSIGNMENT)]),
     ("vcpus = {{ cpu }}\nmemory = {{ ram }}", [(1, TEMPLATE), (2, TEMPLATE)]),
     ("vif = [\n{%- for each in interfaces %}\n'x',\n{%- endfor %}\n]", [(2, TEMPLATE)]),
     ("vcpus = <%= cpu %>", [(1, TEMPLATE)]),
