@@ -1,6 +1,7 @@
 """A domain with a whole machine is saved with the state of what plays it, and goes on with that."""
 
 import errno
+import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ from xend.domain import model_state
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError, Image, Rings
 from xend.operation.running import Operation
+from xend.stream import header
+from xend.stream.reader import Reader
 
 KERNEL = 'kernel = "/netbsd"\n'
 
@@ -198,6 +201,31 @@ def test_one_that_speaks_nonsense_is_told_and_can_be_given_up(tmp_path: Path) ->
         await refused(world, "device_failed", said, domain="example", file=file)
         assert not os.path.exists(file)
         await world.call("domain.destroy", domain="example")
+
+    saving(body, tmp_path)
+
+
+def test_which_device_model_it_has_is_no_matter_of_a_file(tmp_path: Path) -> None:
+    """Of Debian's xl, as its configuration says; nor is it hidden that this has no effect."""
+
+    async def body(world: World, file: str) -> None:
+        await world.call("domain.save", domain="example", file=file)
+        whole = Path(file).read_bytes()
+        fd = os.open(file, os.O_RDONLY)
+        front = header.read(Reader.of(fd))
+        os.close(fd)
+        assert front.config is not None
+        config = json.loads(front.config)
+        config["b_info"] |= {"extra_hvm": ["-global", "x"], "device_model": "/bin/evil"}
+        theirs = header.pack(header.Header(json.dumps(config).encode()))
+        Path(file).write_bytes(theirs + whole[len(header.pack(front)) :])
+        (warning,) = (await world.call("domain.restore", file=file))["warnings"]
+        assert "device_model_override and device_model_args_hvm of another" in warning["message"]
+        await runs(world, 2)
+        assert "-global" not in world.models.running()[0].order.argv
+        await world.call("domain.destroy", domain="example")
+        text = example(world, KERNEL)
+        assert (await world.call("domain.restore", file=file, text=text))["warnings"] == []
 
     saving(body, tmp_path)
 

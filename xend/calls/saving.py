@@ -90,7 +90,7 @@ class SavingCalls:
                 saved = await self._read(file)
             if text is not None:
                 source = self._replaced(saved.source, text, name, path, directory, extra)
-                saved = attrs.evolve(saved, source=source)
+                saved = attrs.evolve(saved, source=source, left_out=())
             identity = self._identity(saved.source)
             saved = attrs.evolve(saved, source=attrs.evolve(saved.source, uuid=identity))
             await check_features(self._host, saved.source.config().name, saved.memory)

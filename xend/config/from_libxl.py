@@ -14,7 +14,7 @@ from xend.config.libxl import flag, number, text
 from xend.config.machine_json import lines_of_machine
 from xend.device.kinds import IN_ORDER
 
-__all__ = ["config_of_json", "text_of"]
+__all__ = ["config_of_json", "left_out", "text_of"]
 
 #: Where libxl's words are not the options'.
 _ACTIONS = {"restart_rename": "rename-restart"}
@@ -30,6 +30,15 @@ _FLAGS = (("localtime", "localtime"), ("nomigrate", "disable_migrate"), ("vpmu",
 _KIB_PER_MIB = 1024
 #: Numbers of libxl's that mean: as it likes.
 _DEFAULT = 0xFFFFFFFF
+
+#: What runs in dom0, and how, in b_info, by the options: no matter of a file that came from elsewhere.
+_IN_DOM0 = {
+    "device_model": "device_model_override",
+    "device_model_user": "device_model_user",
+    "extra": "device_model_args",
+    "extra_pv": "device_model_args_pv",
+    "extra_hvm": "device_model_args_hvm",
+}
 
 Map = Mapping[str, Any]
 
@@ -75,6 +84,12 @@ def text_of(config: Map) -> str:
     return "".join(
         f"{option} = {_said(value)}\n" for option, value in lines.items() if value not in (None, [], "")
     )
+
+
+def left_out(config: Map) -> list[str]:
+    """The options that a configuration has, and `text_of` says nothing of."""
+    build = _map(config, "b_info")
+    return [option for key, option in _IN_DOM0.items() if build.get(key)]
 
 
 def _create(lines: dict[str, Any], create: Map, type_: str) -> None:

@@ -28,7 +28,7 @@ from xend.model.scratch import Scratch
 from xend.operation.steps import Step, Work, nothing
 from xend.stream import records
 from xend.stream.emulator import Emulator
-from xend.validators import count, typed
+from xend.validators import count, texts, typed
 from xenstore.daemon.text import one_line
 
 
@@ -44,6 +44,7 @@ class RestoreFacts(CreateFacts):
         state_begins, state_bytes: where the state of its device model lies, if it plays a machine.
         nodes: what that had below its own place in the store.
         processors: how many its machine had; None: as many as its configuration says.
+        left_out: options of the file's configuration that have no effect.
         uses_up: the file is removed once the domain runs: it would ruin its disks if it were restored again.
     """
 
@@ -59,6 +60,7 @@ class RestoreFacts(CreateFacts):
     state_bytes: int = attrs.field(default=0, validator=count)
     nodes: dict[str, str] = attrs.field(factory=dict, validator=typed(dict))
     processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+    left_out: list[str] = attrs.field(factory=list, validator=texts)
     uses_up: bool = attrs.field(default=False, validator=typed(bool))
 
 
@@ -92,6 +94,7 @@ def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> Re
         state_bytes=emulator.length,
         nodes=dict(emulator.nodes),
         processors=saved.processors,
+        left_out=list(saved.left_out),
         uses_up=is_waiting(host, path),
     )
 
@@ -129,6 +132,16 @@ class Restoration(Creation):
         if self.config.machine is not None:
             require_shut_in(self.config, self.parts())
         await super().check(work)
+        if self.facts.left_out:
+            work.warn(
+                XendError(
+                    "unsupported",
+                    f"{listed(self.facts.left_out, 'and')} of another toolstack's file has no effect: which "
+                    "device model (qemu) runs in dom0, and how, is no matter of a file",
+                    domain=self.config.name,
+                    hint="a configuration says it: xl restore CONFIGURATION FILE",
+                )
+            )
         for other in self.host.domains.all():
             if other.uuid == self.source.uuid or uuid_of(other.uuid) != uuid_of(self.source.uuid):
                 continue

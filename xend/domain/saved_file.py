@@ -7,7 +7,7 @@ import random
 import secrets
 import stat
 import uuid as uuids
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from xend.config.domain import parse
-from xend.config.from_libxl import config_of_json, text_of
+from xend.config.from_libxl import config_of_json, left_out, text_of
 from xend.config.listing import as_json
 from xend.config.text import text_of as text_of_bytes
 from xend.domain.source import Source, addresses_of, source_of
@@ -42,6 +42,7 @@ class SavedDomain:
         memory: its memory, and where that lies in the file.
         emulator: what its device model left; None: it had none that played a machine.
         processors: how many that machine had; None: as many as it used.
+        left_out: options of a configuration of libxl's that are no matter of a file.
         checksum: of all from the place `after`, behind the header; None: none was written.
         after: that place; end: that of the last byte that belongs to it.
     """
@@ -50,6 +51,7 @@ class SavedDomain:
     memory: records.Memory
     emulator: Emulator | None = None
     processors: int | None = None
+    left_out: Sequence[str] = ()
     checksum: int | None
     after: int
     end: int
@@ -202,6 +204,7 @@ def read(path: str, chance: random.Random) -> SavedDomain:
         memory=memory,
         emulator=emulator,
         processors=None if kept is None else _processors(kept.fields.get("processors"), source, shown),
+        left_out=_left_out(front) if kept is None else (),
         checksum=None if seal is None else seal.checksum,
         after=after,
         end=reader.offset,
@@ -253,6 +256,11 @@ def _source(front: header.Header, kept: own.Own | None, shown: str, chance: rand
         message = f"the configuration in {shown} cannot be read: {error}"
         raise XendError("bad_request", message) from error
     return _source_of_text(text, shown, chance)
+
+
+def _left_out(front: header.Header) -> Sequence[str]:
+    """What libxl's configuration has, and nothing is made of."""
+    return left_out(config_of_json(front.config)) if front.config is not None and front.is_json else ()
 
 
 def _source_of_text(text: str, file: str, chance: random.Random) -> Source:
