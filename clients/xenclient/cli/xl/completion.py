@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 #: How long xend may take, in seconds: somebody is waiting with a finger on a key.
 PATIENCE_SECONDS = 0.5
 #: Words of a usage that stand for a domain, for a device of the first argument's domain, for a file.
-DOMAINS, DEVICES, FILES = ("DOM", "DOMID"), ("DEVID", "VDEV", "DEVICE"), ("FILE", "PATH", "DISK")
-#: Sub-commands whose NAME is a domain's.
-OF_DOMAINS = ("domid", "autostop", "start", "edit", "delete")
+DOMAINS, DEVICES = ("DOM", "DOMID"), ("DEVID", "VDEV", "DEVICE")
+FILES = ("FILE", "PATH", "DISK", "CONFIG")
+#: Sub-commands whose NAME is a domain's; that of one that is configured; that of one that is down besides.
+OF_DOMAINS = ("domid", "autostop")
+OF_CONFIGURED, OF_DOWN = ("edit", "delete"), ("start", "create")
 #: What a shell would take for something else: a name with one of these is not offered.
 UNSAFE = frozenset(" \t\n'\"\\`$&|;<>()[]{}*?!#~:")
 
@@ -108,6 +110,9 @@ def _of_kind(usage: str, name: str, arguments: Sequence[str]) -> tuple[list[Word
     for kind in usage.split("|"):
         if kind in DOMAINS or (kind == "NAME" and name in OF_DOMAINS):
             found += _domains()
+        elif kind in ("NAME", "FILE") and name in (*OF_CONFIGURED, *OF_DOWN):
+            found += _configured(is_down=name in OF_DOWN)
+            files = kind == "FILE"
         elif kind in DEVICES and arguments:
             found += _devices(name, arguments[0])
         elif kind == "POOL":
@@ -125,6 +130,12 @@ def _of_kind(usage: str, name: str, arguments: Sequence[str]) -> tuple[list[Word
 
 def _domains() -> list[Word]:
     return [(each["name"], f"domain {each['domid']}, {each['state']}") for each in _ask("domain.list")]
+
+
+def _configured(*, is_down: bool) -> list[Word]:
+    """Those of the directory of configurations, or of these the ones that do not run."""
+    rows = [each for each in _ask("managed.list") if not (is_down and each["up"])]
+    return [(each["name"], "it runs" if each["up"] else "configured") for each in rows]
 
 
 def _devices(name: str, domain: str) -> list[Word]:

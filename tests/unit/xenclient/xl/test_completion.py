@@ -24,6 +24,7 @@ def host(xend: FakeXend, monkeypatch: pytest.MonkeyPatch) -> None:
     """With devices, and domains whose names a shell would execute, or a terminal obey."""
     xend.devices = [vif(1, 0), vif(1, 1), vbd(1, 51712, "xvda"), vbd(1, 51728, "xvdb")]
     xend.domains += [domain(3, "$(reboot)"), domain(4, "\x1b[31md"), domain(5, "d\x9b\u202e")]
+    xend.answers = {"managed.list": [{"name": "db", "up": True}, {"name": "web", "up": False}]}
     monkeypatch.setattr(FakeXend, "__enter__", lambda self: self, raising=False)
     monkeypatch.setattr(FakeXend, "__exit__", lambda self, *_: None, raising=False)
 
@@ -42,7 +43,6 @@ def words(xl: Xl, *typed: str) -> list[str]:
         (["console", ""], ["Domain-0", "d1", "d2", ":words"]),
         (["destroy", "d1", "d"], ["d1", "d2", ":words"]),
         (["rename", "d1", ""], [":words"]),
-        (["create", ""], [":files"]),
         (["create", "-f", "x"], [":files"]),
         (["create", "--pa"], ["--paused", ":words"]),
         (["shutdown", "-w", ""], ["Domain-0", "d1", "d2", ":words"]),
@@ -54,6 +54,13 @@ def words(xl: Xl, *typed: str) -> list[str]:
         (["console", "-e", "x", "d1"], ["d1", ":words"]),
         (["nosuch", ""], [":words"]),
         (["uptime", "d1", "d2", "D"], ["Domain-0", ":words"]),
+        (["restore", ""], [":files"]),
+        (["save", "d1", "file", ""], [":files"]),
+        (["create", ""], ["web", ":files"]),
+        (["start", ""], ["web", ":words"]),
+        (["edit", ""], ["db", "web", ":words"]),
+        (["console", "-t", ""], ["pv", "serial", ":words"]),
+        (["events", "--kind", "d"], ["domain", "device", ":words"]),
     ],
 )
 def test_words(xl: Xl, typed: list[str], expected: list[str]) -> None:

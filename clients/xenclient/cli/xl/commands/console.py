@@ -27,7 +27,7 @@ def run(call: Call) -> int:
 CONSOLE = Command(
     "DOM",
     run,
-    Option("t", "type", "kind of console: pv, or serial", "TYPE"),
+    Option("t", "type", "kind of console", "pv|serial"),
     Option("n", "num", "number of the serial line, from 0", "N"),
     Option("e", "escape", "what ends it, ^] unless given", "CHAR"),
 )

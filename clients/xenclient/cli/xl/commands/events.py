@@ -44,7 +44,7 @@ EVENTS = Command(
     "",
     run,
     Option("", "since", "resume after the event of this number", "SEQ"),
-    Option("", "kind", "only these: domain, device, operation, autostart (comma or again)", "KIND"),
+    Option("", "kind", "only these (with commas, or again)", "domain|device|operation|autostart"),
     Option("", "watch", "changes of the store at PATH too", "PATH"),
     Option("", "json", "one object a line"),
 )
