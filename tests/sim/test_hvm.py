@@ -217,7 +217,7 @@ REFUSED = [
     ("viridian=['crash_ctl']", "nothing of it is there without base"),
     ("mmio_hole=64", "expected a number of MiB from 256 to 3840"),
     ("vfb=['vncpasswd=secret']", "vfb = a list: an hvm domain is shown by its graphics card"),
-    ("pci=['01:00.0']", "this xend gives hvm domains no PCI devices of the host yet"),
+    ("pci=['01:00.0']", "pci 0000:01:00.0: it is not assignable, dom0's driver igb has it"),
     ("usbctrl=['type=auto']", "this xend puts no devices of the host into emulated controllers"),
     ("spice=1", "this xend shows screens by VNC and in windows (SDL) only"),
     ("hap=0", "this host runs no hvm domains: shadow not among the virt_caps"),

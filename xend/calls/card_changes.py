@@ -120,10 +120,10 @@ class CardChangeCalls:
 def _check_can_have(target: Target, domain: Domain) -> None:
     if target.info.is_shutdown or target.info.is_dying:
         raise XendError("wrong_state", f"{target.name} has shut down", domain=target.name)
-    if domain.config.type != "pv":
+    if domain.config.type == "pvh":
         raise XendError(
             "unsupported",
-            f"{target.name} is a {domain.config.type} domain: Xen gives devices of the host to pv domains",
+            f"{target.name} is a pvh domain, which Xen gives no devices of the host",
             domain=target.name,
         )
     if domain.config.hardware.passthrough == NO_PASSTHROUGH:

@@ -18,6 +18,7 @@ from xend.config.labels import Labels, labels_of
 from xend.config.limits import TSC_MODES, Limits, limits_of, tsc_mode_of
 from xend.config.listing import as_json
 from xend.config.machine import is_loader, machine_of
+from xend.config.pci import refuse_cards_with_little_memory
 from xend.config.place import Place, shown
 from xend.config.problem import MAX_PROBLEMS, ConfigError, Findings, Problem
 from xend.config.program import ProgramError, program_assignments
@@ -160,6 +161,8 @@ class _Reader:
         boot_loader = self._boot_loader()
         memory = self._read(parts.memory_mib_of, None)
         memory_mib, max_memory_mib = memory or (1, 1)
+        if guest_type == "hvm" and memory_mib < max_memory_mib:
+            self._read(refuse_cards_with_little_memory, None)
         return DomainConfig(
             name=self._read(partial(parts.domain_name, fallback=fallback), ""),
             uuid=self._read(parts.uuid_of, None),

@@ -12,8 +12,12 @@ __all__ = ["OTHERS"]
 
 _ARM = "it is of Arm's processors, and this xend is for those of x86"
 _DEVICE = "this xend knows no such devices yet"
-_HOST_DEVICE = "this xend gives hvm domains no PCI devices of the host yet"
+_GRAPHICS = "a graphics card of the host is given to a domain as any card is, by pci, beside the emulated one"
 _NODES = "this xend shows a domain one NUMA node; cpus = ... may place it on one of the host's"
+_RESERVED = (
+    "no memory is moved out of the way of what firmware reserved for a card: where they collide, Xen refuses "
+    "the card, unless its item has rdm_policy=relaxed"
+)
 _SEDF = "it was of the scheduler sedf, which Xen has no longer"
 _SHIM = (
     "this xend puts no hypervisor between: type = 'pvh' boots a kernel that can do without, 'pv' any other"
@@ -27,8 +31,8 @@ OTHERS: Sequence[Option] = (
     Option("vnuma", "l", lacks=_NODES),
     Option("llc_colors", "l", lacks=_ARM),
     # Memory.
-    Option("rdm", "s", HVM, lacks=_HOST_DEVICE),
-    Option("rdm_mem_boundary", "n", HVM, lacks=_HOST_DEVICE),
+    Option("rdm", "s", HVM, lacks=_RESERVED),
+    Option("rdm_mem_boundary", "n", HVM, lacks=_RESERVED),
     # What it boots.
     Option("blkdev_start", "s", NONE, lacks="boot loaders read the disk itself, which dom0 attaches nowhere"),
     Option("pvshim", "b", lacks=_SHIM, protects=True),
@@ -37,7 +41,7 @@ OTHERS: Sequence[Option] = (
     Option("pvshim_extra", "s", NONE, lacks=_SHIM),
     # Devices of the host.
     Option("dtdev", "l", lacks=_ARM),
-    Option("gfx_passthru", "sb", HVM, lacks=_HOST_DEVICE, words=("0", "1", "igd", "default")),
+    Option("gfx_passthru", "sb", HVM, lacks=_GRAPHICS, words=("0", "1", "igd", "default")),
     # Devices other than disks and interfaces.
     Option("pvcalls", "l", lacks=_DEVICE),
     Option("vdispl", "l", lacks=_DEVICE),

@@ -26,6 +26,7 @@ __all__ = [
     "parse_pci_of_call",
     "pci_as_json",
     "pci_of_json",
+    "refuse_cards_with_little_memory",
     "settled_pci",
     "spec_of_function",
 ]
@@ -60,7 +61,8 @@ class PciConfig:
         permissive: its guest may write to all of its configuration space.
         msitranslate, power_mgmt: for the backend, which has no use for them.
         seize: it is taken from dom0's driver, if it has one.
-        is_strict: of memory that devices have reserved: a conflict is an error.
+        is_strict: of memory that devices have reserved: a conflict is an error; None: not given, which means
+            the same.
         accepts: those of ACCEPTED that are asked for.
     """
 
@@ -73,7 +75,7 @@ class PciConfig:
     msitranslate: bool | None = None
     power_mgmt: bool | None = None
     seize: bool | None = None
-    is_strict: bool = True
+    is_strict: bool | None = None
     accepts: Sequence[str] = ()
 
     @property
@@ -120,6 +122,7 @@ def parse_pci(
     called = fields.get("name")
     if called is not None and (complaint := name_complaint(called)):
         raise fields.error(f"name {complaint}")
+    policy = fields.choice("rdm_policy", _POLICIES, "") or None
     return PciConfig(
         devid=_number(address, is_whole, called),
         address=address,
@@ -127,7 +130,7 @@ def parse_pci(
         called=called,
         vslot=_vslot(fields),
         **{key: fields.switch(key) for key in _SWITCHES},
-        is_strict=fields.choice("rdm_policy", _POLICIES, _POLICIES[0]) == _POLICIES[0],
+        is_strict=None if policy is None else policy == _POLICIES[0],
         accepts=_accepted(fields),
     )
 
@@ -149,7 +152,7 @@ def spec_of_function(item: PciConfig, address: Address) -> str:
     """The specification of one function of an item that means all of them; where its guest shall see it is
     left to the backend."""
     words = [str(address), *(f"{key}=1" for key in _SWITCHES if getattr(item, key))]
-    words += [] if item.is_strict else [f"rdm_policy={_POLICIES[1]}"]
+    words += [f"rdm_policy={_POLICIES[1]}"] if item.is_strict is False else []
     words += [f"accept={'+'.join(item.accepts)}"] if item.accepts else []
     return ",".join(words)
 
@@ -220,11 +223,8 @@ def name_complaint(name: str) -> str | None:
     return None
 
 
-#: Why domains of a type are given none.
-_WHY_NOT = {
-    "pvh": "Xen gives pvh domains no devices of the host",
-    "hvm": "this xend gives hvm domains no PCI devices of the host yet",
-}
+#: Types of domains that are given none.
+_WITHOUT = "pvh"
 
 
 def settled_pci(settings: Settings, guest_type: str, devices: Sequence[PciConfig]) -> Sequence[PciConfig]:
@@ -238,20 +238,39 @@ def settled_pci(settings: Settings, guest_type: str, devices: Sequence[PciConfig
     accepts = _words(settings)
     if not devices:
         return devices
-    if guest_type != "pv":
+    if guest_type == _WITHOUT:
         raise settings.error(
-            "pci", f"{_WHY_NOT[guest_type]}; expected type = 'pv'", code="unsupported",
-        )  # fmt: skip
+            "pci",
+            "Xen gives pvh domains no devices of the host; expected type = 'pv' or 'hvm'",
+            code="unsupported",
+        )
     if settings.text("passthrough") == "disabled":
         raise settings.error("passthrough", "expected another value, as pci gives it devices of the host")
     return [
         attrs.evolve(
             each,
             **{key: value for key, value in said.items() if getattr(each, key) is None},
+            # libxl's JSON has the policy of machines only where it was given.
+            is_strict=True if each.is_strict is None and guest_type == "pv" else each.is_strict,
             accepts=tuple(dict.fromkeys([*each.accepts, *accepts])),
         )
         for each in devices
     ]
+
+
+def refuse_cards_with_little_memory(settings: Settings) -> None:
+    """See that a machine that begins with less memory than it may get has no devices of the host.
+
+    Raises:
+        ConfigError: unsupported.
+    """
+    if settings.items("pci"):
+        raise settings.error(
+            "maxmem",
+            "PCI devices reach all of an hvm domain's memory from the start, and Xen gives none to one that "
+            "begins with less; expected what memory says, or no maxmem",
+            code="unsupported",
+        )
 
 
 def _words(settings: Settings) -> list[str]:
@@ -274,15 +293,15 @@ def pci_as_json(pci: PciConfig) -> dict[str, Any]:
     return libxl.not_empty(
         **where,
         **{key: getattr(pci, key) for key in ("msitranslate", "power_mgmt", "permissive", "seize")},
-        rdm_policy=_POLICIES[0] if pci.is_strict else _POLICIES[1],
+        rdm_policy=None if pci.is_strict is None else _POLICIES[0 if pci.is_strict else 1],
         name=pci.called,
     )
 
 
 def pci_of_json(json: Mapping[str, Any]) -> str:
     """The inverse: the text of an item."""
-    switches = {key: libxl.number(json, key) for key in _SWITCHES}
-    said = {key: None if value is None else int(bool(value)) for key, value in switches.items()}
+    switches = {key: libxl.flag(json, key) for key in _SWITCHES}
+    said = {key: None if value is None else int(value) for key, value in switches.items()}
     if name := libxl.text(json, "name"):
         return libxl.item(name=name, **said)
     segment, bus, device, function = (
@@ -290,4 +309,6 @@ def pci_of_json(json: Mapping[str, Any]) -> str:
     )
     is_whole = libxl.number(json, "vfunc_mask") == _ALL_FUNCTIONS
     address = f"{segment:04x}:{bus:02x}:{device:02x}.{'*' if is_whole else f'{function:x}'}"
-    return libxl.item(bdf=address, rdm_policy=libxl.text(json, "rdm_policy"), **said)
+    slot = (libxl.number(json, "vdevfn") or 0) >> 3
+    vslot = f"{slot:x}" if slot else None
+    return libxl.item(bdf=address, vslot=vslot, rdm_policy=libxl.text(json, "rdm_policy"), **said)

@@ -15,6 +15,7 @@ from xend.config.pci import PciConfig, parse_pci, pci_as_json, pci_of_json, sett
 from xend.device.device import Device
 from xend.device.kind import DeviceKind
 from xend.device.xenbus import XenbusState
+from xend.model.part import Part
 from xend.pci.address import Address
 from xend.validators import texts, typed
 
@@ -123,6 +124,8 @@ PCI: DeviceKind[PciConfig] = DeviceKind(
     parse=parse_pci,
     make=None,
     settle=settled_pci,
+    # The device model finds them in the host's sysfs, and asks Xen for what they need, as long as it runs.
+    machine_part=lambda config, domid, settings: Part(opens_files_later=True),
     order=9,
     verbs=(),
     # Before it is Initialised the driver looks whether the functions are its own.

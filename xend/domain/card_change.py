@@ -15,6 +15,8 @@ from xend.domain.attach import remember
 from xend.domain.card_checks import check
 from xend.domain.card_row import CardRow
 from xend.domain.cards import give_all, take_back
+from xend.domain.machine_cards import check_machine_takes, put_in, take_out
+from xend.domain.machine_row import MachineRow
 from xend.domain.registry import Domain
 from xend.errors import XendError
 from xend.host import Host
@@ -67,15 +69,20 @@ def pci_attach_steps(host: Host, facts: PciAttachFacts) -> list[Step]:
     """The steps of pci.attach."""
     domid, label = _domid(facts), PCI.label(DEVID)
     addresses = [each.where for each in facts.functions]
-    row = CardRow(host, domid, [each.group() for each in facts.functions], facts.staying)
+    is_machine = _is_machine(host, domid)
+
+    def row() -> CardRow:
+        return _row(host, domid, [each.group() for each in facts.functions], facts.staying)
 
     async def check_them(work: Work) -> None:
-        await check(host, facts.functions, domid)
+        await check(host, facts.functions, domid, is_machine=is_machine)
+        if is_machine:
+            check_machine_takes(host, domid, facts.name)
         work.result |= {"functions": [str(each) for each in addresses]}
 
     async def give(work: Work) -> None:
         try:
-            await give_all(host, work, domid, facts.functions)
+            await give_all(host, work, domid, facts.functions, is_machine=is_machine)
         except XendError as error:
             is_first = error.code == "hypervisor_failed" and not facts.staying
             raise error.annotated(hint=_OF_FIRST if is_first else None) from error.__cause__
@@ -83,14 +90,28 @@ def pci_attach_steps(host: Host, facts: PciAttachFacts) -> list[Step]:
     async def take(work: Work) -> None:
         await _take_back(host, work, domid, addresses)
 
+    async def show(work: Work) -> None:
+        facts.functions = await put_in(host, work, domid, facts.name, facts.functions)
+
+    async def hide(work: Work) -> None:
+        await take_out(host, work, domid, facts.name, addresses)
+
     async def remember_it(work: Work) -> None:
         remember(host, facts.uuid, {"kind": PCI.name, "spec": facts.spec, "devid": facts.item})
 
+    async def append(work: Work) -> None:
+        await row().append(work)
+
+    async def withdraw(work: Work) -> None:
+        await row().withdraw(work)
+
     if facts.staying:
-        coming = [Step("pci/0.append", f"{label}: have its guest take them", row.append, row.withdraw)]
+        coming = [Step("pci/0.append", f"{label}: have its guest take them", append, withdraw)]
     else:
-        device = pci_device(domid, row.groups)
-        coming = Plug(host, PCI.name, DEVID, label, lambda work: device).attach()
+        plug = Plug(host, PCI.name, DEVID, label, lambda work: pci_device(domid, row().groups))
+        coming = plug.attach()
+    if is_machine:
+        coming.insert(0, Step("pci/0.put-in", f"{label}: have its device model show them", show, hide))
     return [
         Step("pci/0.check", f"{label}: check what it needs", check_them),
         Step("pci/0.give", f"{label}: give it the host's PCI devices", give, take),
@@ -103,7 +124,8 @@ def pci_detach_steps(host: Host, facts: PciDetachFacts) -> list[Step]:
     """The steps of pci.detach."""
     domid, label = _domid(facts), PCI.label(DEVID)
     addresses = _addresses(facts.going)
-    row = CardRow(host, domid, facts.going, facts.staying)
+    is_machine = _is_machine(host, domid)
+    row = _row(host, domid, facts.going, facts.staying)
 
     async def take(work: Work) -> None:
         await _take_back(host, work, domid, addresses)
@@ -112,26 +134,47 @@ def pci_detach_steps(host: Host, facts: PciDetachFacts) -> list[Step]:
         _forget(host, facts)
         work.result |= {"functions": [str(each) for each in addresses]}
 
+    async def hide(work: Work) -> None:
+        await take_out(host, work, domid, facts.name, addresses)
+
     async def let_go(work: Work) -> None:
         try:
             await row.let_go(work)
         except XendError as error:
-            if not facts.force:
+            if not facts.force and not is_machine:
                 raise
             work.warn(error)
             await row.make_anew(work)
 
     back = Step("pci/0.take-back", f"{label}: take the host's PCI devices back", take)
     forget = Step("pci/0.forget", f"{label}: forget it", forget_it)
+    first = []
+    if is_machine:
+        first.append(Step("pci/0.take-out", f"{label}: have its device model show them no more", hide))
     if not facts.staying:
         plug = plug_of(host, pci_device(domid, groups_anew(facts.going)))
-        return [*(plug.detach() if facts.force else plug.detach_politely()), back, forget]
+        leaving = plug.detach() if facts.force or is_machine else plug.detach_politely()
+        return [*first, *leaving, back, forget]
     return [
+        *first,
         Step("pci/0.let-go", f"{label}: have its guest let go of them", let_go, row.leave_as_it_was),
         back,
         Step("pci/0.drop", f"{label}: remove their nodes", row.drop),
         forget,
     ]
+
+
+def _is_machine(host: Host, domid: int) -> bool:
+    domain = host.domains.get(domid)
+    return domain is not None and domain.config.machine is not None
+
+
+def _row(
+    host: Host, domid: int, groups: Sequence[dict[str, str]], staying: Sequence[dict[str, str]]
+) -> CardRow:
+    """The row in which functions come or go."""
+    kind = MachineRow if _is_machine(host, domid) else CardRow
+    return kind(host, domid, groups, staying)
 
 
 async def _take_back(host: Host, work: Work, domid: int, addresses: Sequence[Address]) -> None:

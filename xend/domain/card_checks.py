@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from xend.config.pci import ACCEPTED, NO_IOMMU, NO_RESET, SHARED_PAGE, PciConfig
 from xend.device.pci import PCI, Function
 from xend.domain.capabilities import DIRECT_IO, has_iommu
+from xend.domain.machine_cards import refuse_platform
 from xend.errors import XendError
 from xend.host import Host
 from xend.hypervisor import HypervisorError
@@ -71,19 +72,27 @@ def _function(item: PciConfig, address: Address) -> Function:
         msitranslate=bool(item.msitranslate),
         power_mgmt=bool(item.power_mgmt),
         seize=bool(item.seize),
-        is_strict=item.is_strict,
+        is_strict=item.is_strict is not False,
         accepts=list(item.accepts),
     )
 
 
-async def check(host: Host, functions: Sequence[Function], domid: int | None = None) -> None:
-    """See that a domain can be given functions; domid: its own, if it has one.
+async def check(
+    host: Host, functions: Sequence[Function], domid: int | None = None, *, is_machine: bool
+) -> None:
+    """See that a domain can be given functions.
+
+    Args:
+        domid: its own, if it has one.
+        is_machine: it is an hvm domain.
 
     Raises:
         XendError: unsupported, wrong_state, busy, store_failed.
     """
     if not functions:
         return
+    if is_machine:
+        refuse_platform(host)
     bound = host.cards.assignable()
     with explained("ask for the host"):
         info = await host.hypervisor.host_info()
@@ -94,12 +103,11 @@ async def check(host: Host, functions: Sequence[Function], domid: int | None = N
             raise busy(host, address, owner or 0)
         if address not in bound and not function.seize:
             raise _not_assignable(host, function)
+        lacks = f"this host has no IOMMU that is on: {DIRECT_IO} is not among the virt_caps of xl info"
+        if not has_iommu(info) and is_machine:
+            raise _impossible(function, lacks)
         if not has_iommu(info) and NO_IOMMU not in function.accepts:
-            raise _unaccepted(
-                function,
-                NO_IOMMU,
-                f"this host has no IOMMU that is on: {DIRECT_IO} is not among the virt_caps of xl info",
-            )
+            raise _unaccepted(function, NO_IOMMU, lacks)
         if not host.cards.can_reset(address) and NO_RESET not in function.accepts:
             raise _unaccepted(function, NO_RESET, "dom0's kernel has no way to reset it")
         if has_iommu(info) and owner is None:
@@ -157,6 +165,16 @@ def _not_assignable(host: Host, function: Function) -> XendError:
         f"{PCI.name} {function.address}: it is not assignable, {has}",
         device=function.address,
         hint=host.cards.how_chosen.replace("BDF", function.address),
+    )
+
+
+def _impossible(function: Function, lacks: str) -> XendError:
+    return XendError(
+        "unsupported",
+        f"{PCI.name} {function.address}: {lacks}; an hvm domain's addresses are not the host's, so that its "
+        "device would write to memory of others",
+        device=function.address,
+        hint="switch VT-d or AMD-Vi on in the firmware, and iommu=on on Xen's command line",
     )
 
 

@@ -66,10 +66,10 @@ class CardRow:
                 for key, text in keys_at(place + n, each).items()
             }
             nodes["num_devs"] = str(place + len(self.groups))
-            return await self._reconfigure(tx, nodes)
+            return await self.reconfigure(tx, nodes)
 
         with self._story("put in"):
-            await self._change(work, body, self.host.settings.init_seconds)
+            await self.change(work, body, self.host.settings.init_seconds)
             await self._expect(_ATTACHED, "did not take it", "dmesg may say more")
 
     async def let_go(self, work: Work) -> None:
@@ -84,15 +84,15 @@ class CardRow:
         async def body(tx: Transaction) -> bool:
             there = await functions_there(tx, self.domid)
             going = [each for each in there if each.address in self.changing and each.state != _CLOSED]
-            return await self._reconfigure(tx, {f"state-{each.place}": _CLOSING for each in going})
+            return await self.reconfigure(tx, {f"state-{each.place}": _CLOSING for each in going})
 
         with self._story("taken out"):
-            await self._change(work, body, self.host.settings.destroy_seconds)
+            await self.change(work, body, self.host.settings.destroy_seconds)
             hint = "is it in use there? -f takes it away all the same"
             await self._expect(_CLOSED, "did not let go of it", hint)
 
     async def _are_held(self) -> bool:
-        with self._explained():
+        with self.explained():
             there = await functions_there(self.host.store, self.domid)
         return any(each.address in self.changing and each.state != _CLOSED for each in there)
 
@@ -100,13 +100,13 @@ class CardRow:
         """What was to go stays, if nobody has begun to let go of it."""
 
         async def body(tx: Transaction) -> None:
-            if await self._is_unanswered(tx):
+            if await self.is_unanswered(tx):
                 there = await functions_there(tx, self.domid)
                 staying = [each for each in there if each.address in self.changing and each.state == _CLOSING]
                 nodes = {f"state-{each.place}": _ATTACHED for each in staying}
                 await tx.together(*written(self.device.backend_path, {**nodes, "state": _CONNECTED}))
 
-        with self._explained():
+        with self.explained():
             await self.host.store.run_transaction(body)
 
     async def drop(self, work: Work) -> None:
@@ -115,7 +115,7 @@ class CardRow:
         Raises:
             XendError: store_failed.
         """
-        with self._explained():
+        with self.explained():
             await self.host.store.run_transaction(self._drop)
 
     async def _drop(self, tx: Transaction) -> None:
@@ -137,13 +137,13 @@ class CardRow:
         async def body(tx: Transaction) -> bool:
             there = await functions_there(tx, self.domid)
             is_there = any(each.address in self.changing for each in there)
-            if is_there and await self._is_unanswered(tx):
+            if is_there and await self.is_unanswered(tx):
                 await self._drop(tx)
                 await tx.write(f"{self.device.backend_path}/state", _CONNECTED)
                 return False
             return is_there
 
-        with self._explained():
+        with self.explained():
             is_there = await self.host.store.run_transaction(body)
         if is_there:
             try:
@@ -168,14 +168,14 @@ class CardRow:
             await plug.add(work)
             await plug.await_backend(work)
 
-    async def _change(
+    async def change(
         self, work: Work, body: Callable[[Transaction], Coroutine[Any, Any, bool]], seconds: float
     ) -> None:
         """Change the row when both ends are connected, and wait until they are again."""
-        with self._explained():
+        with self.explained():
             await self.host.backends.follow(self.device)
         await self._await_connected(work, seconds, "is its guest paused, or has its kernel no xen-pcifront?")
-        with self._explained():
+        with self.explained():
             is_asked = await self.host.store.run_transaction(body)
         if not is_asked:
             raise self.device.error(
@@ -190,7 +190,7 @@ class CardRow:
         )
 
     async def _await_connected(self, work: Work, seconds: float, hint: str) -> None:
-        with self._explained():
+        with self.explained():
             await self.host.backends.read_anew(self.device)
         try:
             await self.host.backends.wait(work, self.device, (XenbusState.CONNECTED,), seconds)
@@ -204,7 +204,7 @@ class CardRow:
                 hint=hint,
             ) from error
 
-    async def _reconfigure(self, tx: Transaction, nodes: Mapping[str, str]) -> bool:
+    async def reconfigure(self, tx: Transaction, nodes: Mapping[str, str]) -> bool:
         """Write nodes and Reconfiguring; False, and nothing is written: it is not connected any more."""
         path = self.device.backend_path
         if (await texts(tx, path, ["state"])).get("state") != _CONNECTED:
@@ -212,7 +212,7 @@ class CardRow:
         await tx.together(*written(path, nodes), write(f"{path}/state", _RECONFIGURING))
         return True
 
-    async def _is_unanswered(self, tx: Transaction) -> bool:
+    async def is_unanswered(self, tx: Transaction) -> bool:
         """Whether nobody has seen Reconfiguring yet: then it may be taken back."""
         own = (await texts(tx, self.device.backend_path, ["state"])).get("state")
         other = (await texts(tx, self.device.frontend_path, ["state"])).get("state")
@@ -220,7 +220,7 @@ class CardRow:
 
     async def _expect(self, state: str, what: str, hint: str) -> None:
         """See that the driver has done with each function what was asked for."""
-        with self._explained():
+        with self.explained():
             there = await functions_there(self.host.store, self.domid)
         for each in there:
             if each.address in self.changing and each.state != state:
@@ -244,5 +244,6 @@ class CardRow:
             raise
         self.host.stories.tell(self.device, f"{functions}: {what}")
 
-    def _explained(self) -> AbstractContextManager[None]:
+    def explained(self) -> AbstractContextManager[None]:
+        """What the store refuses in the block is an error of this row's."""
         return explained(f"change the nodes of {self.device.name}")

@@ -6,6 +6,8 @@ The order is libxl's (guests.md 5.3): reset, what belongs to the function, the I
 from collections.abc import Sequence
 from contextlib import suppress
 
+import attrs
+
 from xend.device.pci import Function
 from xend.domain.capabilities import has_iommu
 from xend.domain.card_checks import check, check_pages
@@ -21,20 +23,24 @@ from xend.refusals import explained
 __all__ = ["give", "give_all", "take_all", "take_back"]
 
 
-async def give_all(host: Host, work: Work, domid: int, functions: Sequence[Function]) -> None:
+async def give_all(
+    host: Host, work: Work, domid: int, functions: Sequence[Function], *, is_machine: bool
+) -> None:
     """Give all of them; see `give`."""
     for function in functions:
-        await give(host, work, domid, function)
+        await give(host, work, domid, function, is_machine=is_machine)
 
 
-async def give(host: Host, work: Work, domid: int, function: Function) -> None:
+async def give(host: Host, work: Work, domid: int, function: Function, *, is_machine: bool) -> None:
     """Have a domain own a function, so that its nodes can be written.  Done again, it is the same.
+
+    is_machine: it is an hvm domain, whose device model maps the function's registers.
 
     Raises:
         XendError: busy, wrong_state, device_failed, hypervisor_failed, store_failed.
     """
     address, noted = function.where, Noted(host.store)
-    await check(host, [function], domid)
+    await check(host, [function], domid, is_machine=is_machine)
     await _claim(host, domid, address)
     if address not in host.cards.assignable():
         for warning in await take(host, address):
@@ -49,7 +55,8 @@ async def give(host: Host, work: Work, domid: int, function: Function) -> None:
         await noted.write(address, granted=granted.as_text())
     await check_pages(host, function, domid)  # again: somebody may have been as fast
     with explained(f"give domain {domid} PCI device {address}"):
-        await host.hypervisor.allow_access(domid, granted.access)
+        access = attrs.evolve(granted.access, is_mapped=not is_machine)
+        await host.hypervisor.allow_access(domid, access)
     if function.permissive:
         await host.cards.set_permissive(address)
     if is_assigned:

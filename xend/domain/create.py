@@ -29,6 +29,7 @@ from xend.domain.device_model import check_model, end_model, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.labels import check_labels, set_running_label
 from xend.domain.machine import check_machine
+from xend.domain.machine_cards import put_in
 from xend.domain.makers import Maker, machine_parts, makers_of
 from xend.domain.model_ready import await_model
 from xend.domain.placing import is_placed, places_of, pool_number
@@ -173,7 +174,13 @@ class Creation:
             self.give_cards,
             self.take_cards,
         )
-        return [give, *plug.attach()]
+        if not self._is_machine:
+            return [give, *plug.attach()]
+        # Undone with the device model.
+        show = Step(
+            f"{plug.key}.put-in", f"{plug.name}: have its device model show them", self.put_cards_in, nothing
+        )
+        return [give, show, *plug.attach()]
 
     def _while_alive(self, step: Step) -> Step:
         return attrs.evolve(step, do=partial(self.do_while_alive, step.do))
@@ -239,7 +246,7 @@ class Creation:
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
         self.facts.functions = await functions_of_items(self.host, self.config.of_kind(PCI.name))
-        await check_cards(self.host, self.facts.functions)
+        await check_cards(self.host, self.facts.functions, is_machine=self._is_machine)
         await check_all(self.host, self.source.uuid, self.config)
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
@@ -453,7 +460,12 @@ class Creation:
             await take_back_all(self.host, self.domid, in_ports(self.config))
 
     async def give_cards(self, work: Work) -> None:
-        await give_all_cards(self.host, work, self.domid, self.facts.functions)
+        functions = self.facts.functions
+        await give_all_cards(self.host, work, self.domid, functions, is_machine=self._is_machine)
+
+    async def put_cards_in(self, work: Work) -> None:
+        functions = self.facts.functions
+        self.facts.functions = await put_in(self.host, work, self.domid, self.config.name, functions)
 
     async def take_cards(self, work: Work) -> None:
         if self.facts.domid is not None:
@@ -463,6 +475,10 @@ class Creation:
         await start(self.host, self.domid, self.config.name)
 
     # --- what they share ----------------------------------------------------------------------------------
+
+    @property
+    def _is_machine(self) -> bool:
+        return self.config.machine is not None
 
     @property
     def domid(self) -> int:

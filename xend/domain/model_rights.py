@@ -16,7 +16,9 @@ FIRST_UID = 2_000_100_000
 #: What is said where somebody may want it to keep them.
 KEEPS = "dm_restrict = 0 lets it keep its rights"
 #: What has it keep them.
-KEEPERS = "dm_restrict = 0, a channel, a share, a USB device and a disk served by qemu have it keep them"
+KEEPERS = (
+    "dm_restrict = 0, a channel, a share, a USB or PCI device and a disk served by qemu have it keep them"
+)
 
 
 @attrs.frozen

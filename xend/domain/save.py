@@ -83,8 +83,6 @@ async def save_facts(
     """
     if not is_suspended(target.info):
         check_can_suspend(target)
-    if managed.config.machine is not None:
-        check_can_save(host, target.domid, target.name)
     if managed.config.of_kind(PCI.name):
         raise XendError(
             "wrong_state",
@@ -92,6 +90,8 @@ async def save_facts(
             domain=target.name,
             hint=f"xl pci-list {target.name} shows them, xl pci-detach takes one out",
         )
+    if managed.config.machine is not None:
+        check_can_save(host, target.domid, target.name)
     path = checked(path, target.name)
     check_room(path, target)
     with explained("ask for the host's CPUs", target.name):

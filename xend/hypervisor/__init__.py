@@ -303,11 +303,14 @@ class HostAccess:
         memory: page frames of the host, each range as (first, count, first frame in the domain's own memory).
         ports: I/O ports, each range as (first, count).
         irqs: numbers of interrupt lines.
+        is_mapped: a domain that is not paravirtual has the memory among its own from the start; else who
+            plays its machine puts it there, where the guest wants it.
     """
 
     memory: Sequence[tuple[int, int, int]] = ()
     ports: Sequence[tuple[int, int]] = ()
     irqs: Sequence[int] = ()
+    is_mapped: bool = True
 
 
 @attrs.frozen(kw_only=True)

@@ -15,8 +15,9 @@ from xend.simulator.inbox import Inbox
 from xend.simulator.store_client import BackendStore, StoreClient, StoreError
 from xend.simulator.traffic import Row
 
-#: Nodes of a backend's directory that a driver looks at; all others may change as they like.
-_LOOKED_AT = ("state", "online", "hotplug-status", "physical-device", "frontend")
+#: Nodes of a backend's directory that a driver looks at, up to the first hyphen; others may change as they
+#: like.
+_LOOKED_AT = ("state", "online", "hotplug", "physical", "frontend")
 _ROOT = "backend"
 TARGET = "memory/target"
 
@@ -79,7 +80,7 @@ class Drivers:
         if len(parts) < 3:
             for key in await self._below(parts):
                 self._look_soon(nursery, key)
-        elif self._is_ours(parts) and (len(parts) == 3 or parts[3] in _LOOKED_AT):
+        elif self._is_ours(parts) and (len(parts) == 3 or parts[3].partition("-")[0] in _LOOKED_AT):
             self._look_soon(nursery, (parts[0], parts[1], parts[2]))
 
     async def _below(self, parts: list[str]) -> list[Key]:

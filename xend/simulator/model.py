@@ -17,6 +17,7 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     die-at=COMMAND  it ends as it gets this command of QMP
     no-save       it cannot save its state; empty-state: it saves none
     no-load       it cannot go on with another one's
+    no-cards      it cannot open the host's PCI devices; keeps-cards: its guest lets go of none
     locked        its guest has locked its CD drives
     stubborn      it takes no notice of SIGTERM
 """

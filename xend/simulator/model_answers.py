@@ -10,6 +10,8 @@ import attrs
 
 __all__ = ["Answers", "Refusal", "word_behind"]
 
+#: The first that is free on its bus.
+_FIRST_SLOT = 6
 _MAGIC = b"state of a simulated device model\n"
 
 
@@ -34,6 +36,7 @@ class Answers:
         given: those of sets, by the number of the set.
         discs: what it was told of its drives, by their names.
         processors: those that it was given, by their numbers.
+        cards: functions of the host's, by their names: where they are.
         is_running: it serves its guest; it stops, and goes on.
     """
 
@@ -45,6 +48,7 @@ class Answers:
     is_running: bool = attrs.field(init=False, default=True)
     discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
     processors: dict[int, str] = attrs.field(init=False, factory=dict)
+    cards: dict[str, str] = attrs.field(init=False, factory=dict)
 
     def to(self, command: str, arguments: Mapping[str, Any], port: int | None) -> object:
         """What it returns; port: of its screen.  Raises: Refusal."""
@@ -70,6 +74,13 @@ class Answers:
                 return self._change(arguments)
             case "query-hotpluggable-cpus":
                 return self._processors()
+            case "device_add" if arguments["driver"] == "xen-pci-passthrough":
+                self._take_card(arguments)
+            case "device_del":
+                if "keeps-cards" not in self.faults:
+                    del self.cards[arguments["id"]]
+            case "query-pci":
+                return self._buses()
             case "device_add":
                 self.processors[arguments["core-id"]] = str(arguments["id"])
             case "human-monitor-command":
@@ -114,6 +125,20 @@ class Answers:
         """The numbers of its processors."""
         here = int((word_behind(self.argv, "-smp") or "1,").split(",")[0])
         return sorted({*range(here), *self.processors})
+
+    def _take_card(self, arguments: Mapping[str, Any]) -> None:
+        if "no-cards" in self.faults:
+            raise Refusal(f"Failed to open {arguments['hostaddr']}")
+        free = next(slot for slot in range(_FIRST_SLOT, 32) if f"{slot:x}.0" not in self.cards.values())
+        self.cards[arguments["id"]] = arguments.get("addr", f"{free:x}.0")
+
+    def _buses(self) -> object:
+        """The first one's devices: the bridge, and those of the host's."""
+        if "lie" in self.faults:
+            return [{"devices": [{"qdev_id": name, "slot": "5", "function": -1} for name in self.cards]}]
+        places = [(name, *at.split(".")) for name, at in self.cards.items()]
+        devices = [{"qdev_id": name, "slot": int(at, 16), "function": int(n, 16)} for name, at, n in places]
+        return [{"bus": 0, "devices": [{"qdev_id": "", "slot": 0, "function": 0}, *devices]}]
 
     def _change(self, arguments: Mapping[str, Any]) -> object:
         """Another disc in a drive, or none."""

@@ -1,8 +1,9 @@
 """pciback, dom0's driver that hands PCI functions to guests, as Linux's and NetBSD's kernels have it.
 
-Linux: functions come and go while both ends are Reconfiguring (7), until the driver says Reconfigured (8)
-(xen-pciback, xenbus.c).  NetBSD reads the functions once, as it probes the device, and panics where the
-guest's end is Closed while it has the device (pciback.c 1.18; guests.md 5.6).
+Linux: functions come and go while both ends are Reconfiguring (7), until the driver says Reconfigured (8), or
+while the backend is Initialised (3), as that of a guest without a driver for it stays (xen-pciback,
+xenbus.c).  NetBSD reads the functions once, as it probes the device, and panics where the guest's end is
+Closed while it has the device (pciback.c 1.18; guests.md 5.6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,15 +73,21 @@ class PciBack(Backend):
                 return  # it knows nothing of that
         elif own == XenbusState.RECONFIGURING:
             if other == XenbusState.RECONFIGURING and "never-reconfigure" not in self._faults:
-                await self._reconfigure()
+                await self.switch(XenbusState.RECONFIGURED, await self._changed())
             return
+        elif own == other == XenbusState.INITIALISED:
+            pass  # the guest's driver has just begun
+        elif own == XenbusState.INITIALISED and is_there and "never-reconfigure" not in self._faults:
+            if nodes := await self._changed():
+                await self.switch(XenbusState.INITIALISED, nodes)
         elif own == XenbusState.RECONFIGURED:
             if other == XenbusState.CONNECTED:
                 await self.switch(XenbusState.CONNECTED)
             return
         await super()._follow(own, other, is_there, is_online, awaited)
 
-    async def _reconfigure(self) -> None:
+    async def _changed(self) -> dict[str, str]:
+        """What it says of functions that come and go."""
         nodes: dict[str, str] = {}
         places = range(await self._count())
         states = await self.store.read_all([f"{self.path}/state-{place}" for place in places])
@@ -89,4 +96,4 @@ class PciBack(Backend):
                 nodes |= self._exported(place)
             elif state == XenbusState.CLOSING:
                 nodes[f"state-{place}"] = str(int(XenbusState.CLOSED))
-        await self.switch(XenbusState.RECONFIGURED, nodes)
+        return nodes

@@ -39,7 +39,7 @@ class Access:
 
     def allow(self, domid: int, access: HostAccess) -> None:
         """See `Hypervisor.allow_access`.  What was given before a refusal stays: destroy the domain."""
-        sees_frames = not self._domains.alive(domid).is_hvm
+        is_to_map = self._domains.alive(domid).is_hvm and access.is_mapped
         for first, count in access.ports:
             what = f"domain {domid} cannot have {count} I/O ports from {first:#x}"
             _check(what, first, count, _PORTS)
@@ -58,7 +58,7 @@ class Access:
             with refusing(what):
                 arguments = IOMEM_PERMISSION.pack(first_mfn=first, nr_mfns=count, allow_access=1)
                 self._calls.domctl(IOMEM_PERMISSION_OP, domid, arguments)
-                if not sees_frames:
+                if is_to_map:
                     self._map(domid, own, first, count)
 
     def deny(self, domid: int, access: HostAccess) -> None:

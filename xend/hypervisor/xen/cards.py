@@ -42,7 +42,8 @@ class Cards:
         reasons = {
             errno.EOPNOTSUPP: "there is no IOMMU on this host, or the domain was created without one",
             errno.ENODEV: "Xen knows no such device, or another domain has it",
-            errno.EBUSY: "another domain has it",
+            errno.EBUSY: "another domain has it, or memory that the firmware reserved for it (RMRR) is the "
+            "domain's by now: rdm_policy=relaxed in its item takes that",
             errno.EINVAL: "another domain has it, or Xen knows no such device",
         }
         with refusing(named, reasons):

@@ -163,6 +163,12 @@ class PciFront(Frontend):
     kind = "pci"
     ready_state = XenbusState.INITIALISED
 
+    async def probe(self) -> None:
+        """Kernels of whole machines have no driver for it: they find the functions on the machine's bus."""
+        (firmware,) = await self.bus.store.read_all(["hvmloader/bios"])
+        if firmware is None:
+            await super().probe()
+
     async def backend_changed(self) -> None:
         if self.bus.is_wild:
             await self._jump()

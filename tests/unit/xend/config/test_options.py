@@ -231,7 +231,7 @@ NO_LIST = "an empty list or no such option"
 REFUSED = [
     ("dtdev = ['x']", f"dtdev = a list: {OF_ARM}; expected {NO_LIST}", None),
     ("type = 'pvh'; pci = ['01:00.0']",
-     "pci = a list: Xen gives pvh domains no devices of the host; expected type = 'pv'", None),
+     "pci = a list: Xen gives pvh domains no devices of the host; expected type = 'pv' or 'hvm'", None),
     ("pvshim = 1", f"pvshim = 1: {SHIM}; expected 0 or no such option", PROTECTS),
     ("device_model_stubdomain_override = 1",
      "device_model_stubdomain_override = 1: this xend runs device models in dom0 only, never in stub domains"

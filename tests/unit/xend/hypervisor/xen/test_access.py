@@ -40,6 +40,12 @@ def test_others_have_them_mapped(machine: Machine, access: Access) -> None:
         done += count
 
 
+def test_what_its_device_model_maps_is_only_allowed(machine: Machine, access: Access) -> None:
+    guest = machine.guest(hvm=True)
+    access.allow(1, HostAccess(memory=[(0x1000, 200, 0x1000)], is_mapped=False))
+    assert guest.given == [("memory", 0x1000, 200, 1)]
+
+
 def test_irqs_of_4_15(system: str, kernel: Kernel) -> None:
     machine = Machine(kernel, (4, 15))
     hypercalls = SYSTEMS[system][1].hypercalls(kernel)

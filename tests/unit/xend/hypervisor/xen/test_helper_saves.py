@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ async def test_a_save(bench: Bench, fd: int) -> None:
     assert seen == [STREAM[:3]]  # it waits
     assert os.pread(fd, 99, 0) == STREAM
     assert os.lseek(fd, 0, os.SEEK_CUR) == len(STREAM)
-    assert len(bench.started) == 2  # who resumes it was started ahead
+    assert len(bench.started) == 1  # who has saved it was there to resume it
     bench.check_ended()
 
 
@@ -94,4 +95,64 @@ async def test_killed_while_it_saves(bench: Bench, fd: int) -> None:
 async def test_a_helper_that_asks_for_what_is_not_its_job(bench: Bench, fd: int) -> None:
     with trio.fail_after(PATIENCE_SECONDS), pytest.raises(HypervisorError, match="no helper says"):
         await bench.helpers(script(READY + r"say(b'\x91\xa7suspend'); read()")).restore(5, fd, bench.image)
+    bench.check_ended()
+
+
+async def suspended() -> None:
+    """The domain is."""
+
+
+async def test_who_has_saved_a_domain_resumes_it(bench: Bench, fd: int) -> None:
+    helpers = bench.helpers(fake("none"))
+    await helpers.save(7, fd, suspended)
+    assert os.pread(fd, 99, 0) == STREAM
+    await helpers.build(5, bench.image)
+    await helpers.resume(7, True)
+    assert len(bench.started) == 2
+    await helpers.resume(7, True)
+    assert len(bench.started) == 3
+    bench.check_ended()
+
+
+async def test_who_has_saved_a_domain_has_its_file_open_no_longer(bench: Bench, fd: int) -> None:
+    helpers = bench.helpers(fake("none"))
+    await helpers.save(7, fd, suspended)
+    files = Path(f"/proc/{bench.started[0].pid}/fd")
+    if files.exists():
+        assert all("/saved" not in str(each.readlink()) for each in files.iterdir())
+    await helpers.close()
+    bench.check_ended()
+
+
+@pytest.mark.parametrize("act", ["forget", "close", "another save", "killed"])
+async def test_who_has_saved_a_domain_ends_in_time(bench: Bench, fd: int, act: str) -> None:
+    helpers = bench.helpers(fake("none"))
+    await helpers.save(7, fd, suspended)
+    assert bench.started[0].runs
+    await helpers.forget(6)
+    assert bench.started[0].runs
+    if act == "forget":
+        await helpers.forget(7)
+    elif act == "close":
+        await helpers.close()
+    elif act == "killed":
+        os.kill(bench.started[0].pid, signal.SIGKILL)
+        await trio.to_thread.run_sync(bench.started[0]._process.wait)
+        await helpers.resume(7, True)
+        assert len(bench.started) == 2
+    else:
+        await helpers.save(8, fd, suspended)
+        assert not bench.started[0].runs
+        assert bench.started[1].runs
+        await helpers.close()
+    bench.check_ended()
+
+
+async def test_a_save_that_fails_keeps_nobody(bench: Bench, fd: int) -> None:
+    async def no_answer() -> None:
+        raise ValueError("no answer")
+
+    helpers = bench.helpers(fake("none"))
+    with pytest.raises(ValueError, match="no answer"):
+        await helpers.save(7, fd, no_answer)
     bench.check_ended()

@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -325,72 +325,4 @@ async def test_a_job_that_is_too_long(bench: Bench) -> None:
     with pytest.raises(HypervisorError, match="its command line is too long") as error:
         await bench.helpers(fake()).build(5, long)
     assert error.value.errno == errno.EINVAL
-    bench.check_ended()
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Iterator[int]:
-    """A descriptor of a file that a domain is saved to."""
-    fd = os.open(tmp_path / "saved", os.O_RDWR | os.O_CREAT)
-    yield fd
-    os.close(fd)
-
-
-async def suspended() -> None:
-    """The domain is."""
-
-
-async def test_who_has_saved_a_domain_resumes_it(bench: Bench, saved: int) -> None:
-    helpers = bench.helpers(fake())
-    await helpers.save(7, saved, suspended)
-    assert os.pread(saved, 99, 0) == fake_guest.STREAM
-    await helpers.build(5, bench.image)
-    await helpers.resume(7, True)
-    assert len(bench.started) == 2
-    await helpers.resume(7, True)
-    assert len(bench.started) == 3
-    bench.check_ended()
-
-
-async def test_who_has_saved_a_domain_has_its_file_open_no_longer(bench: Bench, saved: int) -> None:
-    helpers = bench.helpers(fake())
-    await helpers.save(7, saved, suspended)
-    files = Path(f"/proc/{bench.started[0].pid}/fd")
-    if files.exists():
-        assert all("/saved" not in str(each.readlink()) for each in files.iterdir())
-    await helpers.close()
-    bench.check_ended()
-
-
-@pytest.mark.parametrize("act", ["forget", "close", "another save", "killed"])
-async def test_who_has_saved_a_domain_ends_in_time(bench: Bench, saved: int, act: str) -> None:
-    helpers = bench.helpers(fake())
-    await helpers.save(7, saved, suspended)
-    assert bench.started[0].runs
-    await helpers.forget(6)
-    assert bench.started[0].runs
-    if act == "forget":
-        await helpers.forget(7)
-    elif act == "close":
-        await helpers.close()
-    elif act == "killed":
-        os.kill(bench.started[0].pid, signal.SIGKILL)
-        await trio.to_thread.run_sync(bench.started[0]._process.wait)
-        await helpers.resume(7, True)
-        assert len(bench.started) == 2
-    else:
-        await helpers.save(8, saved, suspended)
-        assert not bench.started[0].runs
-        assert bench.started[1].runs
-        await helpers.close()
-    bench.check_ended()
-
-
-async def test_a_save_that_fails_keeps_nobody(bench: Bench, saved: int) -> None:
-    async def no_answer() -> None:
-        raise ValueError("no answer")
-
-    helpers = bench.helpers(fake())
-    with pytest.raises(ValueError, match="no answer"):
-        await helpers.save(7, saved, no_answer)
     bench.check_ended()
