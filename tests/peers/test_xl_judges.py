@@ -170,7 +170,6 @@ ROWS: list[tuple[str, Callable[[Both], bool], str]] = [
      "a list in a list, or a number"),
     ("refused here", said('found "fiel:"'), "a slip of the pen, where xl sees a part of the name"),
     ("refused here", said(UNUSABLE), "libxl, qemu or the guest refuses it later, or has nothing in it"),
-    ("refused here", said("expected r or ro for a cdrom"), "a writable cdrom is read only for xl"),
     ("refused here", said("is given twice"), "the last one counts for xl, or both do"),
     ("refused here", said('mac "|type "x"|(vnc|width|ports|hostbus) "x"|width "5x"'), "xl goes on without"),
     ("refused here", said('found "0[8x]"'), "no number, of which xl reads the beginning"),

@@ -52,6 +52,11 @@ _IDLE_PREFIXES = ("file", "phy", "tap", "tap2", "tapdisk", "aio", "ioemu")
 #: Behind these is a file, never a device.
 _FILE_PREFIXES = ("file", "aio")
 _DEVICES = "/dev"
+#: What qemu reaches by itself, over a network for the most part, and how it begins.
+_REMOTE = re.compile(r"(rbd|iscsi|nbd|gluster|https?|ftps?|ssh|sheepdog|nfs|json|nvme|fat):.*", re.DOTALL)
+_NO_REMOTE = (
+    "this xend serves files and devices of dom0 only; a hotplug script (script=) makes a device of it"
+)
 _PREFIXES = tuple(f"{prefix}:" for prefix in _IDLE_PREFIXES + _FORMAT_PREFIXES + _SCRIPT_PREFIXES)
 
 
@@ -117,7 +122,7 @@ def parse_disk(
     format than raw, or with ./ or ../ in front.
 
     Args:
-        warnings: takes nothing here: a word that a disk does not know is an error for xl, too.
+        warnings: takes what has no effect: that a cdrom is writable.
 
     Raises:
         XendError: bad_config: "PLACE: disk "...": ..., expected ..."; unsupported: what has no effect yet.
@@ -136,7 +141,7 @@ def parse_disk(
         vdev=vdev,
         devid=devid,
         name=vdev_name(devid) or vdev,
-        mode=_mode(fields, is_cdrom),
+        mode=_mode(fields, is_cdrom, warnings),
         is_cdrom=is_cdrom,
         format=_format(fields, is_cdrom),
         backendtype=fields.choice("backendtype", BACKENDTYPES, "") or None,
@@ -183,6 +188,8 @@ class _Reader:
             elif prefix in _SCRIPT_PREFIXES:
                 self._fields.put("script", f"block-{prefix}")
                 break  # what follows is the script's
+            elif _REMOTE.match(f"{prefix}:"):
+                raise self._fields.unsupported(f"{prefix}:", _NO_REMOTE)
             elif prefix not in _IDLE_PREFIXES:
                 raise self._fields.unknown(f"{prefix}:", _PREFIXES)
         return text
@@ -251,6 +258,8 @@ def _target(fields: Fields, is_cdrom: bool, is_file: bool, directory: str | None
         return None
     if target.startswith("/") or fields.has("script"):
         return target
+    if remote := _REMOTE.match(target):
+        raise fields.unsupported(f"{remote[1]}:", _NO_REMOTE)
     is_image = fields.get("format") not in (None, "raw")
     if not is_file and not is_image and not target.startswith(("./", "../")):
         return os.path.join(_DEVICES, target)
@@ -268,8 +277,11 @@ def _format(fields: Fields, is_cdrom: bool) -> str:
     return fields.choice("format", FORMATS, "raw")
 
 
-def _mode(fields: Fields, is_cdrom: bool) -> str:
+def _mode(fields: Fields, is_cdrom: bool, warnings: list[Problem] | None) -> str:
+    """A cdrom is read only, whatever is said of it, as for xl."""
     mode = ACCESSES[fields.choice("access", tuple(ACCESSES), "r" if is_cdrom else "w")]
     if is_cdrom and mode != "r":
-        raise fields.wrong("access", f"{listed(('r', 'ro'))} for a cdrom")
+        if warnings is not None:
+            warnings += fields.error("it is read only, as every cdrom is").problems
+        return "r"
     return mode

@@ -127,9 +127,8 @@ def command_line_of(settings: Settings) -> str:
 
     line, root, extra = map(read, ("cmdline", "root", "extra"))
     if line is not None:
-        complaint = "cmdline is the whole command line; expected one or the other"
         for option in filter(settings.value, ("root", "extra")):
-            findings.problems += settings.error(option, complaint).problems
+            settings.warn(option, "has no effect: cmdline is the whole command line")
     else:
         line = " ".join(filter(None, [f"root={root}" if root else None, extra]))
     findings.check()

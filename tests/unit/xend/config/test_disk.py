@@ -7,6 +7,7 @@ import pytest
 from tests.unit.xend.config.conftest import complaint
 from xend.config.disk import DiskConfig, parse_disk
 from xend.config.place import Place
+from xend.config.problem import Problem
 
 PLACE = Place("foo.cfg", 4)
 VDEV = "xvda, sda, hda (with or without a partition's number), d0p1, or a number such as 0x0"
@@ -118,7 +119,6 @@ BAD = [
     ("/a,raw,xvda,W", 'access "W", expected r, ro, w, rw or w!'),
     ("/a,raw,hdc:floppy,r", 'devtype "floppy", expected cdrom or disk'),
     ("/a,,xvda,,devtype=tape", 'devtype "tape", expected cdrom or disk'),
-    ("/a,,hdc,w,cdrom", 'access "w", expected r or ro for a cdrom'),
     ("/a,,xvda,,backendtype=file", 'backendtype "file", expected phy, qdisk, standalone or tap'),
     ("/a,,xvda,,backend=a/b", "backend \"a/b\", expected a domain's name or domid"),
     ("/a,,xvda,,script=../x",
@@ -162,6 +162,29 @@ def test_what_cannot_be_had(word: str, key: str, why: str) -> None:
     assert error.code == "unsupported"
     assert error.message.startswith(f'foo.cfg:4: disk "/a,,xvda,,{word}": {key}: ')
     assert why in error.message
+
+
+def test_a_cdrom_is_read_only_whatever_is_said() -> None:
+    warnings: list[Problem] = []
+    assert parse_disk("file:/a.iso,hdc:cdrom,w", PLACE, warnings=warnings).mode == "r"
+    said = 'foo.cfg:4: disk "file:/a.iso,hdc:cdrom,w": it is read only, as every cdrom is'
+    assert [each.message for each in warnings] == [said]
+    assert parse_disk("file:/a.iso,hdc:cdrom,r", PLACE, warnings=warnings).mode == "r"
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    "specification",
+    ["vdev=xvda,target=rbd:pool/a:id=b", "rbd:pool/a,raw,xvda,w", "http://h/a.iso,raw,xvda,r"],
+)
+def test_what_qemu_would_fetch_is_not_taken_for_a_device(specification: str) -> None:
+    error = complaint(lambda: parse_disk(specification, PLACE))
+    assert error.code == "unsupported"
+    assert "this xend serves files and devices of dom0 only" in error.message
+
+
+def test_a_script_may_be_told_anything() -> None:
+    assert parse_disk("script=block-rbd,vdev=xvda,target=rbd:pool/a", PLACE).target == "rbd:pool/a"
 
 
 def test_what_was_meant_is_guessed() -> None:

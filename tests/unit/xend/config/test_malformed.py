@@ -34,7 +34,7 @@ DISKS = [
     ("/a,raww,xvda", "raww"),
     ("/a,raw,xvd", "xvd"), ("/a,raw,xvda0", "xvda0"), ("/a,raw,yvda", "yvda"), ("/a,raw,xvda,x", '"x"'),
     ("/a,raw,xvda,w,frob", "frob"), ("/a,raw,xvda,w,frob=1", "frob="), ("fiel:/a,xvda,w", "fiel:"),
-    (",raw,xvda", "no target"), ("/a,raw,xvda,w,cdrom", '"w"'), ("/a,raw,xvda,w,devtype=tape", "tape"),
+    (",raw,xvda", "no target"), ("/a,raw,xvda,w,devtype=tape", "tape"),
     ("/a,raw,xvda,w,backendtype=x", '"x"'), ("/a,raw,xvda,w,script=a b", "a b"),
     ("/a,raw,xvda,w,script=/", '"/"'),
     ("/a,raw,xvda,w,backend=a/b", "a/b"), ("/a,raw,xvda,w,trusted,untrusted", "twice"),

@@ -445,13 +445,18 @@ def test_everything_wrong_with_a_paravirtual_domain_is_told_in_its_order() -> No
         ("memory = 0; maxmem = 'x'", ["memory", "maxmem"]),
         ("vcpus = 0; maxvcpus = 0", ["vcpus", "maxvcpus"]),
         ("memory = 0; maxmem = 1", ["memory"]),
-        ("cmdline = 'a'; root = 'b'; extra = 'c'", ["root", "extra"]),
         ("cmdline = []; root = []", ["cmdline", "root"]),
         ("autostart_after = [ '-', 'a', 'a' ]", ["autostart_after"] * 2),
     ],
 )
 def test_what_belongs_together_is_judged_together(text: str, options: list[str]) -> None:
     assert [each["option"] for each in problems(text)] == options
+
+
+def test_beside_cmdline_root_and_extra_have_no_effect() -> None:
+    read = config("extra = 'c'; cmdline = 'a'; root = 'b'")
+    assert read.command_line == "a"
+    assert sorted(warning.option or "" for warning in read.warnings) == ["extra", "root"]
 
 
 def test_so_many_problems_are_told_at_most() -> None:
