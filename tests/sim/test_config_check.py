@@ -54,6 +54,11 @@ SAID: dict[str, tuple[list[str], list[str]]] = {
         ["vbd xvda: disk DIR/root/dev/wd0e cannot be read"],
         ['disk xvda: "/dev/wd0e" is one of NetBSD\'s names'],
     ),
+    'disk = [ "phy:/dev/zvol/tank/web,xvda,w" ]': (["disk DIR/root/dev/zvol/tank/web cannot be read"], []),
+    'disk = [ "phy:/dev/zvol/dsk/tank/web,xvda,w" ]': (
+        ["disk DIR/root/dev/zvol/dsk/tank/web cannot be read"],
+        ["is one of NetBSD's names"],
+    ),
     "memory = 100000": (["it needs 100000 MiB, the whole host has 4096 MiB"], []),
     "memory = 4000": ([], ["it needs 4000 MiB, 3488 MiB are free now"]),
     'pool = "none"': (['pool = "none": there is no such CPU pool'], []),

@@ -25,8 +25,13 @@ _NETBSD_WORDS = re.compile(
 _PARTITION = re.compile(r"(?:xvd|sd|hd)[a-z]+[0-9]+")
 #: Numbers below these stand for no name in Linux (docs/reference/toolstack.md 2.3).
 _SMALLEST_NAMED = 0x300
-_LINUX_DEVICES = re.compile(r"/dev/(?:mapper/.*|(?:xvd|sd|hd|vd)[a-z]+[0-9]*|nvme.*|disk/.*|loop.*|md.*)")
-_NETBSD_DEVICES = re.compile(r"/dev/(?:r?(?:wd|sd|ld|vnd|cgd|raid|xbd|cd)[0-9]+[a-p]?|r?dk[0-9]+|zvol/.*)")
+#: Volumes of ZFS are below /dev/zvol in both, in NetBSD in two directories there.
+_LINUX_DEVICES = re.compile(
+    r"/dev/(?:mapper/.*|(?:xvd|sd|hd|vd)[a-z]+[0-9]*|nvme.*|disk/.*|loop.*|md[0-9]+|md/.*|zvol/(?!r?dsk/).*)"
+)
+_NETBSD_DEVICES = re.compile(
+    r"/dev/(?:r?(?:wd|sd|ld|vnd|cgd|raid|xbd|cd)[0-9]+[a-p]?|r?dk[0-9]+|zvol/r?dsk/.*)"
+)
 _LINUX_INTERFACE = re.compile(r"(?:xenbr|virbr|ovsbr|br|eth|en[opsx])[0-9].*")
 _NETBSD_INTERFACE = re.compile(r"(?:bridge|wm|re|bge|ixg|vioif)[0-9]+")
 
