@@ -190,7 +190,7 @@ XM: Mapping[str, str | None] = {
     "dhcp": _ADDRESS,
     "nfs_server": 'the kernel reads that of its command line: extra = "nfsroot=..."',
     "nfs_root": 'the kernel reads that of its command line: extra = "nfsroot=..."',
-    "device_model": "device_model_override names another device model",
+    "device_model": "xend finds qemu by itself; device_model_override names another one",
     "on_xend_start": _HOST,
     "on_xend_stop": _HOST_STOP,
     "access_control": "seclabel gives a label",
