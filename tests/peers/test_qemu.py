@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from xend.model.machine import Machine, drive_words, hardware_words
 from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
 from xend.model.scratch import Scratch
+from xend.model.spice import Spice
 from xend.model.system import Order, Process, SystemProcesses
 
 QEMU = "/usr/libexec/xen-qemu-system-i386"
@@ -134,6 +136,33 @@ def test_whether_it_asks_for_passwords() -> None:
     need(QEMU)
     assert not trio.run(SystemProcesses().asks_for_password, QEMU)
     assert trio.run(SystemProcesses().asks_for_password, "/bin/false")
+
+
+def test_it_shows_a_screen_by_spice(tmp_path: Path) -> None:
+    need(QEMU)
+    assert trio.run(SystemProcesses().has_spice, QEMU)
+    assert not trio.run(SystemProcesses().has_spice, "/bin/false")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    spice = Spice(
+        port=port,
+        host="127.0.0.1",
+        password="x",
+        has_agent=True,
+        usb_redirections=2,
+        image_compression="glz",
+        streaming_video="all",
+    )
+
+    async def body(conversation: Conversation, process: Process) -> None:
+        await conversation.ask("set_password", protocol="spice", password="x")
+        found = await conversation.ask("query-spice")
+        assert (found["enabled"], found["host"], found["port"], found["auth"]) == (
+            True, "127.0.0.1", port, "spice",
+        )  # fmt: skip
+
+    machine = Machine(usb_version=2, vga="qxl", video_mib=128)
+    converse(tmp_path, PLAYED, (*hardware_words(machine, [Part(spice=spice)], False),), body)
 
 
 def test_which_one_it_is() -> None:

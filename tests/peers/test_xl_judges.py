@@ -139,7 +139,8 @@ OF_VNC = (
 #: Of machines.
 LATER = (
     "graphics card takes|the card .* needs|expected letters, each once|soundhw = |usbdevice (=|holds)|"
-    "expected a display from 0 to|its firmware boots|would be emulated where|have a controller of their own"
+    "expected a display from 0 to|its firmware boots|would be emulated where|have a controller of their own|"
+    "nobody reaches it|everybody is let in|spice_.* = .*: expected"
 )
 #: Of texts.
 NO_TEXT = 'control characters|no character|found a NUL|found "..x1a"|at most \\d+ bytes|nested at most'

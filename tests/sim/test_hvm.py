@@ -219,7 +219,14 @@ REFUSED = [
     ("vfb=['vncpasswd=secret']", "vfb = a list: an hvm domain is shown by its graphics card"),
     ("pci=['01:00.0']", "pci 0000:01:00.0: it is not assignable, dom0's driver igb has it"),
     ("usbctrl=['type=auto']", "this xend puts no devices of the host into emulated controllers"),
-    ("spice=1", "this xend shows screens by VNC and in windows (SDL) only"),
+    ("spice=1", "spice = 1: nobody reaches it; expected spiceport or spicetls_port with a port"),
+    ("spice=1; spiceport=6000", "spice = 1: expected a password, spicepasswd, or spicedisable_ticketing = 1"),
+    ("spice=1; spiceport=6000; spicepasswd='x'; spicehost='a,b'", 'spicehost = "a,b": expected an address'),
+    ("spice=1; spiceport=6000; spicepasswd='x'; spiceusbredirection=5", "expected a number from 0 to 4"),
+    (
+        "spice=1; spiceport=6000; spicepasswd='x'; spiceusbredirection=1; usb=1",
+        "usb and usbdevice have a controller of their own",
+    ),
     ("hap=0", "this host runs no hvm domains: shadow not among the virt_caps"),
     ("vncunused=0", "Failed to find an available port: Address already in use"),
 ]
@@ -287,5 +294,38 @@ def test_config_check_looks_at_its_machine() -> None:
         ):
             answer = await world.call("config.check", text=text, name="h.cfg")
             assert [said in each["message"] for each in answer["problems"]] == [True]
+
+    play(body)
+
+
+SPICE = "spice = 1; spiceport = 6000; spicehost = '127.0.0.1'; spicepasswd = 's3cr3t'; spicevdagent = 1"
+
+
+def test_its_screen_is_shown_by_spice() -> None:
+    async def body(world: World) -> None:
+        await world.create(example(world, f"vnc = 0; {SPICE}; spiceusbredirection = 2"))
+        words = words_of(world)
+        assert (
+            "-spice port=6000,tls-port=0,addr=127.0.0.1,agent-mouse=on,disable-copy-paste=on "
+            "-device virtio-serial -chardev spicevmc,id=vdagent,name=vdagent "
+            "-device virtserialport,chardev=vdagent,name=com.redhat.spice.0 -device cirrus-vga"
+        ) in words
+        assert "-device usb-redir,chardev=usbrc2,id=usbrc2" in words
+        assert words.index("id=usb,addr=0x1d.0x7") < words.index("usb-redir")
+        (model,) = world.models.running()
+        assert model.program is not None
+        assert model.program.answers.passwords == {"spice": "s3cr3t"}
+        assert "s3cr3t" not in words
+
+    play(body)
+
+
+def test_a_qemu_without_spice_is_told_before_anything_is_done() -> None:
+    async def body(world: World) -> None:
+        world.models.has_no_spice = True
+        before = await world.snapshot()
+        with pytest.raises(XendError, match="was built without SPICE"):
+            await world.create(example(world, SPICE))
+        assert await world.snapshot() == before
 
     play(body)

@@ -246,6 +246,7 @@ class DeviceModels:
         ports: of VNC, that somebody else has.
         is_missing: there is no qemu on this host.
         has_no_des: its qemu asks for no passwords.
+        has_no_spice: its qemu was built without SPICE.
         qemu: which QEMU it is.
         lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
@@ -259,6 +260,7 @@ class DeviceModels:
     ports: set[int] = attrs.field(factory=set)
     is_missing: bool = False
     has_no_des: bool = False
+    has_no_spice: bool = False
     qemu: tuple[int, int] | None = (7, 2)
     lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
@@ -302,6 +304,9 @@ class DeviceModels:
 
     async def asks_for_password(self, program: str) -> bool:
         return not self.has_no_des
+
+    async def has_spice(self, program: str) -> bool:
+        return not self.has_no_spice
 
     async def version(self, program: str) -> tuple[int, int] | None:
         return self.qemu

@@ -19,6 +19,7 @@ from xend.config.limits import TSC_MODES
 from xend.config.machine_json import beside_machine, of_machine
 from xend.config.number import number_of
 from xend.config.options import OPTIONS
+from xend.config.spice import spice_without_password
 from xend.config.vfb import without_password
 from xend.device.kinds import IN_ORDER, sees_host_memory
 from xend.identity import uuid_of
@@ -200,8 +201,9 @@ def without_secrets(config: DomainConfig) -> DomainConfig:
     public = {kind.name: list(map(kind.public, config.of_kind(kind.name))) for kind in IN_ORDER}
     machine = config.machine
     if machine is not None:
-        screen = without_password(machine.devices.screen)
-        machine = attrs.evolve(machine, devices=attrs.evolve(machine.devices, screen=screen))
+        devices = machine.devices
+        screen, spice = without_password(devices.screen), spice_without_password(devices.spice)
+        machine = attrs.evolve(machine, devices=attrs.evolve(devices, screen=screen, spice=spice))
     return attrs.evolve(
         config, machine=machine, devices={name: found for name, found in public.items() if found}
     )

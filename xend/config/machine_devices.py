@@ -14,7 +14,9 @@ from xend.config.options import OPTIONS
 from xend.config.place import listed, shown
 from xend.config.problem import Findings, Problem
 from xend.config.settings import Settings
+from xend.config.spice import spice_of
 from xend.config.vfb import VfbConfig, screen_of_options
+from xend.model.spice import Spice
 
 __all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "switched", "word_of", "words_of"]
 
@@ -26,6 +28,8 @@ _VIDEO_MAX_MIB = 1024
 USB_DEVICES = ("tablet", "mouse", "keyboard", "wacom-tablet")
 _OF_HOST = "usbctrl = ['type=qusb'] and usbdev = ['hostbus=...,hostaddr=...'] give one of the host's"
 _USB_VERSIONS = 3
+#: That of the controller for devices that come over SPICE.
+_USB_OF_REDIRECTIONS = 2
 _BOOT = re.compile(r"[a-p]+")
 DEFAULT_BOOT = "cda"
 #: As it is written to a device model, of which commas begin another option.
@@ -51,6 +55,7 @@ class MachineDevices:
         usb: it has a USB controller; usb_version: of that version; 0: qemu's own.
         usb_devices: what is plugged into it, of USB_DEVICES.
         nographic: without a screen its monitor takes no terminal.
+        spice: how SPICE shows its graphics card; None: it does not.
     """
 
     screen: VfbConfig = attrs.field(factory=VfbConfig)
@@ -72,6 +77,7 @@ class MachineDevices:
     usb_version: int = 0
     usb_devices: Sequence[str] = ()
     nographic: bool = False
+    spice: Spice | None = None
 
 
 def devices_of(settings: Settings) -> MachineDevices:
@@ -86,6 +92,8 @@ def devices_of(settings: Settings) -> MachineDevices:
     vga = findings.attempt(lambda: _vga(settings), None)
     video_mib = findings.attempt(lambda: _video_mib(settings, vga or CIRRUS), None)
     version = findings.attempt(lambda: settings.number("usbversion", 0, _USB_VERSIONS), None) or 0
+    spice = findings.attempt(lambda: spice_of(settings), None)
+    redirections = 0 if spice is None else spice.usb_redirections
     usb_devices: Sequence[str] = findings.attempt(lambda: _usb_devices(settings), [])
     devices = MachineDevices(
         screen=findings.attempt(lambda: screen_of_options(settings), VfbConfig()),
@@ -104,13 +112,15 @@ def devices_of(settings: Settings) -> MachineDevices:
         serial=findings.attempt(lambda: _serial(settings), ()),
         sound=findings.attempt(lambda: word_of(settings, "soundhw"), None),
         usb=is_on("usb", False),
-        usb_version=version,
+        usb_version=version or (_USB_OF_REDIRECTIONS if redirections else 0),
         usb_devices=usb_devices,
         nographic=is_on("nographic", False),
+        spice=spice,
     )
-    if version and (devices.usb or usb_devices):
+    if (version or redirections) and (devices.usb or usb_devices):
         text = "usb and usbdevice have a controller of their own; expected one or the other"
-        findings.problems += settings.error("usbversion", text).problems
+        option = "usbversion" if version else "spiceusbredirection"
+        findings.problems += settings.error(option, text).problems
     findings.check()
     return devices
 

@@ -6,6 +6,7 @@ from typing import Any
 from xend.config.libxl import flag, not_empty, number, text
 from xend.config.machine import Machine
 from xend.config.machine_devices import DEFAULT_BOOT
+from xend.config.spice import lines_of_spice, spice_as_json
 from xend.config.vfb import vfb_as_json, vfb_of_json
 from xend.config.viridian import viridian_of_json
 
@@ -54,6 +55,7 @@ def of_machine(machine: Machine, said: Callable[[str], str | None]) -> dict[str,
         vnc=screen["vnc"],
         sdl=screen["sdl"],
         keymap=screen.get("keymap"),
+        spice=spice_as_json(devices.spice, said),
         boot=devices.boot if devices.boot != DEFAULT_BOOT or devices.is_boot_given else None,
         soundhw=devices.sound,
         usbversion=devices.usb_version,
@@ -87,6 +89,7 @@ def lines_of_machine(build: Mapping[str, Any], of_type: Mapping[str, Any]) -> di
         many = of_type.get(f"{option}_list")
         found[option] = [each for each in many if isinstance(each, str)] if isinstance(many, list) else None
         found[option] = found[option] or text(of_type, option)
+    found |= lines_of_spice(of_type)
     found["mca_caps"] = ["lmce"] if number(of_type, "mca_caps") else []
     found["viridian"] = viridian_of_json(of_type)
     for word in filter(None, (vfb_of_json(of_type) or "").split(",")):

@@ -54,19 +54,6 @@ OTHERS: Sequence[Option] = (
     Option(
         "xen_platform_pci_bar_uc", "b", HVM, neutral=(1,), lacks="it needs the hvmloader of Xen 4.20 or newer"
     ),
-    # What it shows and hears.
-    Option("spice", "b", HVM, lacks="this xend shows screens by VNC and in windows (SDL) only"),
-    Option("spicehost", "s", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spiceport", "n", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spicetls_port", "n", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spicepasswd", "s", NONE, is_secret=True, lacks="it says how what spice = 1 shows is reached"),
-    Option("spicedisable_ticketing", "b", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spiceagent_mouse", "b", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spicevdagent", "b", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spice_clipboard_sharing", "b", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spiceusbredirection", "n", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spice_image_compression", "s", NONE, lacks="it says how what spice = 1 shows is reached"),
-    Option("spice_streaming_video", "s", NONE, lacks="it says how what spice = 1 shows is reached"),
     # The device model, which a paravirtual domain without such devices has none of.
     Option(
         "device_model_version",

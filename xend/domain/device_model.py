@@ -60,6 +60,13 @@ async def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -
         screen = screen_of(parts)
         if screen is not None and screen.vnc and screen.vnc_password:
             await _check_password(host, program, config.name)
+        if any(part.spice is not None for part in parts) and not await host.models.system.has_spice(program):
+            raise XendError(
+                "unsupported",
+                f"spice = 1: the device model {program} was built without SPICE",
+                domain=config.name,
+                hint="vnc = 1 shows the screen, too; or device_model_override names another qemu",
+            )
 
 
 async def _check_password(host: Host, program: str, name: str) -> None:

@@ -54,7 +54,8 @@ def machine_parts(config: DomainConfig, settings: Settings, domid: int) -> list[
         for kind in IN_ORDER
         for device in config.of_kind(kind.name)
     ]
-    screen = Part(screen=screen_of_vfb(config.machine.devices.screen))
+    devices = config.machine.devices
+    screen = Part(screen=screen_of_vfb(devices.screen), spice=devices.spice)
     return [screen, *(part for part in found if part is not None)]
 
 

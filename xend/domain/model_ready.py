@@ -50,7 +50,6 @@ async def await_model(
     model = host.models.get(domid)
     if model is None:
         raise XendError("internal", "its device model was not started", domain=name)
-    screen = screen_of(parts)
 
     async def watch_end(scope: trio.CancelScope) -> None:
         await model.has_ended.wait()
@@ -61,7 +60,7 @@ async def await_model(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_end, nursery.cancel_scope)
                 await _await_state(host, work, model)
-                await _converse(host, work, model, screen, lines)
+                await _converse(host, work, model, parts, lines)
                 nursery.cancel_scope.cancel()
     except XendError as error:
         if not model.has_ended.is_set():
@@ -81,8 +80,9 @@ async def _await_state(host: Host, work: Work, model: Model) -> None:
                 await watch.next()
 
 
-async def _converse(host: Host, work: Work, model: Model, screen: Screen | None, lines: int) -> None:
+async def _converse(host: Host, work: Work, model: Model, parts: Sequence[Part], lines: int) -> None:
     """See that it answers, and have it show the screen: that it runs is not the end of its start."""
+    screen = screen_of(parts)
     with work.waiting(f"{model.called} to answer", ANSWER_SECONDS):
         stream = await _connected(host, model)
         try:
@@ -93,6 +93,9 @@ async def _converse(host: Host, work: Work, model: Model, screen: Screen | None,
                 await _name_lines(host, model, conversation, lines)
             if screen is not None and screen.vnc:
                 await _show(host, model, conversation, screen)
+            for part in parts:
+                if part.spice is not None and not part.spice.is_open:
+                    await conversation.ask("set_password", protocol="spice", password=part.spice.password)
         except QmpError as error:
             if isinstance(error, QmpClosed):
                 with trio.move_on_after(END_SECONDS):

@@ -84,11 +84,16 @@ def hardware_words(machine: Machine, parts: Sequence[Part], has_screen: bool) ->
         yield from ("-serial", line)
     if machine.nographic and not has_screen:
         yield "-nographic"
+    spice = next((part.spice for part in parts if part.spice is not None), None)
+    if spice is not None:
+        yield from spice.words()
     if machine.vga in _GRAPHICS:
         sizes = {"all": machine.video_mib, "half": machine.video_mib // 2}
         yield from ("-device", _GRAPHICS[machine.vga].format(**sizes))
     yield from ("-boot", f"order={machine.boot}")
     yield from _usb(machine)
+    if spice is not None:
+        yield from spice.redirection_words()
     if machine.sound == "hda":
         yield from ("-device", "intel-hda", "-device", "hda-duplex")
     elif machine.sound is not None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from xend.model.spice import Spice
+
 __all__ = [
     "AHCI",
     "IDE",
@@ -109,6 +111,7 @@ class Part:
             them: ("-chardev", "pty,id=libxl-channel1").
         sockets: paths of Unix sockets that qemu makes for it; they are removed with the device model.
         screen: where it is shown, if it is a screen; of several the first one counts.
+        spice: how SPICE shows it, if it does.
         drive, card: what of an emulated machine it is, if any.
         opens_files_later: it opens files of the host, or Xen's devices, once qemu serves, and not only as
             that starts, so that qemu can neither have another root directory nor another user.
@@ -117,6 +120,7 @@ class Part:
     chardevs: Sequence[str] = ()
     sockets: Sequence[str] = ()
     screen: Screen | None = None
+    spice: Spice | None = None
     drive: Drive | None = None
     card: Card | None = None
     opens_files_later: bool = False

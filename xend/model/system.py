@@ -97,6 +97,9 @@ class System(Protocol):
     async def asks_for_password(self, program: str) -> bool:
         """Whether it can ask for one by VNC: Debian's of Xen cannot; True: it does not say."""
 
+    async def has_spice(self, program: str) -> bool:
+        """Whether it can show a screen by SPICE."""
+
     async def version(self, program: str) -> tuple[int, int] | None:
         """Which QEMU it is: (7, 2); None: it does not say."""
 
@@ -154,6 +157,10 @@ class SystemProcesses:
             without, _QUIT
         )
 
+    async def has_spice(self, program: str) -> bool:
+        found = await _said([program, "-spice", "help"], statuses=(0, 1))  # it lists them, and fails
+        return found is not None and found.startswith(b"spice options")
+
     async def version(self, program: str) -> tuple[int, int] | None:
         found = _VERSION.match(await _said([program, "-version"]) or b"")
         return None if found is None else (int(found[1]), int(found[2]))
@@ -175,13 +182,13 @@ async def _succeeds(words: Sequence[str], told: bytes = b"") -> bool:
     return await _said(words, told) is not None
 
 
-async def _said(words: Sequence[str], told: bytes = b"") -> bytes | None:
-    """What a program says that is told something; None: it does not end well."""
+async def _said(words: Sequence[str], told: bytes = b"", statuses: Sequence[int] = (0,)) -> bytes | None:
+    """What a program says that is told something; None: it does not end with one of these."""
     with trio.move_on_after(PROBE_SECONDS), suppress(OSError):
         done = await trio.run_process(
             words, stdin=told, check=False, capture_stdout=True, capture_stderr=True, cwd="/"
         )
-        return done.stdout if done.returncode == 0 else None
+        return done.stdout if done.returncode in statuses else None
     return None
 
 

@@ -36,6 +36,7 @@ class Answers:
         given: those of sets, by the number of the set.
         discs: what it was told of its drives, by their names.
         processors: those that it was given, by their numbers.
+        passwords: that who looks at its screen needs, by protocols.
         cards: functions of the host's, by their names: where they are.
         is_running: it serves its guest; it stops, and goes on.
     """
@@ -48,6 +49,7 @@ class Answers:
     is_running: bool = attrs.field(init=False, default=True)
     discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
     processors: dict[int, str] = attrs.field(init=False, factory=dict)
+    passwords: dict[str, str] = attrs.field(init=False, factory=dict, repr=False)
     cards: dict[str, str] = attrs.field(init=False, factory=dict)
 
     def to(self, command: str, arguments: Mapping[str, Any], port: int | None) -> object:
@@ -63,6 +65,8 @@ class Answers:
                 os.close(self.given.pop(arguments["fdset-id"]))
             case "query-vnc":
                 return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(port)}
+            case "set_password":
+                self.passwords[arguments["protocol"]] = arguments["password"]
             case "query-chardev":
                 return self._lines()
             case "add-fd":

@@ -29,6 +29,9 @@ class SimulatedModels(SystemProcesses):
     async def asks_for_password(self, program: str) -> bool:
         return True
 
+    async def has_spice(self, program: str) -> bool:
+        return True
+
     async def version(self, program: str) -> tuple[int, int] | None:
         return 7, 2
 
