@@ -149,7 +149,6 @@ def test_it_shows_a_screen_by_spice(tmp_path: Path) -> None:
         host="127.0.0.1",
         password="x",
         has_agent=True,
-        usb_redirections=2,
         image_compression="glz",
         streaming_video="all",
     )
@@ -161,7 +160,7 @@ def test_it_shows_a_screen_by_spice(tmp_path: Path) -> None:
             True, "127.0.0.1", port, "spice",
         )  # fmt: skip
 
-    machine = Machine(usb_version=2, vga="qxl", video_mib=128)
+    machine = Machine(vga="cirrus")
     converse(tmp_path, PLAYED, (*hardware_words(machine, [Part(spice=spice)], False),), body)
 
 
