@@ -28,6 +28,12 @@ _MAX_SIGNS = 100
 
 _HINT = "this file is read, never executed: write the value that this would compute"
 _STATEMENTS = "NAME = VALUE, with if and for over what is known: names, numbers, texts and lists"
+#: What xm's own examples begin with, and whoever copied them.
+_OF_EXAMPLES = frozenset({"os", "re"})
+_EXAMPLES_HINT = (
+    "xm's examples chose between lib and lib64 so, for device_model; neither is needed here: "
+    "take out the import, what uses it, and device_model"
+)
 _OPTION = re.compile(r"[a-z][._0-9a-z]*")
 #: Bytes that are no UTF-8 (surrogates) are private characters while the text is a program.
 _TO_PRIVATE = {0xDC00 + byte: 0xF700 + byte for byte in range(0x80, 0x100)}
@@ -186,6 +192,8 @@ class _Program:
                     if self._problems:
                         break
                 self._run(orelse)
+            case ast.Import(names=names) if {each.name for each in names} <= _OF_EXAMPLES:
+                raise NotComputed(statement, "import", _STATEMENTS, _EXAMPLES_HINT)
             case _:
                 raise NotComputed(statement, _described(statement), _STATEMENTS)
 
