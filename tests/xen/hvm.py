@@ -83,10 +83,11 @@ def medium(dom0: Dom0, name: str) -> str:
 
 
 def screen(dom0: Dom0, guest: Domain, colours: int, limit_s: int = 120) -> dict[str, Any]:
-    """What VNC shows of it, once that has so many colours: see tests.xen.rfb."""
+    """What VNC shows of it, once that has so many colours: see tests.xen.rfb.  The share has it, too."""
     port = dom0.must(f"xenstore-read {guest.home}/console/vnc-port")
     python = f"cd {manager.ROOT} && {manager.BIN}/python"
-    shown = dom0.must(f"{python} -m tests.xen.rfb {port} {colours}", limit_s).splitlines()[-1]
+    picture = f"/run/share/{guest.name}.ppm"
+    shown = dom0.must(f"{python} -m tests.xen.rfb {port} {colours} {picture}", limit_s).splitlines()[-1]
     found: dict[str, Any] = json.loads(shown)
     return found
 

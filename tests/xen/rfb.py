@@ -1,9 +1,9 @@
 """Runs in dom0: looks at a screen over VNC's protocol, and says what it shows as JSON.
 
-    python -m tests.xen.rfb PORT [COLOURS]
+    python -m tests.xen.rfb PORT [COLOURS [FILE]]
 
 It has "size": [width, height], and "colours": how many there are; it is looked at until there are COLOURS.
-(RFC 6143: 3.8.)
+FILE gets the picture, for people (PPM).  (RFC 6143: 3.8.)
 """
 
 import json
@@ -11,14 +11,16 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import BinaryIO
 
 #: What each answer may take, and the pause until it is looked again.
-TIMEOUT_S, PAUSE_S = 60, 2
+TIMEOUT_S, PAUSE_S = 60, 10
 VERSION = b"RFB 003.008\n"
 NO_PASSWORD, SHARED = b"\1", b"\1"
 SET_ENCODINGS, UPDATE_REQUEST = 2, 3
 RAW = 0
+PIXEL_BYTES = 4
 
 
 class Screen:
@@ -35,7 +37,7 @@ class Screen:
         assert self._numbers(">I") == (0,)
         self._socket.sendall(SHARED)
         self.width, self.height, bits = self._numbers(">HHB15x")
-        self.pixel_bytes = bits // 8
+        assert bits == 8 * PIXEL_BYTES
         (length,) = self._numbers(">I")
         self.name = self._read(length)
         self._socket.sendall(struct.pack(">BxHi", SET_ENCODINGS, 1, RAW))
@@ -43,7 +45,7 @@ class Screen:
     def pixels(self) -> bytes:
         """All of them, line by line."""
         self._socket.sendall(struct.pack(">BBHHHH", UPDATE_REQUEST, 0, 0, 0, self.width, self.height))
-        picture, missing = bytearray(self.width * self.height * self.pixel_bytes), self.width * self.height
+        picture, missing = bytearray(self.width * self.height * PIXEL_BYTES), self.width * self.height
         while missing > 0:
             kind, rectangles = self._numbers(">BxH")
             assert kind == 0, f"message {kind} of the server"
@@ -56,8 +58,8 @@ class Screen:
         left, top, width, height, encoding = self._numbers(">HHHHi")
         assert encoding == RAW
         for line in range(top, top + height):
-            begin = (line * self.width + left) * self.pixel_bytes
-            picture[begin : begin + width * self.pixel_bytes] = self._read(width * self.pixel_bytes)
+            begin = (line * self.width + left) * PIXEL_BYTES
+            picture[begin : begin + width * PIXEL_BYTES] = self._read(width * PIXEL_BYTES)
         return width * height
 
     def _numbers(self, form: str) -> tuple[int, ...]:
@@ -69,19 +71,29 @@ class Screen:
         return data
 
 
-def look(port: int) -> tuple[list[int], int]:
+def look(port: int, file: str) -> tuple[list[int], int]:
     """The size of a screen, and how many colours it shows."""
     screen = Screen(port)
-    pixels, step = memoryview(screen.pixels()), screen.pixel_bytes
-    colours = {bytes(pixels[at : at + step]) for at in range(0, len(pixels), step)}
+    pixels = screen.pixels()
+    if file:
+        write(file, screen, pixels)
+    colours = set(memoryview(pixels).cast("I"))  # each look takes of the processor that the guest wants, too
     return [screen.width, screen.height], len(colours)
 
 
-def main(port: str, wanted: str = "0") -> None:
-    size, colours = look(int(port))
+def write(file: str, screen: Screen, pixels: bytes) -> None:
+    """The picture; qemu's pixels are blue, green, red, nothing."""
+    picture = bytearray(screen.width * screen.height * 3)
+    for place in range(3):
+        picture[place::3] = pixels[2 - place :: PIXEL_BYTES]
+    Path(file).write_bytes(b"P6 %d %d 255\n" % (screen.width, screen.height) + picture)
+
+
+def main(port: str, wanted: str = "0", file: str = "") -> None:
+    size, colours = look(int(port), file)
     while colours < int(wanted):
         time.sleep(PAUSE_S)
-        size, colours = look(int(port))  # by another connection: its size may be another by now
+        size, colours = look(int(port), file)  # by another connection: its size may be another by now
     print(json.dumps({"size": size, "colours": colours}))
 
 
