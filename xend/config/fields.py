@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from xend.config.number import number_of
 from xend.config.option import closest, other_case
@@ -9,6 +10,8 @@ from xend.config.place import HIDDEN, MAX_VALUE_BYTES, Place, bytes_of, listed, 
 from xend.config.problem import ConfigError, Problem
 
 __all__ = ["Fields"]
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 _KEYED = re.compile(r"([a-z][-_a-z0-9]*)\s*=(.*)", re.DOTALL)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.+]*")
@@ -44,12 +47,18 @@ class Fields:
         if _CONTROL.search(text):
             raise self.error("expected no control characters")
 
-    def fill(self, known: Sequence[str], warnings: list[Problem] | None = None) -> None:
+    def fill(
+        self,
+        known: Sequence[str],
+        warnings: list[Problem] | None = None,
+        old: Mapping[str, str] = _NONE,
+    ) -> None:
         """Note the values of the specification, which holds nothing but `key=value` between commas.
 
         Args:
             known: the keys there are.
             warnings: take what is no such key, for types of which xl passes that over; None: it is an error.
+            old: keys of xm's, each with what says the same now.
         """
         words = tuple(f"{key}=" for key in known)
         for item in filter(str.strip, self.text.split(",")):
@@ -61,7 +70,7 @@ class Fields:
             if warnings is None:
                 raise self.unknown(found, words)
             complaint = f"{shown(found)} has no effect: there is no such key"
-            warnings.append(self.problem(complaint, hint=closest(found, words)))
+            warnings.append(self.problem(complaint, hint=old.get(key) or closest(found, words)))
 
     def problem(self, complaint: str, *, hint: str | None = None, code: str = "bad_config") -> Problem:
         """The problem "PLACE: disk "...": complaint"."""

@@ -36,6 +36,7 @@ _KEYS = (
     "vnc", "vnclisten", "vncdisplay", "vncunused", _SECRET, "keymap", "sdl", "opengl", "display",
     "xauthority",
 )  # fmt: skip
+_OLD = {"type": "it was a key of xm's: vnc=1, as it is without, or sdl=1 says the same"}
 #: The TCP port of display 0.
 VNC_PORT = 5900
 #: The highest display there is, and the highest one that qemu looks at for one that is free.
@@ -139,7 +140,7 @@ def parse_vfb(
         ConfigError: bad_config.
     """
     fields = Fields(_OPTION, specification, place, secret=_SECRET)
-    fields.fill(_KEYS, warnings)
+    fields.fill(_KEYS, warnings, _OLD)
     return _screen(fields)
 
 

@@ -76,6 +76,8 @@ def test_hints() -> None:
         'foo.cfg:1: vfb "vncdisply=1": "vncdisply=" has no effect: there is no such key',
         "did you mean vncdisplay= or display=?",
     )
+    (warning,) = config("vfb = ['type=vnc,vncunused=1']").warnings
+    assert warning.hint == "it was a key of xm's: vnc=1, as it is without, or sdl=1 says the same"
 
 
 def test_all_that_is_wrong_with_a_screen_is_told() -> None:
