@@ -32,6 +32,17 @@ def test_what_qemu_unplugs(managed: Dom0, empty: Left, name: str, more: Settings
     assert state_of(managed) == empty
 
 
+def test_a_kernel_of_dom0s(managed: Dom0, empty: Left) -> None:
+    """Its firmware loads it a byte at a time."""
+    settings: Settings = {**hvm.MACHINE, "kernel": str(managed.images.compressed), "memory": 256}
+    settings = {**settings, "ramdisk": str(managed.images.guest), "extra": "console=hvc0 quiet"}
+    guest = Guest(managed, "direct", NO_DEVICES, toolstack=OURS, settings=settings, wait=False)
+    guest.await_report(LIMIT_S)
+    assert guest.must("cat /sys/hypervisor/uuid") == managed.must(f"xenstore-read {guest.home}/vm")[4:]
+    guest.destroy()
+    assert state_of(managed) == empty
+
+
 def test_two_at_once(managed: Dom0, empty: Left) -> None:
     guests = []
     for name, address in (("first", ADDRESS), ("second", OTHER_ADDRESS)):
