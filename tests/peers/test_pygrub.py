@@ -72,9 +72,11 @@ def run(tmp_path: Path) -> Make:
     def made(
         program: Path, disk: Path, *arguments: str, keys: bytes = b"", **limits: int
     ) -> tuple[Report, str | None]:
-        directory = tmp_path / "run"
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(0o700)
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        (tmp_path / "run").mkdir(0o700)
+        directory = tmp_path / "link" / "run"  # /var/run is one, too
+        if not directory.exists():
+            directory.parent.symlink_to(tmp_path)
         loader = Loader(program=str(program), arguments=arguments, disk=str(disk), args="x=1")
         order = Order(
             loader=loader,
@@ -158,6 +160,7 @@ test "$(id -u) $(id -G)" = "2000000007 2000000007" || exit 11
 test "$(head -c 4 "$word")" = DISK || exit 12
 (: > "$word") && exit 13
 (: > /usr/x) && exit 14
+grep -q ' /usr ro,nosuid' /proc/self/mountinfo || exit 26
 ls /root /home /var /etc/shadow /run && exit 15
 grep -q 'CapEff:.*0000000000000000' /proc/self/status || exit 16
 grep -q 'NoNewPrivs:.*1' /proc/self/status || exit 17

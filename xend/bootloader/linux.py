@@ -141,7 +141,7 @@ def narrow_view(view: View, disk: tuple[str, str], files: tuple[str, str]) -> No
     Raises:
         OSError: some of it cannot be had.
     """
-    scratch = view.root + _VIEW
+    scratch = os.path.realpath(view.root) + _VIEW  # as the list of mounts has it, where /var/run is a link
     _check(_libc.unshare(_NEW_MOUNTS), "unshare")
     mount("tmpfs", view.root, "tmpfs", _NO_SUID, "size=1m,mode=0755")
     os.mkdir(scratch)
