@@ -7,7 +7,7 @@ from xend.config.libxl import flag, not_empty, number, text
 from xend.config.machine import Machine
 from xend.config.machine_devices import DEFAULT_BOOT
 from xend.config.spice import lines_of_spice, spice_as_json
-from xend.config.vfb import vfb_as_json, vfb_of_json
+from xend.config.vfb_json import vfb_as_json, vfb_of_json
 from xend.config.viridian import viridian_of_json
 
 __all__ = ["beside_machine", "lines_of_machine", "of_machine"]

@@ -5,7 +5,7 @@ tools/xl/xl_parse.c, libxl_console.c and libxl_dm.c of Xen 4.17; qemu's options 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ import attrs
 
 from xend.config.called_by_number import CalledByNumber
 from xend.config.fields import Fields
-from xend.config.libxl import flag, item, not_empty, number, text
 from xend.config.options import OPTIONS
 from xend.config.place import Place
 from xend.config.problem import ConfigError, Findings, Problem
@@ -23,10 +22,9 @@ __all__ = [
     "VfbConfig",
     "count_screens",
     "parse_vfb",
+    "says_display",
     "screen_of_options",
     "settled_vfbs",
-    "vfb_as_json",
-    "vfb_of_json",
     "without_password",
 ]
 
@@ -270,6 +268,12 @@ def _listen(words: _Words, key: str, display: int | None, highest: int) -> tuple
     return found["host"], int(found["display"])
 
 
+def says_display(listen: str) -> bool:
+    """Whether an address has a display behind it."""
+    found = _LISTEN.fullmatch(listen)
+    return found is not None and found["display"] is not None
+
+
 def _path(words: _Words, key: str) -> str | None:
     path = words.get(key)
     if path is not None and not path.startswith("/"):
@@ -283,51 +287,6 @@ def _keymap(words: _Words, key: str) -> str | None:
     if name is not None and not _KEYMAP.fullmatch(name):
         raise words.wrong(key, "the name of a keymap, as in en-us or de")
     return name
-
-
-def vfb_as_json(vfb: VfbConfig) -> dict[str, Any]:
-    """As libxl's JSON has it (libxl_device_vfb)."""
-    vnc = {
-        **_said(enable=vfb.vnc),
-        **not_empty(
-            listen=vfb.listens,
-            passwd=vfb.vncpasswd,
-            display=None if vfb.is_display_of_listen else vfb.vncdisplay,
-        ),
-        **_said(findunused=vfb.vncunused),
-    }
-    sdl = {
-        **_said(enable=vfb.sdl, opengl=vfb.opengl),
-        **not_empty(display=vfb.display, xauthority=vfb.xauthority),
-    }
-    return {"devid": vfb.devid, "vnc": vnc, "sdl": sdl, **not_empty(keymap=vfb.keymap)}
-
-
-def vfb_of_json(json: Mapping[str, Any]) -> str:
-    """The inverse: the text of an item."""
-    parts = {key: found if isinstance(found := json.get(key), dict) else {} for key in ("vnc", "sdl")}
-    vnc, sdl = parts["vnc"], parts["sdl"]
-    listen, number_ = text(vnc, "listen"), number(vnc, "display") or None
-    return item(
-        vnc=_switch(flag(vnc, "enable")),
-        vnclisten=listen,
-        vncdisplay=None if listen and _LISTEN.fullmatch(listen) and ":" in listen else number_,
-        vncunused=_switch(flag(vnc, "findunused")),
-        vncpasswd=text(vnc, "passwd"),
-        sdl=_switch(flag(sdl, "enable")),
-        opengl=_switch(flag(sdl, "opengl")),
-        display=text(sdl, "display"),
-        xauthority=text(sdl, "xauthority"),
-        keymap=text(json, "keymap"),
-    )
-
-
-def _switch(value: bool | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def _said(**booleans: bool | None) -> dict[str, str]:
-    return {key: str(value) for key, value in booleans.items() if value is not None}
 
 
 def without_password(vfb: VfbConfig) -> VfbConfig:

@@ -4,7 +4,8 @@ Source of the keys: libxl_console.c; what stands below the backend is the guest'
 """
 
 from xend.config.number import number_of
-from xend.config.vfb import VfbConfig, parse_vfb, settled_vfbs, vfb_as_json, vfb_of_json, without_password
+from xend.config.vfb import VfbConfig, parse_vfb, settled_vfbs, without_password
+from xend.config.vfb_json import vfb_as_json, vfb_of_json
 from xend.device.device import Device
 from xend.device.kind import DeviceKind
 from xend.model.part import Part, Screen
