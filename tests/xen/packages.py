@@ -51,7 +51,7 @@ class Kernel(NamedTuple):
 def cache() -> Path:
     """The folder where packages and images stay between runs, created when needed.
 
-    `$XEND_XEN_CACHE`, or `xend-xen` in the user's cache folder. It costs about 600 MB, and with --long 250 more.
+    `$XEND_XEN_CACHE`, or `xend-xen` in the user's cache folder. It costs about 600 MB, 250 more with --long.
     """
     named = os.environ.get("XEND_XEN_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
