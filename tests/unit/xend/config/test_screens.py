@@ -9,6 +9,7 @@ from tests.unit.xend.config.conftest import complaint, config, problems
 from xend.config.listing import as_json, without_secrets
 from xend.config.place import Place
 from xend.config.vfb import VfbConfig, parse_vfb
+from xend.config.vfb_json import vfb_as_json, vfb_of_json
 from xend.config.vkb import VkbConfig, parse_vkb
 from xend.errors import XendError
 
@@ -118,6 +119,12 @@ def test_a_password_of_an_hvm_domain_s_vfb_is_not_passed_over() -> None:
     assert (error.code, SECRET in repr(error.as_map())) == ("unsupported", False)
     assert error.message.startswith("foo.cfg:1: vfb = a list: an hvm domain is shown by its graphics")
     assert len(config(f"{text}; vncpasswd = '{SECRET}'").warnings) == 1
+
+
+@pytest.mark.parametrize("item", ["vnclisten=[::1],vncdisplay=3", "vnclisten=[::1]:3", "vnclisten=h:3,sdl=1"])
+def test_a_screen_comes_back_from_libxl_s_json(item: str) -> None:
+    screen = parse_vfb(item, PLACE)
+    assert parse_vfb(vfb_of_json(vfb_as_json(screen)), PLACE) == screen
 
 
 SECRET = "s3cr3t"
