@@ -4,12 +4,11 @@ Syntax: libxlu_pci.c (guests.md 5.5).  `accept` is xend's own: what is refused u
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from xend.config import libxl
 from xend.config.fields import Fields
 from xend.config.place import Place, listed
 from xend.config.problem import ConfigError, Problem
@@ -20,12 +19,12 @@ __all__ = [
     "ACCEPTED",
     "NO_IOMMU",
     "NO_RESET",
+    "POLICIES",
     "SHARED_PAGE",
+    "SWITCHES",
     "PciConfig",
     "parse_pci",
     "parse_pci_of_call",
-    "pci_as_json",
-    "pci_of_json",
     "refuse_cards_with_little_memory",
     "settled_pci",
     "spec_of_function",
@@ -39,13 +38,13 @@ ACCEPTED = {
     SHARED_PAGE: "both guests reach the registers of both devices that lie in that page",
 }
 
-_SWITCHES = ("permissive", "msitranslate", "power_mgmt", "seize")
-_WORDS = ("bdf=", "name=", "vslot=", *(f"{each}=" for each in _SWITCHES), "rdm_policy=", "accept=")
-_POLICIES = ("strict", "relaxed")
+#: Switches of an item, and words of rdm_policy.
+SWITCHES = ("permissive", "msitranslate", "power_mgmt", "seize")
+_WORDS = ("bdf=", "name=", "vslot=", *(f"{each}=" for each in SWITCHES), "rdm_policy=", "accept=")
+POLICIES = ("strict", "relaxed")
 _MAX_NAME = 64
 #: Numbers of items that are no single function, beyond all numbers of functions.
 _WHOLE, _BY_NAME = 1 << 32, 1 << 33
-_ALL_FUNCTIONS = 0xFFFFFFFF
 
 
 @attrs.frozen(kw_only=True)
@@ -122,15 +121,15 @@ def parse_pci(
     called = fields.get("name")
     if called is not None and (complaint := name_complaint(called)):
         raise fields.error(f"name {complaint}")
-    policy = fields.choice("rdm_policy", _POLICIES, "") or None
+    policy = fields.choice("rdm_policy", POLICIES, "") or None
     return PciConfig(
         devid=_number(address, is_whole, called),
         address=address,
         is_whole=is_whole,
         called=called,
         vslot=_vslot(fields),
-        **{key: fields.switch(key) for key in _SWITCHES},
-        is_strict=None if policy is None else policy == _POLICIES[0],
+        **{key: fields.switch(key) for key in SWITCHES},
+        is_strict=None if policy is None else policy == POLICIES[0],
         accepts=_accepted(fields),
     )
 
@@ -151,8 +150,8 @@ def parse_pci_of_call(specification: str | Sequence[str], method: str) -> tuple[
 def spec_of_function(item: PciConfig, address: Address) -> str:
     """The specification of one function of an item that means all of them; where its guest shall see it is
     left to the backend."""
-    words = [str(address), *(f"{key}=1" for key in _SWITCHES if getattr(item, key))]
-    words += [f"rdm_policy={_POLICIES[1]}"] if item.is_strict is False else []
+    words = [str(address), *(f"{key}=1" for key in SWITCHES if getattr(item, key))]
+    words += [f"rdm_policy={POLICIES[1]}"] if item.is_strict is False else []
     words += [f"accept={'+'.join(item.accepts)}"] if item.accepts else []
     return ",".join(words)
 
@@ -234,7 +233,7 @@ def settled_pci(settings: Settings, guest_type: str, devices: Sequence[PciConfig
     Raises:
         ConfigError: bad_config; unsupported: domains of this type are given no devices.
     """
-    said: dict[str, Any] = {key: settings.boolean(f"pci_{key}") for key in _SWITCHES}
+    said: dict[str, Any] = {key: settings.boolean(f"pci_{key}") for key in SWITCHES}
     accepts = _words(settings)
     if not devices:
         return devices
@@ -281,34 +280,3 @@ def _words(settings: Settings) -> list[str]:
             raise ConfigError.at(place, said, option="pci_accept", value=word)
         words.append(word)
     return words
-
-
-def pci_as_json(pci: PciConfig) -> dict[str, Any]:
-    """As libxl's JSON has it (libxl_device_pci)."""
-    address = pci.address
-    where = {} if address is None else {
-        "func": address.function, "dev": address.device, "bus": address.bus, "domain": address.segment,
-        "vdevfn": (pci.vslot or 0) << 3, "vfunc_mask": _ALL_FUNCTIONS if pci.is_whole else 1,
-    }  # fmt: skip
-    return libxl.not_empty(
-        **where,
-        **{key: getattr(pci, key) for key in ("msitranslate", "power_mgmt", "permissive", "seize")},
-        rdm_policy=None if pci.is_strict is None else _POLICIES[0 if pci.is_strict else 1],
-        name=pci.called,
-    )
-
-
-def pci_of_json(json: Mapping[str, Any]) -> str:
-    """The inverse: the text of an item."""
-    switches = {key: libxl.flag(json, key) for key in _SWITCHES}
-    said = {key: None if value is None else int(value) for key, value in switches.items()}
-    if name := libxl.text(json, "name"):
-        return libxl.item(name=name, **said)
-    segment, bus, device, function = (
-        libxl.number(json, key) or 0 for key in ("domain", "bus", "dev", "func")
-    )
-    is_whole = libxl.number(json, "vfunc_mask") == _ALL_FUNCTIONS
-    address = f"{segment:04x}:{bus:02x}:{device:02x}.{'*' if is_whole else f'{function:x}'}"
-    slot = (libxl.number(json, "vdevfn") or 0) >> 3
-    vslot = f"{slot:x}" if slot else None
-    return libxl.item(bdf=address, vslot=vslot, rdm_policy=libxl.text(json, "rdm_policy"), **said)

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from xend.config.number import number_of
-from xend.config.pci import PciConfig, parse_pci, pci_as_json, pci_of_json, settled_pci
+from xend.config.pci import PciConfig, parse_pci, settled_pci
+from xend.config.pci_json import pci_as_json, pci_of_json
 from xend.device.device import Device
 from xend.device.kind import DeviceKind
 from xend.device.xenbus import XenbusState
