@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -15,6 +16,7 @@ from tests.peers.daemons import lacking
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
 from xend.domain.hot_cpus import count_processors, plug_processors
+from xend.domain.model_images import by_descriptors
 from xend.domain.model_state import write_state
 from xend.model.arguments import Shape, argv_of
 from xend.model.machine import Machine, drive_words, hardware_words
@@ -37,11 +39,11 @@ AS_UNDER_XEN = [
 SHUT_IN = ("-runas", "2000100001:2000100001")
 
 
-async def started(tmp_path: Path, argv: Sequence[str], incoming: int | None = None) -> Process:
+async def started(tmp_path: Path, argv: Sequence[str], passed: Sequence[int] = ()) -> Process:
     log = os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
         process = await SystemProcesses().start(
-            Order(argv=argv, environment={"PATH": "/bin"}, log=log, incoming=incoming)
+            Order(argv=argv, environment={"PATH": "/bin"}, log=log, files=passed)
         )
     finally:
         os.close(log)
@@ -55,13 +57,13 @@ def converse(
     more: Sequence[str],
     body: Callable[[Conversation, Process], Awaitable[None]],
     qemu: str = QEMU,
-    incoming: int | None = None,
+    passed: Sequence[int] = (),
 ) -> None:
     async def main() -> None:
         socket = f"socket,id=c,path={tmp_path}/qmp,server=on,wait=off"
         argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic", "-S"]
         argv += ["-chardev", socket, "-mon", "chardev=c,mode=control", *more]
-        process = await started(tmp_path, argv, incoming)
+        process = await started(tmp_path, argv, passed)
         try:
             with trio.fail_after(60):
                 await talk(process)
@@ -224,6 +226,9 @@ def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path
     (tmp_path / "root").mkdir(mode=0)
     machine = Machine(vga="cirrus", serial=["null"], usb_devices=["tablet"], max_vcpus=3)
     words = ["-chroot", f"{tmp_path}/root", *SHUT_IN, *AS_UNDER_XEN]
+    (tmp_path / "disk").write_bytes(bytes(4096))
+    os.chmod(tmp_path / "disk", 0o600)
+    parts = [Part(drive=Drive(bus=IDE, number=0, devid=0, path=f"{tmp_path}/disk"))]
     scratches: list[Scratch] = []
 
     async def save(conversation: Conversation, process: Process) -> None:
@@ -236,7 +241,7 @@ def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path
         scratches.append(scratch)
         await conversation.ask("cont")
 
-    converse(tmp_path, PLAYED, (*hardware_words(machine, [], False), *words), save)
+    converse(tmp_path, PLAYED, (*played(machine, parts), *words), save)
     os.unlink(tmp_path / "qmp")
     (scratch,) = scratches
     assert 1000 < scratch.size < 1 << 20
@@ -251,12 +256,22 @@ def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path
                 await trio.sleep(0.01)
         assert (await conversation.ask("query-status"))["status"] == "paused"  # -S has it wait
         await conversation.ask("cont")
+        (disk,) = [each["inserted"] for each in await conversation.ask("query-block") if "inserted" in each]
+        assert not disk["ro"]
 
     again = attrs.evolve(machine, vcpus=processors)
-    words += ["-incoming", f"fd:{kept.fd}"]
-    converse(tmp_path, PLAYED, (*hardware_words(again, [], False), *words), load, incoming=kept.fd)
+    with ExitStack() as opened:
+        parts, files = by_descriptors(parts, opened)
+        words += ["-incoming", f"fd:{kept.fd}"]
+        words += [word for fd, number in files for word in ("-add-fd", f"fd={fd},set={number}")]
+        passed = [kept.fd, *(fd for fd, _ in files)]
+        converse(tmp_path, PLAYED, (*played(again, parts), *words), load, passed=passed)
     for each in (scratch, kept):
         each.close()
+
+
+def played(machine: Machine, parts: Sequence[Part]) -> list[str]:
+    return [*hardware_words(machine, parts, False), *drive_words(machine, parts)]
 
 
 async def medium(conversation: Conversation) -> int | None:

@@ -78,6 +78,11 @@ def test_it_goes_on_with_the_state_of_its_machine(tmp_path: Path) -> None:
         words = " ".join(model.order.argv)
         assert f"id=ide-5632,file={world.directory}/root/other.iso" in words
         assert " -incoming fd:" in words
+        # It opens its image for writing only once it sees none of the host's files any more.
+        assert f"{world.directory}/root/disk.img" not in words
+        image = "file.driver=file,file.locking=off,file.filename=/dev/fdset/1,format=raw"
+        assert f"-drive {image},if=ide,index=0," in words
+        assert words.count(",set=1 ") == 2
         assert (await world.call("screen.show", domain="example"))["port"] == 5900
         assert (await world.call("domain.config", domain="example"))["config"] == config["config"]
         # Its next life begins anew.

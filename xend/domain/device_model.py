@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 from xenclient.store.aio import Transaction
 from xenclient.store.errors import ClientError
@@ -12,6 +13,7 @@ from xend.device.kinds import KINDS
 from xend.device.nodes import removed, written
 from xend.device.stored import devices_in_store
 from xend.domain.machine import model_machine_of, resolved
+from xend.domain.model_images import by_descriptors
 from xend.domain.model_ready import state_path
 from xend.domain.model_rights import KEEPS, require_shut_in, rights_of
 from xend.domain.model_state import Incoming
@@ -102,55 +104,66 @@ async def start_model(
     rights = rights_of(config, parts, domid)
     with explained("look for its disks", config.name):
         parts = await resolved(host, parts)
-    machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
-    video_mib = 0 if machine is None else machine.video_mib
-    place = host.models.place(domid)
-    await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
-    shape = Shape(
-        domid=domid,
-        name=config.name,
-        memory_mib=config.max_memory_kib // 1024 - video_mib,
-        parts=parts,
-        machine=machine,
-        control=place.control,
-        statistics=place.statistics,
-        more=options.args,
-        more_of_type=options.args_of_type,
-        root=place.root if rights.is_shut_in else None,
-        ids=rights.ids,
-        has_sandbox=rights.is_shut_in and await host.models.system.has_sandbox(program),
-        incoming=None if incoming is None else incoming.fd,
-    )
-    path = log_path(host.model_log_directory, config.name)
-    try:
-        if rights.is_shut_in:
-            os.mkdir(place.root, 0)
-        log = opened(path)
-    except OSError as error:
-        raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
-
-    def made(process: Process) -> Model:
-        return Model(
+    with ExitStack() as held:
+        files: list[tuple[int, int]] = []
+        if incoming is not None:
+            parts, files = by_descriptors(parts, held)
+        machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
+        video_mib = 0 if machine is None else machine.video_mib
+        place = host.models.place(domid)
+        await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
+        shape = Shape(
             domid=domid,
-            uuid=uuid,
             name=config.name,
-            program=program,
-            pid=process.pid,
-            start=process.start,
-            log=path,
-            uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
-            is_shut_in=rights.is_shut_in,
-            sockets=[path for part in parts for path in part.sockets],
+            memory_mib=config.max_memory_kib // 1024 - video_mib,
+            parts=parts,
+            files=files,
+            machine=machine,
+            control=place.control,
+            statistics=place.statistics,
+            more=options.args,
+            more_of_type=options.args_of_type,
+            root=place.root if rights.is_shut_in else None,
+            ids=rights.ids,
+            has_sandbox=rights.is_shut_in and await host.models.system.has_sandbox(program),
+            incoming=None if incoming is None else incoming.fd,
         )
+        path = log_path(host.model_log_directory, config.name)
+        try:
+            if rights.is_shut_in:
+                os.mkdir(place.root, 0)
+            log = opened(path)
+        except OSError as error:
+            raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
 
-    try:
-        with explained("write the nodes of its device model", config.name):
-            await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
-        environment = environment_of(shape, host.settings.store_socket)
-        order = Order(argv=argv_of(program, shape), environment=environment, log=log, incoming=shape.incoming)
-        model = await host.models.start(made, order)
-    finally:
-        os.close(log)
+        def made(process: Process) -> Model:
+            return Model(
+                domid=domid,
+                uuid=uuid,
+                name=config.name,
+                program=program,
+                pid=process.pid,
+                start=process.start,
+                log=path,
+                uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
+                is_shut_in=rights.is_shut_in,
+                sockets=[path for part in parts for path in part.sockets],
+            )
+
+        try:
+            with explained("write the nodes of its device model", config.name):
+                await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
+            environment = environment_of(shape, host.settings.store_socket)
+            order = Order(
+                argv=argv_of(program, shape),
+                environment=environment,
+                log=log,
+                incoming=shape.incoming,
+                files=[fd for fd, _ in files],
+            )
+            model = await host.models.start(made, order)
+        finally:
+            os.close(log)
     with explained("write down which its device model is", config.name):
         await host.store.write(f"{home(domid)}/image/device-model-pid", str(model.pid))
 

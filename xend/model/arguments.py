@@ -32,6 +32,7 @@ class Shape:
         ids: user and group that it is then; None: root.
         has_sandbox: that program can deny itself system calls.
         incoming: a descriptor of the state that it goes on with; None: it begins.
+        files: descriptors of images, each with the number of its set.
     """
 
     domid: int
@@ -47,6 +48,7 @@ class Shape:
     ids: tuple[int, int] | None = None
     has_sandbox: bool = False
     incoming: int | None = None
+    files: Sequence[tuple[int, int]] = ()
 
 
 def argv_of(program: str, shape: Shape) -> list[str]:
@@ -67,6 +69,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *(("-nographic",) if machine is None and not has_screen else ()),
         *_shut_in(shape),
         *(() if shape.incoming is None else ("-incoming", f"fd:{shape.incoming}")),
+        *(word for fd, number in shape.files for word in ("-add-fd", f"fd={fd},set={number}")),
         *shape.more,
         *("-machine", "xenpv" if machine is None else machine_word(machine)),
         *shape.more_of_type,

@@ -148,7 +148,10 @@ def _card(card: Card) -> Iterator[str]:
 def _drive(drive: Drive) -> Iterator[str]:
     at, image = drive.number, ""
     if drive.path is not None:
-        image = f"file={quoted(drive.path)},format={drive.format}"
+        # A lock that is taken by a descriptor of a set stays, as the set has it too, and is in its own way.
+        by_descriptor = f"file.driver={drive.driver},file.locking=off,file.filename"
+        where = "file" if drive.driver is None else by_descriptor
+        image = f"{where}={quoted(drive.path)},format={drive.format}"
     if drive.is_cdrom:
         name = drive.name
         yield from ("-drive", ",".join(filter(None, [f"if=none,readonly=on,id={name}", image])))

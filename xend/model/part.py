@@ -63,6 +63,7 @@ class Drive:
         bus, number: where it is: one of IDE, AHCI, SCSI.
         devid: the number of the disk in the domain's configuration.
         path: of its image, which qemu is told the format of; None: an empty CD drive.
+        driver: of qemu's, that reads the path where that is a descriptor's; None: it sees which.
         node: in the store, says the path in its place: a script chose it; None: no script did.
         label: what people call the disk.
     """
@@ -71,6 +72,7 @@ class Drive:
     number: int
     devid: int
     path: str | None
+    driver: str | None = None
     node: str | None = None
     format: str = "raw"
     is_cdrom: bool = False

@@ -40,13 +40,15 @@ class Order:
 
     Attributes:
         log: a descriptor that its output and errors go to.
-        incoming: one that it has by the same number; None: none.
+        incoming: that of a state, which it has by the same number; None: none.
+        files: others that it has so.
     """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     log: int
     incoming: int | None = None
+    files: Sequence[int] = ()
 
 
 class Process(Protocol):
@@ -123,7 +125,7 @@ class SystemProcesses:
             stdout=order.log,
             stderr=order.log,
             start_new_session=True,
-            pass_fds=() if order.incoming is None else (order.incoming,),
+            pass_fds=(*order.files, *(() if order.incoming is None else (order.incoming,))),
             env=child.environment(os.environ),
             cwd=child.DIRECTORY,
         )

@@ -44,6 +44,10 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
         ["-mon chardev=libxenstat-cmd", "-chardev pty,id=libxl-channel1", "-nodefaults"],
     ),
     ({"name": "a,b"}, ["-name a,,b"]),
+    (
+        {"incoming": 7, "files": [(8, 1), (9, 1)], "more": ["-x"]},
+        ["-nographic", "-incoming fd:7 -add-fd fd=8,set=1 -add-fd fd=9,set=1 -x", "-machine"],
+    ),
     ({"more": ["-x"], "more_of_type": ["-y"]}, ["-nographic -x -machine xenpv -y -m 192"]),
     (
         {"root": "/r", "ids": (7, 8), "has_sandbox": True},
