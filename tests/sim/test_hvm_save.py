@@ -137,6 +137,32 @@ def test_one_without_drivers_is_suspended_without_its_doing(tmp_path: Path) -> N
     saving(body, tmp_path, 'extra = "sim=no-drivers"\n')
 
 
+class Deferring(RefusingHypervisor):
+    """A domain stops only once its device model has done what it is about to do, as with Xen."""
+
+    later: Callable[..., None]
+
+    async def shutdown(self, domid: int, reason: int) -> None:
+        self.later(self._stop, domid, reason)
+
+    async def _stop(self, domid: int, reason: int) -> None:
+        await trio.sleep(2)
+        await super().shutdown(domid, reason)
+
+
+def test_one_that_stops_late_is_waited_for(tmp_path: Path) -> None:
+    async def body(world: World, file: str) -> None:
+        await world.kill_xend()
+        hypervisor = Deferring(world.host)
+        hypervisor.later = world.soon
+        world.wrap = lambda inner: hypervisor
+        await world.start_xend()
+        await world.call("domain.save", domain="example", file=file, checkpoint=True)
+        assert await states(world) == [("example", "running")]
+
+    saving(body, tmp_path, 'extra = "sim=no-drivers"\n')
+
+
 def test_processors_that_it_got_are_there_again(tmp_path: Path) -> None:
     """A machine loses none, though its guest uses fewer by now: its state has all of them."""
 

@@ -114,12 +114,20 @@ class Suspension:
         if await self._hears():
             await self._have_it_do_so(work)
         else:
-            with explained("suspend it without its doing", self._name):
-                await self._host.hypervisor.shutdown(self._domid, SUSPENDED)
+            await self._stop_it(work)
         await self._check()
         if self._request.has_machine:
             await model_state.stop(self._host, work, self._domid, self._name)
         self._host.publish("domain", "suspended", domid=self._domid, name=self._name, uuid=self._uuid)
+
+    async def _stop_it(self, work: Work) -> None:
+        """It cannot be asked; what its device model does for it at the moment comes to its end before."""
+        self._note(may_suspend=True)
+        with explained("suspend it without its doing", self._name):
+            await self._host.hypervisor.shutdown(self._domid, SUSPENDED)
+        await self._request.follow(
+            work, f"the vCPUs of {self._name} to stop", SUSPEND_SECONDS, self._request.has_ended
+        )
 
     async def _have_it_do_so(self, work: Work) -> None:
         await self._ask()
