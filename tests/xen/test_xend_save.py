@@ -26,9 +26,6 @@ STOP = (
     f"kill -STOP $pid; echo $pid >{HELPER_PID}; return; fi; done; false; }}\n"
 )
 #: Of what takes most of the time one type is enough for every day.
-pvh_is_long = pytest.mark.parametrize(
-    "worker", ["pv", pytest.param("pvh", marks=pytest.mark.long)], indirect=True
-)
 pv_is_long = pytest.mark.parametrize(
     "worker", [pytest.param("pv", marks=pytest.mark.long), "pvh"], indirect=True
 )
@@ -118,7 +115,7 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> N
         managed.must(f"rm {file}")
 
 
-@pvh_is_long
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["xend", "helper"])
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
     file, before = FILE.format(worker.name), count(worker)
@@ -129,7 +126,7 @@ def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> Non
     assert managed.must(f"ls -A {manager.LOG}/dump") == ""
 
 
-@pvh_is_long
+@pytest.mark.long
 def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) -> None:
     """The helper, then xend: nothing is left of it, and it is restored from the same file."""
     file, before = FILE.format(worker.name), count(worker)
