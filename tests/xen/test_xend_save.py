@@ -26,6 +26,9 @@ STOP = (
     f"kill -STOP $pid; echo $pid >{HELPER_PID}; return; fi; done; false; }}\n"
 )
 #: Of what takes most of the time one type is enough for every day.
+pvh_is_long = pytest.mark.parametrize(
+    "worker", ["pv", pytest.param("pvh", marks=pytest.mark.long)], indirect=True
+)
 pv_is_long = pytest.mark.parametrize(
     "worker", [pytest.param("pv", marks=pytest.mark.long), "pvh"], indirect=True
 )
@@ -101,8 +104,8 @@ def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     managed.must(f"rm {file}")
 
 
-@pytest.mark.long  # others save and restore each type, too
-@pytest.mark.parametrize("rounds", [1, 10])
+@pvh_is_long
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> None:
     file = FILE.format(worker.name)
     for _ in range(rounds):
