@@ -104,8 +104,8 @@ def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     managed.must(f"rm {file}")
 
 
-@pvh_is_long
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.long  # others save and restore each type, too
+@pytest.mark.parametrize("rounds", [1, 10])
 def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> None:
     file = FILE.format(worker.name)
     for _ in range(rounds):
@@ -118,7 +118,7 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> N
         managed.must(f"rm {file}")
 
 
-@pytest.mark.long
+@pvh_is_long
 @pytest.mark.parametrize("who", ["xend", "helper"])
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
     file, before = FILE.format(worker.name), count(worker)
@@ -129,7 +129,7 @@ def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> Non
     assert managed.must(f"ls -A {manager.LOG}/dump") == ""
 
 
-@pytest.mark.long
+@pvh_is_long
 def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) -> None:
     """The helper, then xend: nothing is left of it, and it is restored from the same file."""
     file, before = FILE.format(worker.name), count(worker)
