@@ -1,5 +1,6 @@
 """A program that is forked (tests/starter) is like one of an interpreter's own, as far as it can see."""
 
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import json, os, signal, sys
 status = open("/proc/self/status").read()
 print(json.dumps([
     sys.argv, sys.path[0], sys.orig_argv[1:], sorted(os.environ.items()), os.getcwd(), os.umask(0),
-    sorted(int(fd) for fd in os.listdir("/proc/self/fd")), sys.stdin.read(), os.read(100, 9).decode(),
+    sorted(int(fd) for fd in os.listdir("/proc/self/fd")), sys.stdin.read(), os.read(GIVEN, 9).decode(),
     open("/proc/self/cmdline").read().split(chr(0))[1:],
     sorted(open("/proc/self/environ").read().split(chr(0))),
     [str(signal.getsignal(each)) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)],
@@ -41,14 +42,14 @@ def look(python: str, directory: Path) -> list[object]:
     reader, writer = os.pipe()
     os.write(writer, b"given")
     os.close(writer)
-    os.dup2(reader, 100)
+    given = fcntl.fcntl(reader, fcntl.F_DUPFD, 100)  # one that nobody else in this process has
     try:
         done = subprocess.run(
-            [python, "-c", LOOK, "a", "", "b c"],
+            [python, "-c", LOOK.replace("GIVEN", str(given)), "a", "", "b c"],
             cwd=directory,
             env={"LC_ALL": "C", "A": "1", "B": "two words"},
             input="typed",
-            pass_fds=[100],
+            pass_fds=[given],
             umask=0o027,
             capture_output=True,
             text=True,
@@ -56,7 +57,7 @@ def look(python: str, directory: Path) -> list[object]:
         )
     finally:
         os.close(reader)
-        os.close(100)
+        os.close(given)
     seen: list[object] = json.loads(done.stdout)
     return seen
 
