@@ -15,6 +15,13 @@ STOP_LIMIT_S = 60
 
 #: A bash function for dom0: until COMMAND ... succeeds, quietly, with pauses that start no process.
 UNTIL = 'until_done() { until "$@" >/dev/null 2>&1; do read -r -t 0.2 <>/run/never || true; done; }\n'
+#: For dom0: until the guest of $home says that it is up; one that has gone meanwhile is not waited for.
+UP = """
+until xenstore-read $home/data/state >/dev/null 2>&1; do
+    xenstore-exists $home || { echo "the domain of $home has ended as it came up"; exit 1; }
+    read -r -t 0.2 <>/run/never || true
+done
+"""
 
 
 #: For dom0: `home` is the folder of the domain made last; the store lists them in that order.
@@ -78,7 +85,7 @@ class Domain:
         created = dom0.must(
             f"cat >{path} <<'END'\n{config}END\n"
             f"begin=$EPOCHREALTIME\n{toolstack.xl} create {path}\n{NEWEST}"
-            + (f"{UNTIL}until_done xenstore-read $home/data/state\n" if wait else "")
+            + (UP if wait else "")
             + "echo; echo $begin $EPOCHREALTIME $home",
             START_LIMIT_S,
         )
