@@ -11,7 +11,7 @@ from functools import partial
 import attrs
 
 from xend.config.hardware import word_or_number
-from xend.config.machine_devices import MachineDevices, devices_of, switched, word_of, words_of
+from xend.config.machine_devices import MachineDevices, devices_of
 from xend.config.option import other_case
 from xend.config.options import OPTIONS
 from xend.config.parts import path_of
@@ -19,6 +19,7 @@ from xend.config.place import listed, shown
 from xend.config.problem import ConfigError, Findings, Problem
 from xend.config.settings import Settings
 from xend.config.viridian import Viridian, viridian_of
+from xend.config.words import switched, word_of, words_of
 
 __all__ = ["OVMF", "SEABIOS", "SMBIOS_KEYS", "Firmware", "Machine", "is_loader", "machine_of"]
 

@@ -4,21 +4,21 @@ Source: tools/xl/xl_parse.c, libxl_create.c and libxl_dm.c of Xen 4.17; guests.m
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
 
 from xend.config.option import other_case
-from xend.config.options import OPTIONS
 from xend.config.place import listed, shown
 from xend.config.problem import Findings, Problem
 from xend.config.settings import Settings
 from xend.config.spice import spice_of
 from xend.config.vfb import VfbConfig, screen_of_options
+from xend.config.words import switched, word_of
 from xend.model.spice import Spice
 
-__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of", "switched", "word_of", "words_of"]
+__all__ = ["VIDEO_MIB", "MachineDevices", "devices_of"]
 
 #: Kinds of graphics cards, and what each has of the domain's memory, at the least and by itself.
 CIRRUS, STD, QXL, NO_CARD = "cirrus", "stdvga", "qxl", "none"
@@ -125,39 +125,10 @@ def devices_of(settings: Settings) -> MachineDevices:
     return devices
 
 
-def switched(settings: Settings, findings: Findings, option: str, default: bool) -> bool:
-    """Whether it is given as 1, or by default; what is wrong with it is among the findings."""
-    found = findings.attempt(lambda: settings.boolean(option), None)
-    return default if found is None else found
-
-
 def _is_single(settings: Settings, option: str) -> bool:
     """Whether it is given as a text, no list of them."""
     value = settings.value(option)
     return value is not None and value.items is None and bool(value.text)
-
-
-def word_of(settings: Settings, option: str, words: tuple[str, ...] | None = None) -> str | None:
-    """One of its words; None: it is not given, or empty."""
-    return settings.choice(option, words or OPTIONS[option].words) if settings.text(option) else None
-
-
-def words_of(settings: Settings, option: str, plain: Collection[str] = ()) -> Sequence[str]:
-    """A list of the option's own words, with ! in front or not; plain: those that take none.
-
-    Raises:
-        ConfigError: of each other word.
-    """
-    findings = Findings()
-    words, found = OPTIONS[option].words, []
-    for word, place in settings.items(option):
-        if word in words or (word.removeprefix("!") in words and word[1:] not in plain):
-            found.append(word)
-            continue
-        text = f"{option} holds {shown(word)}: expected {listed(words)}"
-        findings.problems.append(Problem.at(place, text, option=option, hint=other_case(word, words)))
-    findings.check()
-    return found
 
 
 def _vga(settings: Settings) -> str | None:

@@ -5,14 +5,15 @@ Source: tools/xl/xl_parse.c, libxl_create.c and libxl_dm.c of Xen 4.17.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from xend.config.libxl import flag, not_empty, number, text
-from xend.config.options import OPTIONS
 from xend.config.problem import Findings
 from xend.config.settings import Settings
+from xend.config.words import switched, word_of
 from xend.model.spice import Spice
 
 __all__ = ["lines_of_spice", "spice_as_json", "spice_of", "spice_without_password"]
@@ -48,22 +49,20 @@ def spice_of(settings: Settings) -> Spice | None:
     def read(value: Callable[[], Any]) -> Any:
         return findings.attempt(value, None)
 
-    def is_on(option: str) -> bool | None:
-        return findings.attempt(lambda: settings.boolean(option), None)
-
-    is_shown = is_on("spice")
+    is_on = partial(switched, settings, findings)
+    is_shown = is_on("spice", False)
     spice = Spice(
         port=read(lambda: settings.number("spiceport", 0, _PORT_MAX)) or 0,
         tls_port=read(lambda: settings.number("spicetls_port", 0, _PORT_MAX)) or 0,
         host=read(lambda: _host(settings)),
-        is_open=is_on("spicedisable_ticketing") or False,
+        is_open=is_on("spicedisable_ticketing", False),
         password=read(lambda: settings.text("spicepasswd")) or None,
-        has_agent_mouse=is_on("spiceagent_mouse") is not False,
-        has_agent=is_on("spicevdagent") or False,
-        has_clipboard=is_on("spice_clipboard_sharing") or False,
+        has_agent_mouse=is_on("spiceagent_mouse", True),
+        has_agent=is_on("spicevdagent", False),
+        has_clipboard=is_on("spice_clipboard_sharing", False),
         usb_redirections=read(lambda: settings.number("spiceusbredirection", 0, REDIRECTIONS_MAX)) or 0,
-        image_compression=read(lambda: _word(settings, "spice_image_compression")),
-        streaming_video=read(lambda: _word(settings, "spice_streaming_video")),
+        image_compression=read(lambda: word_of(settings, "spice_image_compression")),
+        streaming_video=read(lambda: word_of(settings, "spice_streaming_video")),
     )
     if is_shown and not findings.problems:
         read(lambda: _check(settings, spice))
@@ -91,10 +90,6 @@ def _host(settings: Settings) -> str | None:
     if host is not None and not _HOST.fullmatch(host):
         raise settings.error("spicehost", "expected an address")
     return host
-
-
-def _word(settings: Settings, option: str) -> str | None:
-    return settings.choice(option, OPTIONS[option].words) if settings.text(option) else None
 
 
 def spice_without_password(spice: Spice | None) -> Spice | None:

@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from xend.config.libxl import flag
-from xend.config.machine_devices import words_of
 from xend.config.options import OPTIONS
 from xend.config.settings import Settings
+from xend.config.words import words_of
 
 __all__ = ["Viridian", "viridian_of", "viridian_of_json"]
 
