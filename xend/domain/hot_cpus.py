@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from xend.model.qmp import Conversation, QmpError
+from xend.model.qmp import Conversation, QmpError, is_number_below
 
 __all__ = ["count_processors", "plug_processors"]
 
@@ -68,10 +68,4 @@ def _row(row: dict[str, Any]) -> tuple[str, dict[str, int]]:
 
 
 def _is_place(key: object, value: object) -> bool:
-    return (
-        isinstance(key, str)
-        and _PLACE.fullmatch(key) is not None
-        and isinstance(value, int)
-        and not isinstance(value, bool)
-        and 0 <= value < _MAX
-    )
+    return isinstance(key, str) and _PLACE.fullmatch(key) is not None and is_number_below(value, _MAX)

@@ -5,7 +5,7 @@ interrupts (guests.md 1.5, 5.3).  What it says is looked at before it is believe
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import attrs
 import trio
@@ -16,7 +16,7 @@ from xend.domain.model_rights import KEEPS
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
-from xend.model.qmp import Conversation, QmpError
+from xend.model.qmp import Conversation, QmpError, is_number_below
 from xend.operation.steps import Work
 from xend.pci.address import FUNCTIONS, MAX_DEVICE, Address
 
@@ -161,9 +161,7 @@ def _devices(buses: Any) -> Iterator[tuple[str, int]]:
             if not isinstance(each, dict):
                 continue
             name, slot, number = (each.get(key) for key in ("qdev_id", "slot", "function"))
-            if isinstance(name, str) and _is_below(slot, MAX_DEVICE + 1) and _is_below(number, FUNCTIONS):
+            if not isinstance(name, str) or not is_number_below(slot, MAX_DEVICE + 1):
+                continue
+            if is_number_below(number, FUNCTIONS):
                 yield name, slot << _FUNCTION_BITS | number
-
-
-def _is_below(value: Any, bound: int) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < bound

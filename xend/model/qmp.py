@@ -7,13 +7,13 @@ what does not fit ends the conversation.  Deadlines are the caller's.
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["FILES", "Conversation", "QmpClosed", "QmpError", "SendDescriptor"]
+__all__ = ["FILES", "Conversation", "QmpClosed", "QmpError", "SendDescriptor", "is_number_below"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
@@ -80,7 +80,7 @@ class Conversation:
         """The number of the set in which it has a descriptor from now on, until remove-fd."""
         given = await self.ask_with(fd, "add-fd")
         number = given.get("fdset-id") if isinstance(given, dict) else None
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 31:
+        if not is_number_below(number, 1 << 31):
             raise QmpError("add-fd: it names no set of descriptors")
         return number
 
@@ -132,6 +132,11 @@ class Conversation:
         line = bytes(self._input[:end])
         del self._input[: end + 1]
         return line
+
+
+def is_number_below(value: object, bound: int) -> TypeGuard[int]:
+    """Whether what it said is a whole number from 0 up to a bound, without that."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < bound
 
 
 def _shown(value: object) -> str:
