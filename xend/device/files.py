@@ -29,17 +29,27 @@ def check_file(what: str, path: str) -> None:
 
 
 def check_readable(what: str, path: str, device: str | None = None) -> None:
-    """See that a file can be opened; a FIFO or a tape does not hold up.
+    """See that a file can be opened.
+
+    Raises:
+        XendError: bad_image.
+    """
+    os.close(opened(what, path, device))
+
+
+def opened(what: str, path: str, device: str | None = None, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file, which the caller closes; a FIFO or a tape does not hold up.
 
     Raises:
         XendError: bad_image.
     """
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise XendError(
             "bad_image",
-            f"{device + ': ' if device else ''}{what} {path} cannot be read",
+            f"{device + ': ' if device else ''}{what} {path} cannot be "
+            f"{'read' if flags == os.O_RDONLY else 'opened'}",
             cause=error.strerror,
             device=device,
         ) from error

@@ -6,7 +6,7 @@ It may see none of the host's files any more: the disc is opened here, and goes 
 import os
 
 from xend.config.disk import DiskConfig
-from xend.device.files import check_readable
+from xend.device.files import check_readable, opened
 from xend.device.vbd import VBD, model_format
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
@@ -51,7 +51,7 @@ async def put_in(host: Host, work: Work, domid: int, name: str, drive: DiskConfi
         XendError: bad_image, device_failed.
     """
     label = VBD.label(drive.name)
-    fd = _opened(host.settings.guest_file(drive.target or ""), label)
+    fd = opened("disk", host.settings.guest_file(drive.target or ""), label)
     try:
         async with talk(host, work, domid, name) as conversation:
             await insert(conversation, drive, fd)
@@ -70,12 +70,3 @@ async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None
         filename=f"{FILES}/{number}",
         format=model_format(drive),
     )
-
-
-def _opened(path: str, label: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise XendError(
-            "bad_image", f"{label}: disk {path} cannot be read", cause=error.strerror, device=label
-        ) from error

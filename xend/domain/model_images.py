@@ -11,18 +11,18 @@ from contextlib import ExitStack
 
 import attrs
 
-from xend.errors import XendError
-from xend.model.part import Drive, Part
+from xend.device.files import opened
+from xend.model.part import Part
 from xend.model.qmp import FILES
 
 __all__ = ["by_descriptors"]
 
 
-def by_descriptors(parts: Sequence[Part], opened: ExitStack) -> tuple[list[Part], list[tuple[int, int]]]:
+def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], list[tuple[int, int]]]:
     """The same, with descriptors in place of the paths of images that are written to; and those, each with
     the number of its set.
 
-    opened: closes them.
+    held: closes them.
 
     Raises:
         XendError: bad_image.
@@ -34,22 +34,10 @@ def by_descriptors(parts: Sequence[Part], opened: ExitStack) -> tuple[list[Part]
         if drive is not None and drive.path is not None and not (drive.is_cdrom or drive.is_read_only):
             number = 1 + len(files) // 2
             for flags in (os.O_RDWR, os.O_RDONLY):
-                fd = _opened(drive, drive.path, flags)
-                opened.callback(os.close, fd)
+                fd = opened("disk", drive.path, drive.label, flags)
+                held.callback(os.close, fd)
                 files.append((fd, number))
             driver = "host_device" if stat.S_ISBLK(os.fstat(files[-1][0]).st_mode) else "file"
             drive = attrs.evolve(drive, path=f"{FILES}/{number}", driver=driver)
         found.append(attrs.evolve(part, drive=drive))
     return found, files
-
-
-def _opened(drive: Drive, path: str, flags: int) -> int:
-    try:
-        return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise XendError(
-            "bad_image",
-            f"{drive.label}: disk {path} cannot be opened",
-            cause=error.strerror,
-            device=drive.label,
-        ) from error
