@@ -69,10 +69,11 @@ def pci_attach_steps(host: Host, facts: PciAttachFacts) -> list[Step]:
     """The steps of pci.attach."""
     domid, label = _domid(facts), PCI.label(DEVID)
     addresses = [each.where for each in facts.functions]
-    is_machine = _is_machine(host, domid)
+    is_machine = host.domains.has_machine(facts.uuid)
+    kind = MachineRow if is_machine else CardRow
 
     def row() -> CardRow:
-        return _row(host, domid, [each.group() for each in facts.functions], facts.staying)
+        return kind(host, domid, [each.group() for each in facts.functions], facts.staying)
 
     async def check_them(work: Work) -> None:
         await check(host, facts.functions, domid, is_machine=is_machine)
@@ -124,8 +125,8 @@ def pci_detach_steps(host: Host, facts: PciDetachFacts) -> list[Step]:
     """The steps of pci.detach."""
     domid, label = _domid(facts), PCI.label(DEVID)
     addresses = _addresses(facts.going)
-    is_machine = _is_machine(host, domid)
-    row = _row(host, domid, facts.going, facts.staying)
+    is_machine = host.domains.has_machine(facts.uuid)
+    row = (MachineRow if is_machine else CardRow)(host, domid, facts.going, facts.staying)
 
     async def take(work: Work) -> None:
         await _take_back(host, work, domid, addresses)
@@ -162,19 +163,6 @@ def pci_detach_steps(host: Host, facts: PciDetachFacts) -> list[Step]:
         Step("pci/0.drop", f"{label}: remove their nodes", row.drop),
         forget,
     ]
-
-
-def _is_machine(host: Host, domid: int) -> bool:
-    domain = host.domains.get(domid)
-    return domain is not None and domain.config.machine is not None
-
-
-def _row(
-    host: Host, domid: int, groups: Sequence[dict[str, str]], staying: Sequence[dict[str, str]]
-) -> CardRow:
-    """The row in which functions come or go."""
-    kind = MachineRow if _is_machine(host, domid) else CardRow
-    return kind(host, domid, groups, staying)
 
 
 async def _take_back(host: Host, work: Work, domid: int, addresses: Sequence[Address]) -> None:

@@ -138,7 +138,7 @@ class Creation:
         first, served, others = self.plugs()
         for plug in first:
             steps += plug.attach()
-        if served or self.config.machine is not None:
+        if served or self.is_machine:
             steps += [step for plug in served for step in plug.adding()]
             steps += self.modelling()
             steps += [step for plug in served for step in plug.connecting()]
@@ -174,7 +174,7 @@ class Creation:
             self.give_cards,
             self.take_cards,
         )
-        if not self._is_machine:
+        if not self.is_machine:
             return [give, *plug.attach()]
         # Undone with the device model.
         show = Step(
@@ -246,15 +246,16 @@ class Creation:
         for each in self._makers():
             check(each.make(0, backend_domid=self.facts.backends[each.name]))
         self.facts.functions = await functions_of_items(self.host, self.config.of_kind(PCI.name))
-        await check_cards(self.host, self.facts.functions, is_machine=self._is_machine)
+        await check_cards(self.host, self.facts.functions, is_machine=self.is_machine)
         await check_all(self.host, self.source.uuid, self.config)
         check_disks(self.host, self.source.uuid, self.config.name, disks_of(self.config))
         with explained("ask for the host", self.config.name):
             info = await self.host.hypervisor.host_info()
         check_host(info, self.config, kernel, await spare_kib(self.host, info))
-        check_machine(self.host, self.config, info, self.parts())
-        await check_model(self.host, self.config, self.parts())
-        for twin in await twins_of(self.host, self.config, self.parts()):
+        parts = self.parts()
+        check_machine(self.host, self.config, info, parts)
+        await check_model(self.host, self.config, parts)
+        for twin in await twins_of(self.host, self.config, parts):
             work.warn(twin)
         await pool_number(self.host, self.config)
         await places_of(self.host, self.config)
@@ -461,7 +462,7 @@ class Creation:
 
     async def give_cards(self, work: Work) -> None:
         functions = self.facts.functions
-        await give_all_cards(self.host, work, self.domid, functions, is_machine=self._is_machine)
+        await give_all_cards(self.host, work, self.domid, functions, is_machine=self.is_machine)
 
     async def put_cards_in(self, work: Work) -> None:
         functions = self.facts.functions
@@ -477,7 +478,8 @@ class Creation:
     # --- what they share ----------------------------------------------------------------------------------
 
     @property
-    def _is_machine(self) -> bool:
+    def is_machine(self) -> bool:
+        """Whether it is an hvm domain."""
         return self.config.machine is not None
 
     @property

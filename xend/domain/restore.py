@@ -129,7 +129,7 @@ class Restoration(Creation):
         return [*steps, Step("remove-file", "remove its file", self.remove_file, on_failure="go on")]
 
     async def check(self, work: Work) -> None:
-        if self.config.machine is not None:
+        if self.is_machine:
             require_shut_in(self.config, self.parts())
         await super().check(work)
         if self.facts.left_out:
@@ -195,7 +195,7 @@ class Restoration(Creation):
         )
 
     async def start_model(self, work: Work) -> None:
-        if self.config.machine is None:
+        if not self.is_machine:
             await super().start_model(work)
             return
         facts = self.facts

@@ -89,10 +89,7 @@ class Helpers:
         for the caller to destroy.
         """
         result = await self._do("build", domid, {"domid": domid, "image": attrs.asdict(image)})
-        try:
-            return _rings(result)
-        except ValueError:
-            raise self._fault(domid, "build", "", "gave rings that are none") from None
+        return self._rings(domid, "build", result)
 
     async def dump_core(self, domid: int, path: str) -> None:
         """As `Hypervisor.dump_core`, of a domain that the caller has paused, and lets run again."""
@@ -123,10 +120,7 @@ class Helpers:
         image = attrs.evolve(image, kernel="", ramdisk=None, command_line="", cpuid=())
         arguments = {"domid": domid, "image": attrs.asdict(image)}
         result = await self._have_done(await self._take("restore"), "restore", domid, arguments, fd)
-        try:
-            return _rings(result)
-        except ValueError:
-            raise self._fault(domid, "restore", "", "gave rings that are none") from None
+        return self._rings(domid, "restore", result)
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:
         """As `Hypervisor.resume`."""
@@ -207,6 +201,12 @@ class Helpers:
         except OSError as error:
             text = f"{job}: xend's helper cannot be started: {error.strerror or error}"
             raise HypervisorError(error.errno or errno.EIO, text) from error
+
+    def _rings(self, domid: int, job: str, result: Mapping[str, Any]) -> Rings:
+        try:
+            return _rings(result)
+        except ValueError:
+            raise self._fault(domid, job, "", "gave rings that are none") from None
 
     def _fault(self, domid: int, job: str, step: str, what: str) -> HypervisorError:
         """A helper that did not answer."""
