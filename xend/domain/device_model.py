@@ -104,13 +104,29 @@ async def start_model(
     rights = rights_of(config, parts, domid)
     with explained("look for its disks", config.name):
         parts = await resolved(host, parts)
+    machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
+    video_mib = 0 if machine is None else machine.video_mib
+    place = host.models.place(domid)
+    path = log_path(host.model_log_directory, config.name)
+
+    def made(process: Process) -> Model:
+        return Model(
+            domid=domid,
+            uuid=uuid,
+            name=config.name,
+            program=program,
+            pid=process.pid,
+            start=process.start,
+            log=path,
+            uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
+            is_shut_in=rights.is_shut_in,
+            sockets=[path for part in parts for path in part.sockets],
+        )
+
     with ExitStack() as held:
         files: list[tuple[int, int]] = []
         if incoming is not None:
             parts, files = by_descriptors(parts, held)
-        machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
-        video_mib = 0 if machine is None else machine.video_mib
-        place = host.models.place(domid)
         await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
         shape = Shape(
             domid=domid,
@@ -128,42 +144,17 @@ async def start_model(
             has_sandbox=rights.is_shut_in and await host.models.system.has_sandbox(program),
             incoming=None if incoming is None else incoming.fd,
         )
-        path = log_path(host.model_log_directory, config.name)
-        try:
-            if rights.is_shut_in:
-                os.mkdir(place.root, 0)
-            log = opened(path)
-        except OSError as error:
-            raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
-
-        def made(process: Process) -> Model:
-            return Model(
-                domid=domid,
-                uuid=uuid,
-                name=config.name,
-                program=program,
-                pid=process.pid,
-                start=process.start,
-                log=path,
-                uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
-                is_shut_in=rights.is_shut_in,
-                sockets=[path for part in parts for path in part.sockets],
-            )
-
-        try:
-            with explained("write the nodes of its device model", config.name):
-                await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
-            environment = environment_of(shape, host.settings.store_socket)
-            order = Order(
-                argv=argv_of(program, shape),
-                environment=environment,
-                log=log,
-                incoming=shape.incoming,
-                files=[fd for fd, _ in files],
-            )
-            model = await host.models.start(made, order)
-        finally:
-            os.close(log)
+        log = _begun(path, shape.root, held)
+        with explained("write the nodes of its device model", config.name):
+            await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
+        order = Order(
+            argv=argv_of(program, shape),
+            environment=environment_of(shape, host.settings.store_socket),
+            log=log,
+            incoming=shape.incoming,
+            files=[fd for fd, _ in files],
+        )
+        model = await host.models.start(made, order)
     with explained("write down which its device model is", config.name):
         await host.store.write(f"{home(domid)}/image/device-model-pid", str(model.pid))
 
@@ -284,6 +275,18 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
 
 
 # --- parts ------------------------------------------------------------------------------------------------
+
+
+def _begun(path: str, root: str | None, held: ExitStack) -> int:
+    """Its log, which `held` closes, and the directory that it sees nothing else of, if any."""
+    try:
+        if root is not None:
+            os.mkdir(root, 0)
+        log = opened(path)
+    except OSError as error:
+        raise XendError("internal", f"cannot make {error.filename}", cause=error.strerror) from error
+    held.callback(os.close, log)
+    return log
 
 
 async def _write_nodes(host: Host, domid: int, nodes: Mapping[str, str]) -> None:
