@@ -7,12 +7,15 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 import trio
 
 from tests.peers.daemons import lacking
+from tests.xen.packages import cache
+from tests.xen.userland import SUITES
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
 from xend.domain.hot_cpus import count_processors, plug_processors
@@ -36,7 +39,50 @@ AS_UNDER_XEN = [
     for name in ("store-global-state", "send-configuration", "send-section-footer")
     for word in ("-global", f"migration.{name}=off")
 ]
-SHUT_IN = ("-runas", "2000100001:2000100001")
+IDS = (2000100001, 2000100001)
+
+
+@pytest.fixture(params=["", *SUITES.values()], ids=lambda suite: suite or "installed")
+def qemu(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """This machine's, and those that tests/xen fetched, which find their own libraries and files."""
+    if not request.param:
+        need(QEMU)
+        return QEMU
+    root = cache() / request.param / "root"
+    if not root.exists():
+        pytest.skip(f"Debian {request.param} was not fetched (make test-xen XEN=...)")
+    program = tmp_path_factory.mktemp("qemu") / "qemu"
+    program.write_text(
+        f"#!/bin/sh\nexec {root}/lib64/ld-linux-x86-64.so.2 --library-path {root}/usr/lib/x86_64-linux-gnu "
+        f'{root}{QEMU} -L {root}/usr/share/qemu -L {root}/usr/share/seabios "$@"\n'
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def version_of(qemu: str) -> tuple[int, int]:
+    version = trio.run(SystemProcesses().version, qemu)
+    assert version is not None
+    return version
+
+
+def shut_in(qemu: str, root: Path, **more: Any) -> list[str]:
+    """The words by which one gives up its rights."""
+    shape = Shape(
+        domid=1,
+        name="foo",
+        memory_mib=1,
+        parts=[],
+        version=version_of(qemu),
+        control="",
+        statistics="",
+        root=str(root),
+        ids=IDS,
+        **more,
+    )
+    words = argv_of(qemu, shape)
+    end = words.index("-machine")
+    return words[words.index("-nographic") + 1 : end] + words[words.index("-m", end) + 2 :]
 
 
 async def started(tmp_path: Path, argv: Sequence[str], passed: Sequence[int] = ()) -> Process:
@@ -56,7 +102,7 @@ def converse(
     machine: str,
     more: Sequence[str],
     body: Callable[[Conversation, Process], Awaitable[None]],
-    qemu: str = QEMU,
+    qemu: str,
     passed: Sequence[int] = (),
 ) -> None:
     async def main() -> None:
@@ -85,9 +131,7 @@ def converse(
     trio.run(main)
 
 
-def test_it_answers(tmp_path: Path) -> None:
-    need(QEMU)
-
+def test_it_answers(tmp_path: Path, qemu: str) -> None:
     async def body(conversation: Conversation, process: Process) -> None:
         status = await conversation.ask("query-status")
         assert (status["status"], status["running"]) == ("prelaunch", False)
@@ -95,33 +139,24 @@ def test_it_answers(tmp_path: Path) -> None:
             await conversation.ask("query-nothing")
         assert caught.value.is_refusal
 
-    converse(tmp_path, "none,accel=qtest", (), body)
+    converse(tmp_path, "none,accel=qtest", (), body, qemu)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize(
-    ("qemu", "machine", "has_sandbox"),
-    [(QEMU, "none,accel=qtest", False), (QEMU_WITH_SANDBOX, "none", True)],
-)
-def test_it_gives_up_its_rights_and_answers(
-    tmp_path: Path, qemu: str, machine: str, has_sandbox: bool
-) -> None:
-    need(qemu)
+def test_it_gives_up_its_rights_and_answers(tmp_path: Path, qemu: str) -> None:
+    gives_up_its_rights(tmp_path, qemu, "none,accel=qtest", has_sandbox=False)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_one_with_a_sandbox_gives_up_more(tmp_path: Path) -> None:
+    need(QEMU_WITH_SANDBOX)
+    gives_up_its_rights(tmp_path, QEMU_WITH_SANDBOX, "none", has_sandbox=True)
+
+
+def gives_up_its_rights(tmp_path: Path, qemu: str, machine: str, has_sandbox: bool) -> None:
     root = tmp_path / "root"
     root.mkdir(mode=0)
     assert trio.run(SystemProcesses().has_sandbox, qemu) == has_sandbox
-    shape = Shape(
-        domid=1,
-        name="foo",
-        memory_mib=1,
-        parts=[],
-        control="",
-        statistics="",
-        root=str(root),
-        has_sandbox=has_sandbox,
-    )
-    words = argv_of(qemu, shape)
-    shut_in = words[words.index("-nographic") + 1 : words.index("-machine")]
 
     async def body(conversation: Conversation, process: Process) -> None:
         assert (await conversation.ask("query-status"))["status"] == "prelaunch"
@@ -131,18 +166,16 @@ def test_it_gives_up_its_rights_and_answers(
         assert f"Seccomp:\t{2 if has_sandbox else 0}" in status
         assert os.readlink(f"/proc/{process.pid}/root") == str(root)
 
-    converse(tmp_path, machine, (*shut_in, *SHUT_IN), body, qemu)
+    converse(tmp_path, machine, shut_in(qemu, root, has_sandbox=has_sandbox), body, qemu)
 
 
-def test_whether_it_asks_for_passwords() -> None:
-    need(QEMU)
-    assert not trio.run(SystemProcesses().asks_for_password, QEMU)
+def test_whether_it_asks_for_passwords(qemu: str) -> None:
+    assert not trio.run(SystemProcesses().asks_for_password, qemu)
     assert trio.run(SystemProcesses().asks_for_password, "/bin/false")
 
 
-def test_it_shows_a_screen_by_spice(tmp_path: Path) -> None:
-    need(QEMU)
-    assert trio.run(SystemProcesses().has_spice, QEMU)
+def test_it_shows_a_screen_by_spice(tmp_path: Path, qemu: str) -> None:
+    assert trio.run(SystemProcesses().has_spice, qemu)
     assert not trio.run(SystemProcesses().has_spice, "/bin/false")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -163,14 +196,11 @@ def test_it_shows_a_screen_by_spice(tmp_path: Path) -> None:
         )  # fmt: skip
 
     machine = Machine(vga="cirrus")
-    converse(tmp_path, PLAYED, (*hardware_words(machine, [Part(spice=spice)], False),), body)
+    converse(tmp_path, PLAYED, (*hardware_words(machine, [Part(spice=spice)], False),), body, qemu)
 
 
-def test_which_one_it_is() -> None:
-    need(QEMU)
-    version = trio.run(SystemProcesses().version, QEMU)
-    assert version is not None
-    assert version >= (7, 2)
+def test_which_one_it_is(qemu: str) -> None:
+    assert version_of(qemu) >= (7, 2)
     assert trio.run(SystemProcesses().version, "/bin/true") is None
 
 
@@ -185,9 +215,8 @@ MACHINES = [
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("machine", MACHINES)
-def test_it_knows_all_words_of_a_machine(tmp_path: Path, machine: Machine) -> None:
+def test_it_knows_all_words_of_a_machine(tmp_path: Path, qemu: str, machine: Machine) -> None:
     """And changes discs, though it sees none of the host's files any more, and takes processors."""
-    need(QEMU)
     (tmp_path / "root").mkdir(mode=0)
     for name in ("disk", "disc"):
         (tmp_path / name).write_bytes(bytes(4096))
@@ -198,9 +227,8 @@ def test_it_knows_all_words_of_a_machine(tmp_path: Path, machine: Machine) -> No
     ]
     drive = DiskConfig(target=None, vdev="hdc", devid=5632, name="hdc", is_cdrom=True)
     parts.append(Part(drive=Drive(bus=IDE, number=2, devid=5632, path=None, is_cdrom=True)))
-    words = [*hardware_words(machine, parts, False), *drive_words(machine, parts)]
+    words = [*hardware_words(machine, parts, False, version_of(qemu)), *drive_words(machine, parts)]
     words = [word.replace("cache=writeback", "cache=writeback,file.locking=off") for word in words]
-    shut_in = ("-chroot", f"{tmp_path}/root", *SHUT_IN)
 
     async def body(conversation: Conversation, process: Process) -> None:
         assert await medium(conversation) is None
@@ -215,17 +243,19 @@ def test_it_knows_all_words_of_a_machine(tmp_path: Path, machine: Machine) -> No
         await plug_processors(conversation, machine.max_vcpus)
         assert len(await conversation.ask("query-cpus-fast")) == machine.max_vcpus
 
-    converse(tmp_path, PLAYED, (*words, *shut_in), body)
+    place = f"{PLAYED}{'' if machine.has_acpi else ',acpi=off'}"
+    converse(tmp_path, place, (*words, *shut_in(qemu, tmp_path / "root")), body, qemu)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("processors", [1, 3])
-def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path, processors: int) -> None:
+def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(
+    tmp_path: Path, qemu: str, processors: int
+) -> None:
     """Though neither sees any of the host's files: by descriptors; with the processors that it got."""
-    need(QEMU)
     (tmp_path / "root").mkdir(mode=0)
     machine = Machine(vga="cirrus", serial=["null"], usb_devices=["tablet"], max_vcpus=3)
-    words = ["-chroot", f"{tmp_path}/root", *SHUT_IN, *AS_UNDER_XEN]
+    words = [*shut_in(qemu, tmp_path / "root"), *AS_UNDER_XEN]
     (tmp_path / "disk").write_bytes(bytes(4096))
     os.chmod(tmp_path / "disk", 0o600)
     parts = [Part(drive=Drive(bus=IDE, number=0, devid=0, path=f"{tmp_path}/disk"))]
@@ -241,7 +271,7 @@ def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path
         scratches.append(scratch)
         await conversation.ask("cont")
 
-    converse(tmp_path, PLAYED, (*played(machine, parts), *words), save)
+    converse(tmp_path, PLAYED, (*played(machine, parts), *words), save, qemu)
     os.unlink(tmp_path / "qmp")
     (scratch,) = scratches
     assert 1000 < scratch.size < 1 << 20
@@ -265,7 +295,7 @@ def test_its_state_goes_to_a_file_and_another_one_goes_on_with_it(tmp_path: Path
         words += ["-incoming", f"fd:{kept.fd}"]
         words += [word for fd, number in files for word in ("-add-fd", f"fd={fd},set={number}")]
         passed = [kept.fd, *(fd for fd, _ in files)]
-        converse(tmp_path, PLAYED, (*played(again, parts), *words), load, passed=passed)
+        converse(tmp_path, PLAYED, (*played(again, parts), *words), load, qemu, passed)
     for each in (scratch, kept):
         each.close()
 
@@ -282,8 +312,7 @@ async def medium(conversation: Conversation) -> int | None:
     raise AssertionError("it has no such drive")
 
 
-def test_without_xen_it_says_why_it_ends(tmp_path: Path) -> None:
-    need(QEMU)
+def test_without_xen_it_says_why_it_ends(tmp_path: Path, qemu: str) -> None:
     if os.path.exists("/dev/xen/privcmd"):
         lacking("this is a dom0")
     shape = Shape(
@@ -296,7 +325,7 @@ def test_without_xen_it_says_why_it_ends(tmp_path: Path) -> None:
     )
 
     async def main() -> None:
-        process = await started(tmp_path, argv_of(QEMU, shape))
+        process = await started(tmp_path, argv_of(qemu, shape))
         with trio.fail_after(60):
             assert await process.wait() == 1
 

@@ -133,6 +133,7 @@ async def start_model(
             name=config.name,
             memory_mib=config.max_memory_kib // 1024 - video_mib,
             parts=parts,
+            version=await host.models.system.version(program) or (0, 0),
             files=files,
             machine=machine,
             control=place.control,

@@ -15,6 +15,9 @@ _LAST_DISPLAY = 99
 #: What a qemu with seccomp does without: old system calls, other programs, priorities.  It has yet to become
 #: another user, for which 7.2 is killed unless that is allowed; it gets no further rights by that.
 _SANDBOX = "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny"
+#: The QEMU from which on -run-with gives it another root, and another user; 9.0 has no -chroot any more,
+#: 10.0 no -runas (QEMU's "Removed features").
+_CHROOT_BY_RUN_WITH, _USER_BY_RUN_WITH = (8, 1), (9, 1)
 _PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -26,6 +29,7 @@ class Shape:
         machine: what it emulates of an hvm domain; None: it serves paravirtual devices alone.
         memory_mib: the domain's at most, without what its graphics card has.
         parts: what its devices want.
+        version: which QEMU it is: (7, 2); (0, 0): it does not say.
         control, statistics: paths of its QMP sockets: xend's, and that of libxenstat's users.
         more, more_of_type: device_model_args, and those of the domain's type.
         root: an empty directory that it sees nothing else of once it has begun; None: the host's.
@@ -39,6 +43,7 @@ class Shape:
     name: str
     memory_mib: int
     parts: Sequence[Part]
+    version: tuple[int, int] = (0, 0)
     machine: Machine | None = None
     control: str
     statistics: str
@@ -65,7 +70,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *(("-xen-attach",) if machine is None else ()),
         *("-name", quoted(shape.name)),
         *_screen(screen),
-        *(() if machine is None else hardware_words(machine, shape.parts, has_screen)),
+        *(() if machine is None else hardware_words(machine, shape.parts, has_screen, shape.version)),
         *(("-nographic",) if machine is None and not has_screen else ()),
         *_shut_in(shape),
         *(() if shape.incoming is None else ("-incoming", f"fd:{shape.incoming}")),
@@ -75,7 +80,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *shape.more_of_type,
         *("-m", str(shape.memory_mib)),
         *(() if machine is None else drive_words(machine, shape.parts)),
-        *(() if shape.ids is None else ("-runas", "{}:{}".format(*shape.ids))),
+        *_user(shape),
     ]
 
 
@@ -118,4 +123,11 @@ def _shut_in(shape: Shape) -> Iterator[str]:
     if shape.has_sandbox:
         yield from ("-sandbox", _SANDBOX)
     if shape.root is not None:
-        yield from ("-chroot", shape.root)
+        new = shape.version >= _CHROOT_BY_RUN_WITH
+        yield from ("-run-with", f"chroot={quoted(shape.root)}") if new else ("-chroot", shape.root)
+
+
+def _user(shape: Shape) -> Iterator[str]:
+    if shape.ids is not None:
+        ids = "{}:{}".format(*shape.ids)
+        yield from ("-run-with", f"user={ids}") if shape.version >= _USER_BY_RUN_WITH else ("-runas", ids)

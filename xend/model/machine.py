@@ -27,6 +27,8 @@ _USB: Mapping[int, Sequence[str]] = {
     ),
     3: ("nec-usb-xhci,id=usb",),
 }
+#: The QEMU from which on -nodefaults leaves a sound card nothing to play to, without which it does not start.
+_NO_DEFAULT_SOUND = (8, 2)
 _FOUR_GIB = 1 << 32
 _MIB = 1 << 20
 
@@ -69,8 +71,10 @@ class Machine:
     hole_mib: int | None = None
 
 
-def hardware_words(machine: Machine, parts: Sequence[Part], has_screen: bool) -> Iterator[str]:
-    """All but its disks, which come last."""
+def hardware_words(
+    machine: Machine, parts: Sequence[Part], has_screen: bool, version: tuple[int, int] = (0, 0)
+) -> Iterator[str]:
+    """All but its disks, which come last, for a QEMU of that version."""
     for option, value in (
         ("-kernel", machine.kernel),
         ("-initrd", machine.ramdisk),
@@ -94,12 +98,8 @@ def hardware_words(machine: Machine, parts: Sequence[Part], has_screen: bool) ->
     yield from _usb(machine)
     if spice is not None:
         yield from spice.redirection_words()
-    if machine.sound == "hda":
-        yield from ("-device", "intel-hda", "-device", "hda-duplex")
-    elif machine.sound is not None:
-        yield from ("-device", machine.sound)
-    if not machine.has_acpi:
-        yield "-no-acpi"
+    if machine.sound is not None:
+        yield from _sound(machine.sound, spice is not None, version)
     if machine.max_vcpus > 1:
         yield from ("-smp", f"{machine.vcpus},maxcpus={machine.max_vcpus}")
     cards = [part.card for part in parts if part.card is not None]
@@ -113,6 +113,8 @@ def machine_word(machine: Machine) -> str:
     """What stands behind -machine."""
     words = ["xenfv"] if machine.has_platform_pci else ["pc", "accel=xen"]
     words.append("suppress-vmdesc=on")
+    if not machine.has_acpi:
+        words.append("acpi=off")  # QEMU 9.0 has no -no-acpi any more
     if machine.hole_mib is not None:
         words.append(f"max-ram-below-4g={_FOUR_GIB - machine.hole_mib * _MIB}")
     return ",".join(words)
@@ -136,6 +138,17 @@ def _usb(machine: Machine) -> Iterator[str]:
             yield from ("-usbdevice", device)
     for controller in _USB.get(machine.usb_version, ()):
         yield from ("-device", controller)
+
+
+def _sound(card: str, has_spice: bool, version: tuple[int, int]) -> Iterator[str]:
+    to = ""
+    if version >= _NO_DEFAULT_SOUND:
+        yield from ("-audiodev", f"{'spice' if has_spice else 'none'},id=sound")
+        to = ",audiodev=sound"
+    if card == "hda":
+        yield from ("-device", "intel-hda", "-device", f"hda-duplex{to}")
+    else:
+        yield from ("-device", f"{card}{to}")
 
 
 def _card(card: Card) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 xend writes down which process this is before it says what to become: where xend is killed in between, the
 line never comes, and this ends.  What is taken away here is taken from root; the device model itself leaves
-root and the view of the files once it has opened what it needs (-runas, -chroot).
+root and the view of the files once it has opened what it needs (-run-with, or -runas and -chroot).
 """
 
 import json

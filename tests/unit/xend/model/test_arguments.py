@@ -53,6 +53,11 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
         {"root": "/r", "ids": (7, 8), "has_sandbox": True},
         ["-nographic", "-sandbox on,", "-chroot /r", "-machine xenpv", "-m 192", "-runas 7:8"],
     ),
+    ({"root": "/r", "ids": (7, 8), "version": (9, 0)}, ["-run-with chroot=/r", "-m 192", "-runas 7:8"]),
+    (
+        {"root": "/a,b", "ids": (7, 8), "version": (10, 0)},
+        ["-run-with chroot=/a,,b", "-m 192", "-run-with user=7:8"],
+    ),
     (
         {
             "parts": [

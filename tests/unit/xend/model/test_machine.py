@@ -9,6 +9,9 @@ from xend.model.arguments import Shape, argv_of
 from xend.model.firmware import FIRMWARE, file_of
 from xend.model.machine import Machine
 from xend.model.part import Card, Drive, Part, Screen
+from xend.model.spice import Spice
+
+SPICE = Spice(port=6000, host="127.0.0.1")
 
 
 def words(*parts: Part, shape: dict[str, Any] | None = None, **machine: Any) -> str:
@@ -57,7 +60,18 @@ ORDERS: list[tuple[str, list[str]]] = [
     ),
     (words(usb_version=3), ["-device nec-usb-xhci,id=usb -net"]),
     (words(sound="hda"), ["-device intel-hda -device hda-duplex -net"]),
-    (words(sound="es1370", has_acpi=False), ["-device es1370 -no-acpi -net"]),
+    (
+        words(sound="es1370", has_acpi=False),
+        ["-device es1370 -net", "-machine xenfv,suppress-vmdesc=on,acpi=off -m"],
+    ),
+    (
+        words(sound="sb16", shape={"version": (8, 2)}),
+        ["-boot order=cda -audiodev none,id=sound -device sb16,audiodev=sound -net"],
+    ),
+    (
+        words(Part(spice=SPICE), sound="hda", shape={"version": (10, 0)}),
+        ["-audiodev spice,id=sound -device intel-hda -device hda-duplex,audiodev=sound -net"],
+    ),
     (words(vcpus=2, max_vcpus=4), ["-smp 2,maxcpus=4 -net"]),
     (words(has_platform_pci=False), ["-machine pc,accel=xen,suppress-vmdesc=on -m"]),
     (words(hole_mib=1024), ["-machine xenfv,suppress-vmdesc=on,max-ram-below-4g=3221225472 -m"]),

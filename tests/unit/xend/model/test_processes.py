@@ -273,3 +273,23 @@ def test_all_of_a_user_is_ended_and_nobody_else() -> None:
         assert process.wait() == -9
         theirs.close()
         assert ours.recv(1) == b""  # the child of the child, too
+
+
+def test_a_program_is_asked_once_which_qemu_it_is_until_it_is_another(tmp_path: Path) -> None:
+    program = tmp_path / "qemu"
+
+    def replace(version: str) -> None:
+        new = tmp_path / "new"
+        new.write_text(f"#!/bin/sh\necho asked >>{tmp_path}/asked\necho QEMU emulator version {version}\n")
+        new.chmod(0o755)
+        new.rename(program)
+
+    async def main() -> None:
+        system = SystemProcesses()
+        assert await system.version(str(program)) is None
+        for version in ((7, 2), (10, 0)):
+            replace("{}.{}.1".format(*version))
+            assert [await system.version(str(program)) for _ in range(2)] == [version, version]
+
+    trio.run(main)
+    assert (tmp_path / "asked").read_text().split() == ["asked"] * 2
