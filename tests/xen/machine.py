@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tests.xen.images import Images
 
-#: Without smap dom0 lives (it dies in early boot with it); rdtscp is what a PVH guest cannot have.
-CPU = "max,-smap,-rdtscp"
+#: Without smap dom0 lives (it dies in early boot with it); rdtscp is what a PVH guest cannot have.  With erms
+#: and fsrm kernels copy and clear memory by "rep movsb", which the emulator does byte by byte: half as fast.
+CPU = "max,-smap,-rdtscp,-erms,-fsrm"
 #: Nobody attacks this machine: what real processors need against each other's guests only costs time here.
 #: But eager-fpu, which that ends, too, is needed: without it a process finds other bytes in its vector
 #: registers now and then (memcpy left such in the store's journal), and programs crash.
