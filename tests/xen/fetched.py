@@ -40,7 +40,7 @@ NOT_COPIED = (".git", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", "b
 PATH_FILE = "xend.pth"
 #: Folders whose bytecode dom0 reads: it can write none, and without it each start of a program compiles all
 #: that it loads, for many seconds under emulation.
-LIBRARIES = ("/usr/lib/python3", "/usr/lib/python{version}")
+LIBRARIES = ("/usr/lib/python3", "/usr/lib/python{version}", f"/usr/lib/xen-{VERSION}/lib/python")
 OURS = ("xenstore", "xend", "clients", "tests")
 #: pip does not start without certificates, though it fetches nothing in there.
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
