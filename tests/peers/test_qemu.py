@@ -1,9 +1,11 @@
 """Debian's qemu of Xen, as far as it runs without Xen: QMP, fewer rights, what it says as it fails."""
 
+import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,15 +21,17 @@ from tests.xen.userland import SUITES
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
 from xend.domain.hot_cpus import count_processors, plug_processors
-from xend.domain.model_images import by_descriptors
+from xend.domain.model_images import by_descriptors, hold, opened_images
 from xend.domain.model_state import write_state
 from xend.model.arguments import Shape, argv_of
+from xend.model.image import Image, file_of, holder, holder_of
 from xend.model.machine import Machine, drive_words, hardware_words
 from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
 from xend.model.scratch import Scratch
 from xend.model.spice import Spice
 from xend.model.system import Order, Process, SystemProcesses
+from xend.model.tree import Tree
 
 QEMU = "/usr/libexec/xen-qemu-system-i386"
 QEMU_WITH_SANDBOX = "/usr/bin/qemu-system-x86_64"
@@ -85,11 +89,16 @@ def shut_in(qemu: str, root: Path, **more: Any) -> list[str]:
     return words[words.index("-nographic") + 1 : end] + words[words.index("-m", end) + 2 :]
 
 
-async def started(tmp_path: Path, argv: Sequence[str], passed: Sequence[int] = ()) -> Process:
+Body = Callable[[Conversation, Process], Awaitable[None]]
+
+
+async def started(
+    tmp_path: Path, argv: Sequence[str], passed: Sequence[int] = (), tree: Tree | None = None
+) -> Process:
     log = os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
         process = await SystemProcesses().start(
-            Order(argv=argv, environment={"PATH": "/bin"}, log=log, files=passed)
+            Order(argv=argv, environment={"PATH": "/bin"}, log=log, files=passed, tree=tree)
         )
     finally:
         os.close(log)
@@ -101,15 +110,19 @@ def converse(
     tmp_path: Path,
     machine: str,
     more: Sequence[str],
-    body: Callable[[Conversation, Process], Awaitable[None]],
+    body: Body | Sequence[Body],
     qemu: str,
     passed: Sequence[int] = (),
+    tree: Tree | None = None,
 ) -> None:
+    """Have talks with one that waits to be let run, but for one that has a tree."""
+
     async def main() -> None:
         socket = f"socket,id=c,path={tmp_path}/qmp,server=on,wait=off"
-        argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic", "-S"]
+        argv = [qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-nographic"]
+        argv += ["-S"] if tree is None else []
         argv += ["-chardev", socket, "-mon", "chardev=c,mode=control", *more]
-        process = await started(tmp_path, argv, passed)
+        process = await started(tmp_path, argv, passed, tree)
         try:
             with trio.fail_after(60):
                 await talk(process)
@@ -120,11 +133,12 @@ def converse(
     async def talk(process: Process) -> None:
         while not (tmp_path / "qmp").exists():
             await trio.sleep(0.01)
-        stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
-        conversation = Conversation(stream, SystemProcesses().send_descriptor)
-        await conversation.begin()
-        await body(conversation, process)
-        await stream.aclose()
+        for each in (body,) if callable(body) else body:
+            stream = await SystemProcesses().connect(f"{tmp_path}/qmp")
+            conversation = Conversation(stream, SystemProcesses().send_descriptor)
+            await conversation.begin()
+            await each(conversation, process)
+            await stream.aclose()
         process.send(signal.SIGTERM)
         assert await process.wait() == 0
 
@@ -167,6 +181,67 @@ def gives_up_its_rights(tmp_path: Path, qemu: str, machine: str, has_sandbox: bo
         assert os.readlink(f"/proc/{process.pid}/root") == str(root)
 
     converse(tmp_path, machine, shut_in(qemu, root, has_sandbox=has_sandbox), body, qemu)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_it_opens_images_that_it_has_by_descriptors_only(tmp_path: Path, qemu: str) -> None:
+    """As its qdisk does: it looks what is at a name, and opens that when a monitor has come and gone."""
+    root = tmp_path / "root"
+    root.mkdir(mode=0)
+    first, later = (
+        Image(number=number, path=f"{tmp_path}/{number}", is_read_only=False, label="")
+        for number in (51712, 51728)
+    )
+    for image in (first, later):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image.path, "1M"], check=True)
+        os.chmod(image.path, 0o600)
+    tree = Tree(str(root), IDS, [(first.number, False)])
+
+    def names(process: Process) -> dict[str, tuple[bool, int]]:
+        found = Path(f"/proc/{process.pid}/root/dev/fdset").iterdir()
+        return {each.name: (each.is_file(), each.stat().st_mode & 0o777) for each in found}
+
+    async def look(conversation: Conversation, process: Process) -> None:
+        assert "Uid:\t2000100001\t" in Path(f"/proc/{process.pid}/status").read_text()
+        assert names(process) == {"51712": (True, 0)}
+        assert list(root.iterdir()) == []  # it is nobody else's
+
+    async def serve_the_first(conversation: Conversation, process: Process) -> None:
+        await served(conversation, first)
+        SystemProcesses().put_name(process.pid, process.start, later.number, False)
+        assert names(process).keys() == {"51712", "51728"}
+        with pytest.raises(ProcessLookupError):
+            SystemProcesses().put_name(process.pid, "another", later.number, False)
+        with ExitStack() as held:
+            ((fd, _, is_device),) = opened_images([later], held)
+            for _ in range(2):  # as where xend was killed behind the first time
+                await hold(conversation, fd, later, is_device)
+
+    async def serve_the_other(conversation: Conversation, process: Process) -> None:
+        await served(conversation, later)
+
+    async def look_again(conversation: Conversation, process: Process) -> None:
+        assert await conversation.ask("query-fdsets") == []
+
+    bodies = (look, serve_the_first, serve_the_other, look_again)
+    with ExitStack() as held:
+        ((fd, _, is_device),) = opened_images([first], held)
+        words = ["-add-fd", f"fd={fd},set={first.number}", "-blockdev", json.dumps(holder(first, is_device))]
+        words += shut_in(qemu, root)
+        converse(tmp_path, "none,accel=qtest", words, bodies, qemu, passed=[fd], tree=tree)
+
+
+async def served(conversation: Conversation, image: Image) -> None:
+    """As by a backend, until that closes."""
+    name = {"node-name": "backend"}
+    await conversation.ask(
+        "blockdev-add",
+        driver="qcow2",
+        file={"driver": "file", "filename": file_of(image.number), "locking": "off"},
+        **name,
+    )
+    await conversation.ask("blockdev-del", **{"node-name": holder_of(image.number)})
+    await conversation.ask("blockdev-del", **name)
 
 
 def test_whether_it_asks_for_passwords(qemu: str) -> None:

@@ -15,7 +15,7 @@ import trio
 
 from tests.sim.autostarting import stop
 from tests.sim.faulty import RefusingHypervisor
-from tests.sim.test_device_model import kill_at
+from tests.sim.test_device_model import QCOW2, kill_at
 from tests.sim.test_faults import settled
 from tests.sim.test_hvm import example
 from tests.sim.test_hvm_changes import machine
@@ -92,6 +92,32 @@ def test_it_goes_on_with_the_state_of_its_machine(tmp_path: Path) -> None:
         assert len(await world.snapshot()) == len(before)
 
     saving(body, tmp_path)
+
+
+def test_a_disk_of_qcow2_goes_on_with_it(tmp_path: Path) -> None:
+    """Emulated and paravirtual, each by descriptors, once nothing of the host is seen any more."""
+
+    async def body(world: World) -> None:
+        (world.directory / "root/disk.qcow2").write_bytes(QCOW2)
+        text = example(world, f"{KERNEL}disk = [ '/disk.qcow2,qcow2,hda,w' ]\n")
+        domid = await world.create(text)
+        for _ in range(2):
+            await world.until(partial(_is_served, world, domid))
+            await world.call("domain.save", domain="example", file=f"{tmp_path}/saved")
+            domid = (await world.call("domain.restore", file=f"{tmp_path}/saved"))["domid"]
+        await world.until(partial(_is_served, world, domid))
+        (model,) = world.models.running()
+        words = " ".join(model.order.argv)
+        assert (words.count(",set=1 "), words.count(",set=768 ")) == (2, 1)
+        assert "disk.qcow2" not in words
+        assert model.order.tree is not None
+        assert list(model.order.tree.images) == [(768, False)]
+
+    play(body)
+
+
+async def _is_served(world: World, domid: int) -> bool:
+    return await world.backend_state(domid, "qdisk", 768) == b"4"
 
 
 @pytest.mark.parametrize("then", ["resume", "pause"])

@@ -46,7 +46,7 @@ from xend.settings import Settings
 from xend.simulator.description import Hardware
 from xend.simulator.host import SimulatedHost
 from xend.simulator.image import write_kernel
-from xend.simulator.model import Ended, SimulatedModel
+from xend.simulator.model import TREE, Ended, SimulatedModel
 from xend.sysfs import write_at_once
 from xenstore._pump import Pump
 from xenstore.daemon.groups import alone
@@ -210,12 +210,18 @@ class RunningModel:
     program: SimulatedModel | None = None
     ended_scopes: list[trio.CancelScope] = attrs.field(factory=list)
     incoming: int | None = None
+    files: dict[int, int] = attrs.field(factory=dict)
 
     @property
     def argv(self) -> list[str]:
         """As the program sees it in this process."""
-        ours, theirs = f"fd:{self.order.incoming}", f"fd:{self.incoming}"
-        return [theirs if word == ours and self.incoming is not None else word for word in self.order.argv]
+        replaced = {f"fd:{self.order.incoming}": f"fd:{self.incoming}"}
+        for ours, theirs in self.files.items():
+            for word in self.order.argv:
+                if word.startswith(f"fd={ours},"):
+                    replaced[word] = word.replace(f"fd={ours},", f"fd={theirs},")
+        seen = [] if self.order.tree is None else [TREE]
+        return [*(replaced.get(word, word) for word in self.order.argv), *seen]
 
     async def go(self) -> None:
         self.go_on.set()
@@ -251,6 +257,7 @@ class DeviceModels:
         lacks: firmware that is not on this host, if the machine of the tests has it neither.
         started: all that were.
         passed: the files that they were given by descriptors.
+        named: sets whose names were put into a tree: of which process, which, whether of a device.
         peers: whom each connection leads to.
         reaped: users whose processes were ended.
     """
@@ -265,6 +272,7 @@ class DeviceModels:
     lacks: set[str] = attrs.field(factory=set)
     started: list[RunningModel] = attrs.field(factory=list)
     passed: list[str] = attrs.field(factory=list)
+    named: list[tuple[int, int, bool]] = attrs.field(factory=list)
     peers: dict[trio.abc.Stream, SimulatedModel] = attrs.field(factory=dict)
     reaped: list[int] = attrs.field(factory=list)
 
@@ -286,6 +294,7 @@ class DeviceModels:
         made = RunningModel(pid, f"start of {pid}", order, self, os.dup(order.log))
         if order.incoming is not None:  # a process has it by the same number, this one by another
             made.incoming = os.dup(order.incoming)
+        made.files = {fd: os.dup(fd) for fd in order.files}
         self.started.append(made)
         self.start_task(self._run, made)
         return made
@@ -315,6 +324,9 @@ class DeviceModels:
         self.passed.append(os.readlink(f"/proc/self/fd/{fd}"))
         self.peers[stream].answers.received.append(os.dup(fd))
         await stream.send_all(data)
+
+    def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
+        self.named.append((pid, number, is_device))
 
     async def has_sandbox(self, program: str) -> bool:
         return False
@@ -356,6 +368,9 @@ class DeviceModels:
             os.close(made.incoming)
         if made.program is not None:
             made.program.answers.close()
+        else:
+            for fd in made.files.values():
+                os.close(fd)
         for scope in made.ended_scopes:
             scope.cancel()
 

@@ -19,6 +19,7 @@ import attrs
 __all__ = [
     "View",
     "be_ended_first",
+    "begin_own_mounts",
     "die_with_parent",
     "enter",
     "forbid_more_rights",
@@ -30,7 +31,7 @@ __all__ = [
 _NEW_MOUNTS, _NEW_NAMES, _NEW_IPC = 0x00020000, 0x04000000, 0x08000000
 _NEW_PIDS, _NEW_NETWORK = 0x20000000, 0x40000000
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC = 1, 2, 4, 8
-_REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 32, 4096, 16384, 1 << 18
+_REMOUNT, _BIND, _RECURSIVE, _PRIVATE, _SLAVE = 32, 4096, 16384, 1 << 18, 1 << 19
 _DETACH = 2
 _PARENT_DEATH, _NO_NEW_RIGHTS = 1, 38
 #: Memory that belongs to no process, so that no limit counts it and the end of none frees it (sysvipc(7)).
@@ -75,6 +76,16 @@ def _leave_keys() -> None:
         raise OSError(error, os.strerror(error), "keyctl")
 
 
+def begin_own_mounts() -> None:
+    """What this process mounts from now on is nobody else's; what the host takes away goes for it, too.
+
+    Raises:
+        OSError: this process may not.
+    """
+    _check(_libc.unshare(_NEW_MOUNTS), "unshare")
+    mount("none", "/", "", _RECURSIVE | _SLAVE)
+
+
 def be_ended_first() -> None:
     """Have the kernel end this process, and those that it starts, before all others where memory is short.
 
@@ -84,10 +95,10 @@ def be_ended_first() -> None:
         file.write("1000")
 
 
-def mount_scratch(path: str, size_bytes: int, files: int) -> None:
+def mount_scratch(path: str, size_bytes: int, files: int, has_devices: bool = False) -> None:
     """A file system in memory, of bounded size and number of files, at most a quarter of the memory."""
     size_bytes = min(size_bytes, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
-    flags = _NO_SUID | _NO_DEVICES
+    flags = _NO_SUID if has_devices else _NO_SUID | _NO_DEVICES
     mount("tmpfs", path, "tmpfs", flags, f"size={size_bytes},nr_inodes={files},mode=0755")
 
 

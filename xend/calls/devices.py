@@ -185,6 +185,8 @@ class DeviceCalls:
         with explained(f"read the nodes of {device.name}"):
             front = await texts(self._host.store, device.frontend_path, kind.frontend_keys)
             back = await texts(self._host.store, device.backend_path, kind.backend_keys)
+        # What is shown to who serves it is of use to him alone.
+        back |= {key: value for key, value in device.backend.items() if key in back}
         return {
             "kind": device.kind,
             "devid": device.devid,

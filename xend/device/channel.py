@@ -65,15 +65,15 @@ def chardev_of(devid: int) -> str:
     return f"libxl-channel{devid}"
 
 
-def _part(config: ChannelConfig) -> Part:
+def _part(config: ChannelConfig, settings: Settings) -> Part:
     assert config.devid is not None
     name = chardev_of(config.devid)
     if config.path is None:
-        return Part(chardevs=("-chardev", f"pty,id={name}"), opens_files_later=True)
+        return Part(chardevs=("-chardev", f"pty,id={name}"), opens_xen_later=True)
     return Part(
         chardevs=("-chardev", f"socket,id={name},path={config.path},server=on,wait=off"),
         sockets=(config.path,),
-        opens_files_later=True,
+        opens_xen_later=True,
     )
 
 

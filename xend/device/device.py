@@ -17,6 +17,7 @@ class Device:
         name: as people call it: "vif 0", "vbd xvda".
         frontend, backend: keys of both ends, in their order.
         read_only: frontend keys that the guest may read only.
+        shown: what keys of the backend say to who serves it; the toolstack's copy has those of `backend`.
         store_name: what both ends are called in the store; None: as its type.
         backend_kind: what its backend is called in the store: "qdisk" of a vbd that a device model serves;
             None: as both ends.
@@ -32,6 +33,7 @@ class Device:
     frontend: Mapping[str, str]
     backend: Mapping[str, str]
     read_only: Mapping[str, str] = attrs.field(factory=dict)
+    shown: Mapping[str, str] = attrs.field(factory=dict)
     store_name: str | None = None
     backend_kind: str | None = None
     script: str | None

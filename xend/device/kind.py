@@ -154,6 +154,8 @@ class DeviceKind(Generic[Config]):
         model_backends: which kinds of backends of this type, as the store calls them, a device model serves:
             ("qdisk",). A domain that has such a device, with its backend in dom0, gets one (xend.model).
         model_part: what a device with such a backend wants of the device model.
+        model_shows: the same device as it is for one that sees none of the host's files: its backend names
+            the image that it has by a descriptor.
         model_closes: that device model closes a backend whose frontend was taken away.  qemu's older
             framework does not: it lets go of the device as the nodes of its backend are removed.
         machine_part: what the device model of an hvm domain emulates of a device, whatever serves its
@@ -190,7 +192,8 @@ class DeviceKind(Generic[Config]):
     release: Callable[[KernelHost, Device], Awaitable[None]] | None = None
     appeared: Sequence[XenbusState] = APPEARED
     model_backends: Sequence[str] = ()
-    model_part: Callable[[Config], Part] = lambda config: Part()
+    model_part: Callable[[Config, Settings], Part] = lambda config, settings: Part()
+    model_shows: Callable[[Device], Device] = lambda device: device
     model_closes: bool = True
     machine_part: Callable[[Config, int, Settings], Part | None] = lambda config, domid, settings: None
     is_on_bus: Callable[[Config], bool] = lambda config: True

@@ -32,7 +32,7 @@ async def add(store: Client, device: Device) -> None:
             *(set_perms(f"{front}/{key}", host) for key in device.read_only),
             mkdir(back),
             set_perms(back, host),
-            *written(back, {"frontend": front, **device.backend}),
+            *written(back, {"frontend": front, **device.backend, **device.shown}),
             *written(own, {"frontend": front, "backend": back, **device.backend}),
         )
 

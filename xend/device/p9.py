@@ -59,7 +59,7 @@ P9: DeviceKind[P9Config] = DeviceKind(
     check=_check,
     model_backends=(_STORE_NAME,),
     model_closes=False,
-    model_part=lambda config: Part(opens_files_later=True),
+    model_part=lambda config, settings: Part(opens_files_later=True),
     json_key="p9s",
     as_json=p9_as_json,
     of_json=p9_of_json,

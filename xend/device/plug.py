@@ -38,10 +38,19 @@ class Plug:
         name: as people call it.
         device: makes the device, which is known only once the steps run.
         is_of_model: the device model of its domain serves it, and no script has a part in it.
+        shown: makes of the device the one whose nodes are written (`DeviceKind.model_shows`).
     """
 
     def __init__(
-        self, host: Host, kind: str, devid: int, name: str, device: DeviceOf, *, is_of_model: bool = False
+        self,
+        host: Host,
+        kind: str,
+        devid: int,
+        name: str,
+        device: DeviceOf,
+        *,
+        is_of_model: bool = False,
+        shown: Callable[[Device], Device] = lambda device: device,
     ) -> None:
         self.host = host
         self.kind = KINDS[kind]
@@ -49,6 +58,7 @@ class Plug:
         self.name = name
         self.device = device
         self.is_of_model = is_of_model
+        self.shown = shown
         #: Its script has ended by itself, with an error.
         self._has_refused = False
 
@@ -136,7 +146,7 @@ class Plug:
         device = self.device(work)
         self.host.stories.begin(device)
         with explained(f"write the nodes of {device.name}"):
-            await nodes.add(self.host.store, device)
+            await nodes.add(self.host.store, self.shown(device))
             self.host.stories.tell(device, "nodes written")
             await self.host.backends.follow(device)
         self._publish(device, "added")

@@ -76,7 +76,7 @@ USBCTRL: DeviceKind[UsbControllerConfig] = DeviceKind(
     drivers={"linux": "usbback, or qusb of the device model,", "netbsd": "qusb (of the device model)"},
     model_backends=(_BACKENDS[QEMU],),
     model_closes=False,
-    model_part=lambda config: Part(opens_files_later=True),
+    model_part=lambda config, settings: Part(opens_files_later=True),
     json_key="usbctrls",
     as_json=usbctrl_as_json,
     of_json=usbctrl_of_json,

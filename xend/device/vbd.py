@@ -14,7 +14,9 @@ from xend.device.device import Device
 from xend.device.files import check_readable
 from xend.device.kind import ATTACHABLE, DeviceKind, Script
 from xend.device.paths import script_path
+from xend.disk.backing import FORMATS, needs_more
 from xend.errors import XendError
+from xend.model.image import Image, file_of
 from xend.model.part import Drive, Part
 from xend.settings import Settings
 
@@ -114,6 +116,20 @@ def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | 
             label=VBD.label(config.name),
         )
     )
+
+
+def _model_part(config: DiskConfig, settings: Settings) -> Part:
+    """Its image; what that lies on qemu opens by its name, wherever it has the image from."""
+    path = settings.guest_file(config.target or "")
+    is_read_only = config.mode == "r"
+    image = Image(number=config.devid, path=path, is_read_only=is_read_only, label=VBD.label(config.name))
+    opens_more = config.format in FORMATS and needs_more(path)
+    return Part(image=image, opens_xen_later=True, opens_files_later=opens_more)
+
+
+def _shown(device: Device) -> Device:
+    protocol, _, path = device.backend["params"].partition(":")
+    return attrs.evolve(device, shown={"params": f"{protocol}:{file_of(device.devid)}"}) if path else device
 
 
 def needs_model(config: DiskConfig) -> bool:
@@ -230,7 +246,8 @@ VBD: DeviceKind[DiskConfig] = DeviceKind(
     script=Script(verbs=("add", "remove"), held_nodes=("vnd", "node"), held=_held, left_words=_left_words),
     check=_check_image,
     model_backends=(QDISK,),
-    model_part=lambda config: Part(opens_files_later=True),
+    model_part=_model_part,
+    model_shows=_shown,
     is_disk=True,
     json_key="disks",
     as_json=_as_json,

@@ -7,17 +7,20 @@ Only images are looked into: raw bytes are a guest's, who could write a header t
 import os
 import struct
 from contextlib import suppress
-from typing import Final
+from typing import BinaryIO, Final
 
-__all__ = ["FORMATS", "backing_of"]
+__all__ = ["FORMATS", "backing_of", "needs_more"]
 
 #: Of images whose header may name a file.
 FORMATS: Final = ("qcow", "qcow2", "qed")
 #: How many images may lie on each other, and how long a name may be, as qemu has it.
 CHAIN_MAX = 32
 NAME_MAX_BYTES = 1023
-_HEADER_BYTES = 64
+_HEADER_BYTES = 80
 _QCOW, _QED = b"QFI\xfb", b"QED\0"
+#: Of version 3: the last byte of the features that must be known, and its bit for a file with the data.
+_QCOW3 = _QCOW + b"\0\0\0\3"
+_QCOW_FEATURES, _QCOW_ELSEWHERE = 79, 4
 _QED_HAS_BACKING = 1
 #: In front of what is no path: json:..., nbd://...
 _PROTOCOL_END = ":"
@@ -37,9 +40,24 @@ def backing_of(path: str) -> list[str]:
     return found
 
 
+def needs_more(path: str) -> bool:
+    """Whether the header of an image has qemu open something besides, whatever that is."""
+    with suppress(OSError, struct.error), _opened(path) as file:
+        header = file.read(_HEADER_BYTES)
+        if header.startswith(_QCOW3) and header[_QCOW_FEATURES:] and header[_QCOW_FEATURES] & _QCOW_ELSEWHERE:
+            return True
+        place = _place(header)
+        return place is not None and place[0] != 0
+    return False
+
+
+def _opened(path: str) -> BinaryIO:
+    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb")
+
+
 def _named(path: str) -> str | None:
     """What the header of a file names; None: nothing, or nothing that is a file."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+    with _opened(path) as file:
         header = file.read(_HEADER_BYTES)
         place = _place(header)
         if place is None:

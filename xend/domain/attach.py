@@ -8,11 +8,12 @@ from xend.device.device import Device, device_of_fields
 from xend.device.kinds import KINDS
 from xend.device.plug import plug_of
 from xend.domain.device_model import check_attach
+from xend.domain.model_images import give_image, let_go
 from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import device_of_change
 from xend.host import Host
 from xend.operation.facts import AnyDomainFacts
-from xend.operation.steps import Step, Work
+from xend.operation.steps import Step, Work, nothing
 from xend.validators import count, typed
 
 
@@ -50,10 +51,15 @@ class DetachFacts(AnyDomainFacts):
 def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     """The steps of device.attach."""
     device = device_of(host, facts.domid, facts.change, facts.backend_domid)
-    plug = plug_of(host, device)
+    kind = KINDS[device.kind]
+    model = host.models.get(facts.domid)
+    part = kind.model_part(device_of_change(facts.change), host.settings)
+    is_shown = kind.is_of_model(device) and model is not None and model.has_tree
+    image = part.image if is_shown else None
+    plug = plug_of(host, kind.model_shows(device) if is_shown else device)
 
     def refuse() -> None:
-        check_attach(host, device, facts.name)
+        check_attach(host, device, part, facts.name)
         if KINDS[device.kind].is_disk:
             claim_disk(host, facts.uuid, facts.name, device_of_change(facts.change))
 
@@ -64,12 +70,28 @@ def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     async def free(work: Work) -> None:
         settle(host, facts.uuid, device.devid)
 
+    async def give(work: Work) -> None:
+        assert image is not None
+        await give_image(host, work, facts.domid, facts.name, image)
+
+    async def release(work: Work) -> None:
+        assert image is not None
+        await let_go(host, work, facts.domid, facts.name, [image])
+
     async def remember_it(work: Work) -> None:
         remember(host, facts.uuid, facts.change)
 
+    giving, releasing = [], []
+    if image is not None:
+        name = f"{device.name}: give its device model its image"
+        giving = [Step(f"{plug.key}.give-image", name, give, release)]
+        name = f"{device.name}: have its device model let go of its image"
+        releasing = [Step(f"{plug.key}.let-go", name, release, nothing)]
     return [
         Step(f"{plug.key}.check", f"{device.name}: check what it needs", check, free),
+        *giving,
         *plug.attach(),
+        *releasing,
         Step(f"{plug.key}.remember", f"{device.name}: remember it", remember_it),
     ]
 

@@ -13,6 +13,7 @@ from xend.config.share import Share
 from xend.config.terms import StoreTerms
 from xend.console.maker import ConsoleTaken
 from xend.device.device import Device
+from xend.device.kinds import KINDS
 from xend.device.pci import DEVID, PCI, Function, functions_of, pci_device
 from xend.device.plug import Plug, check
 from xend.domain import nodes
@@ -31,7 +32,9 @@ from xend.domain.labels import check_labels, set_running_label
 from xend.domain.machine import check_machine
 from xend.domain.machine_cards import put_in
 from xend.domain.makers import Maker, machine_parts, makers_of
+from xend.domain.model_images import let_go
 from xend.domain.model_ready import await_model
+from xend.domain.model_rights import Rights, rights_of, shown_images
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
@@ -142,6 +145,10 @@ class Creation:
             steps += [step for plug in served for step in plug.adding()]
             steps += self.modelling()
             steps += [step for plug in served for step in plug.connecting()]
+            if any(part.image is not None for part in self.parts()):
+                steps.append(
+                    Step("model.let-go", "have its device model let go of images", self.let_go, nothing)
+                )
         for plug in others:
             steps += plug.attach()
         if devices := in_ports(self.config):
@@ -220,6 +227,7 @@ class Creation:
                 each.name,
                 partial(self._device, each),
                 is_of_model=each.is_of_model,
+                shown=self.shown,
             )
             (served if plug.is_of_model else first if plug.kind.is_disk else others).append(plug)
         return first, served, others
@@ -228,6 +236,15 @@ class Creation:
         """What its devices want of a device model; of an hvm domain it plays the whole machine."""
         served = [each.part() for each in self._makers() if each.is_of_model]
         return [*machine_parts(self.config, self.host.settings, self.facts.domid or 0), *served]
+
+    def rights(self) -> Rights:
+        """What its device model is left with."""
+        return rights_of(self.host.settings.platform, self.config, self.parts(), self.facts.domid or 1)
+
+    def shown(self, device: Device) -> Device:
+        """A device as its nodes are written."""
+        kind = KINDS[device.kind]
+        return kind.model_shows(device) if kind.is_of_model(device) and self.rights().has_tree else device
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
@@ -448,6 +465,10 @@ class Creation:
         machine = self.config.machine
         lines = 0 if machine is None else len(machine.devices.serial)
         await await_model(self.host, work, self.config.name, self.parts(), self.domid, lines)
+
+    async def let_go(self, work: Work) -> None:
+        if images := shown_images(self.rights(), self.parts()):
+            await let_go(self.host, work, self.domid, self.config.name, images)
 
     async def end_model(self, work: Work) -> None:
         if self.facts.domid is not None:

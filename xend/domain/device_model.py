@@ -13,9 +13,9 @@ from xend.device.kinds import KINDS
 from xend.device.nodes import removed, written
 from xend.device.stored import devices_in_store
 from xend.domain.machine import model_machine_of, resolved
-from xend.domain.model_images import by_descriptors
+from xend.domain.model_images import by_descriptors, opened_images
 from xend.domain.model_ready import state_path
-from xend.domain.model_rights import KEEPS, require_shut_in, rights_of
+from xend.domain.model_rights import KEEPS, require_shut_in, rights_of, shown_images, takes
 from xend.domain.model_state import Incoming
 from xend.domain.nodes import home
 from xend.errors import XendError
@@ -27,6 +27,7 @@ from xend.model.log import log_path, opened
 from xend.model.models import Model
 from xend.model.part import Part, screen_of
 from xend.model.system import Order, Process
+from xend.model.tree import Tree
 from xend.operation.locks import Lock, domain_locks
 from xend.refusals import explained
 from xenstore.errors import XenstoreError
@@ -57,7 +58,7 @@ async def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -
         XendError: bad_config, unsupported.
     """
     if parts:
-        rights_of(config, parts, 1)
+        rights_of(host.settings.platform, config, parts, 1)
         program = host.models.system.program(config.device_model.program, host.settings.platform)
         screen = screen_of(parts)
         if screen is not None and screen.vnc and screen.vnc_password:
@@ -100,8 +101,8 @@ async def start_model(
     options = config.device_model
     program = host.models.system.program(options.program, host.settings.platform)
     if incoming is not None:
-        require_shut_in(config, parts)
-    rights = rights_of(config, parts, domid)
+        require_shut_in(host.settings.platform, config, parts)
+    rights = rights_of(host.settings.platform, config, parts, domid)
     with explained("look for its disks", config.name):
         parts = await resolved(host, parts)
     machine = model_machine_of(host, config, None if incoming is None else incoming.processors)
@@ -120,6 +121,7 @@ async def start_model(
             log=path,
             uid=rights.ids[0] if rights.ids is not None and rights.is_own_user else None,
             is_shut_in=rights.is_shut_in,
+            has_tree=rights.has_tree,
             sockets=[path for part in parts for path in part.sockets],
         )
 
@@ -127,6 +129,8 @@ async def start_model(
         files: list[tuple[int, int]] = []
         if incoming is not None:
             parts, files = by_descriptors(parts, held)
+        images = opened_images(shown_images(rights, parts), held)
+        files += [(fd, image.number) for fd, image, _ in images]
         await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
         shape = Shape(
             domid=domid,
@@ -135,6 +139,7 @@ async def start_model(
             parts=parts,
             version=await host.models.system.version(program) or (0, 0),
             files=files,
+            images=[(image, is_device) for _, image, is_device in images],
             machine=machine,
             control=place.control,
             statistics=place.statistics,
@@ -154,6 +159,7 @@ async def start_model(
             log=log,
             incoming=shape.incoming,
             files=[fd for fd, _ in files],
+            tree=_tree_of(shape) if rights.has_tree else None,
         )
         model = await host.models.start(made, order)
     with explained("write down which its device model is", config.name):
@@ -171,8 +177,10 @@ async def end_model(host: Host, domid: int, name: str) -> None:
     await host.models.end(domid)
 
 
-def check_attach(host: Host, device: Device, name: str) -> None:
+def check_attach(host: Host, device: Device, part: Part, name: str) -> None:
     """See that a domain's device model can take one device more.
+
+    part: what the device would want of it.
 
     Raises:
         XendError: unsupported, device_failed.
@@ -192,10 +200,10 @@ def check_attach(host: Host, device: Device, name: str) -> None:
             domain=name,
             hint="put the device into its configuration, and start it anew",
         )
-    if model.is_shut_in:
+    if model.is_shut_in and not (model.has_tree and takes(host.settings.platform, part)):
         raise device.error(
             "unsupported",
-            f"{model.called} has given up its rights, and opens no further devices",
+            f"{model.called} has given up its rights, and cannot open what this device takes",
             domain=name,
             hint=f"put the device into its configuration, and start it anew; or {KEEPS} from its start on",
         )
@@ -276,6 +284,12 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
 
 
 # --- parts ------------------------------------------------------------------------------------------------
+
+
+def _tree_of(shape: Shape) -> Tree:
+    assert shape.root is not None
+    assert shape.ids is not None
+    return Tree(shape.root, shape.ids, [(image.number, is_device) for image, is_device in shape.images])
 
 
 def _begun(path: str, root: str | None, held: ExitStack) -> int:

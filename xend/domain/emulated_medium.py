@@ -11,8 +11,9 @@ from xend.device.vbd import VBD, model_format
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
+from xend.model.image import file_of
 from xend.model.part import drive_name
-from xend.model.qmp import FILES, Conversation
+from xend.model.qmp import Conversation
 from xend.operation.steps import Work
 
 __all__ = ["check_disc", "insert", "put_in", "take_out"]
@@ -67,6 +68,6 @@ async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None
     await conversation.ask(
         "blockdev-change-medium",
         id=drive_name(drive.devid),
-        filename=f"{FILES}/{number}",
+        filename=file_of(number),
         format=model_format(drive),
     )

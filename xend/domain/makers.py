@@ -20,6 +20,7 @@ class Maker:
     """Makes a device of the configuration, once its domain has a domid: make(domid, backend_domid=).
 
     config: the item of the configuration.
+    settings: of this host.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Maker:
     name: str
     backend: str
     config: Any
+    settings: Settings
     make: Callable[..., Device]
 
     @property
@@ -41,7 +43,7 @@ class Maker:
 
     def part(self) -> Part:
         """What it wants of the device model that serves it."""
-        return KINDS[self.kind].model_part(self.config)
+        return KINDS[self.kind].model_part(self.config, self.settings)
 
 
 def machine_parts(config: DomainConfig, settings: Settings, domid: int) -> list[Part]:
@@ -68,6 +70,7 @@ def makers_of(config: DomainConfig, settings: Settings) -> list[Maker]:
             kind.label(device.name),
             device.backend,
             device,
+            settings,
             partial(kind.make, config=device, settings=settings),
         )
         for kind in IN_ORDER

@@ -1,7 +1,8 @@
-"""The images of emulated disks, by descriptors.
+"""The images of a device model that sees none of the host's files, by descriptors.
 
-A device model that goes on with a state opens its images for reading, and again for writing once it has read
-that: by then it sees none of the host's files any more.
+One that goes on with a state opens those of emulated disks for reading, and again for writing once it has
+read that.  Those of paravirtual disks are opened as the device model finds their backends, or as one comes in
+later: it looks for the name of the image's set, and then opens that.
 """
 
 import os
@@ -12,10 +13,15 @@ from contextlib import ExitStack
 import attrs
 
 from xend.device.files import opened
+from xend.domain.model_talk import model_of, talk
+from xend.errors import XendError
+from xend.host import Host
+from xend.model.image import Image, file_of, holder, holder_of
 from xend.model.part import Part
-from xend.model.qmp import FILES
+from xend.model.qmp import Conversation, QmpError
+from xend.operation.steps import Work
 
-__all__ = ["by_descriptors"]
+__all__ = ["by_descriptors", "give_image", "hold", "let_go", "opened_images"]
 
 
 def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], list[tuple[int, int]]]:
@@ -38,6 +44,72 @@ def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], 
                 held.callback(os.close, fd)
                 files.append((fd, number))
             driver = "host_device" if stat.S_ISBLK(os.fstat(files[-1][0]).st_mode) else "file"
-            drive = attrs.evolve(drive, path=f"{FILES}/{number}", driver=driver)
+            drive = attrs.evolve(drive, path=file_of(number), driver=driver)
         found.append(attrs.evolve(part, drive=drive))
     return found, files
+
+
+def opened_images(images: Sequence[Image], held: ExitStack) -> list[tuple[int, Image, bool]]:
+    """A descriptor of each, and whether it is a device's.
+
+    held: closes them.
+
+    Raises:
+        XendError: bad_image.
+    """
+    found = []
+    for image in images:
+        fd = opened("disk", image.path, image.label, os.O_RDONLY if image.is_read_only else os.O_RDWR)
+        held.callback(os.close, fd)
+        found.append((fd, image, stat.S_ISBLK(os.fstat(fd).st_mode)))
+    return found
+
+
+async def give_image(host: Host, work: Work, domid: int, name: str, image: Image) -> None:
+    """Have a device model that runs find one more image, and hold it until `let_go`.
+
+    Raises:
+        XendError: bad_image, device_failed, no_answer.
+    """
+    with ExitStack() as held:
+        ((fd, _, is_device),) = opened_images([image], held)
+        model = model_of(host, domid, name)
+        try:
+            host.models.put_name(model, image.number, is_device)
+        except OSError as error:
+            raise XendError(
+                "device_failed",
+                f"{image.label}: its image cannot be shown to {model.called}",
+                domain=name,
+                cause=error.strerror,
+            ) from error
+        async with talk(host, work, domid, name) as conversation:
+            await hold(conversation, fd, image, is_device)
+
+
+async def hold(conversation: Conversation, fd: int, image: Image, is_device: bool) -> None:
+    """Have it hold an image, and nothing that it had by the same number.  Raises: QmpError."""
+    await _forget(conversation, "blockdev-del", **{"node-name": holder_of(image.number)})
+    await _forget(conversation, "remove-fd", **{"fdset-id": image.number})
+    await conversation.ask_with(fd, "add-fd", **{"fdset-id": image.number})
+    await conversation.ask("blockdev-add", **holder(image, is_device))
+
+
+async def let_go(host: Host, work: Work, domid: int, name: str, images: Sequence[Image]) -> None:
+    """Have it keep only what it has opened of images that it was given: once their backends are there.
+
+    Raises:
+        XendError: device_failed, no_answer.
+    """
+    async with talk(host, work, domid, name) as conversation:
+        for image in images:
+            await _forget(conversation, "blockdev-del", **{"node-name": holder_of(image.number)})
+
+
+async def _forget(conversation: Conversation, command: str, **arguments: object) -> None:
+    """A command about what may not be there."""
+    try:
+        await conversation.ask(command, **arguments)
+    except QmpError as error:
+        if not error.is_refusal:
+            raise

@@ -1,4 +1,8 @@
-"""What a domain's device model is left with: root's rights and the host's files, or neither."""
+"""What a domain's device model is left with: root's rights and the host's files, or neither.
+
+One that is to open more once it serves can be given that on Linux: Xen's devices stand in a tree of its own,
+and images come as descriptors.  What lies below an image it opens by its name, as it does shared directories.
+"""
 
 import pwd
 from collections.abc import Sequence
@@ -7,9 +11,10 @@ import attrs
 
 from xend.config import DomainConfig
 from xend.errors import XendError
+from xend.model.image import Image
 from xend.model.part import Part
 
-__all__ = ["KEEPERS", "KEEPS", "Rights", "require_shut_in", "rights_of"]
+__all__ = ["KEEPERS", "KEEPS", "Rights", "require_shut_in", "rights_of", "shown_images", "takes"]
 
 #: The user of a domain's device model, less its domid; see `xend.domain.booting.FIRST_UID` about the numbers.
 FIRST_UID = 2_000_100_000
@@ -17,7 +22,8 @@ FIRST_UID = 2_000_100_000
 KEEPS = "dm_restrict = 0 lets it keep its rights"
 #: What has it keep them.
 KEEPERS = (
-    "dm_restrict = 0, a channel, a share, a USB or PCI device and a disk served by qemu have it keep them"
+    "dm_restrict = 0, a share, a USB or PCI device and an image that lies on another one have it keep them, "
+    "on NetBSD a channel and any disk served by qemu, too"
 )
 
 
@@ -28,22 +34,31 @@ class Rights:
     Attributes:
         ids: user and group that it becomes; None: it stays root.
         is_own_user: nobody else is that user.
-        is_shut_in: it sees no files of the host any more, so that it can open no further devices.
+        is_shut_in: it sees no files of the host any more.
+        has_tree: in their place it sees what it needs to take further devices.
     """
 
     ids: tuple[int, int] | None
     is_own_user: bool
     is_shut_in: bool
+    has_tree: bool
 
 
-def rights_of(config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights:
+def takes(platform: str, part: Part) -> bool:
+    """Whether one that is shut in can serve a device that wants this."""
+    return not part.opens_files_later and (platform == "linux" or not part.opens_xen_later)
+
+
+def rights_of(platform: str, config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights:
     """What it is to be left with.
+
+    platform: dom0's.
 
     Raises:
         XendError: bad_config, unsupported: the configuration asks for less than it can do with.
     """
     options = config.device_model
-    stays = any(part.opens_files_later for part in parts)
+    stays = not all(takes(platform, part) for part in parts)
     if options.is_restricted:
         raise XendError(
             "unsupported",
@@ -62,18 +77,23 @@ def rights_of(config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights
             hint="leave device_model_user out, or that device",
         )
     if options.is_restricted is False or stays:
-        return Rights(ids, is_own_user=False, is_shut_in=False)
+        return Rights(ids, is_own_user=False, is_shut_in=False, has_tree=False)
     uid = FIRST_UID + domid
-    return Rights(ids or (uid, uid), is_own_user=ids is None, is_shut_in=True)
+    return Rights(ids or (uid, uid), is_own_user=ids is None, is_shut_in=True, has_tree=platform == "linux")
 
 
-def require_shut_in(config: DomainConfig, parts: Sequence[Part]) -> None:
+def shown_images(rights: Rights, parts: Sequence[Part]) -> list[Image]:
+    """Those that it is given by descriptors, as its backends name them."""
+    return [part.image for part in parts if part.image is not None] if rights.has_tree else []
+
+
+def require_shut_in(platform: str, config: DomainConfig, parts: Sequence[Part]) -> None:
     """See that one that goes on with a saved state, which anybody may have written, has few rights.
 
     Raises:
         XendError: unsupported, bad_config.
     """
-    if not rights_of(config, parts, 1).is_shut_in:
+    if not rights_of(platform, config, parts, 1).is_shut_in:
         raise XendError(
             "unsupported",
             "its device model (qemu) would read the saved state, which may be anybody's, with root's rights",

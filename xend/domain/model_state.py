@@ -17,7 +17,8 @@ from xend.domain.model_rights import KEEPERS
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
-from xend.model.qmp import FILES, Conversation, QmpError
+from xend.model.image import file_of
+from xend.model.qmp import Conversation, QmpError
 from xend.model.scratch import Scratch, copy
 from xend.operation.steps import Work
 from xend.refusals import explained
@@ -174,7 +175,7 @@ async def write_state(conversation: Conversation, scratch: Scratch) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_bound, scratch)
                 # Its images stay its own: whoever goes on with them waits for its end.
-                await conversation.ask("xen-save-devices-state", filename=f"{FILES}/{number}", live=False)
+                await conversation.ask("xen-save-devices-state", filename=file_of(number), live=False)
                 nursery.cancel_scope.cancel()
     except QmpError as error:
         if scratch.is_too_long:

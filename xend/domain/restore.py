@@ -130,7 +130,7 @@ class Restoration(Creation):
 
     async def check(self, work: Work) -> None:
         if self.is_machine:
-            require_shut_in(self.config, self.parts())
+            require_shut_in(self.host.settings.platform, self.config, self.parts())
         await super().check(work)
         if self.facts.left_out:
             work.warn(

@@ -67,7 +67,8 @@ class Model:
     Attributes:
         pid, start: which process it is (xend.model.pids).
         uid: whom nobody else is but it; None: root, or a user that others are, too.
-        is_shut_in: it has neither root's rights nor the host's files, so that it takes no further devices.
+        is_shut_in: it has neither root's rights nor the host's files.
+        has_tree: in their place it has what it needs to take further devices.
         sockets: what it makes for its devices.
         death: how it ended by itself; None: it runs.
         has_ended: set once its process has.
@@ -82,6 +83,7 @@ class Model:
     log: str = attrs.field(validator=typed(str))
     uid: int | None = attrs.field(default=None)
     is_shut_in: bool = attrs.field(validator=typed(bool))
+    has_tree: bool = attrs.field(default=False, validator=typed(bool))
     sockets: list[str] = attrs.field(factory=list, validator=texts)
     death: str | None = attrs.field(default=None, validator=text_or_none)
     is_wanted: bool = attrs.field(default=True, metadata=NOT_STORED)
@@ -196,6 +198,14 @@ class Models:
         else:
             self._remove(place, [])
         self._by_domid.pop(domid, None)
+
+    def put_name(self, model: Model, number: int, is_device: bool) -> None:
+        """Have one that has a tree of its own see the name of one more set of descriptors there.
+
+        Raises:
+            OSError.
+        """
+        self.system.put_name(model.pid, model.start, number, is_device)
 
     async def _end_process(self, model: Model, process: Process) -> None:
         for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, KILL_SECONDS)):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from xend.model.image import Image
 from xend.model.spice import Spice
 
 __all__ = [
@@ -115,8 +116,10 @@ class Part:
         screen: where it is shown, if it is a screen; of several the first one counts.
         spice: how SPICE shows it, if it does.
         drive, card: what of an emulated machine it is, if any.
-        opens_files_later: it opens files of the host, or Xen's devices, once qemu serves, and not only as
-            that starts, so that qemu can neither have another root directory nor another user.
+        image: what it opens once qemu serves, and may have by a descriptor.
+        opens_xen_later: it opens Xen's devices once qemu serves, and not only as that starts.
+        opens_files_later: it opens files of the host then, so that qemu can neither have another root
+            directory nor another user.
     """
 
     chardevs: Sequence[str] = ()
@@ -125,6 +128,8 @@ class Part:
     spice: Spice | None = None
     drive: Drive | None = None
     card: Card | None = None
+    image: Image | None = None
+    opens_xen_later: bool = False
     opens_files_later: bool = False
 
 

@@ -13,14 +13,12 @@ import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["FILES", "Conversation", "QmpClosed", "QmpError", "SendDescriptor", "is_number_below"]
+__all__ = ["Conversation", "QmpClosed", "QmpError", "SendDescriptor", "is_number_below"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
 #: Of all that is read in one conversation; events come unasked, and as often as a guest likes.
 ALL_MAX_BYTES = 8 << 20
-#: Where it finds the files that it was given, by the numbers of their sets.
-FILES = "/dev/fdset"
 _SHOWN_CHARS = 200
 _CHUNK_BYTES = 65536
 

@@ -2,7 +2,8 @@
 
 xend writes down which process this is before it says what to become: where xend is killed in between, the
 line never comes, and this ends.  What is taken away here is taken from root; the device model itself leaves
-root and the view of the files once it has opened what it needs (-run-with, or -runas and -chroot).
+root and the view of the files once it has opened what it needs (-run-with, or -runas and -chroot: on Linux to
+a tree of its own, which is made here).
 """
 
 import json
@@ -10,8 +11,11 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 from xend.bootloader import linux
+from xend.model import tree
+from xend.model.tree import Tree
 
 __all__ = ["NOT_BEGUN"]
 
@@ -26,6 +30,11 @@ def main() -> None:
         os._exit(NOT_BEGUN)
     order = json.loads(line)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    if order["tree"] is not None:
+        try:
+            tree.make(Tree(**order["tree"]))
+        except OSError as error:
+            _end(f"what it is to see of the files cannot be made: {error.filename}: {error.strerror}")
     os.umask(0o077)
     os.chdir("/")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold the guest's data
@@ -37,8 +46,12 @@ def main() -> None:
     try:
         os.execve(argv[0], argv, order["environment"])
     except OSError as error:
-        print(f"{order['argv'][0]} cannot be run: {error.strerror}", file=sys.stderr, flush=True)
-        os._exit(NOT_BEGUN)
+        _end(f"{order['argv'][0]} cannot be run: {error.strerror}")
+
+
+def _end(text: str) -> NoReturn:
+    print(text, file=sys.stderr, flush=True)
+    os._exit(NOT_BEGUN)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The processes of device models as the system has them; a simulated world puts its own in their place."""
 
+import errno
 import json
 import os
 import re
@@ -14,9 +15,11 @@ from typing import Protocol
 import attrs
 import trio
 
-from xend.model import pids
+from xend.model import pids, tree
 from xend.model.find import program_of
 from xend.model.firmware import file_of
+from xend.model.image import FILES
+from xend.model.tree import Tree
 from xenstore.daemon import child
 
 __all__ = ["Order", "Process", "System", "SystemProcesses"]
@@ -42,6 +45,7 @@ class Order:
         log: a descriptor that its output and errors go to.
         incoming: that of a state, which it has by the same number; None: none.
         files: others that it has so.
+        tree: what it sees of the files once it has begun; None: as its command line says.
     """
 
     argv: Sequence[str]
@@ -49,6 +53,7 @@ class Order:
     log: int
     incoming: int | None = None
     files: Sequence[int] = ()
+    tree: Tree | None = None
 
 
 class Process(Protocol):
@@ -93,6 +98,9 @@ class System(Protocol):
     async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
         """Send bytes to its QMP socket, and a descriptor with them.  Raises: OSError, or as send_all."""
 
+    def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
+        """Have one see the name of one more set of descriptors in its tree.  Raises: OSError."""
+
     async def has_sandbox(self, program: str) -> bool:
         """Whether it can deny itself system calls: Debian's of Xen cannot."""
 
@@ -132,8 +140,12 @@ class SystemProcesses:
             env=child.environment(os.environ),
             cwd=child.DIRECTORY,
         )
-        line = json.dumps({"argv": list(order.argv), "environment": dict(order.environment)}).encode() + b"\n"
-        return _Child(process, pids.started(process.pid) or "", line)
+        told = {
+            "argv": list(order.argv),
+            "environment": dict(order.environment),
+            "tree": None if order.tree is None else attrs.asdict(order.tree),
+        }
+        return _Child(process, pids.started(process.pid) or "", json.dumps(told).encode() + b"\n")
 
     def find(self, pid: int, start: str) -> Process | None:
         return _Stranger(pid, start) if start and pids.started(pid) == start else None
@@ -152,6 +164,16 @@ class SystemProcesses:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", fd))
         sent = await stream.socket.sendmsg([data], [rights])
         await stream.send_all(data[sent:])
+
+    def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        names = os.open(f"/proc/{pid}/root{FILES}", flags)
+        try:
+            if pids.started(pid) != start:
+                raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+            tree.put_name(names, number, is_device)
+        finally:
+            os.close(names)
 
     async def has_sandbox(self, program: str) -> bool:
         return await self._always_says(program, "-sandbox", "on", "-machine", "help") is not None

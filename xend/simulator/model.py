@@ -22,7 +22,9 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     stubborn      it takes no notice of SIGTERM
 """
 
+import errno
 import json
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
@@ -33,13 +35,16 @@ from xenclient.store.aio import Client, Transaction, Watch
 from xenclient.store.errors import ClientError
 from xenclient.store.operations import set_perms
 from xend.device.nodes import children, value_of
+from xend.model.image import FILES
 from xend.simulator.backends import Drivers, Key
 from xend.simulator.model_answers import Answers, Refusal, word_behind
-from xend.simulator.model_backends import KINDS, Unreadable
+from xend.simulator.model_backends import Unreadable, kinds_over
 from xenstore.errors import ENOENT, XenstoreError
 
-__all__ = ["Ended", "SimulatedModel", "faults_of"]
+__all__ = ["TREE", "Ended", "SimulatedModel", "faults_of"]
 
+#: Of its command line: it sees Xen's devices, and the names of what it was given, and no other files.
+TREE = "-sim-tree"
 _FIRST_PORT = 5900
 _CLOSE_SECONDS = 0.5
 #: Backends for which qemu 7.2 opens the image, or Xen's devices, only once it serves.
@@ -103,9 +108,9 @@ class SimulatedModel:
             await trio.sleep_forever()
         async with trio.open_nursery() as nursery, self.client.watch("backend", "backend") as watch:
             store = _Store(self.client, watch)
-            drivers = _ModelDrivers(store, "linux", kinds=KINDS, of=self.domid)
+            drivers = _ModelDrivers(store, "linux", kinds=kinds_over(self), of=self.domid)
             drivers.say = self.say
-            if "-chroot" in self.argv:
+            if "-chroot" in self.argv and TREE not in self.argv:
                 drivers.there = frozenset(await drivers.found())
             await self._introduce()
             if "die" in self.faults:
@@ -136,6 +141,7 @@ class SimulatedModel:
                     request = json.loads(received[:end])
                     del received[: end + 1]
                     await self._answer(stream, request)
+        self.answers.forget_unused()
 
     async def _answer(self, stream: trio.abc.Stream, request: Mapping[str, object]) -> None:
         if "nonsense" in self.faults:
@@ -153,6 +159,19 @@ class SimulatedModel:
         if "refuse" in self.faults:
             answer = {"error": {"class": "GenericError", "desc": "not today"}}
         await stream.send_all(_line({**answer, "id": request.get("id")}))
+
+    def opened(self, path: str) -> int:
+        """A descriptor of a file, which the caller closes.  Raises: OSError."""
+        if path.startswith(FILES):
+            return self.answers.opened(path)
+        if "-chroot" in self.argv:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def closed(self, path: str) -> None:
+        """An image is in nobody's use any more."""
+        if path.startswith(FILES):
+            self.answers.closed(path)
 
     def _listen(self) -> None:
         """Take the port of its screen."""

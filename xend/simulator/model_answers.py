@@ -1,12 +1,16 @@
 """What a simulated device model says to commands of QMP, and what it was told by them."""
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import attrs
+
+from xend.model.image import FILES
 
 __all__ = ["Answers", "Refusal", "word_behind"]
 
@@ -25,6 +29,15 @@ def word_behind(argv: Sequence[str], option: str) -> str | None:
     return words[words.index(option) + 1] if option in words else None
 
 
+def words_behind(argv: Sequence[str], option: str) -> list[str]:
+    """What stands behind each of an option of a command line."""
+    return [word for each, word in pairwise(argv) if each == option]
+
+
+def _number(path: str) -> int:
+    return int(path.removeprefix(f"{FILES}/"))
+
+
 @attrs.define(eq=False)
 class Answers:
     """Those of one.
@@ -34,6 +47,8 @@ class Answers:
         sets: how many sets of descriptors it was given.
         received: descriptors that came with what was said, and have no set yet.
         given: those of sets, by the number of the set.
+        holders: nodes that hold a set, with the number of that.
+        used: sets that something else has opened.
         discs: what it was told of its drives, by their names.
         processors: those that it was given, by their numbers.
         passwords: that who looks at its screen needs, by protocols.
@@ -46,11 +61,39 @@ class Answers:
     sets: int = attrs.field(init=False, default=0)
     received: list[int] = attrs.field(init=False, factory=list)
     given: dict[int, int] = attrs.field(init=False, factory=dict)
+    holders: dict[str, int] = attrs.field(init=False, factory=dict)
+    used: set[int] = attrs.field(init=False, factory=set)
     is_running: bool = attrs.field(init=False, default=True)
     discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
     processors: dict[int, str] = attrs.field(init=False, factory=dict)
     passwords: dict[str, str] = attrs.field(init=False, factory=dict, repr=False)
     cards: dict[str, str] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        for word in words_behind(self.argv, "-add-fd"):
+            fd, number = (int(each.partition("=")[2]) for each in word.split(","))
+            if number in self.given:
+                os.close(self.given[number])
+            self.given[number] = fd
+        for word in words_behind(self.argv, "-blockdev"):
+            self._hold(json.loads(word))
+
+    def opened(self, path: str) -> int:
+        """A descriptor of the file of a set, which the caller closes.  Raises: OSError."""
+        number = _number(path)
+        if number not in self.given:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        self.used.add(number)
+        return os.dup(self.given[number])
+
+    def closed(self, path: str) -> None:
+        """The file of a set is in no backend's use any more."""
+        self.used.discard(_number(path))
+
+    def forget_unused(self) -> None:
+        """As qemu does once no monitor is connected: of what nobody has open nothing stays."""
+        for number in self.given.keys() - self.used - set(self.holders.values()):
+            os.close(self.given.pop(number))
 
     def to(self, command: str, arguments: Mapping[str, Any], port: int | None) -> object:
         """What it returns; port: of its screen.  Raises: Refusal."""
@@ -62,7 +105,12 @@ class Answers:
             case "xen-save-devices-state":
                 self._save(arguments["filename"])
             case "remove-fd":
-                os.close(self.given.pop(arguments["fdset-id"]))
+                self._remove(arguments["fdset-id"])
+            case "blockdev-add":
+                self._hold(arguments)
+            case "blockdev-del":
+                if self.holders.pop(arguments["node-name"], None) is None:
+                    raise Refusal(f"Failed to find node with node-name='{arguments['node-name']}'")
             case "query-vnc":
                 return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(port)}
             case "set_password":
@@ -70,10 +118,7 @@ class Answers:
             case "query-chardev":
                 return self._lines()
             case "add-fd":
-                self.sets += 1
-                if self.received:
-                    self.given[self.sets] = self.received.pop(0)
-                return {"fdset-id": "x" if "lie" in self.faults else self.sets, "fd": 40 + self.sets}
+                return self._take(arguments)
             case "eject" | "blockdev-change-medium":
                 return self._change(arguments)
             case "query-hotpluggable-cpus":
@@ -113,9 +158,29 @@ class Answers:
         self.received.clear()
         self.given.clear()
 
+    def _take(self, arguments: Mapping[str, Any]) -> object:
+        """A descriptor that came with the command."""
+        self.sets += 1
+        number = arguments.get("fdset-id", self.sets)
+        if self.received:
+            self.given[number] = self.received.pop(0)
+        return {"fdset-id": "x" if "lie" in self.faults else number, "fd": 40 + self.sets}
+
+    def _remove(self, number: int) -> None:
+        if number not in self.given:
+            raise Refusal(f"File descriptor named 'fdset-id:{number}' not found")
+        self.used.discard(number)
+        os.close(self.given.pop(number))
+
+    def _hold(self, node: Mapping[str, Any]) -> None:
+        number = _number(node["filename"])
+        if number not in self.given:
+            raise Refusal(f"Could not dup FD for {node['filename']} flags 2: No such file or directory")
+        self.holders[node["node-name"]] = number
+
     def _save(self, filename: str) -> None:
         """As qemu does: into the file of a set, which has to be open for writing, and is made empty."""
-        fd = self.given[int(filename.removeprefix("/dev/fdset/"))]
+        fd = self.given[_number(filename)]
         if self.is_running:
             raise Refusal("the simulated guest still runs")
         if "no-save" in self.faults:
@@ -152,6 +217,8 @@ class Answers:
         if "locked" in self.faults:
             raise Refusal(f"Device '{name}' is locked and force was not specified")
         self.discs[name] = arguments.get("filename")
+        if "filename" in arguments:
+            self.used.add(_number(arguments["filename"]))
         return {}
 
     def _processors(self) -> list[dict[str, object]]:
@@ -169,7 +236,7 @@ class Answers:
 
     def _lines(self) -> list[dict[str, str]]:
         """Its serial lines."""
-        kinds = [word for option, word in zip(self.argv, self.argv[1:], strict=False) if option == "-serial"]
+        kinds = words_behind(self.argv, "-serial")
         pty = "pty:/etc/passwd" if "lie" in self.faults else "pty:/dev/pts/{}"
         names = [(pty if kind == "pty" else kind).format(100 + at) for at, kind in enumerate(kinds)]
         return [{"label": f"serial{at}", "filename": name} for at, name in enumerate(names)]

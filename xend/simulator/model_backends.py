@@ -1,14 +1,15 @@
 """The backends that a simulated device model serves, as those of qemu behave (guests.md 3)."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from xend.simulator.backend import Backend
 from xend.simulator.drivers import SECTOR_BYTES
 from xend.simulator.traffic import disk_traffic
 from xend.simulator.xenbus import XenbusState
 
-__all__ = ["KINDS", "Unreadable"]
+__all__ = ["KINDS", "Unreadable", "kinds_over"]
 
 #: How an image of a format begins, by what stands before its path.
 _MAGIC = {"qcow2": b"QFI\xfb", "qcow": b"QFI\xfb", "vhd": b"conectix", "qed": b"QED\0"}
@@ -65,10 +66,14 @@ class QDisk(Served):
     def traffic(self, seconds: float) -> dict[str, int]:
         return disk_traffic(seconds)
 
+    def opened(self, path: str) -> int:
+        """A descriptor of an image, which the caller closes.  Raises: OSError."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
     async def _offer(self) -> None:
         params, mode = await self.store.read_all([f"{self.path}/{name}" for name in ("params", "mode")])
         self.shows = {
-            "sectors": str(_sectors(params or "")),
+            "sectors": str(_sectors(params or "", self.opened)),
             "sector-size": str(SECTOR_BYTES),
             "info": "0" if (mode or "").startswith("w") else str(_READ_ONLY),
             "hotplug-status": "connected",
@@ -118,7 +123,41 @@ KINDS: Mapping[str, type[Backend]] = {
 }
 
 
-def _sectors(params: str) -> int:
+class Files(Protocol):
+    """What is to be opened."""
+
+    def opened(self, path: str) -> int:
+        """A descriptor of an image, which the caller closes.  Raises: OSError."""
+
+    def closed(self, path: str) -> None:
+        """An image is in nobody's use any more."""
+
+
+def kinds_over(files: Files) -> Mapping[str, type[Backend]]:
+    """The same, where images are opened so."""
+
+    class OpenedSo(QDisk):
+        image = ""
+
+        def opened(self, path: str) -> int:
+            self.image = path
+            return files.opened(path)
+
+        async def _offer(self) -> None:
+            try:
+                await super()._offer()
+            except Unreadable:
+                files.closed(self.image)
+                raise
+
+        async def _forget(self) -> None:
+            files.closed(self.image)
+            await super()._forget()
+
+    return {**KINDS, "qdisk": OpenedSo}
+
+
+def _sectors(params: str, opened: Callable[[str], int]) -> int:
     """The size of an image.
 
     Raises:
@@ -126,8 +165,8 @@ def _sectors(params: str) -> int:
     """
     protocol, _, path = params.partition(":")
     try:
-        with open(path, "rb") as file:
-            begin = file.read(8)
+        with open(opened(path), "rb") as file:
+            begin = os.pread(file.fileno(), 8, 0)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise Unreadable(f"Could not open '{path}': {error.strerror}") from error

@@ -7,6 +7,7 @@ import attrs
 from xend.model.find import PROGRAMS
 from xend.model.firmware import FIRMWARE
 from xend.model.system import Order, Process, SystemProcesses
+from xend.simulator.model import TREE
 from xenstore.daemon import child
 
 __all__ = ["SimulatedModels"]
@@ -22,9 +23,13 @@ class SimulatedModels(SystemProcesses):
         return FIRMWARE[name].paths[0].format(release=release)
 
     async def start(self, order: Order) -> Process:
-        words = child.module("xend.simulator.model_program", *order.argv[1:])
+        seen = () if order.tree is None else (TREE,)
+        words = child.module("xend.simulator.model_program", *order.argv[1:], *seen)
         environment = {**child.environment(os.environ), **order.environment}
-        return await super().start(attrs.evolve(order, argv=words, environment=environment))
+        return await super().start(attrs.evolve(order, argv=words, environment=environment, tree=None))
+
+    def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
+        """They are told by what they are given."""
 
     async def asks_for_password(self, program: str) -> bool:
         return True

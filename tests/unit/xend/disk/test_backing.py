@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.daemons import lacking
-from xend.disk.backing import CHAIN_MAX, backing_of
+from xend.disk.backing import CHAIN_MAX, backing_of, needs_more
 
 
 def qcow2(name: bytes = b"", *, offset: int = 104, size: int | None = None) -> bytes:
@@ -72,3 +72,25 @@ def test_as_qemu_img_makes_them(tmp_path: Path, kind: str) -> None:
         words = ["qemu-img", "create", "-q", "-f", kind, "-o", "backing_file=base,backing_fmt=raw", "over"]
     subprocess.run(words, cwd=tmp_path, check=True)
     assert backing_of(str(tmp_path / "over")) == [str(tmp_path / "base")]
+    assert needs_more(str(tmp_path / "over"))
+    subprocess.run(["qemu-img", "create", "-q", "-f", kind, "alone", "1M"], cwd=tmp_path, check=True)
+    assert not needs_more(str(tmp_path / "alone"))
+
+
+def test_what_else_has_qemu_open_more(tmp_path: Path) -> None:
+    """Where its data lie in another file, and whatever stands in place of a path."""
+    if shutil.which("qemu-img") is None:
+        lacking("qemu-img is missing: apt-get install qemu-utils")
+    words = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=data", "image", "1M"]
+    subprocess.run(words, cwd=tmp_path, check=True)
+    assert needs_more(str(tmp_path / "image"))
+    for content, expected in (
+        (qcow2(b"nbd://host/disk"), True),
+        (qcow2(b'json:{"file.filename": "/base"}'), True),
+        (qcow2(b"base", offset=1 << 62), True),
+        (b"QFI\xfb\0\0\0\3", False),
+        (b"", False),
+    ):
+        (tmp_path / "image").write_bytes(content)
+        assert needs_more(str(tmp_path / "image")) is expected, content
+    assert not needs_more(str(tmp_path / "none"))

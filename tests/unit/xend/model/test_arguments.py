@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from xend.model.arguments import Shape, argv_of, environment_of
+from xend.model.image import Image
 from xend.model.part import Part, Screen
 
 VNC = Screen(vnc_listen="127.0.0.1", vnc_display=3)
@@ -47,6 +48,18 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"incoming": 7, "files": [(8, 1), (9, 1)], "more": ["-x"]},
         ["-nographic", "-incoming fd:7 -add-fd fd=8,set=1 -add-fd fd=9,set=1 -x", "-machine"],
+    ),
+    (
+        {
+            "files": [(7, 51712)],
+            "images": [(Image(number=51712, path="/a", is_read_only=True, label="vbd xvda"), True)],
+        },
+        [
+            "-add-fd fd=7,set=51712",
+            '-blockdev {"driver": "host_device", "node-name": "held-51712", "filename": "/dev/fdset/51712", '
+            '"locking": "off", "read-only": true}',
+            "-machine",
+        ],
     ),
     ({"more": ["-x"], "more_of_type": ["-y"]}, ["-nographic -x -machine xenpv -y -m 192"]),
     (

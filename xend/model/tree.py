@@ -1,0 +1,78 @@
+"""All that a device model sees of the host's files once it has begun, on Linux: a tree of its own.
+
+It is in memory, at the directory that -chroot names, in a namespace of mounts that nobody else is in, so that
+it ends with the device model, whoever is killed.  Xen's devices are in it, which qemu opens anew for each
+ring, and a name for each image that it has by a descriptor: before qemu opens one, it looks whether there is
+a file or a device by that name.
+
+Source: qemu 7.2's hw/block/xen-block.c (xen_block_drive_create); Xen's tools/libs/gnttab and evtchn, linux.c.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+
+import attrs
+
+from xend.bootloader import linux
+from xend.model.image import FILES
+
+__all__ = ["Tree", "make", "put_name"]
+
+#: What it opens for a ring, and for the events of one.
+DEVICES = ("/dev/xen/gntdev", "/dev/xen/evtchn")
+_SIZE_BYTES = 1 << 16
+#: There is one for each image that it ever got.
+_FILES_MAX = 4096
+
+
+@attrs.frozen
+class Tree:
+    """One.
+
+    Attributes:
+        root: the directory where it is.
+        ids: user and group that the device model becomes.
+        images: numbers of sets of descriptors, each with whether it is a device's.
+    """
+
+    root: str
+    ids: tuple[int, int]
+    images: Sequence[tuple[int, bool]] = ()
+
+
+def make(tree: Tree) -> None:
+    """Make it, in a namespace of this process's own.
+
+    Raises:
+        OSError.
+    """
+    linux.begin_own_mounts()
+    linux.mount_scratch(tree.root, _SIZE_BYTES, _FILES_MAX, has_devices=True)
+    names = f"{tree.root}{FILES}"
+    for directory in (f"{tree.root}/dev", f"{tree.root}/dev/xen", names):
+        os.mkdir(directory)
+        os.chmod(directory, 0o755)
+    for path in DEVICES:
+        with suppress(FileNotFoundError):  # without Xen
+            os.mknod(f"{tree.root}{path}", stat.S_IFCHR | 0o600, os.stat(path).st_rdev)
+            os.chown(f"{tree.root}{path}", *tree.ids)
+    directory_fd = os.open(names, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for number, is_device in tree.images:
+            put_name(directory_fd, number, is_device)
+    finally:
+        os.close(directory_fd)
+
+
+def put_name(directory_fd: int, number: int, is_device: bool) -> None:
+    """Have the directory of the sets' names tell of one more, or otherwise of one.
+
+    Raises:
+        OSError.
+    """
+    name = str(number)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory_fd)
+    os.mknod(name, stat.S_IFBLK if is_device else stat.S_IFREG, dir_fd=directory_fd)
