@@ -1,6 +1,7 @@
-"""A guest whose devices are a device model's: a disk of qcow2, a shared directory, a screen, a channel."""
+"""Guests whose devices are a device model's: a disk of qcow2, a screen, a channel; a shared directory."""
 
 import json
+import shlex
 
 import pytest
 
@@ -11,12 +12,20 @@ from tests.xen.host_state import Left, state_of
 
 pytestmark = pytest.mark.xen
 
-IMAGE, FOLDER, SOCKET = "/run/desk.qcow2", "/run/desk", "/run/desk.sock"
+IMAGE, MORE, FOLDER, SOCKET = "/run/desk.qcow2", "/run/more.qcow2", "/run/desk", "/run/desk.sock"
 PYTHON = f"cd {manager.ROOT} && {manager.BIN}/python -m tests.xen"
 #: A sector of the image, by the program that qemu itself has for it; another process has it open.
 SECTOR = (
     f"qemu-img convert -U -f qcow2 -O raw {IMAGE} /run/desk.raw; dd if=/run/desk.raw bs=512 count=1 skip="
 )
+#: What the guest does all the while: counts in a sector that nobody else writes to.
+BEAT = (
+    "n=0; while true; do n=$((n + 1)); "
+    "echo $n | dd of=/dev/xvda bs=512 seek=8192 conv=sync,fsync 2>/dev/null || echo $n; sleep 0.3; "
+    "done >>/errors 2>&1"
+)
+LAST_BEAT = f"{SECTOR}8192 2>/dev/null | head -n 1"
+STORE_PID = "/run/xenstored.pid"
 LISTEN = f"""\
 import socket
 own = socket.socket(socket.AF_UNIX)
@@ -30,17 +39,42 @@ print(own.recv(99))
 def desk(managed: Dom0, empty: Left) -> Guest:
     """The last test of this file ends it."""
     managed.must(
-        f"mkdir -p {FOLDER}; echo from dom0 >{FOLDER}/letter; qemu-img create -q -f qcow2 {IMAGE} 64M\n"
+        f"for image in {IMAGE} {MORE}; do qemu-img create -q -f qcow2 $image 64M; chmod 600 $image; done\n"
         f"qemu-io -f qcow2 -c 'write -P 0x41 1M 512' {IMAGE}"
     )
     settings: Settings = {
         "ramdisk": str(managed.images.guest_with_modules),
         "disk": [f"format=qcow2,vdev=xvda,access=w,target={IMAGE}"],
         "vfb": ["vnc=1,vncdisplay=7"],
-        "p9": [f"tag=desk,path={FOLDER},security_model=none"],
         "channel": [f"name=org.xend.test,connection=socket,path={SOCKET}"],
     }
     return Guest(managed, "desk", NO_DEVICES, toolstack=OURS, settings=settings)
+
+
+def rights_of(managed: Dom0, guest: Guest) -> tuple[int, list[str]]:
+    """The user that its device model is, and all files that it sees."""
+    pid = managed.must(f"xenstore-read {guest.home}/image/device-model-pid")
+    user, *seen = managed.must(
+        f"stat -c %u /proc/{pid}; cd /proc/{pid}/root && find . ! -type d | sort"
+    ).splitlines()
+    return int(user), seen
+
+
+def open_images(managed: Dom0, guest: Guest) -> list[str]:
+    """What of dom0's files below /run it has open."""
+    pid = managed.must(f"xenstore-read {guest.home}/image/device-model-pid")
+    return managed.must(f"readlink /proc/{pid}/fd/* | grep '^/run/[^/]*$' | sort -u").splitlines()
+
+
+def seen(*numbers: int) -> list[str]:
+    """By a device model that has disks of such numbers."""
+    return [*(f"./dev/fdset/{number}" for number in numbers), "./dev/xen/evtchn", "./dev/xen/gntdev"]
+
+
+def test_its_device_model_has_few_rights(managed: Dom0, desk: Guest) -> None:
+    user, files = rights_of(managed, desk)
+    assert (user > 2_000_000_000, files) == (True, seen(51712))
+    assert open_images(managed, desk) == [IMAGE]
 
 
 def test_it_reads_and_writes_a_disk_of_qcow2(managed: Dom0, desk: Guest) -> None:
@@ -50,12 +84,82 @@ def test_it_reads_and_writes_a_disk_of_qcow2(managed: Dom0, desk: Guest) -> None
     assert int(managed.must(f"stat -c %s {IMAGE}; rm /run/desk.raw")) < 2 << 20
 
 
-def test_it_shares_a_directory_with_dom0(managed: Dom0, desk: Guest) -> None:
-    desk.must("load-devices && mkdir /mnt && mount -t 9p -o trans=xen,version=9p2000.L desk /mnt", 60)
-    assert desk.must("cat /mnt/letter") == "from dom0"
-    desk.must("echo from the guest >/mnt/answer")
-    assert managed.must(f"cat {FOLDER}/answer") == "from the guest"
-    desk.must("umount /mnt")
+def writes(guest: Guest, disk: str) -> None:
+    """And reads it again, past its cache."""
+    guest.must(f"for i in $(seq 50); do [ -b /dev/{disk} ] && break; sleep 0.2; done")
+    guest.must(
+        f"echo again | dd of=/dev/{disk} bs=512 seek=7 conv=sync,fsync; echo 1 >/proc/sys/vm/drop_caches"
+    )
+    assert guest.must(f"dd if=/dev/{disk} bs=512 skip=7 count=1 2>/dev/null | head -n 1") == "again"
+
+
+def test_another_disk_comes_and_goes(managed: Dom0, desk: Guest) -> None:
+    desk.xl(f"block-attach desk format=qcow2,vdev=xvdb,access=w,target={MORE}")
+    writes(desk, "xvdb")
+    assert open_images(managed, desk) == [IMAGE, MORE]
+    desk.unplug_disk()
+    assert open_images(managed, desk) == [IMAGE]
+
+
+#: Further images: what makes one at $image, and how it is given.
+IMAGES = {
+    "vhd": ("qemu-img create -q -f vpc $image 8M", "format=vhd"),
+    "raw": ("truncate -s 8M $image", "format=raw,backendtype=qdisk"),
+    "raw, past dom0's cache": ("truncate -s 8M $image", "format=raw,backendtype=qdisk,direct-io-safe"),
+    "a device": (
+        "truncate -s 8M $image.file; losetup /dev/loop7 $image.file; ln -sf /dev/loop7 $image",
+        "format=raw,backendtype=qdisk",
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", IMAGES)
+def test_other_images_come_and_go(managed: Dom0, desk: Guest, kind: str) -> None:
+    make, how = IMAGES[kind]
+    managed.must(f"image=/run/other; {make}")
+    desk.xl(f"block-attach desk {how},vdev=xvdc,access=w,target=/run/other")
+    writes(desk, "xvdc")
+    desk.unplug_disk("xvdc")
+    managed.must("losetup -D; rm /run/other*")  # a device that is still open stays
+    assert "loop7" not in managed.must("losetup -a")
+
+
+@pytest.mark.long
+def test_an_image_on_another_one_has_it_stay_root(managed: Dom0) -> None:
+    managed.must(
+        f"cd /run; qemu-img create -q -f qcow2 base.qcow2 8M; qemu-io -f qcow2 -c 'write -P 0x42 0 512' base.qcow2\n"
+        "qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 over.qcow2"
+    )
+    before = state_of(managed)
+    settings: Settings = {"disk": ["format=qcow2,vdev=xvda,access=w,target=/run/over.qcow2"], "memory": 128}
+    above = Guest(managed, "above", NO_DEVICES, toolstack=OURS, settings=settings)
+    assert above.must("dd if=/dev/xvda bs=512 count=1 2>/dev/null | tr -d B | wc -c") == "0"
+    writes(above, "xvda")
+    assert rights_of(managed, above)[0] == 0
+    above.destroy()
+    assert state_of(managed) == before
+
+
+@pytest.mark.long
+def test_it_serves_on_through_kills_of_both_daemons(managed: Dom0, desk: Guest) -> None:
+    """Its disk is used all the while; what was attached before a kill is taken out behind it."""
+    desk.must(f"setsid sh -c {shlex.quote(BEAT)} >/dev/null 2>&1 </dev/null &")
+    for _ in range(3):
+        desk.xl(f"block-attach desk format=qcow2,vdev=xvdb,access=w,target={MORE}")
+        writes(desk, "xvdb")
+        manager.kill(managed, manager.PID, STORE_PID)
+        beat = beat_of(managed)
+        manager.start_store(managed)
+        manager.start_xend(managed)
+        managed.must(f"later() {{ [ $({LAST_BEAT}) -gt {beat + 1} ]; }}\n{UNTIL}until_done later", 60)
+        desk.unplug_disk()
+        assert open_images(managed, desk) == [IMAGE]
+    assert desk.must("cat /errors") == ""
+
+
+def beat_of(managed: Dom0) -> int:
+    return int(managed.must(LAST_BEAT))
 
 
 def test_its_screen_is_seen_by_vnc(managed: Dom0, desk: Guest) -> None:
@@ -107,9 +211,8 @@ def test_a_screen_alone_is_shown_without_rights(managed: Dom0) -> None:
     settings: Settings = {"vfb": ["vnc=1,vncdisplay=8"], "memory": 128}
     before = state_of(managed)
     lone = Guest(managed, "lone", NO_DEVICES, toolstack=OURS, settings=settings)
-    pid = managed.must(f"xenstore-read {lone.home}/image/device-model-pid")
-    user, seen = managed.must(f"stat -c %u /proc/{pid}; ls /proc/{pid}/root").partition("\n")[::2]
-    assert (int(user) > 2_000_000_000, seen) == (True, "")
+    user, files = rights_of(managed, lone)
+    assert (user > 2_000_000_000, files) == (True, seen())
     lone.must("head -c 400000 /dev/urandom >/dev/fb0")
     assert json.loads(managed.must(f"{PYTHON}.rfb 5908", 120).splitlines()[-1])["colours"] > 1000
     lone.destroy()
@@ -126,5 +229,21 @@ def test_the_death_of_its_device_model_is_told_at_once(managed: Dom0, desk: Gues
 
 def test_nothing_is_left(managed: Dom0, desk: Guest, empty: Left) -> None:
     desk.destroy()
-    managed.must(f"rm -r {IMAGE} {FOLDER}")
+    managed.must(f"rm {IMAGE} {MORE}")
+    assert state_of(managed) == empty
+
+
+def test_a_directory_is_shared_with_dom0(managed: Dom0, empty: Left) -> None:
+    managed.must(f"mkdir -p {FOLDER}; echo from dom0 >{FOLDER}/letter")
+    settings: Settings = {
+        "ramdisk": str(managed.images.guest_with_modules),
+        "p9": [f"tag=desk,path={FOLDER},security_model=none"],
+    }
+    sharer = Guest(managed, "sharer", NO_DEVICES, toolstack=OURS, settings=settings)
+    sharer.must("load-devices && mkdir /mnt && mount -t 9p -o trans=xen,version=9p2000.L desk /mnt", 60)
+    assert sharer.must("cat /mnt/letter") == "from dom0"
+    sharer.must("echo from the guest >/mnt/answer")
+    assert managed.must(f"cat {FOLDER}/answer; rm -r {FOLDER}") == "from the guest"
+    sharer.must("umount /mnt")
+    sharer.destroy()
     assert state_of(managed) == empty
