@@ -6,6 +6,7 @@ from tests.xen import bios_disk, hvm, manager
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import NO_DEVICES, OURS, Guest, Settings
 from tests.xen.host_state import Left, state_of
+from tests.xen.test_xend_model import rights_of, seen
 from tests.xen.test_xend_save import SAVE_LIMIT_S, count, found_again
 
 pytestmark = [pytest.mark.xen, pytest.mark.long]
@@ -67,9 +68,8 @@ def test_it_is_saved_and_goes_on(managed: Dom0, keeper: Guest) -> None:
     assert managed.run(f"{OURS.xl} domid keeper").status != 0
     keeper.xl(f"restore {FILE}", SAVE_LIMIT_S)
     found_again(managed, keeper)
-    pid = managed.must(f"xenstore-read {keeper.home}/image/device-model-pid")
-    user, seen = managed.must(f"stat -c %u /proc/{pid}; ls /proc/{pid}/root").partition("\n")[::2]
-    assert (int(user) > 2_000_000_000, seen) == (True, "")
+    user, files = rights_of(managed, keeper)
+    assert (user > 2_000_000_000, files) == (True, seen())
     works(managed, keeper, before)
     managed.must(f"rm {FILE}")
 
@@ -105,4 +105,33 @@ def test_one_that_has_no_drivers_yet_is_saved_without_its_doing(
     early.await_report()
     assert early.must(hvm.DISKS).split() == ["sr0", "xvda"]
     early.destroy()
+    assert state_of(managed) == empty
+
+
+def test_one_whose_disk_is_an_image_of_qcow2(managed: Dom0, one_processor: None, empty: Left) -> None:
+    """Its BIOS reads it emulated, its kernel by qdisk; both are opened once nothing of dom0 is seen."""
+    disk, image = hvm.DISK.format("layered"), "/run/layered.qcow2"
+    settings: Settings = {
+        **hvm.settings(managed, "layered", hvm.SDA, ADDRESS),
+        **SMALL,
+        "disk": [f"format=qcow2,vdev=xvda,access=rw,target={image}"],
+    }
+    managed.must(f"qemu-img convert -O qcow2 {disk} {image}; chmod 600 {image}; rm {disk}")
+    layered = Guest(managed, "layered", NO_DEVICES, toolstack=OURS, settings=settings)
+    for _ in range(2):
+        assert layered.must(hvm.DISKS).split() == ["xvda"]
+        user, files = rights_of(managed, layered)
+        assert (user > 2_000_000_000, files) == (True, seen(51712))
+        layered.must(COUNT)
+        before = count(layered)
+        layered.xl(f"save layered {FILE}", SAVE_LIMIT_S)
+        layered.xl(f"restore {FILE}", SAVE_LIMIT_S)
+        managed.must(f"rm {FILE}")
+        found_again(managed, layered)
+        layered.must(f"until [ $(cat /count) -gt {before + 1} ]; do sleep 1; done", 60)
+        layered.must("pkill -f count; echo 1 >/proc/sys/vm/drop_caches")
+        on_disk = f"dd if=/dev/xvda bs=512 skip={FREE} count=1 2>/dev/null | head -n 1"
+        assert int(layered.must(on_disk)) > before
+    layered.destroy()
+    managed.must(f"rm {image}")
     assert state_of(managed) == empty
