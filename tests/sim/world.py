@@ -325,6 +325,9 @@ class DeviceModels:
         self.peers[stream].answers.received.append(os.dup(fd))
         await stream.send_all(data)
 
+    def store_path(self, socket: str) -> str:
+        return socket
+
     def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
         self.named.append((pid, number, is_device))
 

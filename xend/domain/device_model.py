@@ -155,7 +155,7 @@ async def start_model(
             await _write_nodes(host, domid, {} if incoming is None else incoming.nodes)
         order = Order(
             argv=argv_of(program, shape),
-            environment=environment_of(shape, host.settings.store_socket),
+            environment=environment_of(shape, host.models.system.store_path(host.settings.store_socket)),
             log=log,
             incoming=shape.incoming,
             files=[fd for fd, _ in files],

@@ -89,15 +89,15 @@ def argv_of(program: str, shape: Shape) -> list[str]:
     ]
 
 
-def environment_of(shape: Shape, store_socket: str) -> dict[str, str]:
-    """All of its environment."""
+def environment_of(shape: Shape, store: str) -> dict[str, str]:
+    """All of its environment; store: the path that leads to it."""
     variables: Mapping[str, str | None] = {}
     if (screen := screen_of(shape.parts)) is not None and screen.sdl:
         variables = {"DISPLAY": screen.display, "XAUTHORITY": screen.xauthority}
     return {
         "PATH": _PATH,
         "LC_ALL": "C.UTF-8",
-        "XENSTORED_PATH": store_socket,
+        "XENSTORED_PATH": store,
         "XEN_QEMU_CONSOLE_LIMIT": str(CONSOLE_LIMIT_BYTES),
         **({} if shape.machine is None else {"XEN_DOMAIN_ID": str(shape.domid)}),
         **{name: value for name, value in variables.items() if value is not None},

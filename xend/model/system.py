@@ -24,6 +24,8 @@ from xenstore.daemon import child
 
 __all__ = ["Order", "Process", "System", "SystemProcesses"]
 
+#: The way to the store by Linux's kernel, whose connection outlives a store that is killed.
+STORE_DEVICE = "/dev/xen/xenbus"
 #: How long a program may take to say whether it knows an option, in seconds.
 PROBE_SECONDS = 10.0
 #: A qemu that has no machine and needs no Xen, listens to its standard input, and is told to end.
@@ -98,6 +100,9 @@ class System(Protocol):
     async def send_descriptor(self, stream: trio.abc.Stream, fd: int, data: bytes) -> None:
         """Send bytes to its QMP socket, and a descriptor with them.  Raises: OSError, or as send_all."""
 
+    def store_path(self, socket: str) -> str:
+        """Where they reach the store, if it listens at a socket."""
+
     def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
         """Have one see the name of one more set of descriptors in its tree.  Raises: OSError."""
 
@@ -164,6 +169,9 @@ class SystemProcesses:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", fd))
         sent = await stream.socket.sendmsg([data], [rights])
         await stream.send_all(data[sent:])
+
+    def store_path(self, socket: str) -> str:
+        return STORE_DEVICE if os.path.exists(STORE_DEVICE) else socket
 
     def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -28,6 +28,9 @@ class SimulatedModels(SystemProcesses):
         environment = {**child.environment(os.environ), **order.environment}
         return await super().start(attrs.evolve(order, argv=words, environment=environment, tree=None))
 
+    def store_path(self, socket: str) -> str:
+        return socket
+
     def put_name(self, pid: int, start: str, number: int, is_device: bool) -> None:
         """They are told by what they are given."""
 
