@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.sim.test_device_model import example, served
 from tests.sim.world import EXAMPLE, World, play
 
 
@@ -67,5 +68,30 @@ def test_what_nobody_counts_is_no_number() -> None:
         domid = await world.create(EXAMPLE, extra=['disk=["file:/disk.img,0x0,w!"]'], paused=True)
         (found,) = [each for each in (await world.call("stats.list"))["domains"] if each["domid"] == domid]
         assert [each["counters"] for each in (*found["vifs"], *found["vbds"])] == [None, None]
+
+    play(body)
+
+
+def test_a_device_model_says_what_its_disks_do() -> None:
+    """And whatever else it says, or does not say, they have no counters."""
+
+    async def body(world: World) -> None:
+        domid = await world.create(example(world))
+        await served(world, domid)
+        await trio.sleep(100)
+        (_, disk) = by_name(await world.call("stats.list"))["example"]["vbds"]
+        assert (disk["devid"], disk["backend_domid"]) == (51728, 0)
+        assert disk["counters"] == {
+            "out_of_requests": None, "reads": 240, "writes": 25, "read_sectors": 5120, "written_sectors": 200,
+        }  # fmt: skip
+        program = world.models.running()[0].program
+        assert program is not None
+        for fault in ("lie", "mute", "nonsense", "flood", "refuse", "die-at"):
+            program.faults = {fault: "query-blockstats"}
+            begin = world.now()
+            (first, disk) = by_name(await world.call("stats.list"))["example"]["vbds"]
+            assert first["counters"]["reads"] == 240
+            assert disk["counters"] is None
+            assert world.now() - begin < 2
 
     play(body)

@@ -11,6 +11,7 @@ from xend.bus.methods import Call, Method, optional
 from xend.counters import Counters, DiskCounters, InterfaceCounters, Place
 from xend.device.vbd import VBD
 from xend.device.vif import VIF
+from xend.domain.model_counters import counted_by_models
 from xend.domain.target import Target
 from xend.domain.targets import Targets
 from xend.errors import XendError
@@ -46,7 +47,10 @@ class StatsCalls:
             info = await self._host.hypervisor.host_info()
             idle = {"idle_ns": await self._host.hypervisor.idle_times()} if cpus else {}
             interfaces = await self._counters.interfaces()
-            disks = await self._counters.disks(self._places(VBD.name, targets), self._number_of)
+            disks = {
+                **await self._counters.disks(self._places(VBD.name, targets), self._number_of),
+                **await counted_by_models(self._host),
+            }
         domains = [self._domain(target, interfaces, disks) for target in targets]
         if vcpus:
             for domain in domains:

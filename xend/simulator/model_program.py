@@ -17,7 +17,7 @@ from xenstore.daemon.groups import alone
 
 __all__ = ["main"]
 
-_SOCKET = re.compile(r"socket,id=libxl-cmd,path=(.*),server=on,wait=off")
+_SOCKET = re.compile(r"socket,id=lib(?:xl|xenstat)-cmd,path=(.*),server=on,wait=off")
 
 
 def main() -> int:
