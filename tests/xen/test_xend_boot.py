@@ -114,3 +114,14 @@ def test_it_is_refused_and_leaves_nothing(managed: Dom0, empty: Left, disk: str,
     assert (first.startswith("xl: "), expected in first) == (True, True), done.output
     managed.must(f"rm {BLANK} {COPY}")
     assert state_of(managed) == empty
+
+
+@pytest.mark.long
+def test_a_menu_that_never_ends_is_ended(managed: Dom0, empty: Left, disk: str) -> None:
+    change_menu(managed, disk, guest_disk.menu().replace("set timeout=1", "set timeout=-1"))
+    config = linux(managed, "bad", NO_DEVICES, {**BY_ITSELF, **on(disk), "bootloader": "pygrub"})
+    managed.must(f"cat >/run/bad.cfg <<'END'\n{config}END")
+    done = managed.run(f"{OURS.xl} create -q /run/bad.cfg", 2 * LOADER_LIMIT_S)
+    assert (done.status, done.output.startswith("xl: ")) == (1, True), done
+    assert "120 s" in done.output.splitlines()[0], done
+    assert state_of(managed) == empty

@@ -44,6 +44,18 @@ def router(managed: Dom0, assignable: str) -> Guest:
     return Guest(managed, "router", NO_DEVICES, toolstack=OURS, settings=settings)
 
 
+@pytest.mark.parametrize("forged", ["/run/forged", "/sys/bus/pci/drivers/../../../../run/forged"])
+def test_a_forged_driver_path_is_not_written_to(managed: Dom0, assignable: str, forged: str) -> None:
+    node = f"/libxl/pci/{CARD.replace(':', '-').replace('.', '-')}/driver_path"
+    true = managed.must(f"xenstore-read {node}; mkdir -p /run/forged; touch /run/forged/bind")
+    managed.must(f"xenstore-write {node} {forged}")
+    done = managed.run(f"{OURS.xl} pci-assignable-remove -r {CARD}")
+    assert (done.status, len(done.output.splitlines())) == (1, 1), done
+    assert "is no driver of dom0's kernel" in done.output
+    assert managed.must(f"cat /run/forged/bind; rm -r /run/forged; xenstore-write {node} {true}") == ""
+    assert managed.must(f"{OURS.xl} pci-assignable-list -n") == f"{CARD} lan"
+
+
 def test_it_is_listed(managed: Dom0, router: Guest) -> None:
     assert managed.must(f"{OURS.xl} pci-list router").splitlines()[1:] == [f"00.0 {CARD}"]
     assert managed.must("xl pci-list router").splitlines()[1:] == [f"00.0 {CARD}"]

@@ -25,6 +25,10 @@ REFUSED = {
     "no such pool": ("kernel = 'KERNEL'\npool = 'none'", "none"),
     "junk, pvh": ("type = 'pvh'\nkernel = '/run/junk'", "none that a pvh domain can boot"),
     "no such script": ("kernel = 'KERNEL'\nvif = ['script=none']", "none"),
+    "a slash in a tag": (
+        "kernel = 'KERNEL'\np9 = ['tag=a/b,path=/run,security_model=none']",
+        "1 to 64 letters",
+    ),
     "hvm without hap": ("type = 'hvm'\nhap = 0", "shadow not among the virt_caps"),
     "missing firmware": ("type = 'hvm'\nbios_path_override = '/run/none'", "firmware /run/none"),
     "qcow2 that is none": ("type = 'hvm'\ndisk = ['/run/junk,qcow2,hda,w']", "not in qcow2 format"),
