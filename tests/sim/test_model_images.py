@@ -137,6 +137,25 @@ def test_another_user_serves_disks_and_channels() -> None:
     play(body)
 
 
+def test_another_user_shares_a_directory_and_sees_nothing_else() -> None:
+    async def body(world: World) -> None:
+        images(world)
+        shared = f"{world.directory}/root/shared"
+        share = "p9 = [ 'tag=t,path=/shared,security_model=none' ]"
+        domid = await world.create(example(world, f"device_model_user = 'nobody'\n{share}"))
+        await served(world, domid)
+        (model,) = world.models.running()
+        assert model.order.tree is not None
+        assert list(model.order.tree.shares) == [shared]
+
+        async def is_there() -> bool:
+            return await world.backend_state(domid, "9pfs", 0) == b"4"
+
+        await world.until(is_there)
+
+    play(body)
+
+
 @pytest.mark.parametrize("text", [SCREEN, None, "dm_restrict = 0"])
 def test_a_disk_comes_and_goes(text: str | None) -> None:
     """Twice the same number: the second image is not the first one's."""

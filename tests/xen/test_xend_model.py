@@ -235,17 +235,29 @@ def test_nothing_is_left(managed: Dom0, desk: Guest, empty: Left) -> None:
     assert state_of(managed) == empty
 
 
-def test_a_directory_is_shared_with_dom0(managed: Dom0, empty: Left) -> None:
-    managed.must(f"mkdir -p {FOLDER}; echo from dom0 >{FOLDER}/letter")
+#: Whom the directory belongs to, and the device model is; None: root.
+USERS = [None, pytest.param("nobody", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_directory_is_shared_with_dom0(managed: Dom0, empty: Left, user: str | None) -> None:
+    managed.must(
+        f"mkdir -p {FOLDER}; echo from dom0 >{FOLDER}/letter; echo secret >{FOLDER}/secret\n"
+        f"chmod 600 {FOLDER}/secret; chown {user or 'root'} {FOLDER}"
+    )
     settings: Settings = {
         "ramdisk": str(managed.images.guest_with_modules),
         "p9": [f"tag=desk,path={FOLDER},security_model=none"],
+        "device_model_user": user,
     }
     sharer = Guest(managed, "sharer", NO_DEVICES, toolstack=OURS, settings=settings)
     sharer.must("load-devices && mkdir /mnt && mount -t 9p -o trans=xen,version=9p2000.L desk /mnt", 60)
     assert sharer.must("cat /mnt/letter") == "from dom0"
     sharer.must("echo from the guest >/mnt/answer")
-    assert managed.must(f"cat {FOLDER}/answer; rm -r {FOLDER}") == "from the guest"
+    answer = f"cat {FOLDER}/answer; stat -c %U {FOLDER}/answer"
+    assert managed.must(answer).split("\n") == ["from the guest", user or "root"]
+    assert (sharer.obey("cat /mnt/secret").status == 0) is (user is None)
     sharer.must("umount /mnt")
     sharer.destroy()
+    managed.must(f"rm -r {FOLDER}")
     assert state_of(managed) == empty

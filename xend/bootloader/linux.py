@@ -26,6 +26,7 @@ __all__ = [
     "give_disk",
     "mount_scratch",
     "narrow_view",
+    "show_directory",
 ]
 
 _NEW_MOUNTS, _NEW_NAMES, _NEW_IPC = 0x00020000, 0x04000000, 0x08000000
@@ -180,6 +181,19 @@ def narrow_view(view: View, disk: tuple[str, str], files: tuple[str, str]) -> No
     _check(_libc.umount2(b".", _DETACH), "umount2")
     os.chroot(_VIEW)
     os.chdir("/")
+
+
+def show_directory(path: str, shown: str) -> None:
+    """A directory with all that is mounted in it, to be written to as far as it is; no device there works.
+
+    Raises:
+        OSError.
+    """
+    os.makedirs(shown, exist_ok=True)
+    mount(path, shown, "", _BIND | _RECURSIVE)
+    for each in _mounted_at(shown):
+        read_only = _READ_ONLY if os.statvfs(each).f_flag & os.ST_RDONLY else 0
+        mount("none", each, "", _REMOUNT | _BIND | _NO_SUID | _NO_DEVICES | read_only)
 
 
 def forbid_more_rights() -> None:

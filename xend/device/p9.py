@@ -1,7 +1,8 @@
 """Directories that a guest shares with the domain of its backend, by 9pfs (guests.md 3).
 
-The device model serves them as root's: it opens what its guest asks for.  So nobody but root may be able to
-put another directory in the place of the one that is meant.
+The device model opens what its guest asks for, as root, or as the user that the configuration names, who sees
+nothing else then.  So nobody but root may be able to put another directory in the place of the one that is
+meant.
 """
 
 from xend.config.number import number_of
@@ -39,6 +40,10 @@ def p9_device(domid: int, config: P9Config, settings: Settings, *, backend_domid
     )
 
 
+def _model_part(config: P9Config, settings: Settings) -> Part:
+    return Part(share=settings.guest_file(config.path), opens_xen_later=True, opens_files_later=True)
+
+
 def _check(device: Device) -> None:
     check_shared_directory(device.backend["path"], device.name)
 
@@ -59,7 +64,7 @@ P9: DeviceKind[P9Config] = DeviceKind(
     check=_check,
     model_backends=(_STORE_NAME,),
     model_closes=False,
-    model_part=lambda config, settings: Part(opens_files_later=True),
+    model_part=_model_part,
     json_key="p9s",
     as_json=p9_as_json,
     of_json=p9_of_json,

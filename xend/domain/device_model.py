@@ -289,7 +289,12 @@ async def end_strangers(host: Host, is_busy: Callable[[Sequence[Lock]], bool]) -
 def _tree_of(shape: Shape) -> Tree:
     assert shape.root is not None
     assert shape.ids is not None
-    return Tree(shape.root, shape.ids, [(image.number, is_device) for image, is_device in shape.images])
+    return Tree(
+        shape.root,
+        shape.ids,
+        [(image.number, is_device) for image, is_device in shape.images],
+        [part.share for part in shape.parts if part.share is not None],
+    )
 
 
 def _begun(path: str, root: str | None, held: ExitStack) -> int:

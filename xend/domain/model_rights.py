@@ -1,7 +1,8 @@
 """What a domain's device model is left with: root's rights and the host's files, or neither.
 
 One that is to open more once it serves can be given that on Linux: Xen's devices stand in a tree of its own,
-and images come as descriptors.  What lies below an image it opens by its name, as it does shared directories.
+and images come as descriptors.  What lies below an image it opens by its name, as it does what is in shared
+directories: a user that the configuration names sees these, too, and has what rights they give him.
 """
 
 import pwd
@@ -58,7 +59,7 @@ def rights_of(platform: str, config: DomainConfig, parts: Sequence[Part], domid:
         XendError: bad_config, unsupported: the configuration asks for less than it can do with.
     """
     options = config.device_model
-    stays = not all(takes(platform, part) for part in parts)
+    stays = not all(takes(platform, part) or _may_share(platform, config, part) for part in parts)
     if options.is_restricted:
         raise XendError(
             "unsupported",
@@ -100,6 +101,11 @@ def require_shut_in(platform: str, config: DomainConfig, parts: Sequence[Part]) 
             domain=config.name,
             hint=f"{KEEPERS}: xl restore CONFIGURATION FILE takes a configuration without these",
         )
+
+
+def _may_share(platform: str, config: DomainConfig, part: Part) -> bool:
+    """Whether a part is a directory, which a user is named for that is to serve it."""
+    return platform == "linux" and part.share is not None and config.device_model.user is not None
 
 
 def _ids_of(user: str) -> tuple[int, int]:

@@ -117,6 +117,7 @@ class Part:
         spice: how SPICE shows it, if it does.
         drive, card: what of an emulated machine it is, if any.
         image: what it opens once qemu serves, and may have by a descriptor.
+        share: a directory whose files it opens then, as the user that it is.
         opens_xen_later: it opens Xen's devices once qemu serves, and not only as that starts.
         opens_files_later: it opens files of the host then, so that qemu can neither have another root
             directory nor another user.
@@ -129,6 +130,7 @@ class Part:
     drive: Drive | None = None
     card: Card | None = None
     image: Image | None = None
+    share: str | None = None
     opens_xen_later: bool = False
     opens_files_later: bool = False
 

@@ -35,29 +35,33 @@ class Tree:
         root: the directory where it is.
         ids: user and group that the device model becomes.
         images: numbers of sets of descriptors, each with whether it is a device's.
+        shares: directories of the host's that are seen at their places.
     """
 
     root: str
     ids: tuple[int, int]
     images: Sequence[tuple[int, bool]] = ()
+    shares: Sequence[str] = ()
 
 
 def make(tree: Tree) -> None:
-    """Make it, in a namespace of this process's own.
+    """Make it, in a namespace of this process's own; its umask is another one then.
 
     Raises:
         OSError.
     """
     linux.begin_own_mounts()
     linux.mount_scratch(tree.root, _SIZE_BYTES, _FILES_MAX, has_devices=True)
+    os.umask(0o022)
     names = f"{tree.root}{FILES}"
-    for directory in (f"{tree.root}/dev", f"{tree.root}/dev/xen", names):
-        os.mkdir(directory)
-        os.chmod(directory, 0o755)
+    os.makedirs(names)
+    os.mkdir(f"{tree.root}/dev/xen")
     for path in DEVICES:
         with suppress(FileNotFoundError):  # without Xen
             os.mknod(f"{tree.root}{path}", stat.S_IFCHR | 0o600, os.stat(path).st_rdev)
             os.chown(f"{tree.root}{path}", *tree.ids)
+    for path in tree.shares:
+        linux.show_directory(path, f"{tree.root}{path}")
     directory_fd = os.open(names, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for number, is_device in tree.images:

@@ -51,8 +51,8 @@ print(json.dumps({
 ENOENT, EPERM, EACCES = 2, 1, 13
 
 
-def told_by(tree: Tree) -> dict[str, Any]:
-    words = [sys.executable, "-S", "-c", PROGRAM, tree.root]
+def told_by(tree: Tree, program: str = PROGRAM) -> dict[str, Any]:
+    words = [sys.executable, "-S", "-c", program, tree.root]
     order = {"argv": words, "environment": {"PATH": "/bin"}, "tree": attrs.asdict(tree)}
     done = subprocess.run(
         child.module("xend.model.starter"),
@@ -96,6 +96,26 @@ def test_nothing_else_is_seen_and_nothing_can_be_done_about_it(tmp_path: Path) -
     assert list(root.iterdir()) == []
     assert str(root) not in Path("/proc/self/mountinfo").read_text()
     root.rmdir()
+
+
+def test_a_share_is_seen_with_its_owner_and_written_to(tmp_path: Path) -> None:
+    root, share = tmp_path / "root", tmp_path / "share"
+    root.mkdir(mode=0)
+    share.mkdir()
+    (share / "secret").write_text("")
+    for path, mode in ((share, 0o755), (share / "secret", 0o600)):
+        path.chmod(mode)
+    os.mknod(share / "device", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    os.chown(share, UID, UID)
+    program = PROGRAM.replace("/file", f"{share}/new").replace("/dev/fdset/768", f"{share}/secret")
+    told = told_by(Tree(str(root), (UID, UID), shares=[str(share)]), program)
+    found = {path for path in told["seen"] if path.startswith(str(share))}
+    assert found == {f"{share}{each}" for each in ("", "/secret", "/device")}
+    assert (told["file"], told["image"]) == (0, EACCES)
+    assert (share / "new").stat().st_uid == UID
+    program = PROGRAM.replace("/file", f"{share}/device")
+    assert told_by(Tree(str(root), (UID, UID), shares=[str(share)]), program)["file"] == EACCES
+    assert str(root) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_where_none_can_be_made_it_does_not_begin(tmp_path: Path) -> None:
