@@ -21,10 +21,10 @@ from tests.xen.userland import SUITES
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
 from xend.domain.hot_cpus import count_processors, plug_processors
-from xend.domain.model_images import by_descriptors, hold, opened_images
+from xend.domain.model_images import by_descriptors, hold, opened_images, release
 from xend.domain.model_state import write_state
 from xend.model.arguments import Shape, argv_of
-from xend.model.image import Image, file_of, holder, holder_of
+from xend.model.image import Image, file_of, holder
 from xend.model.machine import Machine, drive_words, hardware_words
 from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
@@ -240,7 +240,9 @@ async def served(conversation: Conversation, image: Image) -> None:
         file={"driver": "file", "filename": file_of(image.number), "locking": "off"},
         **name,
     )
-    await conversation.ask("blockdev-del", **{"node-name": holder_of(image.number)})
+    await release(conversation, image.number)
+    (stats,) = [each for each in await conversation.ask("query-named-block-nodes") if each["drv"] == "qcow2"]
+    assert stats["image"]["virtual-size"] == 1 << 20
     await conversation.ask("blockdev-del", **name)
 
 

@@ -1,7 +1,5 @@
 """Images that a device model opens once it serves, though it sees none of the host's files."""
 
-import os
-
 import pytest
 import trio
 
@@ -53,7 +51,7 @@ def lets_go(model: RunningModel) -> bool:
     """Whether it has of its images only what their backends have open."""
     assert model.program is not None
     answers = model.program.answers
-    return not answers.holders and answers.given.keys() == answers.used
+    return not answers.holders and not answers.given
 
 
 def test_a_disk_is_served_by_a_descriptor_to_one_that_sees_no_files() -> None:
@@ -176,9 +174,7 @@ def test_a_disk_comes_and_goes(text: str | None) -> None:
             else:
                 assert await params(world, domid, XVDC) == (f"qcow2:/dev/fdset/{XVDC}", path)
                 assert lets_go(model)
-                assert model.program is not None
-                fd = model.program.answers.given[XVDC]
-                assert os.readlink(f"/proc/self/fd/{fd}").endswith(f"/{name}.qcow2")
+                assert world.models.passed[-1].endswith(f"/{name}.qcow2")
             await world.call("device.detach", domain="example", kind="vbd", device="xvdc")
             assert await world.snapshot() == before
         named = [] if text == "dm_restrict = 0" else [(1000, XVDC, False)] * 2
@@ -208,8 +204,8 @@ def test_what_a_disk_that_comes_later_is_refused_for() -> None:
             assert caught.value.code == code
             assert await world.snapshot() == before
         (model,) = world.models.running()
+        assert lets_go(model)
         assert model.program is not None
-        assert model.program.answers.given.keys() == {XVDB}
         model.program.faults = {"mute": ""}
         with pytest.raises(XendError) as caught:
             await world.call("device.attach", **MORE)

@@ -71,3 +71,5 @@ async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None
         filename=file_of(number),
         format=model_format(drive),
     )
+    # It has opened the disc: from QEMU 9.1 on the set would have it open for ever, too.
+    await conversation.ask("remove-fd", **{"fdset-id": number})

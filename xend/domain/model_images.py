@@ -21,7 +21,7 @@ from xend.model.part import Part
 from xend.model.qmp import Conversation, QmpError
 from xend.operation.steps import Work
 
-__all__ = ["by_descriptors", "give_image", "hold", "let_go", "opened_images"]
+__all__ = ["by_descriptors", "give_image", "hold", "let_go", "opened_images", "release"]
 
 
 def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], list[tuple[int, int]]]:
@@ -89,8 +89,7 @@ async def give_image(host: Host, work: Work, domid: int, name: str, image: Image
 
 async def hold(conversation: Conversation, fd: int, image: Image, is_device: bool) -> None:
     """Have it hold an image, and nothing that it had by the same number.  Raises: QmpError."""
-    await _forget(conversation, "blockdev-del", **{"node-name": holder_of(image.number)})
-    await _forget(conversation, "remove-fd", **{"fdset-id": image.number})
+    await release(conversation, image.number)
     await conversation.ask_with(fd, "add-fd", **{"fdset-id": image.number})
     await conversation.ask("blockdev-add", **holder(image, is_device))
 
@@ -103,7 +102,13 @@ async def let_go(host: Host, work: Work, domid: int, name: str, images: Sequence
     """
     async with talk(host, work, domid, name) as conversation:
         for image in images:
-            await _forget(conversation, "blockdev-del", **{"node-name": holder_of(image.number)})
+            await release(conversation, image.number)
+
+
+async def release(conversation: Conversation, number: int) -> None:
+    """Have it hold a set no longer, which closes an image that nothing else has open.  Raises: QmpError."""
+    await _forget(conversation, "blockdev-del", **{"node-name": holder_of(number)})
+    await _forget(conversation, "remove-fd", **{"fdset-id": number})
 
 
 async def _forget(conversation: Conversation, command: str, **arguments: object) -> None:

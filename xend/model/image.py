@@ -1,9 +1,10 @@
 """Images that a device model has by descriptors, as it sees none of the host's files (guests.md 1.5).
 
-qemu takes a set of descriptors for nobody's once no monitor is connected and nothing has it open.  So each
-image is held by a node of qemu's own until its backend, which opens it in qemu's main loop, has done so.
+qemu takes a set of descriptors for nobody's once no monitor is connected and nothing has it open; from 9.1
+on it keeps what it is not told to remove.  So each image is held by a node of qemu's own until its backend,
+which opens it in qemu's main loop, has done so, and then the set is removed: what is open stays so.
 
-Source: qemu 7.2's monitor/fds.c (monitor_fdset_cleanup); seen.
+Source: qemu 7.2's monitor/fds.c (monitor_fdset_cleanup); seen with 7.2 and 10.0.
 """
 
 from collections.abc import Mapping
