@@ -240,6 +240,10 @@ class _ModelDrivers(Drivers):
         """Those that are there now and are opened as qemu starts: the others are opened in its main loop."""
         return [key for key in await self._below([]) if key[0] not in _OPENED_LATER]
 
+    def _is_ours(self, parts: Sequence[str]) -> bool:
+        """But for a domain's first console, which is a console daemon's."""
+        return super()._is_ours(parts) and (parts[0], *parts[2:3]) != ("console", "0")
+
     async def _look(self, key: Key) -> None:
         if self.there is not None and key not in self.there:
             self._busy.pop(key)
