@@ -68,7 +68,8 @@ def open_images(managed: Dom0, guest: Guest) -> list[str]:
 
 def seen(*numbers: int) -> list[str]:
     """By a device model that has disks of such numbers."""
-    return [*(f"./dev/fdset/{number}" for number in numbers), "./dev/xen/evtchn", "./dev/xen/gntdev"]
+    xen = [f"./dev/xen/{name}" for name in ("evtchn", "gntdev", "xenbus")]
+    return [*(f"./dev/fdset/{number}" for number in numbers), *xen]
 
 
 def test_its_device_model_has_few_rights(managed: Dom0, desk: Guest) -> None:

@@ -19,13 +19,11 @@ from xend.model import pids, tree
 from xend.model.find import program_of
 from xend.model.firmware import file_of
 from xend.model.image import FILES
-from xend.model.tree import Tree
+from xend.model.tree import STORE_DEVICE, Tree
 from xenstore.daemon import child
 
 __all__ = ["Order", "Process", "System", "SystemProcesses"]
 
-#: The way to the store by Linux's kernel, whose connection outlives a store that is killed.
-STORE_DEVICE = "/dev/xen/xenbus"
 #: How long a program may take to say whether it knows an option, in seconds.
 PROBE_SECONDS = 10.0
 #: A qemu that has no machine and needs no Xen, listens to its standard input, and is told to end.

@@ -5,7 +5,8 @@ it ends with the device model, whoever is killed.  Xen's devices are in it, whic
 ring, and a name for each image that it has by a descriptor: before qemu opens one, it looks whether there is
 a file or a device by that name.
 
-Source: qemu 7.2's hw/block/xen-block.c (xen_block_drive_create); Xen's tools/libs/gnttab and evtchn, linux.c.
+Source: qemu 7.2's hw/block/xen-block.c (xen_block_drive_create), hw/xen/xen-bus.c (xen_device_realize); Xen's
+tools/libs/gnttab and evtchn, linux.c.
 """
 
 import os
@@ -18,10 +19,12 @@ import attrs
 from xend.bootloader import linux
 from xend.model.image import FILES
 
-__all__ = ["Tree", "make", "put_name"]
+__all__ = ["STORE_DEVICE", "Tree", "make", "put_name"]
 
-#: What it opens for a ring, and for the events of one.
-DEVICES = ("/dev/xen/gntdev", "/dev/xen/evtchn")
+#: The way to the store by Linux's kernel, whose connection outlives a store that is killed.
+STORE_DEVICE = "/dev/xen/xenbus"
+#: What it opens for a ring, for the events of one, and for each disk anew to follow its nodes.
+DEVICES = ("/dev/xen/gntdev", "/dev/xen/evtchn", STORE_DEVICE)
 _SIZE_BYTES = 1 << 16
 #: There is one for each image that it ever got.
 _FILES_MAX = 4096
