@@ -12,7 +12,9 @@ from tests.xen.host_state import Left, state_of
 
 pytestmark = pytest.mark.xen
 
-IMAGE, MORE, FOLDER, SOCKET = "/run/desk.qcow2", "/run/more.qcow2", "/run/desk", "/run/desk.sock"
+IMAGE, MORE, SOCKET = "/run/desk.qcow2", "/run/more.qcow2", "/run/desk.sock"
+#: In a directory in which root alone puts things.
+FOLDER = "/run/roots/desk"
 PYTHON = f"cd {manager.ROOT} && {manager.BIN}/python -m tests.xen"
 #: A sector of the image, by the program that qemu itself has for it; another process has it open.
 SECTOR = (
@@ -102,15 +104,13 @@ def test_another_disk_comes_and_goes(managed: Dom0, desk: Guest) -> None:
     assert open_images(managed, desk) == [IMAGE]
 
 
+DEVICE = "truncate -s 8M $image.file; losetup /dev/loop7 $image.file; ln -sf /dev/loop7 $image"
 #: Further images: what makes one at $image, and how it is given.
 IMAGES = {
     "vhd": ("qemu-img create -q -f vpc $image 8M", "format=vhd"),
     "raw": ("truncate -s 8M $image", "format=raw,backendtype=qdisk"),
-    "raw, past dom0's cache": ("truncate -s 8M $image", "format=raw,backendtype=qdisk,direct-io-safe"),
-    "a device": (
-        "truncate -s 8M $image.file; losetup /dev/loop7 $image.file; ln -sf /dev/loop7 $image",
-        "format=raw,backendtype=qdisk",
-    ),
+    "a device": (DEVICE, "format=raw,backendtype=qdisk"),
+    "a device, past dom0's cache": (DEVICE, "format=raw,backendtype=qdisk,direct-io-safe"),
 }
 
 
