@@ -12,9 +12,11 @@ import trio
 
 from xend.counters import DiskCounters, Place
 from xend.device.kinds import KINDS
+from xend.errors import XendError
 from xend.host import Host
 from xend.model.models import Model
 from xend.model.qmp import Conversation, QmpError, is_number_below
+from xenstore.daemon.groups import alone
 
 __all__ = ["counted_by_models"]
 
@@ -34,7 +36,7 @@ async def counted_by_models(host: Host) -> Mapping[Place, DiskCounters]:
         with suppress(OSError, QmpError):
             found.update(await _counted_by(host, model))
 
-    with trio.move_on_after(ANSWER_SECONDS):
+    with trio.move_on_after(ANSWER_SECONDS), alone(XendError):
         async with trio.open_nursery() as nursery:
             for model in host.models:
                 if not model.has_ended.is_set() and _serves_disks(host, model):
