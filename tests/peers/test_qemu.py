@@ -6,9 +6,10 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -183,13 +184,29 @@ def gives_up_its_rights(tmp_path: Path, qemu: str, machine: str, has_sandbox: bo
     converse(tmp_path, machine, shut_in(qemu, root, has_sandbox=has_sandbox), body, qemu)
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A directory where files are read past the cache, as in memory they are not."""
+    with TemporaryDirectory(dir="/var/tmp") as name:
+        probe = Path(name, "probe")
+        probe.touch()
+        try:
+            os.close(os.open(probe, os.O_RDONLY | os.O_DIRECT))
+        except OSError:
+            pytest.skip("the file system of /var/tmp has no O_DIRECT")
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_it_opens_images_that_it_has_by_descriptors_only(tmp_path: Path, qemu: str) -> None:
+@pytest.mark.parametrize("is_direct", [False, True], ids=["cached", "direct"])
+def test_it_opens_images_that_it_has_by_descriptors_only(
+    tmp_path: Path, on_disk: Path, qemu: str, is_direct: bool
+) -> None:
     """As its qdisk does: it looks what is at a name, and opens that when a monitor has come and gone."""
     root = tmp_path / "root"
     root.mkdir(mode=0)
     first, later = (
-        Image(number=number, path=f"{tmp_path}/{number}", is_read_only=False, label="")
+        Image(number=number, path=f"{on_disk}/{number}", is_read_only=False, is_direct=is_direct, label="")
         for number in (51712, 51728)
     )
     for image in (first, later):
@@ -234,10 +251,11 @@ def test_it_opens_images_that_it_has_by_descriptors_only(tmp_path: Path, qemu: s
 async def served(conversation: Conversation, image: Image) -> None:
     """As by a backend, until that closes."""
     name = {"node-name": "backend"}
+    direct = {"cache": {"direct": True}} if image.is_direct else {}  # qdisk adds aio=native, which few can
     await conversation.ask(
         "blockdev-add",
         driver="qcow2",
-        file={"driver": "file", "filename": file_of(image.number), "locking": "off"},
+        file={"driver": "file", "filename": file_of(image.number), "locking": "off", **direct},
         **name,
     )
     await release(conversation, image.number)

@@ -121,8 +121,13 @@ def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | 
 def _model_part(config: DiskConfig, settings: Settings) -> Part:
     """Its image; what that lies on qemu opens by its name, wherever it has the image from."""
     path = settings.guest_file(config.target or "")
-    is_read_only = config.mode == "r"
-    image = Image(number=config.devid, path=path, is_read_only=is_read_only, label=VBD.label(config.name))
+    image = Image(
+        number=config.devid,
+        path=path,
+        is_read_only=config.mode == "r",
+        is_direct=config.direct_io_safe,
+        label=VBD.label(config.name),
+    )
     opens_more = config.format in FORMATS and needs_more(path)
     return Part(image=image, opens_xen_later=True, opens_files_later=opens_more)
 

@@ -59,10 +59,21 @@ def opened_images(images: Sequence[Image], held: ExitStack) -> list[tuple[int, I
     """
     found = []
     for image in images:
-        fd = opened("disk", image.path, image.label, os.O_RDONLY if image.is_read_only else os.O_RDWR)
+        fd = _opened(image)
         held.callback(os.close, fd)
         found.append((fd, image, stat.S_ISBLK(os.fstat(fd).st_mode)))
     return found
+
+
+def _opened(image: Image) -> int:
+    flags = os.O_RDONLY if image.is_read_only else os.O_RDWR
+    try:
+        return opened("disk", image.path, image.label, flags | os.O_DIRECT if image.is_direct else flags)
+    except XendError as error:
+        if not image.is_direct:
+            raise
+        hint = "direct-io-safe takes a file system that can read past its cache (O_DIRECT)"
+        raise error.annotated(hint=hint) from error
 
 
 async def give_image(host: Host, work: Work, domid: int, name: str, image: Image) -> None:

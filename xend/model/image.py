@@ -4,6 +4,8 @@ qemu takes a set of descriptors for nobody's once no monitor is connected and no
 on it keeps what it is not told to remove.  So each image is held by a node of qemu's own until its backend,
 which opens it in qemu's main loop, has done so, and then the set is removed: what is open stays so.
 
+One past dom0's cache (O_DIRECT) takes a descriptor that is so, too, from 9.1 on.
+
 Source: qemu 7.2's monitor/fds.c (monitor_fdset_cleanup); seen with 7.2 and 10.0.
 """
 
@@ -24,12 +26,14 @@ class Image:
     Attributes:
         number: of its set: that of the disk.
         path: on the host.
+        is_direct: it is opened past dom0's cache, and its descriptor has to be such a one.
         label: what people call the disk.
     """
 
     number: int
     path: str
     is_read_only: bool
+    is_direct: bool = False
     label: str
 
 
@@ -51,4 +55,5 @@ def holder(image: Image, is_device: bool) -> Mapping[str, object]:
         "filename": file_of(image.number),
         "locking": "off",
         "read-only": image.is_read_only,
+        **({"cache": {"direct": True}} if image.is_direct else {}),
     }

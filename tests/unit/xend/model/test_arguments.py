@@ -61,6 +61,10 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
             "-machine",
         ],
     ),
+    (
+        {"images": [(Image(number=7, path="/a", is_read_only=False, is_direct=True, label=""), False)]},
+        ['-blockdev {"driver": "file"', '"read-only": false, "cache": {"direct": true}}'],
+    ),
     ({"more": ["-x"], "more_of_type": ["-y"]}, ["-nographic -x -machine xenpv -y -m 192"]),
     (
         {"root": "/r", "ids": (7, 8), "has_sandbox": True},
