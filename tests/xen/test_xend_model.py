@@ -87,6 +87,19 @@ def test_it_reads_and_writes_a_disk_of_qcow2(managed: Dom0, desk: Guest) -> None
     assert int(managed.must(f"stat -c %s {IMAGE}; rm /run/desk.raw")) < 2 << 20
 
 
+def test_what_its_disk_does_is_counted(managed: Dom0, desk: Guest) -> None:
+    def counted() -> list[int]:
+        """Requests and sectors, read and written."""
+        (line,) = managed.must(f"{manager.BIN}/xentop -b -i 1 | grep ' desk '").splitlines()
+        return [int(word) for word in line.split()[-5:-1]]
+
+    before = counted()
+    assert min(before) > 0
+    desk.must("dd if=/dev/zero of=/dev/xvda bs=64k count=1 seek=256 conv=fsync")
+    after = counted()
+    assert (after[1] > before[1], after[3] - before[3] >= 128) == (True, True)
+
+
 def writes(guest: Guest, disk: str) -> None:
     """And reads it again, past its cache."""
     guest.must(f"for i in $(seq 50); do [ -b /dev/{disk} ] && break; sleep 0.2; done")
