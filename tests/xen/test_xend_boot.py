@@ -118,7 +118,7 @@ def test_it_is_refused_and_leaves_nothing(managed: Dom0, empty: Left, disk: str,
 
 @pytest.mark.long
 def test_a_menu_that_never_ends_is_ended(managed: Dom0, empty: Left, disk: str) -> None:
-    change_menu(managed, disk, guest_disk.menu().replace("set timeout=1", "set timeout=-1"))
+    change_menu(managed, disk, guest_disk.menu().replace("set timeout=1", "set timeout=1000"))
     config = linux(managed, "bad", NO_DEVICES, {**BY_ITSELF, **on(disk), "bootloader": "pygrub"})
     managed.must(f"cat >/run/bad.cfg <<'END'\n{config}END")
     done = managed.run(f"{OURS.xl} create -q /run/bad.cfg", 2 * LOADER_LIMIT_S)

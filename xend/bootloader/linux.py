@@ -27,6 +27,7 @@ __all__ = [
     "mount_scratch",
     "narrow_view",
     "show_directory",
+    "show_own_process",
 ]
 
 _NEW_MOUNTS, _NEW_NAMES, _NEW_IPC = 0x00020000, 0x04000000, 0x08000000
@@ -194,6 +195,16 @@ def show_directory(path: str, shown: str) -> None:
     for each in _mounted_at(shown):
         read_only = _READ_ONLY if os.statvfs(each).f_flag & os.ST_RDONLY else 0
         mount("none", each, "", _REMOUNT | _BIND | _NO_SUID | _NO_DEVICES | read_only)
+
+
+def show_own_process(shown: str) -> None:
+    """Those files of /proc that are of the own processes of who looks there.
+
+    Raises:
+        OSError: a kernel before 5.8, which cannot show these alone.
+    """
+    flags = _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_EXEC
+    mount("proc", shown, "proc", flags, "subset=pid,hidepid=2")
 
 
 def forbid_more_rights() -> None:

@@ -24,8 +24,8 @@ __all__ = ["counted_by_models"]
 ANSWER_SECONDS = 1.0
 _SECTOR_BYTES = 512
 _COUNT_MAX = 1 << 63
-#: What qdisk calls the node of a disk: its number, and the format (hw/block/xen-block.c).
-_NODE = re.compile(r"([0-9]{1,10})-[a-z0-9]+")
+#: What qdisk calls the node of a disk: its name, and the format (hw/block/xen-block.c).
+_NODE = re.compile(r"(.+)-[a-z0-9]+")
 
 
 async def counted_by_models(host: Host) -> Mapping[Place, DiskCounters]:
@@ -39,16 +39,19 @@ async def counted_by_models(host: Host) -> Mapping[Place, DiskCounters]:
     with trio.move_on_after(ANSWER_SECONDS), alone(XendError):
         async with trio.open_nursery() as nursery:
             for model in host.models:
-                if not model.has_ended.is_set() and _serves_disks(host, model):
+                if not model.has_ended.is_set() and _disks_of(host, model):
                     nursery.start_soon(ask, model)
     return found
 
 
-def _serves_disks(host: Host, model: Model) -> bool:
-    return any(
-        KINDS[device.kind].is_disk and KINDS[device.kind].is_of_model(device)
-        for device in host.backends.of_domain(model.domid)
-    )
+def _disks_of(host: Host, model: Model) -> dict[str, Place]:
+    """Those that it serves, by their names."""
+    devices = host.backends.of_domain(model.domid)
+    return {
+        device.name.removeprefix(KINDS[device.kind].label("")): (device.domid, device.devid)
+        for device in devices
+        if KINDS[device.kind].is_disk and KINDS[device.kind].is_of_model(device)
+    }
 
 
 async def _counted_by(host: Host, model: Model) -> dict[Place, DiskCounters]:
@@ -56,19 +59,19 @@ async def _counted_by(host: Host, model: Model) -> dict[Place, DiskCounters]:
     try:
         conversation = Conversation(stream)
         await conversation.begin()
-        return dict(_read(model.domid, await conversation.ask("query-blockstats")))
+        return dict(_read(_disks_of(host, model), await conversation.ask("query-blockstats")))
     finally:
         await trio.aclose_forcefully(stream)
 
 
-def _read(domid: int, answer: object) -> Iterator[tuple[Place, DiskCounters]]:
+def _read(disks: Mapping[str, Place], answer: object) -> Iterator[tuple[Place, DiskCounters]]:
     """Raises: QmpError: it is no such answer."""
     for each in answer if isinstance(answer, list) else ():
         name, counted = (each.get(key) if isinstance(each, dict) else None for key in ("node-name", "stats"))
         node = _NODE.fullmatch(name) if isinstance(name, str) else None
-        if node is not None and isinstance(counted, dict):
+        if node is not None and node[1] in disks and isinstance(counted, dict):
             yield (
-                (domid, int(node[1])),
+                disks[node[1]],
                 DiskCounters(
                     out_of_requests=None,
                     reads=_count(counted, "rd_operations"),

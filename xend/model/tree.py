@@ -63,6 +63,10 @@ def make(tree: Tree) -> None:
         with suppress(FileNotFoundError):  # without Xen
             os.mknod(f"{tree.root}{path}", stat.S_IFCHR | 0o600, os.stat(path).st_rdev)
             os.chown(f"{tree.root}{path}", *tree.ids)
+    if tree.shares:  # qemu sets modes of files by its descriptors of them, by their names below /proc/self/fd
+        os.mkdir(f"{tree.root}/proc")
+        with suppress(OSError):
+            linux.show_own_process(f"{tree.root}/proc")
     for path in tree.shares:
         linux.show_directory(path, f"{tree.root}{path}")
     directory_fd = os.open(names, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -157,18 +157,23 @@ class SimulatedModel:
         if self.faults.get("die-at") == command:
             self._end(f"qemu: it was told to die at {command}")
         try:
-            answer: dict[str, object] = {"return": self._said_to(command, arguments)}
+            answer: dict[str, object] = {"return": await self._said_to(command, arguments)}
         except Refusal as refusal:
             answer = {"error": {"class": "GenericError", "desc": str(refusal)}}
         if "refuse" in self.faults:
             answer = {"error": {"class": "GenericError", "desc": "not today"}}
         await stream.send_all(_line({**answer, "id": request.get("id")}))
 
-    def _said_to(self, command: str, arguments: Mapping[str, Any]) -> object:
+    async def _said_to(self, command: str, arguments: Mapping[str, Any]) -> object:
         if command != "query-blockstats":
             return self.answers.to(command, arguments, self.port)
         rows = [] if self._drivers is None else self._drivers.counted()
-        return [statistics_of(devid, "lie" in self.faults, counted) for _, _, devid, counted in rows]
+        top = f"/local/domain/0/backend/qdisk/{self.domid}"
+        names = [await value_of(self.client, f"{top}/{devid}/dev") for _, _, devid, _ in rows]
+        return [
+            statistics_of((name or b"").decode(), "lie" in self.faults, counted)
+            for name, (_, _, _, counted) in zip(names, rows, strict=True)
+        ]
 
     def opened(self, path: str) -> int:
         """A descriptor of a file, which the caller closes.  Raises: OSError."""
@@ -294,11 +299,11 @@ class _Store:
             await self._watch.remove(path, token)
 
 
-def statistics_of(devid: int, is_lie: bool, counted: Mapping[str, int]) -> Mapping[str, object]:
+def statistics_of(name: str, is_lie: bool, counted: Mapping[str, int]) -> Mapping[str, object]:
     """What a disk has done, as qemu says it."""
     return {
         "device": "",
-        "node-name": f"{devid}-qcow2",
+        "node-name": f"{name}-qcow2",
         "stats": {
             "rd_operations": "many" if is_lie else counted["reads"],
             "wr_operations": counted["writes"],

@@ -33,8 +33,13 @@ def unshared(flags):
         raise OSError(ctypes.get_errno(), "")
 seen = {}
 for top, folders, files in os.walk("/"):
+    if top.count("/") > 1 and top.startswith("/proc/"):
+        folders.clear()
     for name in folders + files:
-        found = os.stat(os.path.join(top, name))
+        try:
+            found = os.stat(os.path.join(top, name))
+        except OSError:
+            continue
         seen[os.path.join(top, name)] = (oct(found.st_mode), found.st_uid, found.st_rdev)
 print(json.dumps({
     "seen": seen,
@@ -43,6 +48,7 @@ print(json.dumps({
     "chroot": tried(lambda: os.chroot("/dev")),
     "mknod": tried(lambda: os.mknod("/dev/disk", 0o60600, 0x700)),
     "file": tried(lambda: open("/file", "w")),
+    "mode": tried(lambda: os.chmod("/proc/self/fd/%d" % os.open("/file", os.O_RDONLY), 0o640)),
     "image": tried(lambda: open("/dev/fdset/768")),
     "rename": tried(lambda: os.rename("/dev/fdset", "/dev/other")),
     "root": tried(lambda: os.setuid(0)),
@@ -89,6 +95,7 @@ def test_nothing_else_is_seen_and_nothing_can_be_done_about_it(tmp_path: Path) -
         "chroot": EPERM,
         "mknod": EACCES,
         "file": EACCES,
+        "mode": ENOENT,
         "image": EACCES,
         "rename": EACCES,
         "root": EPERM,
@@ -109,10 +116,13 @@ def test_a_share_is_seen_with_its_owner_and_written_to(tmp_path: Path) -> None:
     os.chown(share, UID, UID)
     program = PROGRAM.replace("/file", f"{share}/new").replace("/dev/fdset/768", f"{share}/secret")
     told = told_by(Tree(str(root), (UID, UID), shares=[str(share)]), program)
+    processes = {path.split("/")[2] for path in told["seen"] if path.startswith("/proc/")}
+    assert len([each for each in processes if each.isdigit()]) == 1  # its own
     found = {path for path in told["seen"] if path.startswith(str(share))}
     assert found == {f"{share}{each}" for each in ("", "/secret", "/device")}
-    assert (told["file"], told["image"]) == (0, EACCES)
-    assert (share / "new").stat().st_uid == UID
+    assert (told["file"], told["mode"], told["image"]) == (0, 0, EACCES)
+    made = (share / "new").stat()
+    assert (made.st_uid, made.st_mode & 0o777) == (UID, 0o640)
     program = PROGRAM.replace("/file", f"{share}/device")
     assert told_by(Tree(str(root), (UID, UID), shares=[str(share)]), program)["file"] == EACCES
     assert str(root) not in Path("/proc/self/mountinfo").read_text()
