@@ -193,14 +193,14 @@ def test_a_helper_that_is_killed(dom0: Dom0) -> None:
 
 @pytest.mark.long
 def test_a_build_that_is_cancelled(dom0: Dom0) -> None:
-    kernel = str(packages.kernel().image)  # whose unpacking takes seconds
+    kernel = str(dom0.images.compressed)  # whose unpacking takes seconds
     (result,) = obeyed(dom0, [refused(dom0, "pv", do="cancelled", step="parse", kernel=kernel)], 120)
     assert result["cancelled"]
 
 
 @pytest.mark.long
 def test_a_helper_ends_with_who_started_it(dom0: Dom0) -> None:
-    kernel = str(packages.kernel().image)
+    kernel = str(dom0.images.compressed)
     order = refused(dom0, "pv", do="abandoned", step="parse", kernel=kernel)
     (dom0.share / "orders").write_text(json.dumps([order]))
     done = dom0.run(f"cd {ROOT} && {sys.executable} -m tests.xen.builder {SHARE}/orders", 120)

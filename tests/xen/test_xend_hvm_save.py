@@ -20,9 +20,9 @@ FILE = f"{manager.LOG}/dump/keeper.saved"
 FREE = bios_disk.ARGUMENTS + 1
 #: Counts on its disk, its screen and in its memory.
 COUNT = (
-    "setsid sh -c 'n=0; while true; do n=$((n + 1)); echo $n >/count; echo beat $n >/dev/tty0; "
-    f"echo $n | dd of=/dev/xvda bs=512 seek={FREE} conv=sync,fsync,notrunc 2>/dev/null; sleep 1; done' "
-    ">/dev/null 2>&1 &"
+    "setsid sh -c 'n=0; while true; do n=$((n + 1)); echo $n >/count.new; mv /count.new /count; "
+    f"echo beat $n >/dev/tty0; echo $n | dd of=/dev/xvda bs=512 seek={FREE} conv=sync,fsync,notrunc "
+    "2>/dev/null; sleep 1; done' >/dev/null 2>&1 &"
 )
 MEDIUM = "dd if=/dev/sr0 bs=2048 count=1 2>/dev/null | head -n 1"
 

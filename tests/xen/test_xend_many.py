@@ -1,5 +1,6 @@
 """Domains of our xend beside each other, one that shows its console at once, one that does not end."""
 
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 
@@ -72,10 +73,12 @@ def at_once(command: str, names: Iterable[str]) -> str:
 
 def test_one_is_translated_by_vif_nat(managed: Dom0) -> None:
     """It reaches a host that knows no way back to it."""
-    loaded = " ".join(str(path) for path in images.in_order(packages.kernel(), MODULES))
+    modules = images.in_order(packages.kernel(), MODULES)
+    for path in modules:
+        shutil.copy(path, managed.share)  # where dom0 sees them, whatever userland it has
     managed.must(
-        f"for file in {loaded}; do name=${{file##*/}}; name=${{name%.ko}}\n"
-        "[ -d /sys/module/${name//-/_} ] || busybox insmod $file; done\n"
+        f"for file in {' '.join(path.name for path in modules)}; do name=${{file##*/}}; name=${{name%.ko}}\n"
+        "[ -d /sys/module/${name//-/_} ] || busybox insmod /run/share/$file; done\n"
         "echo 1 >/proc/sys/net/ipv4/ip_forward\n"
         "ip netns add far\nip link add near type veth peer name far netns far\n"
         "ip addr add 10.99.0.1/24 dev near\nip link set near up\n"
