@@ -9,6 +9,7 @@ import trio
 
 from tests.sim.test_faults import refusal_of, settled
 from tests.sim.world import Killed, World, play
+from xend.domain.model_ready import restate
 from xend.errors import XendError
 from xend.hypervisor import SHUTDOWN_REASONS
 from xend.operation.running import Operation
@@ -76,6 +77,27 @@ def test_one_that_has_opened_all_as_it_starts_gives_up_its_rights() -> None:
         await world.call("domain.destroy", domain="bare")
         await settled(world)
         assert world.models.reaped == [uid]
+
+    play(body)
+
+
+def test_a_screen_that_is_written_anew_as_qemu_starts_is_waited_for_no_more() -> None:
+    """As QEMU 9.1 does behind its own back."""
+
+    async def body(world: World) -> None:
+        world.models.qemu = (10, 0)
+        domid = await world.create(SCREEN)
+        (started,) = world.models.running()
+        assert "-vga xenfb" in " ".join(started.order.argv)
+        model = world.xend.host.models.get(domid)
+        assert model is not None
+        backends = [f"/local/domain/0/backend/{kind}/{domid}/0" for kind in ("vfb", "vkbd")]
+        for state, status, then in (("1", "connected", b"2"), ("1", "", b"1"), ("4", "connected", b"4")):
+            for path in backends:
+                await world.client.write(f"{path}/hotplug-status", status)
+                await world.client.write(f"{path}/state", state)
+            await restate(world.xend.host, model)
+            assert [await world.client.read(f"{path}/state") for path in backends] == [then, then]
 
     play(body)
 

@@ -158,6 +158,8 @@ class DeviceKind(Generic[Config]):
             the image that it has by a descriptor.
         model_closes: that device model closes a backend whose frontend was taken away.  qemu's older
             framework does not: it lets go of the device as the nodes of its backend are removed.
+        model_restates: that device model, a QEMU 9.1 or newer, writes all nodes of the first device anew as
+            it starts, though its backend has come further.
         machine_part: what the device model of an hvm domain emulates of a device, whatever serves its
             paravirtual end: (configuration, domid, settings); None: nothing.
         is_on_bus: whether a device of the configuration has a paravirtual end at all.
@@ -195,6 +197,7 @@ class DeviceKind(Generic[Config]):
     model_part: Callable[[Config, Settings], Part] = lambda config, settings: Part()
     model_shows: Callable[[Device], Device] = lambda device: device
     model_closes: bool = True
+    model_restates: bool = False
     machine_part: Callable[[Config, int, Settings], Part | None] = lambda config, domid, settings: None
     is_on_bus: Callable[[Config], bool] = lambda config: True
     is_disk: bool = False

@@ -75,6 +75,7 @@ VFB: DeviceKind[VfbConfig] = DeviceKind(
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=("vfb",),
     model_closes=False,
+    model_restates=True,
     model_part=lambda config, settings: Part(screen=screen_of_vfb(config)),
     json_key="vfbs",
     as_json=vfb_as_json,

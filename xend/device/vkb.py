@@ -65,6 +65,7 @@ VKB: DeviceKind[VkbConfig] = DeviceKind(
     drivers={"linux": _DRIVER, "netbsd": _DRIVER},
     model_backends=(_STORE_NAME,),
     model_closes=False,
+    model_restates=True,
     json_key="vkbs",
     as_json=vkb_as_json,
     of_json=vkb_of_json,

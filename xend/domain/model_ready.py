@@ -6,7 +6,9 @@ from typing import Any
 
 import trio
 
-from xend.device.nodes import value_of
+from xend.device.kinds import KINDS
+from xend.device.nodes import texts, value_of
+from xend.device.xenbus import XenbusState
 from xend.domain.nodes import home
 from xend.errors import XendError
 from xend.host import Host
@@ -17,7 +19,7 @@ from xend.operation.steps import Work
 from xend.refusals import explained
 from xenstore.daemon.groups import alone
 
-__all__ = ["await_model", "state_path"]
+__all__ = ["await_model", "restate", "state_path"]
 
 #: How long it may take to begin, as with libxl, and to answer then, in seconds.
 READY_SECONDS = 60.0
@@ -60,6 +62,8 @@ async def await_model(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch_end, nursery.cancel_scope)
                 await _await_state(host, work, model)
+                if screen_of(parts) is not None:
+                    await restate(host, model)
                 await _converse(host, work, model, parts, lines)
                 nursery.cancel_scope.cancel()
     except XendError as error:
@@ -78,6 +82,20 @@ async def _await_state(host: Host, work: Work, model: Model) -> None:
         async with host.store.watch(path) as watch:
             while await value_of(host.store, path) != _RUNNING:
                 await watch.next()
+
+
+async def restate(host: Host, model: Model) -> None:
+    """Say again how far the backends of a paravirtual screen are.
+
+    QEMU 9.1 and newer take them up as they start, and write all nodes of such a screen anew after that, the
+    first state included; they go on from where they were.
+    """
+    with explained("say how far its screen is", model.name):
+        for name in (name for kind in KINDS.values() if kind.model_restates for name in kind.model_backends):
+            path = f"{home(0)}/backend/{name}/{model.domid}/0"
+            found = await texts(host.store, path, ("state", "hotplug-status"))
+            if found == {"state": str(XenbusState.INITIALISING.value), "hotplug-status": "connected"}:
+                await host.store.write(f"{path}/state", str(XenbusState.INIT_WAIT.value))
 
 
 async def _converse(host: Host, work: Work, model: Model, parts: Sequence[Part], lines: int) -> None:

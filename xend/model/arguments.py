@@ -20,6 +20,8 @@ _SANDBOX = "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=
 #: The QEMU from which on -run-with gives it another root, and another user; 9.0 has no -chroot any more,
 #: 10.0 no -runas (QEMU's "Removed features").
 _CHROOT_BY_RUN_WITH, _USER_BY_RUN_WITH = (8, 1), (9, 1)
+#: The QEMU from which on it serves a paravirtual screen only where it is told that it has one.
+_SCREEN_BY_VGA = (9, 1)
 _PATH = "/usr/pkg/sbin:/usr/pkg/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -76,6 +78,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *_screen(screen),
         *(() if machine is None else hardware_words(machine, shape.parts, has_screen, shape.version)),
         *(("-nographic",) if machine is None and not has_screen else ()),
+        *(("-vga", "xenfb") if machine is None and screen and shape.version >= _SCREEN_BY_VGA else ()),
         *_shut_in(shape),
         *(() if shape.incoming is None else ("-incoming", f"fd:{shape.incoming}")),
         *(word for fd, number in shape.files for word in ("-add-fd", f"fd={fd},set={number}")),

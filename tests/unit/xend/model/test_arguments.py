@@ -70,6 +70,8 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
         {"root": "/r", "ids": (7, 8), "has_sandbox": True},
         ["-nographic", "-sandbox on,", "-chroot /r", "-machine xenpv", "-m 192", "-runas 7:8"],
     ),
+    ({"parts": [Part(screen=VNC)], "version": (9, 1)}, ["-display none -vga xenfb -machine xenpv"]),
+    ({"version": (9, 1)}, ["-display none -nographic -machine xenpv"]),
     ({"root": "/r", "ids": (7, 8), "version": (9, 0)}, ["-run-with chroot=/r", "-m 192", "-runas 7:8"]),
     (
         {"root": "/a,b", "ids": (7, 8), "version": (10, 0)},
