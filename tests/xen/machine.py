@@ -1,7 +1,6 @@
 """The machine under the hypervisor: one QEMU, bounded in time, its serial line kept in a file."""
 
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -87,17 +86,6 @@ class Machine:
         except subprocess.TimeoutExpired:
             return False
         return True
-
-    def await_line(self, pattern: str, timeout_s: float) -> str | None:
-        """The first line of the serial line so far or from now on that matches `pattern`; None: there was
-        none within `timeout_s`."""
-        deadline_s = time.monotonic() + timeout_s
-        while time.monotonic() < deadline_s:
-            for line in self.console.read_bytes().decode(errors="replace").splitlines():
-                if re.search(pattern, line):
-                    return line
-            time.sleep(0.1)
-        return None
 
     def kill(self) -> None:
         """Off, whatever it is doing; harmless when it is off."""
