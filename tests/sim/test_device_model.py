@@ -4,6 +4,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
@@ -91,12 +92,13 @@ def test_a_screen_that_is_written_anew_as_qemu_starts_is_waited_for_no_more() ->
         assert "-vga xenfb" in " ".join(started.order.argv)
         model = world.xend.host.models.get(domid)
         assert model is not None
-        backends = [f"/local/domain/0/backend/{kind}/{domid}/0" for kind in ("vfb", "vkbd")]
+        other = attrs.evolve(model, domid=77)  # whose backends nobody else writes to
+        backends = [f"/local/domain/0/backend/{kind}/77/0" for kind in ("vfb", "vkbd")]
         for state, status, then in (("1", "connected", b"2"), ("1", "", b"1"), ("4", "connected", b"4")):
             for path in backends:
                 await world.client.write(f"{path}/hotplug-status", status)
                 await world.client.write(f"{path}/state", state)
-            await restate(world.xend.host, model)
+            await restate(world.xend.host, other)
             assert [await world.client.read(f"{path}/state") for path in backends] == [then, then]
 
     play(body)

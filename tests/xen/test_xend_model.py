@@ -182,7 +182,7 @@ def beat_of(managed: Dom0) -> int:
 def test_its_screen_is_seen_by_vnc(managed: Dom0, desk: Guest) -> None:
     assert managed.must(f"xenstore-read {desk.home}/console/vnc-port") == "5907"
     desk.must("head -c 400000 /dev/urandom >/dev/fb0")
-    seen = json.loads(managed.must(f"{PYTHON}.rfb 5907", 120).splitlines()[-1])
+    seen = json.loads(managed.must(f"{PYTHON}.rfb 5907 1001", 120).splitlines()[-1])
     assert seen["size"] == [800, 600]
     assert seen["colours"] > 1000
 
@@ -231,7 +231,7 @@ def test_a_screen_alone_is_shown_without_rights(managed: Dom0) -> None:
     user, files = rights_of(managed, lone)
     assert (user > 2_000_000_000, files) == (True, seen())
     lone.must("head -c 400000 /dev/urandom >/dev/fb0")
-    assert json.loads(managed.must(f"{PYTHON}.rfb 5908", 120).splitlines()[-1])["colours"] > 1000
+    assert json.loads(managed.must(f"{PYTHON}.rfb 5908 1001", 120).splitlines()[-1])["colours"] > 1000
     lone.destroy()
     assert state_of(managed) == before
 
