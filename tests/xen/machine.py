@@ -4,7 +4,6 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.xen.images import Images
 
@@ -22,25 +21,6 @@ LINUX_ARGUMENTS = "console=hvc0 quiet loglevel=4 mitigations=off"
 #: The slots of the machine's devices.  Two of the first kind share one interrupt line, and the card has the
 #: other: a guest that has the card and does not answer would hold up dom0's files otherwise.
 HOST_SLOT, SHARE_SLOT, CARD_SLOT = 2, 6, 3
-
-
-class Board(NamedTuple):
-    """What the machine is built on.
-
-    Attributes:
-        kind: QEMU's.
-        card: the model of the card for guests.
-        more: further arguments of QEMU's.
-    """
-
-    kind: str
-    card: str
-    more: tuple[str, ...] = ()
-
-
-PLAIN = Board("pc", "e1000")
-#: With an IOMMU, and a card whose interrupts are messages.  Xen does without the IOMMU's remapping of these.
-SHIELDED = Board("q35", "e1000e", ("-device", "intel-iommu,intremap=off"))
 #: A network card for guests, at QEMU's own network, whose router is this.
 CARD = f"0000:00:{CARD_SLOT:02x}.0"
 ROUTER, CARD_ADDRESS = "10.0.2.2", "10.0.2.15"
@@ -58,15 +38,12 @@ class Machine:
         console: the file with what Xen and dom0's kernel wrote.
     """
 
-    def __init__(self, images: Images, share: Path, console: Path, board: Board) -> None:
+    def __init__(self, images: Images, share: Path, console: Path) -> None:
         self.console = console
         self._started_s = time.monotonic()
         with console.open("wb") as output:
             self._process = subprocess.Popen(
-                _command(images, share, board),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                _command(images, share), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
 
     def age_s(self) -> float:
@@ -98,18 +75,17 @@ class Machine:
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
 
-def _command(images: Images, share: Path, board: Board) -> list[str]:
+def _command(images: Images, share: Path) -> list[str]:
     """Software emulation always: a host's /dev/kvm need not be able to run a hypervisor."""
     modules = f"{images.kernel} {LINUX_ARGUMENTS},{images.dom0}"
     return [
         *("nice", "-n", "5", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU),
-        *("-machine", board.kind, *board.more),
         *("-m", "2048", "-smp", "2", "-display", "none", "-vga", "none", "-no-reboot"),
         *("-serial", "stdio", "-monitor", "none"),
         *("-kernel", str(images.xen), "-append", XEN_ARGUMENTS, "-initrd", modules),
         *_shared(images.root, "host", HOST_SLOT, ",readonly=on,multidevs=remap"),
         *_shared(share, "share", SHARE_SLOT),
-        *("-netdev", "user,id=card", "-device", f"{board.card},netdev=card,romfile=,addr={CARD_SLOT}"),
+        *("-netdev", "user,id=card", "-device", f"e1000,netdev=card,romfile=,addr={CARD_SLOT}"),
     ]
 
 
