@@ -10,6 +10,7 @@ import pytest
 
 from tests.xen.dom0 import Dom0
 from tests.xen.guest import UNTIL, Domain
+from tests.xen.userland import VERSION
 
 pytestmark = [pytest.mark.xen, pytest.mark.ours]
 
@@ -24,6 +25,8 @@ KINDS = {
     64: ("type = 'pv'", "memory = 8"),
     32: ("type = 'pvh'", "pvshim = 1", "memory = 32", "cpuid = 'host,family=23,model=1'"),
 }
+#: Releases whose shim does not come so far, and what it says (seen; in the guest's console).
+SHIMS_THAT_DIE = {"4.20": "Xen BUG at arch/x86/xstate.c:522"}
 
 
 def xl(dom0: Dom0, arguments: str) -> None:
@@ -100,6 +103,10 @@ one_kind_every_day = pytest.mark.parametrize(
 @pytest.fixture(scope="module", params=KINDS, ids=lambda bits: f"{bits}-bit")
 def netbsd(dom0: Dom0, request: pytest.FixtureRequest) -> NetBSD:
     """The last test of it ends it."""
+    if request.param == 32 and VERSION in SHIMS_THAT_DIE:
+        pytest.skip(
+            f"Debian's PV shim of {VERSION} ends itself on QEMU's processor: {SHIMS_THAT_DIE[VERSION]}"
+        )
     return NetBSD(dom0, request.param)
 
 
