@@ -15,6 +15,7 @@ import trio
 from xend.errors import XendError
 from xend.model import models as models_module
 from xend.model import pids
+from xend.model.log import tail_of
 from xend.model.models import Model, Models
 from xend.model.system import Order, Process, SystemProcesses
 
@@ -293,3 +294,10 @@ def test_a_program_is_asked_once_which_qemu_it_is_until_it_is_another(tmp_path: 
 
     trio.run(main)
     assert (tmp_path / "asked").read_text().split() == ["asked"] * 2
+
+
+def test_what_is_said_of_every_console_is_nobodys_last_word(tmp_path: Path) -> None:
+    every_day = "qemu: failed to create 'console' device '0': declining to handle console type 'xenconsoled'"
+    path = tmp_path / "log"
+    path.write_text(f"no room\n{every_day}\n")
+    assert tail_of(str(path)) == ["no room"]
