@@ -26,6 +26,16 @@ def number(domain: object, field: "Attribute[Any]", value: Any) -> None:
         raise ValueError(f"{field.name} is {value!r}, a number was expected")
 
 
+def word(domain: object, field: "Attribute[Any]", value: Any) -> None:
+    """A number of 64 bits: a checksum, a place in a file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**64:
+        raise ValueError(f"{field.name} is {value!r}, a number of 64 bits was expected")
+
+
 def domid(domain: object, field: "Attribute[Any]", value: Any) -> None:
     """That of a guest.
 
@@ -48,6 +58,7 @@ def any_domid(domain: object, field: "Attribute[Any]", value: Any) -> None:
 
 count = and_(instance_of(int), number)
 number_or_none = optional(number)
+word_or_none = optional(word)
 domid_or_none = optional(domid)
 domids = deep_iterable(domid, instance_of(list))
 texts = deep_iterable(instance_of(str), instance_of(list))

@@ -13,7 +13,15 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc cimport errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
+
+cdef extern from "_sum.h" nogil:
+    ctypedef struct xend_sum:
+        pass
+
+cdef extern from "_passing.h" nogil:
+    int xend_passing_fd
+    xend_sum xend_passing
 
 cdef extern from "_guest.h" nogil:
     enum: XEND_XEN
@@ -464,9 +472,11 @@ cdef class Handle:
             raise dump.fault
         done(result, -result, "xc_domain_dumpcore_via_callback")
 
-    def save(self, domid, int fd, suspend):
+    def save(self, domid, int fd, suspend, bytes sum):
         """Write the stream of its memory and vCPUs to a descriptor; `suspend` is called once, and returns when the
         domain is suspended.  Takes long.
+
+        Returns the state of the checksum that goes on from `sum` (`xend._sum`) with what was written.
 
         Raises:
             OSError: of the libraries; anything that `suspend` raises.
@@ -474,27 +484,32 @@ cdef class Handle:
         cdef uint32_t which = valid_domid(domid)
         cdef Suspend asked = Suspend(suspend)
         cdef int result, number
+        begin_to_pass(fd, sum)
         with nogil:
             errno.errno = 0
             result = xend_save(self.xch, which, fd, ask_for_suspend, <void *>asked)
             number = errno.errno
+        sum = passed()
         if asked.fault is not None:
             raise asked.fault
         done(result if result <= 0 else -1, number, "xc_domain_save")
+        return sum
 
-    def restore(self, domid, int fd, unsigned int store_port, unsigned int console_port):
+    def restore(self, domid, int fd, unsigned int store_port, unsigned int console_port, bytes sum):
         """Give it the memory and vCPUs of the stream at a descriptor's place; (frame of the store's page, of the
-        console's).  Takes long."""
+        console's, the state of the checksum that goes on from `sum`).  Takes long."""
         cdef uint32_t which = valid_domid(domid)
         cdef unsigned long store = 0
         cdef unsigned long console = 0
         cdef int result, number
+        begin_to_pass(fd, sum)
         with nogil:
             errno.errno = 0
             result = xend_restore(self.xch, which, fd, store_port, console_port, &store, &console)
             number = errno.errno
+        sum = passed()
         done(result if result <= 0 else -1, number, "xc_domain_restore")
-        return store, console
+        return store, console, sum
 
     def resume(self, domid, bint is_cooperative):
         """Let it go on in place, which was suspended."""
@@ -504,6 +519,21 @@ cdef class Handle:
             result = xc_domain_resume(self.xch, which, is_cooperative)
             number = errno.errno
         done(result, number, "xc_domain_resume")
+
+
+cdef int begin_to_pass(int fd, bytes state) except -1:
+    global xend_passing_fd
+    if len(state) != sizeof(xend_sum):
+        raise ValueError(f"the state of a checksum has {len(state)} bytes, expected {sizeof(xend_sum)}")
+    memcpy(&xend_passing, PyBytes_AS_STRING(state), sizeof(xend_sum))
+    xend_passing_fd = fd
+    return 0
+
+
+cdef bytes passed():
+    global xend_passing_fd
+    xend_passing_fd = -1
+    return PyBytes_FromStringAndSize(<char *>&xend_passing, sizeof(xend_sum))
 
 
 cdef class Suspend:

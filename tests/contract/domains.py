@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from tests.contract.bench import Bench, refused
+from xend._sum import Sum
 from xend.hypervisor import HostAccess, Rings
 from xend.hypervisor.scheduling import CreditParameters
 
@@ -130,8 +131,8 @@ def calls(bench: Bench, domid: int) -> list[Callable[[], Awaitable[object]]]:
         lambda: hypervisor.hears(domid),
         lambda: hypervisor.set_max_memory(domid, 4),
         lambda: hypervisor.soft_reset(domid, rings),
-        lambda: hypervisor.save(domid, 0, _never),
-        lambda: hypervisor.restore(domid, 0, bench.image()),
+        lambda: hypervisor.save(domid, 0, _never, Sum()),
+        lambda: hypervisor.restore(domid, 0, bench.image(), Sum()),
         lambda: hypervisor.resume(domid),
         lambda: hypervisor.vcpus(domid),
         lambda: hypervisor.dump_core(domid, str(bench.place / "none")),

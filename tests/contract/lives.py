@@ -8,6 +8,7 @@ import trio
 
 from tests.contract.bench import LOOK_SECONDS, PATIENCE_SECONDS, Bench, page, printed, refused
 from tests.contract.domains import calls
+from xend._sum import Sum
 from xend.hypervisor import SHUTDOWN_REASONS, Blueprint, Rings
 
 SOFT_RESET = SHUTDOWN_REASONS.index("soft_reset")
@@ -147,15 +148,18 @@ async def saving(bench: Bench) -> None:
     fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         with pytest.raises(Refusal):
-            await hypervisor.save(domid, fd, not_at_all)
+            await hypervisor.save(domid, fd, not_at_all, Sum())
         with refused(errno.EINVAL):
-            await hypervisor.save(domid, fd, without_effect)
+            await hypervisor.save(domid, fd, without_effect, Sum())
         assert not (await bench.info(domid)).is_shutdown
         os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)
         os.write(fd, b"in front")
-        await hypervisor.save(domid, fd, suspend)
+        front = Sum()
+        front.add(b"in front")
+        checksum = await hypervisor.save(domid, fd, suspend, front)
         assert asked == 1
+        check(checksum, fd)
         assert (await bench.info(domid)).shutdown_reason == SUSPEND
         end = os.lseek(fd, 0, os.SEEK_CUR)
         assert end == os.fstat(fd).st_size
@@ -170,7 +174,7 @@ async def saving(bench: Bench) -> None:
         full = os.open("/dev/full", os.O_WRONLY)
         try:
             with refused(errno.ENOSPC):
-                await hypervisor.save(domid, full, suspend)
+                await hypervisor.save(domid, full, suspend, Sum())
         finally:
             os.close(full)
         await restoring(bench, fd, end)
@@ -182,12 +186,25 @@ class Refusal(Exception):
     pass
 
 
+def check(checksum: Sum, fd: int) -> None:
+    """It is of all up to the descriptor's place, or of what stands in front alone."""
+    place = os.lseek(fd, 0, os.SEEK_CUR)
+    assert checksum.length in (8, place)
+    whole = Sum()
+    whole.add(os.pread(fd, checksum.length, 0))
+    assert checksum.value == whole.value
+
+
 async def restoring(bench: Bench, fd: int, end: int) -> None:
     hypervisor = bench.hypervisor
 
     async def into(domid: int, blueprint: Blueprint, begin: int = 8) -> Rings:
         os.lseek(fd, begin, os.SEEK_SET)
-        return await hypervisor.restore(domid, fd, bench.image(blueprint=blueprint))
+        front = Sum()
+        front.add(os.pread(fd, begin, 0))
+        rings, checksum = await hypervisor.restore(domid, fd, bench.image(blueprint=blueprint), front)
+        check(checksum, fd)
+        return rings
 
     for wrong, begin, number in (
         ({}, 0, errno.EINVAL),

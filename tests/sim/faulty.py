@@ -4,6 +4,7 @@ import errno
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from xend._sum import Sum
 from xend.hypervisor import (
     Blueprint,
     ConsoleRing,
@@ -123,13 +124,13 @@ class RefusingHypervisor(_Passing, Hypervisor):  # type: ignore[misc]
     async def soft_reset(self, domid: int, rings: Rings) -> Rings:
         return await self._inner.soft_reset(domid, rings)
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         self._count()
-        await self._inner.save(domid, fd, suspend)
+        return await self._inner.save(domid, fd, suspend, checksum)
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         self._count()
-        return await self._inner.restore(domid, fd, image)
+        return await self._inner.restore(domid, fd, image, checksum)
 
     async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
         await self._inner.resume(domid, is_cooperative, is_paused)

@@ -21,6 +21,7 @@ from tests.sim.test_hvm import example
 from tests.sim.test_hvm_changes import machine
 from tests.sim.test_save import refused
 from tests.sim.world import World, play
+from xend._sum import Sum
 from xend.domain import model_state
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError, Image, Rings
@@ -475,11 +476,11 @@ def test_qemu_is_killed_while_it_is_restored(tmp_path: Path, key: str) -> None:
 class Dying(RefusingHypervisor):
     """Whose helper is killed in the middle of a save or a restore."""
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         await suspend()
         raise HypervisorError(errno.EIO, "the helper was killed")
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         raise HypervisorError(errno.EIO, "the helper was killed")
 
 

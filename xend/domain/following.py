@@ -1,16 +1,16 @@
-"""Follows somebody else who reads or writes a file: how far that is, and a checksum of what lies behind.
+"""Follows somebody else who reads or writes a file: how far that is, and the checksum of what lies behind.
 
 Whoever does so has the same open file, and so the same place in it.
 """
 
 import os
-import zlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import attrs
 import trio
 
+from xend._sum import Sum
 from xend.errors import XendError
 from xend.operation.steps import Work
 from xenstore.daemon.groups import alone
@@ -30,21 +30,20 @@ class Follower:
     """Of a file, from a place on.
 
     Attributes:
-        is_beside: it follows while the other one works; else at the end alone, and nobody is slowed down.
+        begins: that place.
         total_kib: of the domain's memory, about as long as the file becomes.
-        checksum: CRC-32 of what was followed.
-        place: as far as that.
+        checksum: of what was followed.
     """
 
     fd: int
     begins: int
     total_kib: int
-    is_beside: bool = True
-    checksum: int = 0
-    place: int = attrs.field(init=False)
+    checksum: Sum = attrs.field(factory=Sum)
 
-    def __attrs_post_init__(self) -> None:
-        self.place = self.begins
+    @property
+    def place(self) -> int:
+        """As far as it has followed."""
+        return self.begins + self.checksum.length
 
     async def beside(self, work: Work, do: Callable[[], Awaitable[_T]]) -> _T:
         """What `do` returns; its progress is told meanwhile."""
@@ -58,7 +57,11 @@ class Follower:
         return result
 
     async def catch_up(self, end: int) -> None:
-        """Follow up to a place."""
+        """Follow up to a place, by reading what the other one did not add to the checksum.
+
+        Raises:
+            OSError: the file cannot be read, or has become shorter.
+        """
         while self.place < end:
             count = min(PIECE_BYTES, end - self.place)
             if count < PIECE_BYTES:
@@ -69,9 +72,6 @@ class Follower:
     async def _follow(self, work: Work, began: float) -> None:
         while True:
             await trio.sleep(LOOK_SECONDS)
-            place = os.lseek(self.fd, 0, os.SEEK_CUR)
-            if self.is_beside and place - self.place >= PIECE_BYTES:
-                await self.catch_up(place - place % PIECE_BYTES)
             self._tell(work, began)
 
     def _tell(self, work: Work, began: float) -> None:
@@ -84,5 +84,4 @@ class Follower:
             data = os.pread(self.fd, min(READ_BYTES, end - self.place), self.place)
             if not data:
                 raise OSError(0, "the file has become shorter")
-            self.checksum = zlib.crc32(data, self.checksum)
-            self.place += len(data)
+            self.checksum.add(data)

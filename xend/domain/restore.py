@@ -28,7 +28,7 @@ from xend.model.scratch import Scratch
 from xend.operation.steps import Step, Work, nothing
 from xend.stream import records
 from xend.stream.emulator import Emulator
-from xend.validators import count, texts, typed
+from xend.validators import count, texts, typed, word, word_or_none
 from xenstore.daemon.text import one_line
 
 
@@ -51,12 +51,12 @@ class RestoreFacts(CreateFacts):
     KIND = "domain.restore"
 
     path: str = attrs.field(validator=typed(str))
-    begins: int = attrs.field(validator=count)
-    after: int = attrs.field(validator=count)
-    end: int = attrs.field(validator=count)
+    begins: int = attrs.field(validator=word)
+    after: int = attrs.field(validator=word)
+    end: int = attrs.field(validator=word)
     memory_kib: int = attrs.field(validator=count)
-    checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
-    state_begins: int = attrs.field(default=0, validator=count)
+    checksum: int | None = attrs.field(default=None, validator=word_or_none)
+    state_begins: int = attrs.field(default=0, validator=word)
     state_bytes: int = attrs.field(default=0, validator=count)
     nodes: dict[str, str] = attrs.field(factory=dict, validator=typed(dict))
     processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
@@ -173,19 +173,22 @@ class Restoration(Creation):
             opened.callback(os.close, fd)
             os.lseek(fd, self.facts.begins, os.SEEK_SET)
             follower = Follower(fd, self.facts.after, self.facts.memory_kib)
+            await follower.catch_up(self.facts.begins)
 
             async def read() -> None:
                 with self._explained(f"restore its memory from {one_line(self.facts.path)}"):
-                    self.facts.rings = await self.host.hypervisor.restore(self.domid, fd, image)
+                    restore = self.host.hypervisor.restore
+                    rings, follower.checksum = await restore(self.domid, fd, image, follower.checksum)
+                    self.facts.rings = rings
 
             await follower.beside(work, read)
             await follower.catch_up(self.facts.end)
             await self.limit_memory(self.claimed_kib())
-        if self.facts.checksum not in (None, follower.checksum):
+        if self.facts.checksum not in (None, follower.checksum.value):
             raise XendError(
                 "bad_request",
-                f"{one_line(self.facts.path)} is damaged: its checksum is {follower.checksum:08x}, "
-                f"{self.facts.checksum:08x} was written",
+                f"{one_line(self.facts.path)} is damaged: its checksum is {follower.checksum.value:016x}, "
+                f"{self.facts.checksum:016x} was written",
                 domain=self.config.name,
                 hint="a copy of it, or of the domain's disks, is needed",
             )

@@ -31,7 +31,7 @@ from xend.operation.steps import Step, Work, nothing
 from xend.refusals import explained
 from xend.stream.header import Header
 from xend.stream.records import AFTER, BEFORE
-from xend.validators import count, typed
+from xend.validators import count, typed, word, word_or_none
 from xenstore.daemon.files import write_all
 from xenstore.daemon.text import one_line
 
@@ -53,7 +53,7 @@ class SaveFacts(DestroyFacts):
         processors: how many its machine has; None: it has no device model that plays one.
         inode: of the draft, once it was made.
         length: of what follows the file's header, in bytes, once its memory is written.
-        checksum: of that; None: it was not looked at yet.
+        checksum: of that; None: it was not written yet.
         is_saved: the file is whole: there is no way back.
     """
 
@@ -68,8 +68,8 @@ class SaveFacts(DestroyFacts):
     cpus: int = attrs.field(validator=count)
     processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
     inode: int = attrs.field(default=0, validator=typed(int))
-    checksum: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
-    length: int = attrs.field(default=0, validator=count)
+    checksum: int | None = attrs.field(default=None, validator=word_or_none)
+    length: int = attrs.field(default=0, validator=word)
     is_saved: bool = attrs.field(default=False, validator=typed(bool))
 
 
@@ -184,9 +184,8 @@ class _Save:
             fd = os.open(self._draft.draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             opened.callback(os.close, fd)
             begins = os.lseek(fd, 0, os.SEEK_END) - len(BEFORE)
-            is_ended = self._facts.then == "destroy"
-            # One that goes on is not to stand for longer than its memory takes.
-            follower = Follower(fd, begins, self._facts.memory_kib, is_beside=is_ended)
+            follower = Follower(fd, begins, self._facts.memory_kib)
+            await follower.catch_up(begins + len(BEFORE))
             states: list[ModelState] = []
 
             async def suspend() -> None:
@@ -198,17 +197,17 @@ class _Save:
 
             async def write() -> None:
                 with explained(f"write its memory to {one_line(self._facts.path)}", self._facts.name):
-                    await self._host.hypervisor.save(self._domid, fd, suspend)
+                    save = self._host.hypervisor.save
+                    follower.checksum = await save(self._domid, fd, suspend, follower.checksum)
 
             await follower.beside(work, write)
             for state in states:
                 state.write(fd)
             write_all(fd, AFTER)
             end = os.lseek(fd, 0, os.SEEK_CUR)
+            await follower.catch_up(end)
             self._facts.length = end - begins
-            if is_ended:
-                await follower.catch_up(end)
-                self._facts.checksum = follower.checksum
+            self._facts.checksum = follower.checksum.value
 
     async def go_on(self, work: Work) -> None:
         if not self._facts.is_saved and not self._facts.was_suspended:
@@ -247,18 +246,10 @@ class _Save:
         try:
             if os.fstat(fd).st_ino != self._facts.inode:
                 raise OSError(0, "somebody has put another file in its place")
-            if self._facts.checksum is None:
-                self._facts.checksum = await self._summed(fd)
+            assert self._facts.checksum is not None
             await self._draft.place(self._front, self._facts.checksum, self._facts.length, fd=fd)
         finally:
             os.close(fd)
-
-    async def _summed(self, fd: int) -> int:
-        """The checksum of what was written."""
-        end = os.lseek(fd, 0, os.SEEK_END)
-        follower = Follower(fd, end - self._facts.length, self._facts.memory_kib)
-        await follower.catch_up(end)
-        return follower.checksum
 
     def _is_placed(self) -> bool:
         """Whether the file under its name is this one."""

@@ -24,9 +24,10 @@ SIGN_SECONDS = 10.0
 
 
 def save(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Writes the stream of domain `domid` to the descriptor that came with the job; returns {}.
+    """Writes the stream of domain `domid` to the descriptor that came with the job.
 
-    Asks by the message ["suspend"] to have it suspended.
+    Returns {"sum": the state of the checksum that goes on from the argument of that name}.  Asks by the
+    message ["suspend"] to have it suspended.
 
     Raises:
         Refused: as `Hypervisor.save` says.
@@ -38,15 +39,15 @@ def save(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             raise Refused(errno.EINVAL, f"domain {domid} was not built")
         limits.for_memory(pages * 4096, 0)
         with session.steps.at("save"), _signs(session, "save", fd):
-            handle.save(domid, fd, session.ask)
+            passed = handle.save(domid, fd, session.ask, arguments["sum"])
     except LibraryError as error:
         raise library_text.refused(error, {"domid": domid}) from error
-    return {}
+    return {"sum": passed}
 
 
 def restore(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Restores domain `domid`, of the `image`, from the descriptor that came with the job; returns the fields
-    of `Rings`.
+    of `Rings`, and "sum" as `save`.
 
     Raises:
         Refused: as `Hypervisor.restore` says.
@@ -62,11 +63,13 @@ def restore(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]
             raise Refused(errno.EEXIST, f"domain {domid} was built already")
         limits.for_memory(pages_of(image.blueprint.max_memory_kib) * 4096, 0)
         with session.steps.at("ports"):
-            ports = [handle.event_channel(domid, DOM0) for _ in range(2)]
+            store_port, console_port = (handle.event_channel(domid, DOM0) for _ in range(2))
         set_limits(session.steps, handle, domid, image)
         try:
             with session.steps.at("restore"), _signs(session, "restore", fd):
-                store_gfn, console_gfn = handle.restore(domid, fd, *ports)
+                store_gfn, console_gfn, passed = handle.restore(
+                    domid, fd, store_port, console_port, arguments["sum"]
+                )
         finally:
             with suppress(OSError):
                 handle.claim(domid, 0)
@@ -74,9 +77,10 @@ def restore(session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]
         raise library_text.refused(error, facts) from error
     return {
         "store_gfn": store_gfn,
-        "store_port": ports[0],
+        "store_port": store_port,
         "console_gfn": console_gfn,
-        "console_port": ports[1],
+        "console_port": console_port,
+        "sum": passed,
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from xend._sum import Sum
 from xend.counters.figures import Counters
 from xend.hypervisor.control import Control, Leaf
 
@@ -538,7 +539,7 @@ class Hypervisor(Control, ABC):
         """
 
     @abstractmethod
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         """Write a domain's memory and the state of its vCPUs to a descriptor, from its place on: a stream of
         libxc's (docs/specs/libxc-migration-stream.pandoc).  The domain stays suspended.  May take seconds
         for each GiB; a call that fails or is cancelled may have written a part.
@@ -546,6 +547,10 @@ class Hypervisor(Control, ABC):
         Args:
             suspend: called once, when all is ready: returns when the domain has shut down to be suspended.
                 What it raises ends the call, and is raised.
+            checksum: of what stands before.
+
+        Returns the checksum that goes on from that with all that was written; `checksum` itself from a driver
+        that does not see the bytes pass.
 
         Raises:
             HypervisorError: ENOSPC and whatever else the descriptor says; EINVAL: it was not built, or was
@@ -553,13 +558,14 @@ class Hypervisor(Control, ABC):
         """
 
     @abstractmethod
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         """Give a new domain the memory and vCPUs that a stream of `save`, or of another host's libxc, holds,
         in place of `build`.  The stream may be anybody's.  What is read of the descriptor is the stream, and
         no byte behind it.
 
         Args:
             image: what it booted; its kernel and command line are not looked at.
+            checksum: of what stands before; returned as by `save`.
 
         Raises:
             HypervisorError: EINVAL: it is no such stream, is of another type of domain (it does not tell pvh

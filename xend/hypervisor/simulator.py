@@ -14,6 +14,7 @@ import attrs
 import msgpack
 import trio
 
+from xend._sum import Sum
 from xend.counters import Counters
 from xend.hypervisor import (
     Blueprint,
@@ -154,17 +155,19 @@ class Simulator(SimulatorControl, Hypervisor):
     async def dump_core(self, domid: int, path: str) -> None:
         await self._call("dump_core", domid=domid, path=os.path.abspath(path))
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         await self._call("saved_state", domid=domid, must_be_suspended=False)
         await suspend()
         state = await self._call("saved_state", domid=domid, must_be_suspended=True)
         saved.write(fd, state.pop("type"), state)
+        return checksum
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         if (info := await self.domain(domid)) is None or info.is_dying:
             raise HypervisorError(errno.ESRCH, f"there is no domain {domid}, or it is dying")
         type, state = saved.read(fd)
-        return Rings(**await self._call("restore_state", domid=domid, type=type, state=dict(state)))
+        rings = await self._call("restore_state", domid=domid, type=type, state=dict(state))
+        return Rings(**rings), checksum
 
     async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
         await self._call("resume", domid=domid, is_cooperative=is_cooperative, is_paused=is_paused)

@@ -9,6 +9,7 @@ from typing import Any
 import trio
 from sortedcontainers import SortedDict
 
+from xend._sum import Sum
 from xend.counters import Counters
 from xend.hypervisor import (
     SHUTDOWN_REASONS,
@@ -399,16 +400,17 @@ class SimulatedHost(SimulatedControl, Hypervisor):
         domain = self._guest(domid)
         return domain.type != "hvm" or (domain.image is not None and has_drivers(domain.image.command_line))
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         await self.saved_state(domid)  # to refuse what cannot be saved before it is suspended
         await suspend()
         state = await self.saved_state(domid, must_be_suspended=True)
         saved.write(fd, state.pop("type"), state)
+        return checksum
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         await trio.lowlevel.checkpoint()
         self._guest(domid)
-        return await self.restore_state(domid, *saved.read(fd))
+        return await self.restore_state(domid, *saved.read(fd)), checksum
 
     async def saved_state(self, domid: int, must_be_suspended: bool = False) -> dict[str, Any]:
         """What its stream holds of it.

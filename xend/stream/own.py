@@ -2,7 +2,7 @@
 
 8 bytes   magic
 u32       version
-u32       checksum (CRC-32) of all that follows the header; u64: how many bytes that are; 0, 0: not sealed
+u64       checksum (XXH64) of all that follows the header; u64: how many bytes that are; 0, 0: not sealed
 u32       length of a map in MessagePack
 """
 
@@ -17,9 +17,9 @@ from xend.packing import unpack
 from xend.stream import StreamError
 
 _MAGIC = b"XENDSAVE"
-VERSION = 1
-_FIXED = struct.Struct("<8sIIQI")
-_SEAL = struct.Struct("<IQ")
+VERSION = 2
+_FIXED = struct.Struct("<8sIQQI")
+_SEAL = struct.Struct("<QQ")
 #: Of the seal, from the beginning of this data.
 SEAL_AT = 12
 _WHERE = "header, xend's own data"

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 import trio
 
+from xend._sum import Sum
 from xend.hypervisor import (
     Blueprint,
     ConsoleRing,
@@ -50,10 +51,10 @@ class Builders(Protocol):
     async def dump_core(self, domid: int, path: str) -> None:
         """See `Hypervisor.dump_core`; the domain is paused already."""
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         """See `Hypervisor.save`."""
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         """See `Hypervisor.restore`."""
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:
@@ -221,13 +222,13 @@ class Xen(XenControl):
         with self._domains.held(domid):
             await self._builders.dump_core(domid, path)
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         self._domains.alive(domid)
-        await self._builders.save(domid, fd, suspend)
+        return await self._builders.save(domid, fd, suspend, checksum)
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         self._domains.alive(domid)
-        return await self._builders.restore(domid, fd, image)
+        return await self._builders.restore(domid, fd, image, checksum)
 
     async def resume(self, domid: int, is_cooperative: bool = True, is_paused: bool = False) -> None:
         self._domains.require_suspended(domid)

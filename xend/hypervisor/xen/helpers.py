@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from xend._sum import Sum
 from xend.helper import wire
 from xend.helper.steps import STEPS
 from xend.hypervisor import HypervisorError, Image, Rings
@@ -101,26 +102,33 @@ class Helpers:
             with suppress(OSError):  # of a helper that was killed
                 os.unlink(temporary)
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         """As `Hypervisor.save`."""
         helper = await self._take("save")
+        begins = os.lseek(fd, 0, os.SEEK_CUR)
+        arguments = {"domid": domid, "sum": checksum.state}
         try:
-            await self._answer(helper, "save", domid, {"domid": domid}, fd, suspend)
+            result = await self._answer(helper, "save", domid, arguments, fd, suspend)
+            passed = self._passed(domid, "save", result, checksum, os.lseek(fd, 0, os.SEEK_CUR) - begins)
         except BaseException:
             await helper.end()
             raise
         before, self._saved = self._saved, (domid, helper)  # it is there at once to resume it
         if before is not None:
             await before[1].end()
+        return passed
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         """As `Hypervisor.restore`, of a domain that was created, its vCPUs and bounds set; as with `build` it
         is for the caller to destroy where that fails or is cancelled."""
         # What it booted is of no interest, and may be longer than a job.
         image = attrs.evolve(image, kernel="", ramdisk=None, command_line="", cpuid=())
-        arguments = {"domid": domid, "image": attrs.asdict(image)}
-        result = await self._have_done(await self._take("restore"), "restore", domid, arguments, fd)
-        return self._rings(domid, "restore", result)
+        arguments = {"domid": domid, "image": attrs.asdict(image), "sum": checksum.state}
+        begins = os.lseek(fd, 0, os.SEEK_CUR)
+        result = dict(await self._have_done(await self._take("restore"), "restore", domid, arguments, fd))
+        passed = self._passed(domid, "restore", result, checksum, os.lseek(fd, 0, os.SEEK_CUR) - begins)
+        result.pop("sum")
+        return self._rings(domid, "restore", result), passed
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:
         """As `Hypervisor.resume`."""
@@ -201,6 +209,14 @@ class Helpers:
         except OSError as error:
             text = f"{job}: xend's helper cannot be started: {error.strerror or error}"
             raise HypervisorError(error.errno or errno.EIO, text) from error
+
+    def _passed(self, domid: int, job: str, result: Mapping[str, Any], before: Sum, count: int) -> Sum:
+        """The checksum with the bytes that passed, so many; as before where the library had its own ways."""
+        try:
+            found = Sum(result["sum"])
+        except (KeyError, TypeError, ValueError):
+            raise self._fault(domid, job, "", "gave a checksum that is none") from None
+        return found if found.length == before.length + count else before
 
     def _rings(self, domid: int, job: str, result: Mapping[str, Any]) -> Rings:
         try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn, Protocol
 
+from xend._sum import Sum
 from xend.errors import XendError
 from xend.hypervisor import HypervisorError, Image, Rings
 from xend.hypervisor.xen.driver import Builders, Xen
@@ -40,10 +41,10 @@ class NoBuilders:
     async def dump_core(self, domid: int, path: str) -> None:
         _refuse(domid)
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         _refuse(domid)
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         _refuse(domid)
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:

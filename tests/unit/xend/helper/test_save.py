@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.xend.helper import fake_guest
 from tests.unit.xend.helper.fake_guest import LIBRARIES, STREAM
+from xend._sum import Sum
 from xend.helper import limits, save
 from xend.helper.session import Session
 from xend.helper.steps import Refused
@@ -46,13 +47,19 @@ class Steps:
 def job(blueprint: Blueprint, domid: int) -> dict[str, Any]:
     machine = Machine() if blueprint.type == "hvm" else None
     image = Image(blueprint=blueprint, memory_kib=65536, kernel="", machine=machine)
-    return {"domid": domid, "image": attrs.asdict(image)}
+    return {"domid": domid, "image": attrs.asdict(image), "sum": Sum().state}
+
+
+def whole() -> bytes:
+    checksum = Sum()
+    checksum.add(STREAM)
+    return checksum.state
 
 
 def test_a_save(fd: int) -> None:
     LIBRARIES.domains[5] = (False, 16384)
     steps = Steps(fd)
-    assert save.save(steps.session, {"domid": 5}) == {}
+    assert save.save(steps.session, {"domid": 5, "sum": Sum().state}) == {"sum": whole()}
     assert steps.told == ["open", "domain", "save", "suspend"]
     assert os.pread(fd, 99, 0) == STREAM
 
@@ -67,7 +74,8 @@ def test_a_save(fd: int) -> None:
 )
 def test_a_restore(fd: int, blueprint: Blueprint, domid: int, settings: list[str]) -> None:
     os.pwrite(fd, STREAM, 0)
-    rings = save.restore(Steps(fd).session, job(blueprint, domid))
+    rings = dict(save.restore(Steps(fd).session, job(blueprint, domid)))
+    assert rings.pop("sum") == whole()
     assert rings == {"store_gfn": 0xFEFFC, "store_port": 1, "console_gfn": 0xFEFFF, "console_port": 2}
     assert LIBRARIES.names() == [
         "open", "domain", "event_channel", "event_channel", *settings, "restore", "claim",
@@ -120,7 +128,7 @@ def test_what_they_say_of_a_save(fd: int, number: int, log: str, expected: int) 
     LIBRARIES.domains[5] = (False, 16384)
     refusal(number, log)
     with pytest.raises(Refused) as refused:
-        save.save(Steps(fd).session, {"domid": 5})
+        save.save(Steps(fd).session, {"domid": 5, "sum": Sum().state})
     assert refused.value.errno == expected
 
 

@@ -164,7 +164,7 @@ def test_own_data(tmp_path: Path) -> None:
     assert own.read(sealed, 0) == own.Own(fields={"name": "a"}, checksum=7, length=9)
     assert own.read(b"", 0) is None
     assert own.read(b"XEND-EXTRA", 0) is None
-    assert own.read(patched(data, 8, b"\2"), 0) is None  # of a newer xend
+    assert own.read(patched(data, 8, bytes((own.VERSION + 1,))), 0) is None  # of a newer xend
     for broken in (data[:20], data[:-1], patched(data, 28, b"\xc1")):
         with pytest.raises(StreamError, match="at byte 100, header, xend's own data: "):
             own.read(broken, 100)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.platform.kernel import Kernel, LinuxKernel, NetBSDKernel, running
 from tests.unit.xend.hypervisor.xen.machine import Machine
+from xend._sum import Sum
 from xend.hypervisor import HypervisorError, Image, Rings
 from xend.hypervisor.xen.calls import Calls
 from xend.hypervisor.xen.domains import Domains
@@ -46,13 +47,14 @@ class Builders:
     async def dump_core(self, domid: int, path: str) -> None:
         self.asked.append(("dump_core", domid, path))
 
-    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]]) -> None:
+    async def save(self, domid: int, fd: int, suspend: Callable[[], Awaitable[None]], checksum: Sum) -> Sum:
         self.asked.append(("save", domid, fd))
         await suspend()
+        return checksum
 
-    async def restore(self, domid: int, fd: int, image: Image) -> Rings:
+    async def restore(self, domid: int, fd: int, image: Image, checksum: Sum) -> tuple[Rings, Sum]:
         self.asked.append(("restore", domid, fd, image))
-        return Rings(store_gfn=0xABC, store_port=1, console_gfn=0xABD, console_port=2)
+        return Rings(store_gfn=0xABC, store_port=1, console_gfn=0xABD, console_port=2), checksum
 
     async def resume(self, domid: int, is_cooperative: bool) -> None:
         self.asked.append(("resume", domid, is_cooperative))
