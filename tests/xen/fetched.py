@@ -164,6 +164,7 @@ def _build(root: Path) -> None:
         f"cd {TOP}",
         "unset ${!PIP_@} ${!SSL_@} ${!PYTHON@}",
         "export PATH=/usr/bin:/usr/sbin LC_ALL=C.UTF-8 XEND_REQUIRE_XEN=1",
+        "[ -e /etc/ld.so.cache ] || ldconfig",  # Python looks there for a library, or has gcc look
         f"[ -e {python} ] || python3 -m venv --without-pip --system-site-packages {sys.prefix}",
         f"{python} -W ignore setup.py -q build_ext --inplace",
         f"{python} -W ignore -m compileall -q {libraries} {sys.prefix}/lib {' '.join(OURS)}",
