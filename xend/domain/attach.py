@@ -7,7 +7,7 @@ import attrs
 from xend.device.device import Device, device_of_fields
 from xend.device.kinds import KINDS
 from xend.device.plug import plug_of
-from xend.domain.device_model import check_attach
+from xend.domain.device_model import check_attach, has_tree
 from xend.domain.model_images import give_image, let_go
 from xend.domain.sharing import claim_disk, settle
 from xend.domain.source import device_of_change
@@ -52,15 +52,14 @@ def attach_steps(host: Host, facts: AttachFacts) -> list[Step]:
     """The steps of device.attach."""
     device = device_of(host, facts.domid, facts.change, facts.backend_domid)
     kind = KINDS[device.kind]
-    model = host.models.get(facts.domid)
     part = kind.model_part(device_of_change(facts.change), host.settings)
-    is_shown = kind.is_of_model(device) and model is not None and model.has_tree
+    is_shown = kind.is_of_model(device) and has_tree(host, facts.domid)
     image = part.image if is_shown else None
     plug = plug_of(host, kind.model_shows(device) if is_shown else device)
 
     def refuse() -> None:
         check_attach(host, device, part, facts.name)
-        if KINDS[device.kind].is_disk:
+        if kind.is_disk:
             claim_disk(host, facts.uuid, facts.name, device_of_change(facts.change))
 
     async def check(work: Work) -> None:

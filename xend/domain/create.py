@@ -1,7 +1,7 @@
 """domain.create: from a configuration to a domain that runs (or is paused)."""
 
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property, partial
 
 import attrs
 
@@ -26,7 +26,7 @@ from xend.domain.card_checks import functions_of_items
 from xend.domain.cards import give_all as give_all_cards
 from xend.domain.cards import take_all
 from xend.domain.claims import disks_of
-from xend.domain.device_model import check_model, end_model, start_model
+from xend.domain.device_model import check_model, end_model, has_tree, start_model
 from xend.domain.granted import check_terms, grant_share, grant_terms
 from xend.domain.labels import check_labels, set_running_label
 from xend.domain.machine import check_machine
@@ -34,7 +34,7 @@ from xend.domain.machine_cards import put_in
 from xend.domain.makers import Maker, machine_parts, makers_of
 from xend.domain.model_images import let_go
 from xend.domain.model_ready import await_model
-from xend.domain.model_rights import Rights, rights_of, shown_images
+from xend.domain.model_rights import rights_of, shown_images
 from xend.domain.placing import is_placed, places_of, pool_number
 from xend.domain.power import destroy_domain, start
 from xend.domain.registry import Domain
@@ -237,14 +237,15 @@ class Creation:
         served = [each.part() for each in self._makers() if each.is_of_model]
         return [*machine_parts(self.config, self.host.settings, self.facts.domid or 0), *served]
 
-    def rights(self) -> Rights:
-        """What its device model is left with."""
-        return rights_of(self.host.settings.platform, self.config, self.parts(), self.facts.domid or 1)
+    @cached_property
+    def _gets_tree(self) -> bool:
+        """Whether its device model will have a tree of its own.  Looks into images: once for all devices."""
+        return rights_of(self.host.settings.platform, self.config, self.parts(), 1).has_tree
 
     def shown(self, device: Device) -> Device:
         """A device as its nodes are written."""
         kind = KINDS[device.kind]
-        return kind.model_shows(device) if kind.is_of_model(device) and self.rights().has_tree else device
+        return kind.model_shows(device) if kind.is_of_model(device) and self._gets_tree else device
 
     def _device(self, maker: Maker, work: Work) -> Device:
         return maker.make(self.domid, backend_domid=self.facts.backends.get(maker.name, 0))
@@ -467,7 +468,7 @@ class Creation:
         await await_model(self.host, work, self.config.name, self.parts(), self.domid, lines)
 
     async def let_go(self, work: Work) -> None:
-        if images := shown_images(self.rights(), self.parts()):
+        if images := shown_images(has_tree(self.host, self.domid), self.parts()):
             await let_go(self.host, work, self.domid, self.config.name, images)
 
     async def end_model(self, work: Work) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "end_model",
     "end_strangers",
     "has_model",
+    "has_tree",
     "note_death",
     "start_model",
     "tell_death",
@@ -47,6 +48,12 @@ __all__ = [
 def has_model(host: Host, domid: int | None) -> bool:
     """Whether a domain has one of this xend's, alive or dead; None: it has no domid."""
     return domid is not None and host.models.get(domid) is not None
+
+
+def has_tree(host: Host, domid: int) -> bool:
+    """Whether a domain has one that sees a tree of its own in place of the host's files."""
+    model = host.models.get(domid)
+    return model is not None and model.has_tree
 
 
 async def check_model(host: Host, config: DomainConfig, parts: Sequence[Part]) -> None:
@@ -129,7 +136,7 @@ async def start_model(
         files: list[tuple[int, int]] = []
         if incoming is not None:
             parts, files = by_descriptors(parts, held)
-        images = opened_images(shown_images(rights, parts), held)
+        images = opened_images(shown_images(rights.has_tree, parts), held)
         files += [(fd, image.number) for fd, image, _ in images]
         await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
         shape = Shape(

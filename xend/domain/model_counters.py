@@ -32,15 +32,15 @@ async def counted_by_models(host: Host) -> Mapping[Place, DiskCounters]:
     """Of all of them."""
     found: dict[Place, DiskCounters] = {}
 
-    async def ask(model: Model) -> None:
+    async def ask(model: Model, disks: Mapping[str, Place]) -> None:
         with suppress(OSError, QmpError):
-            found.update(await _counted_by(host, model))
+            found.update(await _counted_by(host, model, disks))
 
     with trio.move_on_after(ANSWER_SECONDS), alone(XendError):
         async with trio.open_nursery() as nursery:
             for model in host.models:
-                if not model.has_ended.is_set() and _disks_of(host, model):
-                    nursery.start_soon(ask, model)
+                if not model.has_ended.is_set() and (disks := _disks_of(host, model)):
+                    nursery.start_soon(ask, model, disks)
     return found
 
 
@@ -54,12 +54,12 @@ def _disks_of(host: Host, model: Model) -> dict[str, Place]:
     }
 
 
-async def _counted_by(host: Host, model: Model) -> dict[Place, DiskCounters]:
+async def _counted_by(host: Host, model: Model, disks: Mapping[str, Place]) -> dict[Place, DiskCounters]:
     stream = await host.models.system.connect(host.models.place(model.domid).statistics)
     try:
         conversation = Conversation(stream)
         await conversation.begin()
-        return dict(_read(_disks_of(host, model), await conversation.ask("query-blockstats")))
+        return dict(_read(disks, await conversation.ask("query-blockstats")))
     finally:
         await trio.aclose_forcefully(stream)
 

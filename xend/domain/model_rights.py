@@ -83,9 +83,9 @@ def rights_of(platform: str, config: DomainConfig, parts: Sequence[Part], domid:
     return Rights(ids or (uid, uid), is_own_user=ids is None, is_shut_in=True, has_tree=platform == "linux")
 
 
-def shown_images(rights: Rights, parts: Sequence[Part]) -> list[Image]:
+def shown_images(has_tree: bool, parts: Sequence[Part]) -> list[Image]:
     """Those that it is given by descriptors, as its backends name them."""
-    return [part.image for part in parts if part.image is not None] if rights.has_tree else []
+    return [part.image for part in parts if part.image is not None] if has_tree else []
 
 
 def require_shut_in(platform: str, config: DomainConfig, parts: Sequence[Part]) -> None:
