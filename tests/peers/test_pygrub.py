@@ -6,6 +6,8 @@ Others of its contract show what is seen from within.
 import ctypes
 import os
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from tests.peers.daemons import lacking, need
 from tests.peers.debian import XEN_BIN
 from xend.bootloader import cell, linux
 from xend.bootloader.contract import Loader
-from xend.bootloader.order import Limits, Order, Report
+from xend.bootloader.order import Limits, Order, Report, pack
 from xend.bootloader.run import Tail, run_cell
 from xend.errors import XendError
 from xenstore.daemon import child
@@ -61,6 +63,15 @@ class Screen:
 
 
 Make = Callable[..., tuple[Report, str | None]]
+
+
+def left() -> list[str]:
+    """What runs of the loader's user, and is killed now; its zombies wait for init and do not count."""
+    lines = subprocess.run(
+        ["ps", "-U", str(UID), "-o", "stat=,args="], capture_output=True, text=True, check=False
+    )
+    subprocess.run(["pkill", "-KILL", "-U", str(UID)], check=False)
+    return [line for line in lines.stdout.splitlines() if not line.startswith("Z")]
 
 
 @pytest.fixture
@@ -266,10 +277,10 @@ def test_what_netbsd_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         loader = Loader(program=f"{top}/program", disk=f"{top}/disk")
         order = Order(loader=loader, uid=UID, gid=UID, is_own_user=True, directory=f"{top}/run")
         monkeypatch.setattr(sys, "platform", "netbsd")
-        report = cell.perform(order)
+        report = cell.perform(cell.Cell(order))
+        assert left() == []
         assert report.status == 0
         assert content(report) == (b"K\n", None, "")
-        assert not subprocess.run(["pgrep", "-u", str(UID)], capture_output=True, check=False).stdout
         assert sorted(path.name for path in (top / "run").rglob("*") if path.is_file()) == ["kernel"]
 
 
@@ -304,7 +315,42 @@ def test_what_netbsd_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
                 nursery.cancel_scope.cancel()
 
         trio.run(body)
-        assert not subprocess.run(["pgrep", "-u", str(UID)], capture_output=True, check=False).stdout
+        assert left() == []
+
+
+#: The child that is to be the loader has not come to be its user.
+SLOW = """
+import os, sys, time
+from xend.bootloader import cell
+sys.platform = "netbsd"
+def set_limits(limits):
+    print(os.getpid(), flush=True)
+    time.sleep(1000)
+cell.set_limits = set_limits
+cell.main()
+"""
+
+
+def test_what_netbsd_ends_as_it_begins(tmp_path: Path) -> None:
+    """xend dies between the fork and the change of user: nothing of that user is there yet to be found."""
+    if os.geteuid() != 0:
+        lacking("only root may start a program as another user")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "disk").write_bytes(b"DISK" + bytes(508))
+    loader = Loader(program="/bin/true", disk=f"{tmp_path}/disk")
+    order = Order(loader=loader, uid=UID, gid=UID, is_own_user=True, directory=f"{tmp_path}/run")
+    ours, theirs = socket.socketpair()
+    words = (sys.executable, "-P", "-c", SLOW, str(theirs.fileno()))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, pass_fds=(theirs.fileno(),)) as process:
+        ours.sendall(pack(order))
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        ours.close()
+        process.wait()
+    state = subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, check=False).stdout
+    if state[:1] not in (b"", b"Z"):
+        os.kill(pid, signal.SIGKILL)
+        pytest.fail("what was to be the loader runs still")
 
 
 DIES = """

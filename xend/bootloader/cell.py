@@ -56,14 +56,14 @@ def main() -> None:
     os.umask(0o022)  # the loader is another user, who has to see its view
     with own.makefile("rb") as lines:
         order = order_of(lines.readline())
-    threading.Thread(target=_end_with, args=(own, order), daemon=True).start()
-    own.sendall(pack(perform(order)))
+    cell = Cell(order)
+    threading.Thread(target=_end_with, args=(own, cell), daemon=True).start()
+    own.sendall(pack(perform(cell)))
     os._exit(0)  # the thread still reads
 
 
-def perform(order: Order) -> Report:
+def perform(cell: "Cell") -> Report:
     """Run the loader, and take what it leaves."""
-    cell = Cell(order)
     _was_refused[0] = 0
     try:
         status = cell.run()
@@ -84,6 +84,10 @@ class Cell:
     """The place of one run: what lies where below the order's directory."""
 
     order: Order
+    #: NetBSD: the process that is or becomes the loader, until it is waited for.
+    _loader: int | None = attrs.field(default=None, init=False)
+    #: Who holds it begins that process, kills it or waits for it.
+    _on_loader: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     @property
     def scratch(self) -> str:
@@ -140,11 +144,32 @@ class Cell:
         disk = os.open(order.loader.disk, os.O_RDONLY | os.O_CLOEXEC)
         os.chmod(order.directory, 0o711)  # the way to what is its own
         try:
-            return _in_child(lambda: self._become(self.scratch, f"/dev/fd/{disk}", disk))
+            with self._on_loader:
+                self._loader = _forked(lambda: self._become(self.scratch, f"/dev/fd/{disk}", disk))
+            os.waitid(os.P_PID, self._loader, os.WEXITED | os.WNOWAIT)
+            with self._on_loader:
+                pid, self._loader = self._loader, None
+                return _status_of(pid)
         finally:
             os.close(disk)
             if order.is_own_user:
                 _end_all_of(order.uid)
+
+    def end(self) -> None:
+        """End what would outlive this process, which begins nothing more: on NetBSD all of the loader.
+
+        The loader's own process is killed by its number, since it may not yet have become its user.
+
+        Raises:
+            OSError: some of it runs still.
+        """
+        if sys.platform == "linux":
+            return
+        self._on_loader.acquire()  # and never given back
+        if self._loader is not None:
+            os.kill(self._loader, signal.SIGKILL)
+        if self.order.is_own_user:
+            _end_all_of(self.order.uid)
 
     def _furnish(self) -> None:
         files, answer = f"{self.scratch}/files", f"{self.scratch}/answer"
@@ -191,17 +216,27 @@ def set_limits(limits: Limits) -> None:
 
 def _in_child(act: Callable[[], int]) -> int:
     """What a child of this process returns that does this; negative: the signal that ended it."""
+    return _status_of(_forked(act))
+
+
+def _forked(act: Callable[[], int]) -> int:
+    """The process id of a child that does this and ends with what it returns."""
     pid = os.fork()
-    if pid == 0:
-        status = NOT_BEGUN
-        try:
-            status = act()
-        except OSError as error:
-            _was_refused[0] = 1
-            where = f"{error.filename}: " if error.filename else ""
-            os.write(2, f"xend: {where}{error.strerror or error}\r\n".encode(errors="replace"))
-        finally:
-            os._exit(status if status >= 0 else SIGNALLED - status)
+    if pid != 0:
+        return pid
+    status = NOT_BEGUN
+    try:
+        status = act()
+    except OSError as error:
+        _was_refused[0] = 1
+        where = f"{error.filename}: " if error.filename else ""
+        os.write(2, f"xend: {where}{error.strerror or error}\r\n".encode(errors="replace"))
+    finally:
+        os._exit(status if status >= 0 else SIGNALLED - status)
+
+
+def _status_of(pid: int) -> int:
+    """What a child ended with, once it has; negative: the signal that ended it, or its own child."""
     _, ended = os.waitpid(pid, 0)
     status = os.waitstatus_to_exitcode(ended)
     return SIGNALLED - status if SIGNALLED < status < SIGNALLED + 65 else status
@@ -210,13 +245,16 @@ def _in_child(act: Callable[[], int]) -> int:
 def _end_all_of(uid: int) -> None:
     """Whatever runs as a user that has no other processes; what begins another one meanwhile, too.
 
+    Of a zombie nothing is left to end: only its parent, or init in its own time, can take it away.
+
     Raises:
         OSError: some of it runs still.
     """
-    words = ("ps", "-U", str(uid), "-o", "pid=")
+    words = ("ps", "-U", str(uid), "-o", "stat=")
     for _ in range(KILLS):
         _in_child(lambda: _kill_all_of(uid))
-        if not subprocess.run(words, env=ENVIRONMENT, capture_output=True, check=False).stdout.strip():
+        states = subprocess.run(words, env=ENVIRONMENT, capture_output=True, check=False).stdout.split()
+        if all(state.startswith(b"Z") for state in states):
             return
         time.sleep(KILL_SECONDS)
     raise OSError(errno.EBUSY, "what it started cannot be ended")
@@ -240,12 +278,12 @@ def _close_all_but(kept: int | None) -> None:
         os.closerange(kept + 1, most)
 
 
-def _end_with(own: socket.socket, order: Order) -> None:
+def _end_with(own: socket.socket, cell: Cell) -> None:
     """End as soon as xend has, or wants no more; on Linux all of the loader ends with this process."""
     try:
-        own.recv(1)
-        if sys.platform != "linux" and order.is_own_user:
-            _end_all_of(order.uid)
+        with suppress(OSError):  # a connection that is reset has ended, too
+            own.recv(1)
+        cell.end()
     finally:
         os._exit(NOT_BEGUN)
 
