@@ -33,6 +33,30 @@ def test_those_that_need_others_go_down_first() -> None:
     play(body)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("one", "two", "three"), ["three", "two", "one"]),
+        (("two", "one"), ["one", "two"]),
+        (("three", "gone", "one", "three"), ["one", "three"]),
+        ((), ["three", "one", "two"]),
+    ],
+)
+def test_others_are_asked_in_the_reverse_of_the_order_given(
+    words: tuple[str, ...], expected: list[str]
+) -> None:
+    """Those of rc.conf come up beside each other, and which is made first is chance."""
+
+    async def body(world: World) -> None:
+        for name in ("two", "one", "three"):
+            put(world, name)
+            await start(world, name)
+        await stop(world, *words, all=not words)
+        assert [name for name, what in told(world) if what == "stopping"] == expected
+
+    play(body)
+
+
 @pytest.mark.parametrize("fault", ["hang-shutdown", "ack-only", "never-answer"])
 def test_a_guest_that_does_not_shut_down_is_destroyed_at_the_deadline(fault: str) -> None:
     async def body(world: World) -> None:

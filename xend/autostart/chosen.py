@@ -18,12 +18,13 @@ def key_of(known: Known) -> str:
     return known.uuid if known.domid is None else str(known.domid)
 
 
-def _age(known: Known) -> tuple[bool, int, str]:
-    return known.domid is None, known.domid or 0, known.name
+def by_age(known: Sequence[Known]) -> list[Known]:
+    """The oldest first; those between two lives, which have no domid, last."""
+    return sorted(known, key=lambda each: (each.domid is None, each.domid or 0, each.name))
 
 
 def chosen(known: Sequence[Known], words: Sequence[str]) -> tuple[list[Known], list[str]]:
-    """The domains that the words mean, each once, and the words that mean none."""
+    """The domains that the words mean, each once and in the words' order, and the words that mean none."""
     found: dict[str, Known] = {}
     strange = []
     for word in dict.fromkeys(words):
@@ -37,17 +38,18 @@ def chosen(known: Sequence[Known], words: Sequence[str]) -> tuple[list[Known], l
 class Down:
     """The order in which domains go down.
 
+    targets: in the order in which they would come up if no configuration said anything of it.
+
     Attributes:
-        order: the reverse of that in which they would come up, from their configurations; the last one made
-            first where these say nothing, and strangers, of whom nothing is known.
+        order: the reverse of that in which they would come up.
         dependents: by `key_of`, those that have to be down before.
     """
 
     def __init__(self, targets: Sequence[Known]) -> None:
-        by_age = {key_of(each): each for each in sorted(targets, key=_age)}
-        needs = {key: _needed(each, targets) for key, each in by_age.items()}
-        after = without_circles(list(by_age), needs)
-        self.order = [by_age[key] for key in reversed(in_order(list(by_age), after))]
+        by_key = {key_of(each): each for each in targets}
+        needs = {key: _needed(each, targets) for key, each in by_key.items()}
+        after = without_circles(list(by_key), needs)
+        self.order = [by_key[key] for key in reversed(in_order(list(by_key), after))]
         self.dependents: dict[str, list[Known]] = {key_of(each): [] for each in self.order}
         for each in self.order:
             for key in after[key_of(each)]:

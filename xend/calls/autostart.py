@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from xend.autostart.chosen import Down, chosen
+from xend.autostart.chosen import Down, by_age, chosen
 from xend.autostart.ending import LastResort
 from xend.autostart.files import ConfigDirectory, Text, check_pattern
 from xend.autostart.hooks import Hooks
@@ -194,5 +194,5 @@ class AutostartCalls:
 async def _down(acts: HostActs, words: Sequence[str] | None) -> tuple[Down, list[str]]:
     """What goes down for these words, None: everything; and the words that mean nothing."""
     known = await acts.all()
-    targets, strange = (known, []) if words is None else chosen(known, words)
+    targets, strange = (by_age(known), []) if words is None else chosen(known, words)
     return Down(targets), strange
