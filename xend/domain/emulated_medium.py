@@ -64,12 +64,10 @@ async def put_in(host: Host, work: Work, domid: int, name: str, drive: DiskConfi
 
 async def insert(conversation: Conversation, drive: DiskConfig, fd: int) -> None:
     """Have the device model put the disc of a descriptor into an empty drive.  Raises: QmpError."""
-    number = await conversation.give(fd)
-    await conversation.ask(
-        "blockdev-change-medium",
-        id=drive_name(drive.devid),
-        filename=file_of(number),
-        format=model_format(drive),
-    )
-    # It has opened the disc: from QEMU 9.1 on the set would have it open for ever, too.
-    await conversation.ask("remove-fd", **{"fdset-id": number})
+    async with conversation.lent(fd) as number:
+        await conversation.ask(
+            "blockdev-change-medium",
+            id=drive_name(drive.devid),
+            filename=file_of(number),
+            format=model_format(drive),
+        )

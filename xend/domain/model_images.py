@@ -18,7 +18,7 @@ from xend.errors import XendError
 from xend.host import Host
 from xend.model.image import Image, file_of, holder, holder_of
 from xend.model.part import Part
-from xend.model.qmp import Conversation, QmpError
+from xend.model.qmp import Conversation
 from xend.operation.steps import Work
 
 __all__ = ["by_descriptors", "give_image", "hold", "let_go", "opened_images", "release"]
@@ -118,14 +118,5 @@ async def let_go(host: Host, work: Work, domid: int, name: str, images: Sequence
 
 async def release(conversation: Conversation, number: int) -> None:
     """Have it hold a set no longer, which closes an image that nothing else has open.  Raises: QmpError."""
-    await _forget(conversation, "blockdev-del", **{"node-name": holder_of(number)})
-    await _forget(conversation, "remove-fd", **{"fdset-id": number})
-
-
-async def _forget(conversation: Conversation, command: str, **arguments: object) -> None:
-    """A command about what may not be there."""
-    try:
-        await conversation.ask(command, **arguments)
-    except QmpError as error:
-        if not error.is_refusal:
-            raise
+    await conversation.forget("blockdev-del", **{"node-name": holder_of(number)})
+    await conversation.forget("remove-fd", **{"fdset-id": number})

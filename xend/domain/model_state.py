@@ -167,21 +167,24 @@ async def write_state(conversation: Conversation, scratch: Scratch) -> None:
     """
     fd = scratch.writable()
     try:
-        number = await conversation.give(fd)
+        async with conversation.lent(fd) as number:
+            await _write_bounded(conversation, scratch, file_of(number))
     finally:
         os.close(fd)
+
+
+async def _write_bounded(conversation: Conversation, scratch: Scratch, path: str) -> None:
     try:
         with alone(QmpError):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_bound, scratch)
                 # Its images stay its own: whoever goes on with them waits for its end.
-                await conversation.ask("xen-save-devices-state", filename=file_of(number), live=False)
+                await conversation.ask("xen-save-devices-state", filename=path, live=False)
                 nursery.cancel_scope.cancel()
     except QmpError as error:
         if scratch.is_too_long:
             _check_length(scratch)
         raise error
-    await conversation.ask("remove-fd", **{"fdset-id": number})
 
 
 async def _bound(scratch: Scratch) -> None:

@@ -5,7 +5,8 @@ what does not fit ends the conversation.  Deadlines are the caller's.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -74,13 +75,31 @@ class Conversation:
         assert self._send_descriptor is not None
         return await self._ask(partial(self._send_descriptor, self._stream, fd), command, arguments)
 
-    async def give(self, fd: int) -> int:
-        """The number of the set in which it has a descriptor from now on, until remove-fd."""
+    @asynccontextmanager
+    async def lent(self, fd: int) -> AsyncIterator[int]:
+        """The number of the set in which it has a descriptor meanwhile; what it opens of that stays open.
+
+        From QEMU 9.1 on it would keep the set for ever, whether it took what the set was for or refused it.
+        """
         given = await self.ask_with(fd, "add-fd")
         number = given.get("fdset-id") if isinstance(given, dict) else None
         if not is_number_below(number, 1 << 31):
             raise QmpError("add-fd: it names no set of descriptors")
-        return number
+        try:
+            yield number
+        except QmpError as error:
+            if error.is_refusal:
+                await self.forget("remove-fd", **{"fdset-id": number})
+            raise
+        await self.forget("remove-fd", **{"fdset-id": number})
+
+    async def forget(self, command: str, **arguments: object) -> None:
+        """A command about what may not be there."""
+        try:
+            await self.ask(command, **arguments)
+        except QmpError as error:
+            if not error.is_refusal:
+                raise
 
     async def _ask(
         self, send: Callable[[bytes], Awaitable[None]], command: str, arguments: Mapping[str, Any]

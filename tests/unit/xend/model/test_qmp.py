@@ -68,6 +68,43 @@ def test_a_flood_of_events_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "it says more than 65536 bytes" in trio.run(told, GREETING, event * 100)
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [({"return": {}}, "taken"), ({"error": {"desc": "locked"}}, "eject: locked")],
+    ids=["taken", "refused"],
+)
+def test_a_descriptor_is_lent_for_one_command(answer: dict[str, object], said: str) -> None:
+    answers: list[dict[str, object]] = [{"return": {"fdset-id": 7}}, answer, {"return": {}}]
+    asked: list[object] = []
+
+    async def body() -> str:
+        ours, theirs = trio.testing.memory_stream_pair()
+
+        async def play() -> None:
+            for number, each in enumerate(answers, 1):
+                asked.append(json.loads(await theirs.receive_some()))
+                await theirs.send_all(json.dumps({"id": number, **each}).encode() + b"\n")
+
+        async def send(stream: trio.abc.Stream, fd: int, data: bytes) -> None:
+            await stream.send_all(data)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play)
+            conversation = Conversation(ours, send)
+            try:
+                async with conversation.lent(0) as number:
+                    await conversation.ask("eject", number=number)
+            except QmpError as error:
+                return str(error)
+        return "taken"
+
+    assert trio.run(body) == said
+    assert asked[1:] == [
+        {"execute": "eject", "id": 2, "arguments": {"number": 7}},
+        {"execute": "remove-fd", "id": 3, "arguments": {"fdset-id": 7}},
+    ]
+
+
 def test_answers_come_in_pieces_and_between_events() -> None:
     async def body() -> None:
         ours, theirs = trio.testing.memory_stream_pair()
