@@ -10,6 +10,7 @@ from tests.xen.dom0 import Dom0, Failed
 from tests.xen.figures import Figures
 from tests.xen.guest import OURS, Devices, Guest
 from tests.xen.host_state import Left, state_of
+from tests.xen.machine import LARGE, USUAL, Memory
 from tests.xen.packages import Missing
 from tests.xen.stores import Store
 
@@ -82,15 +83,16 @@ def store(request: pytest.FixtureRequest) -> Store:
 class OneMachine:
     """At most one machine of a process is on: what is measured, by one process, has no other beside it."""
 
-    def __init__(self, factory: pytest.TempPathFactory) -> None:
+    def __init__(self, factory: pytest.TempPathFactory, memory: Memory) -> None:
         self._factory = factory
+        self._memory = memory
         self._running: Dom0 | None = None
 
     def boot(self, name: str) -> Dom0:
         """A booted dom0; the one before it is off.  A failed boot is a failed test."""
         self.off()
         try:
-            self._running = Dom0(images.build(), self._factory.mktemp(name))
+            self._running = Dom0(images.build(), self._factory.mktemp(name), self._memory)
         except Missing as missing:
             pytest.exit(str(missing), returncode=1)
         except Failed as failed:
@@ -105,9 +107,10 @@ class OneMachine:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
-    """What boots a host; off at the end."""
-    machine = OneMachine(tmp_path_factory)
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
+    """What boots a host, with as much memory as a test of the run needs; off at the end."""
+    is_large = any(item.get_closest_marker("large") for item in request.session.items)
+    machine = OneMachine(tmp_path_factory, LARGE if is_large and request.config.getoption("long") else USUAL)
     yield machine
     machine.off()
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.xen.images import Images
 
@@ -14,8 +15,7 @@ CPU = "max,-smap,-rdtscp,-erms,-fsrm"
 #: But eager-fpu, which that ends, too, is needed: without it a process finds other bytes in its vector
 #: registers now and then (memcpy left such in the store's journal), and programs crash.
 XEN_ARGUMENTS = (
-    "console=com1 com1=115200,8n1 dom0_mem=768M dom0_max_vcpus=1 loglvl=warning noreboot "
-    "spec-ctrl=no,eager-fpu=yes xpti=no"
+    "console=com1 com1=115200,8n1 dom0_max_vcpus=1 loglvl=warning noreboot spec-ctrl=no,eager-fpu=yes xpti=no"
 )
 LINUX_ARGUMENTS = "console=hvc0 quiet loglevel=4 mitigations=off"
 #: The slots of the machine's devices.  Two of the first kind share one interrupt line, and the card has the
@@ -31,6 +31,17 @@ TAIL_BYTES = 400
 TAIL_LINES = 25
 
 
+class Memory(NamedTuple):
+    """Of a machine, and of that its dom0's, in MiB."""
+
+    all: int
+    dom0: int
+
+
+#: What scenarios need, and what domains of a GiB and their files do.
+USUAL, LARGE = Memory(2048, 768), Memory(4096, 2048)
+
+
 class Machine:
     """Xen and a dom0, started at once. `share` is the folder that dom0 has as /run/share.
 
@@ -38,12 +49,15 @@ class Machine:
         console: the file with what Xen and dom0's kernel wrote.
     """
 
-    def __init__(self, images: Images, share: Path, console: Path) -> None:
+    def __init__(self, images: Images, share: Path, console: Path, memory: Memory) -> None:
         self.console = console
         self._started_s = time.monotonic()
         with console.open("wb") as output:
             self._process = subprocess.Popen(
-                _command(images, share), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                _command(images, share, memory),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
 
     def age_s(self) -> float:
@@ -75,14 +89,15 @@ class Machine:
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
 
-def _command(images: Images, share: Path) -> list[str]:
+def _command(images: Images, share: Path, memory: Memory) -> list[str]:
     """Software emulation always: a host's /dev/kvm need not be able to run a hypervisor."""
+    xen_arguments = f"{XEN_ARGUMENTS} dom0_mem={memory.dom0}M"
     modules = f"{images.kernel} {LINUX_ARGUMENTS},{images.dom0}"
     return [
         *("nice", "-n", "5", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU),
-        *("-m", "2048", "-smp", "2", "-display", "none", "-vga", "none", "-no-reboot"),
+        *("-m", str(memory.all), "-smp", "2", "-display", "none", "-vga", "none", "-no-reboot"),
         *("-serial", "stdio", "-monitor", "none"),
-        *("-kernel", str(images.xen), "-append", XEN_ARGUMENTS, "-initrd", modules),
+        *("-kernel", str(images.xen), "-append", xen_arguments, "-initrd", modules),
         *_shared(images.root, "host", HOST_SLOT, ",readonly=on,multidevs=remap"),
         *_shared(share, "share", SHARE_SLOT),
         *("-netdev", "user,id=card", "-device", f"e1000,netdev=card,romfile=,addr={CARD_SLOT}"),
