@@ -22,10 +22,10 @@ from tests.xen.userland import SUITES
 from xend.config.disk import DiskConfig
 from xend.domain.emulated_medium import insert
 from xend.domain.hot_cpus import count_processors, plug_processors
-from xend.domain.model_images import by_descriptors, hold, opened_images, release
+from xend.domain.model_images import OpenedImage, by_descriptors, hold, opened_images, release, settle
 from xend.domain.model_state import write_state
 from xend.model.arguments import Shape, argv_of
-from xend.model.image import Image, file_of, holder
+from xend.model.image import Image, file_of, set_of
 from xend.model.machine import Machine, drive_words, hardware_words
 from xend.model.part import AHCI, IDE, SCSI, Drive, Part, Screen
 from xend.model.qmp import Conversation, QmpError
@@ -230,9 +230,9 @@ def test_it_opens_images_that_it_has_by_descriptors_only(
         with pytest.raises(ProcessLookupError):
             SystemProcesses().put_name(process.pid, "another", later.number, False)
         with ExitStack() as held:
-            ((fd, _, is_device),) = opened_images([later], held)
+            (found,) = opened_images([later], held)
             for _ in range(2):  # as where xend was killed behind the first time
-                await hold(conversation, fd, later, is_device)
+                await hold(conversation, found)
 
     async def serve_the_other(conversation: Conversation, process: Process) -> None:
         await served(conversation, later)
@@ -242,10 +242,105 @@ def test_it_opens_images_that_it_has_by_descriptors_only(
 
     bodies = (look, serve_the_first, serve_the_other, look_again)
     with ExitStack() as held:
-        ((fd, _, is_device),) = opened_images([first], held)
-        words = ["-add-fd", f"fd={fd},set={first.number}", "-blockdev", json.dumps(holder(first, is_device))]
-        words += shut_in(qemu, root)
-        converse(tmp_path, "none,accel=qtest", words, bodies, qemu, passed=[fd], tree=tree)
+        (found,) = opened_images([first], held)
+        words = words_of(found) + shut_in(qemu, root)
+        passed = [fd for fd, _ in found.files]
+        converse(tmp_path, "none,accel=qtest", words, bodies, qemu, passed=passed, tree=tree)
+
+
+def words_of(found: OpenedImage) -> list[str]:
+    """By which one holds an image."""
+    words = [word for fd, number in found.files for word in ("-add-fd", f"fd={fd},set={number}")]
+    return words + [word for node in found.shown.nodes for word in ("-blockdev", json.dumps(node))]
+
+
+#: What an image lies on, from the top down: its name in the header of the one above, and its format.
+LAYERS = [
+    ["base.qcow2 qcow2"],
+    ["sub/middle.qcow2 qcow2", "../base.raw raw"],
+    ["DIR/base.raw raw"],
+]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("is_read_only", [False, True], ids=["rw", "ro"])
+@pytest.mark.parametrize("below", LAYERS, ids=str)
+def test_it_opens_an_image_on_others_by_descriptors_only(
+    tmp_path: Path, qemu: str, below: list[str], is_read_only: bool
+) -> None:
+    """A stand-in takes no byte, and its disk has the image in its place before its guest runs."""
+    (tmp_path / "root").mkdir(mode=0)
+    (tmp_path / "images/sub").mkdir(parents=True)
+    top = make_layers(tmp_path / "images", below)
+    number = set_of(51712, is_layered=True)
+    image = Image(
+        number=number,
+        path=str(top),
+        is_read_only=is_read_only,
+        is_layered=True,
+        name="xvda",
+        discards=True,
+        label="",
+    )
+
+    async def serve(conversation: Conversation, process: Process) -> None:
+        disk = {"driver": "raw", "node-name": "xvda-raw", "read-only": is_read_only, "discard": "unmap"}
+        file = {"driver": "file", "filename": file_of(number), "locking": "off", "discard": "unmap"}
+        await conversation.ask("blockdev-add", **disk, file={**file, "read-only": is_read_only})
+        for words in ("length", "write 0 512"):
+            await io(conversation, words)
+        for _ in range(2):  # as where xend was killed behind the first time
+            await settle(conversation, image)
+        for words in ("read -P 0x42 0 512", "write -P 0x43 4096 512"):
+            await io(conversation, words)
+
+    async def close(conversation: Conversation, process: Process) -> None:
+        assert [each["fds"] for each in await conversation.ask("query-fdsets")] == [[]] * (1 + len(below))
+        await conversation.ask("blockdev-del", **{"node-name": "xvda-raw"})
+        assert await conversation.ask("query-named-block-nodes") == []
+        assert await conversation.ask("query-fdsets") == []
+
+    with ExitStack() as held:
+        (found,) = opened_images([image], held)
+        passed = [fd for fd, _ in found.files]
+        words = words_of(found) + shut_in(qemu, tmp_path / "root")
+        tree = Tree(str(tmp_path / "root"), IDS, [(number, found.shown.is_device)])
+        converse(tmp_path, "none,accel=qtest", words, (serve, close), qemu, passed=passed, tree=tree)
+    refused, written = "Operation not permitted", "wrote 512/512 bytes at offset 4096"
+    said = (tmp_path / "log").read_text()
+    assert "2 MiB" in said
+    assert "read 512/512 bytes at offset 0" in said
+    assert "verification failed" not in said
+    assert ("wrote 512/512 bytes at offset 0" in said, written in said) == (False, not is_read_only)
+    assert (refused in said) is not is_read_only
+    words = ["qemu-io", "-f", "qcow2", "-c", f"read -P {0 if is_read_only else 0x43} 4096 512", str(top)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout.startswith("read 512/512"), done
+
+
+def make_layers(folder: Path, below: list[str]) -> Path:
+    """The top of images that lie on each other, of which the lowest begins with a sector of 0x42."""
+    top, above = folder / "top.qcow2", folder / "top.qcow2"
+    made: list[list[str | Path]] = []
+    for each in below:
+        name, form = each.replace("DIR", str(folder)).split()
+        made.insert(0, ["qemu-img", "create", "-q", "-f", "qcow2", "-b", name, "-F", form, above])
+        above = Path(os.path.normpath(above.parent / name))
+    subprocess.run(["qemu-img", "create", "-q", "-f", form, above, "2M"], check=True)
+    subprocess.run(
+        ["qemu-io", "-f", form, "-c", "write -P 0x42 0 512", above], check=True, capture_output=True
+    )
+    for words in made:
+        subprocess.run(words, check=True)
+    for path in folder.rglob("*.*"):
+        path.chmod(0o600)
+    return top
+
+
+async def io(conversation: Conversation, words: str) -> None:
+    """Have qemu-io do something with the disk; it says what comes of it in the log, once that is written."""
+    asked = {"command-line": f'qemu-io xvda-raw "{words}"'}
+    await conversation.ask("human-monitor-command", **asked)
 
 
 async def served(conversation: Conversation, image: Image) -> None:

@@ -393,9 +393,11 @@ def test_a_domain_that_xend_knows_no_longer_keeps_it() -> None:
     play(body)
 
 
-def over(name: str) -> bytes:
-    """An image that lies on another one."""
-    return struct.pack(">4sIQI", b"QFI\xfb", 3, 104, len(name)).ljust(104, b"\0") + name.encode()
+def over(name: str, form: str | None = None, size: int = 1 << 20) -> bytes:
+    """An image of qcow2 that lies on another one, whose format it says, or not."""
+    says = b"" if form is None else struct.pack(">II8s", 0xE2792ACA, len(form), form.encode())
+    head = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 112 + len(says), len(name), 16, size).ljust(72, b"\0")
+    return head + struct.pack(">QQQII", 0, 0, 0, 4, 104) + says + bytes(8) + name.encode()
 
 
 def with_disk(name: str, disk: str) -> str:

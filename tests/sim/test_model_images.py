@@ -16,7 +16,7 @@ UP_SECONDS = 10.0
 #: What has a device model keep root's rights.
 KEEPERS = {
     "what it is told": "dm_restrict = 0",
-    "an image on another one": "disk = [ '/over.qcow2,qcow2,xvdb,w' ]",
+    "an image on one whose format it does not say": "disk = [ '/over.qcow2,qcow2,xvdb,w' ]",
     "a share": "p9 = [ 'tag=t,path=/shared,security_model=none' ]",
     "a controller of USB": "usbctrl = [ 'type=qusb,version=2,ports=2' ]",
 }
@@ -26,6 +26,9 @@ def images(world: World) -> None:
     root = world.directory / "root"
     (root / "more.qcow2").write_bytes(QCOW2)
     (root / "over.qcow2").write_bytes(over("disk.qcow2"))
+    (root / "above.qcow2").write_bytes(over("base.qcow2", "qcow2"))
+    (root / "base.qcow2").write_bytes(over("base.raw", "raw"))
+    (root / "base.raw").write_bytes(bytes(512))
     (root / "shared").mkdir(exist_ok=True)
 
 
@@ -92,6 +95,72 @@ def test_what_has_it_keep_roots_rights(keeper: str) -> None:
             path = f"qcow2:{world.directory}/root/over.qcow2"
         if "disk" in text:
             assert await params(world, domid, XVDB) == (path, path)
+
+    play(body)
+
+
+#: A disk on others, and the number of its stand-in's set.
+ABOVE, STAND_IN = "disk = [ '/above.qcow2,qcow2,xvdb,w' ]", XVDB | 1 << 30
+
+
+def test_an_image_on_others_is_served_by_descriptors_of_all_of_them() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        text = example(world, ABOVE)
+        images(world)
+        domid = await world.create(text)
+        await served(world, domid)
+        (model,) = world.models.running()
+        assert {"-chroot", "-runas"} <= set(model.order.argv)
+        assert model.order.tree is not None
+        assert list(model.order.tree.images) == [(STAND_IN, False)]
+        path = f"qcow2:{world.directory}/root/above.qcow2"
+        assert await params(world, domid, XVDB) == (f"aio:/dev/fdset/{STAND_IN}", path)
+        assert await world.client.read(f"/local/domain/0/backend/qdisk/{domid}/{XVDB}/sectors") == b"2048"
+        assert model.program is not None
+        assert model.program.answers.disks == {"xvdb-raw": f"image-{STAND_IN}"}
+        assert lets_go(model)
+        await world.call("domain.destroy", domain="example")
+        await settled(world)
+        assert await world.snapshot() == before
+
+    play(body)
+
+
+@pytest.mark.parametrize("step", ["model.start", "model.await", "model.let-go", "start"])
+def test_a_kill_of_xend_never_lets_a_guest_run_on_a_stand_in(step: str) -> None:
+    async def body(world: World) -> None:
+        text = example(world, ABOVE)
+        images(world)
+        before = await world.snapshot()
+        kill_at(world, "domain.create", step)
+        world.soon(_create, world, text)
+        await trio.sleep(30)
+        await world.start_xend()
+        await settled(world)
+        for model in world.models.running():
+            assert model.program is not None
+            assert model.program.answers.disks == {"xvdb-raw": f"image-{STAND_IN}"}
+        if not world.models.running():
+            assert await world.snapshot() == before
+
+    play(body)
+
+
+async def _create(world: World, text: str) -> None:
+    with pytest.raises(XendError):
+        await world.create(text)
+
+
+def test_one_that_does_not_take_the_image_is_no_disk() -> None:
+    async def body(world: World) -> None:
+        before = await world.snapshot()
+        text = example(world, ABOVE, sim="refuse-reopen")
+        images(world)
+        error = await refusal_of(world, text)
+        assert error.code == "device_failed"
+        await settled(world)
+        assert await world.snapshot() == before
 
     play(body)
 
@@ -195,6 +264,7 @@ def test_what_a_disk_that_comes_later_is_refused_for() -> None:
         before = await world.snapshot()
         for name, code, said in (
             ("over", "unsupported", "has given up its rights, and cannot open what this device takes"),
+            ("above", "unsupported", "has given up its rights, and cannot open what this device takes"),
             ("none", "bad_image", "cannot be read"),
             ("junk", "device_failed", "does not serve it"),
         ):

@@ -15,8 +15,9 @@ from xend.device.files import check_readable
 from xend.device.kind import ATTACHABLE, DeviceKind, Script
 from xend.device.paths import script_path
 from xend.disk.backing import FORMATS, needs_more
+from xend.disk.chain import QCOW2, can_follow
 from xend.errors import XendError
-from xend.model.image import Image, file_of
+from xend.model.image import Image, file_of, set_of
 from xend.model.part import Drive, Part
 from xend.settings import Settings
 
@@ -119,22 +120,35 @@ def _machine_part(config: DiskConfig, domid: int, settings: Settings) -> Part | 
 
 
 def _model_part(config: DiskConfig, settings: Settings) -> Part:
-    """Its image; what that lies on qemu opens by its name, wherever it has the image from."""
+    """Its image; what that lies on qemu opens by its name, where not all of it can be given."""
     path = settings.guest_file(config.target or "")
+    is_layered = _is_layered(config.format, path, config.direct_io_safe)
     image = Image(
-        number=config.devid,
+        number=set_of(config.devid, is_layered),
         path=path,
         is_read_only=config.mode == "r",
         is_direct=config.direct_io_safe,
+        is_layered=is_layered,
+        name=config.name,
+        discards=not config.is_cdrom and config.discard is not False,
         label=VBD.label(config.name),
     )
-    opens_more = config.format in FORMATS and needs_more(path)
+    opens_more = not is_layered and config.format in FORMATS and needs_more(path)
     return Part(image=image, opens_xen_later=True, opens_files_later=opens_more)
+
+
+def _is_layered(form: str, path: str, is_direct: bool) -> bool:
+    """Whether an image lies on others that can all be given."""
+    return form == QCOW2 and not is_direct and needs_more(path) and can_follow(path)
 
 
 def _shown(device: Device) -> Device:
     protocol, _, path = device.backend["params"].partition(":")
-    return attrs.evolve(device, shown={"params": f"{protocol}:{file_of(device.devid)}"}) if path else device
+    if not path:
+        return device
+    is_layered = _is_layered(protocol, path, device.backend.get("direct-io-safe") == "1")
+    protocol = _PROTOCOLS["raw"] if is_layered else protocol
+    return attrs.evolve(device, shown={"params": f"{protocol}:{file_of(set_of(device.devid, is_layered))}"})
 
 
 def needs_model(config: DiskConfig) -> bool:

@@ -9,7 +9,7 @@ import struct
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-__all__ = ["FORMATS", "backing_of", "needs_more"]
+__all__ = ["CHAIN_MAX", "FORMATS", "NAME_MAX_BYTES", "backing_of", "needs_more"]
 
 #: Of images whose header may name a file.
 FORMATS: Final = ("qcow", "qcow2", "qed")

@@ -137,7 +137,7 @@ async def start_model(
         if incoming is not None:
             parts, files = by_descriptors(parts, held)
         images = opened_images(shown_images(rights.has_tree, parts), held)
-        files += [(fd, image.number) for fd, image, _ in images]
+        files += [file for each in images for file in each.files]
         await host.models.end(domid)  # one of the same step, which a crash of xend's cut off
         shape = Shape(
             domid=domid,
@@ -146,7 +146,7 @@ async def start_model(
             parts=parts,
             version=await host.models.system.version(program) or (0, 0),
             files=files,
-            images=[(image, is_device) for _, image, is_device in images],
+            images=[each.shown for each in images],
             machine=machine,
             control=place.control,
             statistics=place.statistics,
@@ -299,7 +299,7 @@ def _tree_of(shape: Shape) -> Tree:
     return Tree(
         shape.root,
         shape.ids,
-        [(image.number, is_device) for image, is_device in shape.images],
+        [(each.image.number, each.is_device) for each in shape.images],
         [part.share for part in shape.parts if part.share is not None],
     )
 

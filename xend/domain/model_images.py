@@ -5,23 +5,55 @@ read that.  Those of paravirtual disks are opened as the device model finds thei
 later: it looks for the name of the image's set, and then opens that.
 """
 
+import fcntl
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import count
 
 import attrs
 
 from xend.device.files import opened
+from xend.disk.chain import Link, Unfit, follow
 from xend.domain.model_talk import model_of, talk
 from xend.errors import XendError
 from xend.host import Host
-from xend.model.image import Image, file_of, holder, holder_of
+from xend.model.image import (
+    FIRST_LAYER,
+    Image,
+    Layer,
+    Shown,
+    disk_of,
+    file_of,
+    holder_of,
+    layered_of,
+)
 from xend.model.part import Part
-from xend.model.qmp import Conversation
+from xend.model.qmp import Conversation, is_number_below
 from xend.operation.steps import Work
 
-__all__ = ["by_descriptors", "give_image", "hold", "let_go", "opened_images", "release"]
+__all__ = [
+    "OpenedImage",
+    "by_descriptors",
+    "give_image",
+    "hold",
+    "let_go",
+    "opened_images",
+    "release",
+    "settle",
+]
+
+#: Sets have numbers below that.
+_NUMBER_LIMIT = 1 << 31
+
+
+@attrs.frozen
+class OpenedImage:
+    """What a device model is shown for a disk, and descriptors for that, each with the number of its set."""
+
+    shown: Shown
+    files: Sequence[tuple[int, int]]
 
 
 def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], list[tuple[int, int]]]:
@@ -49,20 +81,55 @@ def by_descriptors(parts: Sequence[Part], held: ExitStack) -> tuple[list[Part], 
     return found, files
 
 
-def opened_images(images: Sequence[Image], held: ExitStack) -> list[tuple[int, Image, bool]]:
-    """A descriptor of each, and whether it is a device's.
+def opened_images(images: Sequence[Image], held: ExitStack) -> list[OpenedImage]:
+    """All of them.
 
-    held: closes them.
+    held: closes their descriptors.
 
     Raises:
         XendError: bad_image.
     """
-    found = []
-    for image in images:
-        fd = _opened(image)
+    numbers = count(FIRST_LAYER)
+    return [
+        _opened_layers(image, numbers, held) if image.is_layered else _opened_one(image, held)
+        for image in images
+    ]
+
+
+def _opened_one(image: Image, held: ExitStack) -> OpenedImage:
+    fd = _opened(image)
+    held.callback(os.close, fd)
+    return OpenedImage(Shown(image, stat.S_ISBLK(os.fstat(fd).st_mode)), [(fd, image.number)])
+
+
+def _opened_layers(image: Image, numbers: Iterator[int], held: ExitStack) -> OpenedImage:
+    """An image that lies on others, with all of these."""
+    try:
+        links = follow(image.path, os.O_RDONLY if image.is_read_only else os.O_RDWR, held)
+        empty = _stand_in(image, links[0], held)
+    except (OSError, Unfit) as error:
+        raise XendError(
+            "bad_image",
+            f"{image.label}: disk {image.path} cannot be opened with what it lies on",
+            cause=str(error),
+            device=image.label,
+        ) from error
+    layers = [Layer(next(numbers), link.format, link.is_device) for link in links]
+    files = [(link.fd, layer.number) for link, layer in zip(links, layers, strict=True)]
+    return OpenedImage(Shown(image, is_device=False, layers=layers), [(empty, image.number), *files])
+
+
+def _stand_in(image: Image, link: Link, held: ExitStack) -> int:
+    """An empty file of the image's size; who writes to it gets an error, so that nothing is lost there."""
+    fd = os.memfd_create(image.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    held.callback(os.close, fd)
+    os.ftruncate(fd, link.size)
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    if image.is_read_only:  # qemu takes a descriptor that is open as it wants it
+        fd = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
         held.callback(os.close, fd)
-        found.append((fd, image, stat.S_ISBLK(os.fstat(fd).st_mode)))
-    return found
+    return fd
 
 
 def _opened(image: Image) -> int:
@@ -83,10 +150,10 @@ async def give_image(host: Host, work: Work, domid: int, name: str, image: Image
         XendError: bad_image, device_failed, no_answer.
     """
     with ExitStack() as held:
-        ((fd, _, is_device),) = opened_images([image], held)
+        (found,) = opened_images([image], held)
         model = model_of(host, domid, name)
         try:
-            host.models.put_name(model, image.number, is_device)
+            host.models.put_name(model, image.number, found.shown.is_device)
         except OSError as error:
             raise XendError(
                 "device_failed",
@@ -95,14 +162,16 @@ async def give_image(host: Host, work: Work, domid: int, name: str, image: Image
                 cause=error.strerror,
             ) from error
         async with talk(host, work, domid, name) as conversation:
-            await hold(conversation, fd, image, is_device)
+            await hold(conversation, found)
 
 
-async def hold(conversation: Conversation, fd: int, image: Image, is_device: bool) -> None:
+async def hold(conversation: Conversation, found: OpenedImage) -> None:
     """Have it hold an image, and nothing that it had by the same number.  Raises: QmpError."""
-    await release(conversation, image.number)
-    await conversation.ask_with(fd, "add-fd", **{"fdset-id": image.number})
-    await conversation.ask("blockdev-add", **holder(image, is_device))
+    await release(conversation, found.shown.image.number)
+    for fd, number in found.files:
+        await conversation.ask_with(fd, "add-fd", **{"fdset-id": number})
+    for node in found.shown.nodes:
+        await conversation.ask("blockdev-add", **node)
 
 
 async def let_go(host: Host, work: Work, domid: int, name: str, images: Sequence[Image]) -> None:
@@ -113,7 +182,24 @@ async def let_go(host: Host, work: Work, domid: int, name: str, images: Sequence
     """
     async with talk(host, work, domid, name) as conversation:
         for image in images:
-            await release(conversation, image.number)
+            await settle(conversation, image)
+
+
+async def settle(conversation: Conversation, image: Image) -> None:
+    """Have a backend that is there use its image alone, and nothing hold that besides.  Raises: QmpError."""
+    if image.is_layered:
+        await conversation.ask("blockdev-reopen", options=[disk_of(image)])
+        await conversation.forget("blockdev-del", **{"node-name": layered_of(image.number)})
+        for number in await _layers(conversation):
+            await conversation.forget("remove-fd", **{"fdset-id": number})
+    await release(conversation, image.number)
+
+
+async def _layers(conversation: Conversation) -> list[int]:
+    """The numbers of sets that it has of files of images."""
+    found = await conversation.ask("query-fdsets")
+    numbers = [each.get("fdset-id") if isinstance(each, dict) else None for each in found or ()]
+    return [each for each in numbers if is_number_below(each, _NUMBER_LIMIT) and each >= FIRST_LAYER]
 
 
 async def release(conversation: Conversation, number: int) -> None:

@@ -46,8 +46,9 @@ class Rights:
 
 
 def takes(platform: str, part: Part) -> bool:
-    """Whether one that is shut in can serve a device that wants this."""
-    return not part.opens_files_later and (platform == "linux" or not part.opens_xen_later)
+    """Whether one that is shut in, and serves already, can serve a device that wants this."""
+    is_layered = part.image is not None and part.image.is_layered
+    return not part.opens_files_later and not is_layered and (platform == "linux" or not part.opens_xen_later)
 
 
 def rights_of(platform: str, config: DomainConfig, parts: Sequence[Part], domid: int) -> Rights:
@@ -59,7 +60,10 @@ def rights_of(platform: str, config: DomainConfig, parts: Sequence[Part], domid:
         XendError: bad_config, unsupported: the configuration asks for less than it can do with.
     """
     options = config.device_model
-    stays = not all(takes(platform, part) or _may_share(platform, config, part) for part in parts)
+    stays = not all(
+        takes(platform, part) or _may_share(platform, config, part) or _may_lie(platform, config, part)
+        for part in parts
+    )
     if options.is_restricted:
         raise XendError(
             "unsupported",
@@ -106,6 +110,11 @@ def require_shut_in(platform: str, config: DomainConfig, parts: Sequence[Part]) 
 def _may_share(platform: str, config: DomainConfig, part: Part) -> bool:
     """Whether a part is a directory, which a user is named for that is to serve it."""
     return platform == "linux" and part.share is not None and config.device_model.user is not None
+
+
+def _may_lie(platform: str, config: DomainConfig, part: Part) -> bool:
+    """Whether a part is an image that lies on others, which no emulated disk opens again by their names."""
+    return platform == "linux" and config.machine is None and not part.opens_files_later
 
 
 def _ids_of(user: str) -> tuple[int, int]:

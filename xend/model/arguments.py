@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from xend.model.image import Image, holder
+from xend.model.image import Shown
 from xend.model.machine import Machine, drive_words, hardware_words, machine_word
 from xend.model.part import Part, Screen, quoted, screen_of
 
@@ -41,7 +41,7 @@ class Shape:
         has_sandbox: that program can deny itself system calls.
         incoming: a descriptor of the state that it goes on with; None: it begins.
         files: descriptors of images, each with the number of its set.
-        images: of sets that it holds, each with whether it is a device.
+        images: what it is shown for disks.
     """
 
     domid: int
@@ -59,7 +59,7 @@ class Shape:
     has_sandbox: bool = False
     incoming: int | None = None
     files: Sequence[tuple[int, int]] = ()
-    images: Sequence[tuple[Image, bool]] = ()
+    images: Sequence[Shown] = ()
 
 
 def argv_of(program: str, shape: Shape) -> list[str]:
@@ -82,7 +82,7 @@ def argv_of(program: str, shape: Shape) -> list[str]:
         *_shut_in(shape),
         *(() if shape.incoming is None else ("-incoming", f"fd:{shape.incoming}")),
         *(word for fd, number in shape.files for word in ("-add-fd", f"fd={fd},set={number}")),
-        *(word for each in shape.images for word in ("-blockdev", json.dumps(holder(*each)))),
+        *(word for each in shape.images for node in each.nodes for word in ("-blockdev", json.dumps(node))),
         *shape.more,
         *("-machine", "xenpv" if machine is None else machine_word(machine)),
         *shape.more_of_type,

@@ -19,6 +19,7 @@ What goes wrong is said by words, comma-separated, behind the argument -sim (dev
     no-load       it cannot go on with another one's
     no-cards      it cannot open the host's PCI devices; keeps-cards: its guest lets go of none
     locked        its guest has locked its CD drives
+    refuse-reopen  it has no disk use another image
     stubborn      it takes no notice of SIGTERM
 """
 

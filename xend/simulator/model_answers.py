@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -34,6 +34,15 @@ def words_behind(argv: Sequence[str], option: str) -> list[str]:
     return [word for each, word in pairwise(argv) if each == option]
 
 
+def _files_of(node: Mapping[str, Any]) -> Iterator[str]:
+    """The names of files of a node, and of those below it."""
+    if "filename" in node:
+        yield node["filename"]
+    for key in ("file", "backing"):
+        if isinstance(node.get(key), dict):
+            yield from _files_of(node[key])
+
+
 def _number(path: str) -> int:
     return int(path.removeprefix(f"{FILES}/"))
 
@@ -47,7 +56,8 @@ class Answers:
         sets: how many sets of descriptors it was given.
         received: descriptors that came with what was said, and have no set yet.
         given: those of sets, by the number of the set.
-        holders: nodes that hold a set, with the number of that.
+        holders: nodes that hold sets, with the numbers of these.
+        disks: nodes of disks that were told to use another one, with its name.
         used: sets that something else has opened.
         discs: what it was told of its drives, by their names.
         processors: those that it was given, by their numbers.
@@ -61,7 +71,8 @@ class Answers:
     sets: int = attrs.field(init=False, default=0)
     received: list[int] = attrs.field(init=False, factory=list)
     given: dict[int, int] = attrs.field(init=False, factory=dict)
-    holders: dict[str, int] = attrs.field(init=False, factory=dict)
+    holders: dict[str, set[int]] = attrs.field(init=False, factory=dict)
+    disks: dict[str, str] = attrs.field(init=False, factory=dict)
     used: set[int] = attrs.field(init=False, factory=set)
     is_running: bool = attrs.field(init=False, default=True)
     discs: dict[str, str | None] = attrs.field(init=False, factory=dict)
@@ -92,7 +103,7 @@ class Answers:
 
     def forget_unused(self) -> None:
         """As qemu does once no monitor is connected: of what nobody has open nothing stays."""
-        for number in self.given.keys() - self.used - set(self.holders.values()):
+        for number in self.given.keys() - self.used.union(*self.holders.values()):
             os.close(self.given.pop(number))
 
     def to(self, command: str, arguments: Mapping[str, Any], port: int | None) -> object:
@@ -111,6 +122,13 @@ class Answers:
             case "blockdev-del":
                 if self.holders.pop(arguments["node-name"], None) is None:
                     raise Refusal(f"Failed to find node with node-name='{arguments['node-name']}'")
+            case "blockdev-reopen":
+                if "refuse-reopen" in self.faults:
+                    raise Refusal("Failed to find node")
+                for each in arguments["options"]:
+                    self.disks[each["node-name"]] = each["file"]
+            case "query-fdsets":
+                return [{"fdset-id": number, "fds": []} for number in self.given]
             case "query-vnc":
                 return {"enabled": True, "service": "; rm" if "lie" in self.faults else str(port)}
             case "set_password":
@@ -173,10 +191,11 @@ class Answers:
         os.close(self.given.pop(number))
 
     def _hold(self, node: Mapping[str, Any]) -> None:
-        number = _number(node["filename"])
-        if number not in self.given:
-            raise Refusal(f"Could not dup FD for {node['filename']} flags 2: No such file or directory")
-        self.holders[node["node-name"]] = number
+        names = list(_files_of(node))
+        for name in names:
+            if _number(name) not in self.given:
+                raise Refusal(f"Could not dup FD for {name} flags 2: No such file or directory")
+        self.holders[node["node-name"]] = set(map(_number, names))
 
     def _save(self, filename: str) -> None:
         """As qemu does: into the file of a set, which has to be open for writing, and is made empty."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from xend.model.arguments import Shape, argv_of, environment_of
-from xend.model.image import Image
+from xend.model.image import Image, Shown
 from xend.model.part import Part, Screen
 
 VNC = Screen(vnc_listen="127.0.0.1", vnc_display=3)
@@ -52,7 +52,7 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
     (
         {
             "files": [(7, 51712)],
-            "images": [(Image(number=51712, path="/a", is_read_only=True, label="vbd xvda"), True)],
+            "images": [Shown(Image(number=51712, path="/a", is_read_only=True, label="vbd xvda"), True)],
         },
         [
             "-add-fd fd=7,set=51712",
@@ -62,7 +62,7 @@ ORDERS: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     (
-        {"images": [(Image(number=7, path="/a", is_read_only=False, is_direct=True, label=""), False)]},
+        {"images": [Shown(Image(number=7, path="/a", is_read_only=False, is_direct=True, label=""), False)]},
         ['-blockdev {"driver": "file"', '"read-only": false, "cache": {"direct": true}}'],
     ),
     ({"more": ["-x"], "more_of_type": ["-y"]}, ["-nographic -x -machine xenpv -y -m 192"]),
