@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from socket import socket
 
 import trio
 
@@ -16,7 +15,7 @@ from xend.simulator.place import Place, check_length
 from xend.simulator.server import Server
 from xend.simulator.wire import SOCKET_NAME
 from xenstore.daemon.groups import first_error
-from xenstore.daemon.locks import holding, pid_file
+from xenstore.daemon.locks import Held, holding, pid_file
 from xenstore.daemon.sockets import listening
 from xenstore.daemon.start import (
     Program,
@@ -57,11 +56,10 @@ def _run(options: Options, report: Callable[[str | None], None]) -> int:
         # The first to come and the last to go: who waits for its end waits for that.
         stack.enter_context(pid_file(os.path.join(directory, PID_FILE)))
         Place(directory).make()
-        listener = stack.enter_context(listening(held, path))
-        return trio.run(_serve, options, listener, report)
+        return trio.run(_serve, options, held, path, report)
 
 
-async def _serve(options: Options, listener: socket, report: Callable[[str | None], None]) -> int:
+async def _serve(options: Options, held: Held, path: str, report: Callable[[str | None], None]) -> int:
     """Until it is ended (0), or the host was reset (1)."""
     host = SimulatedHost(options.directory, random=random.Random(options.seed), hardware=options.hardware)
     server = Server(host)
@@ -72,10 +70,12 @@ async def _serve(options: Options, listener: socket, report: Callable[[str | Non
             nursery.start_soon(_end_on_reset, host, nursery.cancel_scope)
             if options.exit_when_idle:
                 nursery.start_soon(_end_when_idle, host, server, nursery.cancel_scope)
-            report(None)
-            listener.setblocking(False)
-            socket_listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
-            await trio.serve_listeners(server, [socket_listener])
+            # Who gets in may start a store, which looks for dom0's page.
+            with listening(held, path) as listener:
+                report(None)
+                listener.setblocking(False)
+                socket_listener = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+                await trio.serve_listeners(server, [socket_listener])
     finally:
         host.power_off()
         log = PROGRAM.to_stderr if options.foreground else PROGRAM.to_syslog
