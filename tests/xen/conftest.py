@@ -10,7 +10,7 @@ from tests.xen.dom0 import Dom0, Failed
 from tests.xen.figures import Figures
 from tests.xen.guest import OURS, Devices, Guest
 from tests.xen.host_state import Left, state_of
-from tests.xen.machine import LARGE, USUAL, Memory
+from tests.xen.machine import LARGE, PLAIN, USUAL, Board, Memory
 from tests.xen.packages import Missing
 from tests.xen.stores import Store
 
@@ -42,12 +42,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Scenarios that show something only on this project's store stay off Debian's."""
     unfit = [item for item in items if item.get_closest_marker("ours") and _store_of(item) == stores.DEBIAN]
     config.hook.pytest_deselected(items=unfit)
-    # What is compared with records of a host's first guest comes before all that makes others.
-    items[:] = sorted((item for item in items if item not in unfit), key=_comes_later)
+    items[:] = sorted((item for item in items if item not in unfit), key=_place)
 
 
-def _comes_later(item: pytest.Item) -> bool:
-    return item.path.name != "test_dumps.py"
+def _place(item: pytest.Item) -> int:
+    """What is compared with records of a host's first guest comes before all that makes others, what boots a
+    host of its own behind what shares one.
+    """
+    return {"test_dumps.py": 0, "test_xend_iommu.py": 2, "test_xend_xenstores.py": 2}.get(item.path.name, 1)
 
 
 def _store_of(item: pytest.Item) -> Store | None:
@@ -88,11 +90,11 @@ class OneMachine:
         self._memory = memory
         self._running: Dom0 | None = None
 
-    def boot(self, name: str) -> Dom0:
+    def boot(self, name: str, board: Board = PLAIN) -> Dom0:
         """A booted dom0; the one before it is off.  A failed boot is a failed test."""
         self.off()
         try:
-            self._running = Dom0(images.build(), self._factory.mktemp(name), self._memory)
+            self._running = Dom0(images.build(), self._factory.mktemp(name), self._memory, board)
         except Missing as missing:
             pytest.exit(str(missing), returncode=1)
         except Failed as failed:

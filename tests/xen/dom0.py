@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.xen.images import Images
-from tests.xen.machine import Machine, Memory
+from tests.xen.machine import PLAIN, Board, Machine, Memory, command_of
 
 #: How many times slower than two free cores the machine is on which this runs: all limits are longer by it.
 SLOWNESS = int(os.environ.get("XEND_XEN_SLOWNESS", "1"))
@@ -41,13 +41,14 @@ class Dom0:
     Raises Failed when it does not come up within BOOT_LIMIT_S.
     """
 
-    def __init__(self, images: Images, folder: Path, memory: Memory) -> None:
+    def __init__(self, images: Images, folder: Path, memory: Memory, board: Board = PLAIN) -> None:
         self.images = images
         self.share = folder / "share"
         self.share.mkdir(parents=True)
         shutil.copy(Path(__file__).parent / "dom0/agent", self.share)
         self._orders = 0
-        self.machine = Machine(images, self.share, folder / "console.log", memory)
+        command = command_of(images, self.share, memory, board)
+        self.machine = Machine(command, folder / "console.log")
         try:
             self._await("0", BOOT_LIMIT_S, "dom0 does not come up")
         except BaseException:

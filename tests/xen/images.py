@@ -34,11 +34,12 @@ DOM0_MODULES = [
     "overlay",
     "xen-pciback",
     "e1000",
+    "e1000e",
     "tun",
 ]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
 #: Of the guests that have a directory of dom0's, or a card: they load them themselves.
-DEVICE_MODULES = ["9pnet_xen", "9p", "xen-pcifront", "e1000"]
+DEVICE_MODULES = ["9pnet_xen", "9p", "xen-pcifront", "e1000", "e1000e"]
 #: Of the files, in the order of Images.
 NAMES = (
     "xen",

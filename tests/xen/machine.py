@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,30 @@ LINUX_ARGUMENTS = "console=hvc0 quiet loglevel=4 mitigations=off"
 #: The slots of the machine's devices.  Two of the first kind share one interrupt line, and the card has the
 #: other: a guest that has the card and does not answer would hold up dom0's files otherwise.
 HOST_SLOT, SHARE_SLOT, CARD_SLOT = 2, 6, 3
+
+
+class Board(NamedTuple):
+    """What the machine is built on.
+
+    Attributes:
+        kind: QEMU's.
+        card: the model of the card for guests.
+        more: further arguments of QEMU's.
+        xen: further words of Xen's command line.
+    """
+
+    kind: str
+    card: str
+    more: tuple[str, ...] = ()
+    xen: str = ""
+
+
+PLAIN = Board("pc", "e1000")
+#: With an IOMMU, and a card whose interrupts are messages.  Xen does without the IOMMU's remapping of these.
+#: A domain behind it is built by hypercalls that take long in emulation, and credit2, Xen's usual scheduler
+#: (4.17.7), forgot dom0 over that now and then: its processor was in the queue, with all its credit used up,
+#: and both processors slept (Xen's debug keys r and q).
+SHIELDED = Board("q35", "e1000e", ("-device", "intel-iommu,intremap=off"), "sched=credit")
 #: A network card for guests, at QEMU's own network, whose router is this.
 CARD = f"0000:00:{CARD_SLOT:02x}.0"
 ROUTER, CARD_ADDRESS = "10.0.2.2", "10.0.2.15"
@@ -43,18 +68,18 @@ USUAL, LARGE = Memory(2048, 768), Memory(4096, 2048)
 
 
 class Machine:
-    """Xen and a dom0, started at once. `share` is the folder that dom0 has as /run/share.
+    """Xen and a dom0, started at once by a command.
 
     Attributes:
         console: the file with what Xen and dom0's kernel wrote.
     """
 
-    def __init__(self, images: Images, share: Path, console: Path, memory: Memory) -> None:
+    def __init__(self, command: Sequence[str], console: Path) -> None:
         self.console = console
         self._started_s = time.monotonic()
         with console.open("wb") as output:
             self._process = subprocess.Popen(
-                _command(images, share, memory),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -89,18 +114,19 @@ class Machine:
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
 
-def _command(images: Images, share: Path, memory: Memory) -> list[str]:
-    """Software emulation always: a host's /dev/kvm need not be able to run a hypervisor."""
-    xen_arguments = f"{XEN_ARGUMENTS} dom0_mem={memory.dom0}M"
+def command_of(images: Images, share: Path, memory: Memory, board: Board) -> list[str]:
+    """QEMU's.  Software emulation always: a host's /dev/kvm need not be able to run a hypervisor."""
+    xen_arguments = f"{XEN_ARGUMENTS} dom0_mem={memory.dom0}M {board.xen}"
     modules = f"{images.kernel} {LINUX_ARGUMENTS},{images.dom0}"
     return [
         *("nice", "-n", "5", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU),
+        *("-machine", board.kind, *board.more),
         *("-m", str(memory.all), "-smp", "2", "-display", "none", "-vga", "none", "-no-reboot"),
         *("-serial", "stdio", "-monitor", "none"),
         *("-kernel", str(images.xen), "-append", xen_arguments, "-initrd", modules),
         *_shared(images.root, "host", HOST_SLOT, ",readonly=on,multidevs=remap"),
         *_shared(share, "share", SHARE_SLOT),
-        *("-netdev", "user,id=card", "-device", f"e1000,netdev=card,romfile=,addr={CARD_SLOT}"),
+        *("-netdev", "user,id=card", "-device", f"{board.card},netdev=card,romfile=,addr={CARD_SLOT}"),
     ]
 
 

@@ -16,10 +16,11 @@ pytestmark = [pytest.mark.xen, pytest.mark.long]
 #: The emulated machine has no IOMMU, and its card no reset of its own.
 ACCEPTED = "accept=no-iommu+no-reset"
 DRIVER = f"/sys/bus/pci/devices/{CARD}/driver"
-#: A guest's words: until its kernel has the card's interface, with an address.
+#: A guest's words: until its kernel has the card's interface, with an address and a link.
 UP = (
     "for i in $(seq 100); do [ -d /sys/class/net/eth0 ] && break; sleep 0.2; done; "
-    f"ip link set eth0 up && ip addr add {CARD_ADDRESS}/24 dev eth0"
+    f"ip link set eth0 up && ip addr add {CARD_ADDRESS}/24 dev eth0 && "
+    "for i in $(seq 100); do grep -q 1 /sys/class/net/eth0/carrier && break; sleep 0.2; done"
 )
 
 
