@@ -21,7 +21,16 @@ from xend.errors import XendError
 from xend.operation.locks import Lock, domain_locks
 from xend.packing import pack, unpack
 from xend.stored import stored_fields
-from xend.validators import count, domid_or_none, number, number_or_none, pair_or_none, text_or_none, typed
+from xend.validators import (
+    count,
+    domid_or_none,
+    number,
+    number_or_none,
+    pair_or_none,
+    text_or_none,
+    texts,
+    typed,
+)
 from xenstore.daemon import trusted
 from xenstore.daemon.files import replace
 
@@ -42,6 +51,8 @@ class Domain:
         seen_shutdown: its end was acted on, and it is kept.
         may_suspend: it was asked to suspend itself and has taken the request; if nobody works on it, nobody
             waits for that any more.
+        reconnecting: keys of devices that its guest had connected when it was saved, and that it may not have
+            connected again since it was restored.
     """
 
     source: Source
@@ -56,6 +67,7 @@ class Domain:
     awaited_since: float = attrs.field(default=0.0, validator=number)
     seen_shutdown: bool = attrs.field(default=False, validator=typed(bool))
     may_suspend: bool = attrs.field(default=False, validator=typed(bool))
+    reconnecting: list[str] = attrs.field(factory=list, validator=texts)
     console: tuple[int, int] | None = attrs.field(default=None, validator=pair_or_none)  # gfn, port
 
     @property
@@ -228,6 +240,7 @@ class Domains:
             "awaited_since": domain.awaited_since,
             "seen_shutdown": domain.seen_shutdown,
             "may_suspend": domain.may_suspend,
+            "reconnecting": domain.reconnecting,
             "console": domain.console,
             "disks": {claim.disk.devid: claim.identity.packed() for claim in self._kept(domain)},
             "backing": {

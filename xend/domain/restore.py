@@ -44,6 +44,7 @@ class RestoreFacts(CreateFacts):
         state_begins, state_bytes: where the state of its device model lies, if it plays a machine.
         nodes: what that had below its own place in the store.
         processors: how many its machine had; None: as many as its configuration says.
+        connected: keys of the devices that its guest had connected.
         left_out: options of the file's configuration that have no effect.
         uses_up: the file is removed once the domain runs: it would ruin its disks if it were restored again.
     """
@@ -60,6 +61,7 @@ class RestoreFacts(CreateFacts):
     state_bytes: int = attrs.field(default=0, validator=count)
     nodes: dict[str, str] = attrs.field(factory=dict, validator=typed(dict))
     processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+    connected: list[str] = attrs.field(factory=list, validator=texts)
     left_out: list[str] = attrs.field(factory=list, validator=texts)
     uses_up: bool = attrs.field(default=False, validator=typed(bool))
 
@@ -94,6 +96,7 @@ def restore_facts(host: Host, saved: SavedDomain, path: str, paused: bool) -> Re
         state_bytes=emulator.length,
         nodes=dict(emulator.nodes),
         processors=saved.processors,
+        connected=list(saved.connected),
         left_out=list(saved.left_out),
         uses_up=is_waiting(host, path),
     )
@@ -158,6 +161,13 @@ class Restoration(Creation):
 
     def building(self) -> list[Step]:
         return [Step("restore", "restore its memory", self.restore, nothing)]
+
+    async def create(self, work: Work) -> None:
+        await super().create(work)
+        domain = self.host.domains.by_uuid(self.source.uuid)
+        assert domain is not None
+        domain.reconnecting = list(self.facts.connected)
+        self.host.domains.save(domain)
 
     def check_image(self) -> str | None:
         """Of what it booted nothing is needed until its next life."""

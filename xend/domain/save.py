@@ -19,6 +19,7 @@ from xend.domain.following import Follower
 from xend.domain.hot_cpus import count_processors
 from xend.domain.model_state import ModelState, check_can_save, save_state
 from xend.domain.model_talk import talk
+from xend.domain.reconnecting import connected
 from xend.domain.registry import Domain
 from xend.domain.save_path import check_room, checked
 from xend.domain.saved_file import Draft, header_of
@@ -31,7 +32,7 @@ from xend.operation.steps import Step, Work, nothing
 from xend.refusals import explained
 from xend.stream.header import Header
 from xend.stream.records import AFTER, BEFORE
-from xend.validators import count, typed, word, word_or_none
+from xend.validators import count, texts, typed, word, word_or_none
 from xenstore.daemon.files import write_all
 from xenstore.daemon.text import one_line
 
@@ -51,6 +52,7 @@ class SaveFacts(DestroyFacts):
         memory_kib: what it has.
         cpus: the host's.
         processors: how many its machine has; None: it has no device model that plays one.
+        connected: keys of the devices that its guest has connected, or had before it was restored.
         inode: of the draft, once it was made.
         length: of what follows the file's header, in bytes, once its memory is written.
         checksum: of that; None: it was not written yet.
@@ -67,6 +69,7 @@ class SaveFacts(DestroyFacts):
     memory_kib: int = attrs.field(validator=count)
     cpus: int = attrs.field(validator=count)
     processors: int | None = attrs.field(default=None, validator=attrs.validators.optional(count))
+    connected: list[str] = attrs.field(factory=list, validator=texts)
     inode: int = attrs.field(default=0, validator=typed(int))
     checksum: int | None = attrs.field(default=None, validator=word_or_none)
     length: int = attrs.field(default=0, validator=word)
@@ -96,9 +99,12 @@ async def save_facts(
     check_room(path, target)
     with explained("ask for the host's CPUs", target.name):
         info = await host.hypervisor.host_info()
+    devices = await devices_to_remove(host, target.domid, target.name)
+    with explained("look at its devices", target.name):
+        found = await connected(host.store, devices)
     return SaveFacts(
         **target.identity,
-        devices=await devices_to_remove(host, target.domid, target.name),
+        devices=devices,
         has_model=has_model(host, target.domid),
         source=source,
         path=path,
@@ -108,6 +114,7 @@ async def save_facts(
         why=f"saved to {one_line(path)}" if then == "destroy" else None,
         memory_kib=target.info.memory_kib,
         cpus=info.nr_cpus,
+        connected=sorted(found | set(managed.reconnecting)),
     )
 
 
@@ -147,7 +154,7 @@ class _Save:
     @property
     def _front(self) -> Header:
         facts = self._facts
-        return header_of(facts.source, facts.memory_kib, facts.cpus, facts.processors)
+        return header_of(facts.source, facts.memory_kib, facts.cpus, facts.processors, facts.connected)
 
     @property
     def _has_machine(self) -> bool:

@@ -42,6 +42,7 @@ class SavedDomain:
         memory: its memory, and where that lies in the file.
         emulator: what its device model left; None: it had none that played a machine.
         processors: how many that machine had; None: as many as it used.
+        connected: keys of the devices that its guest had connected.
         left_out: options of a configuration of libxl's that are no matter of a file.
         checksum: of all from the place `after`, behind the header; None: none was written.
         after: that place; end: that of the last byte that belongs to it.
@@ -51,6 +52,7 @@ class SavedDomain:
     memory: records.Memory
     emulator: Emulator | None = None
     processors: int | None = None
+    connected: Sequence[str] = ()
     left_out: Sequence[str] = ()
     checksum: int | None
     after: int
@@ -62,7 +64,13 @@ class SavedDomain:
         return self.memory.pages * records.PAGE_BYTES // 1024
 
 
-def header_of(source: Source, target_kib: int, cpus: int, processors: int | None = None) -> header.Header:
+def header_of(
+    source: Source,
+    target_kib: int,
+    cpus: int,
+    processors: int | None = None,
+    connected: Sequence[str] = (),
+) -> header.Header:
     """The header of a file.
 
     Args:
@@ -70,6 +78,7 @@ def header_of(source: Source, target_kib: int, cpus: int, processors: int | None
             as it was: by that its device model knows where its graphics card's memory is.
         cpus: the host's.
         processors: how many its machine has, if it has one: all of them are libxl's available ones.
+        connected: keys of the devices that its guest has connected.
     """
     config = source.config()
     most_kib = config.max_memory_kib
@@ -82,7 +91,9 @@ def header_of(source: Source, target_kib: int, cpus: int, processors: int | None
         vcpus=config.vcpus if processors is None else processors,
     )
     data = json.dumps(as_json(config, None, cpus)["config"], ensure_ascii=False)
-    kept = own.Own(fields={"source": stored_fields(source), "processors": processors})
+    kept = own.Own(
+        fields={"source": stored_fields(source), "processors": processors, "connected": list(connected)}
+    )
     return header.Header(data.encode("utf-8", "surrogateescape"), own=own.pack(kept))
 
 
@@ -204,6 +215,7 @@ def read(path: str, chance: random.Random) -> SavedDomain:
         memory=memory,
         emulator=emulator,
         processors=None if kept is None else _processors(kept.fields.get("processors"), source, shown),
+        connected=() if kept is None else _connected(kept.fields.get("connected", []), shown),
         left_out=_left_out(front) if kept is None else (),
         checksum=None if seal is None else seal.checksum,
         after=after,
@@ -283,6 +295,12 @@ def _processors(found: object, source: Source, shown: str) -> int | None:
         return None
     if type(found) is not int or not 1 <= found <= source.config().max_vcpus:
         raise XendError("bad_request", f"{shown} cannot be restored: its own data: {found!r:.40} processors")
+    return found
+
+
+def _connected(found: object, shown: str) -> Sequence[str]:
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise XendError("bad_request", f"{shown} cannot be restored: its own data: {found!r:.40} as devices")
     return found
 
 

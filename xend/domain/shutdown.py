@@ -116,19 +116,25 @@ class ShutdownRequest:
         self._record_asked(None)
 
     async def follow(
-        self, work: Work, what: str, seconds: float, done: Callable[[], Awaitable[bool]]
+        self,
+        work: Work,
+        what: str,
+        seconds: float,
+        done: Callable[[], Awaitable[bool]],
+        node: str | None = None,
     ) -> None:
-        """Wait until `done`, which is asked whenever the node changes or the domain has ended.
+        """Wait until `done`, which is asked whenever a node changes or the domain has ended.
 
         Args:
             what: what is waited for, for people.
             seconds: for how long at most.
+            node: which; None: that of the request.
 
         Raises:
             XendError: no_answer: it was not done in that time; store_failed, hypervisor_failed.
         """
         with explained("follow its shutdown", self.name):
-            async with self.host.store.watch(self.node) as watch:
+            async with self.host.store.watch(node or self.node) as watch:
                 with work.waiting(what, seconds):
                     while not await done():
                         with (

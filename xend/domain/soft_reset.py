@@ -97,6 +97,10 @@ class _Reset:
             with suppress(ENOENT):  # done before, by an xend that died then
                 await self.host.store.release(self.domid)
             self.facts.rings = await self.host.hypervisor.soft_reset(self.domid, self.facts.old_rings)
+        domain = self.host.domains.by_uuid(self.facts.uuid)
+        if domain is not None and domain.reconnecting:
+            domain.reconnecting = []  # another kernel's devices: it may have no driver for them
+            self.host.domains.save(domain)
 
     async def go_on(self, work: Work) -> None:
         await start(self.host, self.domid, self.facts.name)

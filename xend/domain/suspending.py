@@ -11,8 +11,10 @@ from typing import Final
 import attrs
 
 from xenclient.store.aio import Transaction
+from xend.device.device import Device
 from xend.device.nodes import value_of
-from xend.domain import model_state, nodes
+from xend.device.stored import devices_in_store
+from xend.domain import model_state, nodes, reconnecting
 from xend.domain.shutdown import ANSWER_SECONDS, ShutdownRequest, reason_name
 from xend.domain.target import Target
 from xend.errors import XendError
@@ -112,6 +114,7 @@ class Suspension:
             XendError: no_answer: it is not, and the request was not taken back yet; guest_died: it ended.
         """
         if await self._hears():
+            await self._await_devices(work)
             await self._have_it_do_so(work)
         else:
             await self._stop_it(work)
@@ -128,6 +131,39 @@ class Suspension:
         await self._request.follow(
             work, f"the vCPUs of {self._name} to stop", SUSPEND_SECONDS, self._request.has_ended
         )
+
+    async def _await_devices(self, work: Work) -> None:
+        """Until it has connected again what it had connected when it was saved: xend.domain.reconnecting."""
+        domain = self._host.domains.by_uuid(self._uuid)
+        if domain is None or not domain.reconnecting:
+            return
+        with explained("look for its devices", self._name):
+            found = await devices_in_store(self._host, self._domid)
+        for device in found:
+            if device.key in domain.reconnecting:
+                await self._await_device(work, device)
+        domain.reconnecting = []
+        self._host.domains.save(domain)
+
+    async def _await_device(self, work: Work, device: Device) -> None:
+        async def is_settled() -> bool:
+            return not await reconnecting.is_amid(self._host.store, device) or await self._request.has_ended()
+
+        what = f"{self._name} to connect {device.name} again"
+        node = reconnecting.state_path(device)
+        try:
+            await self._request.follow(work, what, reconnecting.RECONNECT_SECONDS, is_settled, node)
+        except XendError as error:
+            if error.code != "no_answer":
+                raise
+            raise device.error(
+                "no_answer",
+                f"{self._name} has not connected it again since it was restored, within "
+                f"{reconnecting.RECONNECT_SECONDS:g} s; it had when it was saved",
+                domain=self._name,
+                waited_s=reconnecting.RECONNECT_SECONDS,
+                hint=f"it runs on; xl device-explain {self._name} {device.name} says what became of it",
+            ) from error
 
     async def _have_it_do_so(self, work: Work) -> None:
         await self._ask()
