@@ -3,12 +3,15 @@
 import random
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.peers.daemons import Daemon, start_ours
 
-#: For how long what is acknowledged is dropped, where that is planted, in seconds.
-DROPPED_SECONDS = 0.2
+#: Where that is planted: how many acknowledged changes are dropped at least, how long they are waited for.
+DROPPED_LEAST, DROPPED_SECONDS = 20, 60.0
+#: How often is looked how many there are, in seconds.
+LOOK_SECONDS = 0.01
 
 
 class Killer:
@@ -30,24 +33,28 @@ class Killer:
     def kills(self) -> int:
         return len(self.recovered_ms)
 
-    def strike(self) -> None:
+    def strike(self, acknowledged: Callable[[], int]) -> None:
         """Kill and restart; returns once the new store answers.
+
+        acknowledged: how many changes are by now, of those that are dropped where that is planted.
 
         Raises:
             RuntimeError: it does not.
         """
         if self.kills + 1 == self._plant:
-            self._kill_and_forget()
+            self._kill_and_forget(acknowledged)
         else:
             self.daemon.kill()
         began = time.perf_counter()
         self.daemon = start_ours(self._rundir)
         self.recovered_ms.append((time.perf_counter() - began) * 1000)
 
-    def _kill_and_forget(self) -> None:
+    def _kill_and_forget(self, acknowledged: Callable[[], int]) -> None:
         journal, aside = self._rundir / "journal", self._rundir / "aside"
         shutil.copytree(journal, aside, ignore=shutil.ignore_patterns("*.new"))
-        time.sleep(DROPPED_SECONDS)
+        enough, end = acknowledged() + DROPPED_LEAST, time.monotonic() + DROPPED_SECONDS
+        while acknowledged() < enough and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
         self.daemon.kill()
         shutil.rmtree(journal)
         aside.rename(journal)

@@ -95,10 +95,10 @@ class _Run:
         self.killer = killer
         self.board = Board(plan.clients)
         self.others = Board(plan.guests + plan.watchers)
-        self.until = time.monotonic() + plan.seconds
         with self.dom0() as wire:
             open_accounts(wire, ROOT, ACCOUNTS)
             tenants = [stack.enter_context(self.tenant(wire, domid)) for domid in range(1, plan.guests + 1)]
+        self.until = time.monotonic() + plan.seconds
         self.tellers = [self.member(f"client {n}", self.teller(n)) for n in range(plan.clients)]
         self.ringer = self.member("the client that rings", self.ring)
         self.tenants = [self.member(f"guest {n}", self.occupy(tenant)) for n, tenant in enumerate(tenants, 1)]
@@ -187,7 +187,7 @@ class _Run:
         while time.monotonic() < self.until:
             time.sleep(max(0.0, min(next_kill, next_tick, self.until) - time.monotonic()))
             if next_kill <= time.monotonic() < self.until:
-                self.killer.strike()
+                self.killer.strike(lambda: self.board.total().committed)
                 next_kill = moments.next()
             if time.monotonic() >= next_tick:
                 next_tick, ticks = next_tick + TICK_SECONDS, ticks + 1

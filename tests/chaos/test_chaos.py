@@ -38,7 +38,7 @@ def test_ours_survives() -> None:
 
 
 def test_dropped_changes_are_found() -> None:
-    done = chaos("--plant")
+    done = chaos("--plant", "--seconds", "8", "--every", "6")
     assert (done.returncode, done.stderr) == (0, "")
     assert "FOUND" in done.stdout
 

@@ -39,7 +39,7 @@ def test_ours_passes() -> None:
 
 
 def test_a_planted_fault_is_found_in_ours() -> None:
-    done = stress("--accounts", "5", "--plant")
+    done = stress("--accounts", "5", "--plant", "--seconds", "3")
     assert done.returncode == 0
     assert "both replaced version" in done.stdout
     assert "FOUND" in done.stdout
@@ -58,7 +58,7 @@ def test_debians_daemons_pass_and_are_left_clean(start: Callable[[Path], Daemon]
 @pytest.mark.peer
 def test_a_planted_fault_is_found_in_c(tmp_path: Path) -> None:
     with start_c(tmp_path) as daemon:
-        done = stress("--accounts", "5", "--plant", "--socket", daemon.socket)
+        done = stress("--accounts", "5", "--plant", "--seconds", "3", "--socket", daemon.socket)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -110,7 +110,7 @@ class OneBigLock:
 
 def test_a_store_without_transactions_is_found_out(tmp_path: Path) -> None:
     store = OneBigLock(tmp_path / "socket")
-    done = stress("--accounts", "2", "--socket", tmp_path / "socket")
+    done = stress("--accounts", "2", "--seconds", "3", "--socket", tmp_path / "socket")
     store.close()
     assert done.returncode == 1
     assert "FAILED" in done.stdout
