@@ -12,8 +12,10 @@ from tests.guide.netbsd import NetBSD
 from tests.guide.provocations import ALL
 from tests.starter import Starter
 
-#: What they are about: a domain whose disk and bridge are there.
-RC_CONF = 'xencommons=YES\nxend=YES\nxend_flags="--init-seconds 3 --hotplug-seconds 3 --destroy-seconds 1"\n'
+#: As long as devices take that come up on a busy machine.
+PATIENCE = "--init-seconds 10 --hotplug-seconds 10 --destroy-seconds 3"
+RC_CONF = f'xencommons=YES\nxend=YES\nxend_flags="{PATIENCE}"\n'
+#: What messages are about: a domain whose disk and bridge are there.
 FOO = """\
 kernel = "/netbsd-XEN3_DOMU.gz"
 memory = 256

@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 C_XENSTORED = XEN_BIN / "xenstored"
 O_XENSTORED = XEN_BIN / "oxenstored"
 
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 
 def need(*programs: Path) -> None:

@@ -179,14 +179,14 @@ def test_a_slip_in_rc_conf_does_not_keep_domains_from_being_stopped(running: Dom
 @pytest.mark.parametrize("dom0", ["dash"], indirect=True)
 def test_a_xend_that_hangs_is_started_anew_for_them(running: Dom0) -> None:
     assert ask(running, "xendomains", "start")[0] == 0
-    enable(running, 'xendomains="foo bar"', "xendomains_deadline=8", "xendomains_patience=1")
+    enable(running, 'xendomains="foo bar"', "xendomains_deadline=15", "xendomains_patience=1")
     pid = running.pid("xend")
     assert pid is not None
     running.said("kill", "-STOP", pid)
     code, said, complaint = ask(running, "xendomains", "stop")
     assert code == 0
     assert complaint.splitlines() == [
-        "xendomains: xend (pid N) has not finished within 9 s and is killed",
+        "xendomains: xend (pid N) has not finished within 16 s and is killed",
         "xendomains: xend does not run, and is started again",
     ]
     assert {"foo: down", "bar: down"} <= {*said.splitlines()}
