@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers.daemons import Daemon, start_c, start_o, start_ours
 from tests.starter import Starter, shared
@@ -23,6 +24,13 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 << 30
 #: Tests that run programs wait for them now and then.
 WORKERS_PER_PROCESSOR = 2
+
+
+#: Every run tries the same examples, and none is late, however busy the machine is.
+settings.register_profile(
+    "every day", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("every day")
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -11,7 +11,7 @@ from contrib.install.wheel import Wheel
 from tests.manager.place import clean_environment
 
 TREE = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 
 
 class Site:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.peers.process import Watchdog
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 class Daemon:
