@@ -7,7 +7,7 @@ from tests.xen.dom0 import Dom0
 from tests.xen.guest import NO_DEVICES, OURS, Guest, Settings
 from tests.xen.host_state import Left, state_of
 from tests.xen.test_xend_model import rights_of, seen
-from tests.xen.test_xend_save import SAVE_LIMIT_S, count, found_again
+from tests.xen.test_xend_save import SAVE_LIMIT_S, await_disk, count, found_again
 
 pytestmark = [pytest.mark.xen, pytest.mark.long]
 
@@ -16,6 +16,8 @@ ADDRESS = "10.0.0.35"
 SMALL: Settings = {"memory": 160}
 #: Room for the memory of one: no file system of the real host takes pages of other domains.
 FILE = f"{manager.LOG}/dump/keeper.saved"
+#: The number of its disk, sda.
+SDA = 2048
 #: A sector of the disk that nobody reads.
 FREE = bios_disk.ARGUMENTS + 1
 #: Counts on its disk, its screen and in its memory.
@@ -79,6 +81,7 @@ def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, keeper: Gues
     keeper.xl(f"save keeper {FILE}", SAVE_LIMIT_S)
     with manager.consoles_of_debians(managed):
         managed.must(f"xl restore {FILE} && rm {FILE}", SAVE_LIMIT_S)
+        await_disk(managed, keeper.name, SDA)
         managed.must(f"xl save keeper {FILE}", SAVE_LIMIT_S)
     # Of another toolstack's file xend takes no arguments for qemu, which its card's ROM depends on here.
     keeper.xl(f"restore /run/keeper.cfg {FILE}", SAVE_LIMIT_S)

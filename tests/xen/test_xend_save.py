@@ -90,10 +90,10 @@ def found_again(dom0: Dom0, guest: Guest) -> None:
     guest.home = f"/local/domain/{guest.domid}"
 
 
-def await_disk(dom0: Dom0, name: str) -> None:
+def await_disk(dom0: Dom0, name: str, number: int = XVDA) -> None:
     """Until its disk is connected again: Linux 6.1's front end does not survive that its guest is suspended
     before (BUG_ON in xlvbd_alloc_gendisk)."""
-    state = f"/local/domain/$(xl domid {name})/device/vbd/{XVDA}/state"
+    state = f"/local/domain/$(xl domid {name})/device/vbd/{number}/state"
     dom0.must(f'connected() {{ [ "$(xenstore-read {state})" = 4 ]; }}\n{UNTIL}until_done connected', 60)
 
 
