@@ -7,7 +7,14 @@ from tests.xen.dom0 import Dom0
 from tests.xen.guest import NO_DEVICES, OURS, Guest, Settings
 from tests.xen.host_state import Left, state_of
 from tests.xen.test_xend_model import rights_of, seen
-from tests.xen.test_xend_save import SAVE_LIMIT_S, await_disk, count, found_again
+from tests.xen.test_xend_save import (
+    SAVE_LIMIT_S,
+    await_disk,
+    count,
+    found_again,
+    is_killed_while_restored,
+    is_killed_while_saved,
+)
 
 pytestmark = [pytest.mark.xen, pytest.mark.long]
 
@@ -88,6 +95,18 @@ def test_files_of_debians_xl_are_read_and_ours_by_it(managed: Dom0, keeper: Gues
     found_again(managed, keeper)
     works(managed, keeper, before)
     managed.must(f"rm {FILE}")
+
+
+@pytest.mark.parametrize("who", ["xend", "helper"])
+def test_killed_while_it_is_saved(managed: Dom0, keeper: Guest, who: str) -> None:
+    is_killed_while_saved(managed, keeper, who, works)
+
+
+def test_killed_while_it_is_restored(managed: Dom0, keeper: Guest, empty: Left) -> None:
+    is_killed_while_restored(managed, keeper, empty, works)
+    models = [each for each in state_of(managed).helpers if "-xen-domid" in each]
+    assert len(models) == 1
+    assert f"-xen-domid {keeper.domid} " in models[0]
 
 
 def test_nothing_is_left(managed: Dom0, keeper: Guest, empty: Left) -> None:

@@ -1,5 +1,7 @@
 """A domain at work is saved to a file and restored, by our xend and by turns with Debian's xl."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.xen import manager
@@ -14,6 +16,8 @@ XVDA = 51712
 #: Room for the memory of one.
 FILE = f"{manager.LOG}/dump/{{}}.saved"
 SAVE_LIMIT_S = 240
+#: Sees that a guest goes on with all that it did; the number is what it had counted to.
+Works = Callable[[Dom0, Guest, int], None]
 #: Counts on its disk, its console and in its memory, until it is told to stop.
 COUNT = (
     "setsid sh -c 'n=0; until [ -e /stop ]; do n=$((n + 1)); echo $n >/count.new; mv /count.new /count; "
@@ -106,6 +110,34 @@ def works(dom0: Dom0, guest: Guest, before: int) -> None:
     assert guest.pings("10.0.0.1")
 
 
+def is_killed_while_saved(dom0: Dom0, guest: Guest, who: str, works: Works) -> None:
+    """The helper, or xend: it runs on, on the same host's things, and there is no file."""
+    file, before, had = FILE.format(guest.name), count(guest), state_of(dom0)
+    begin(dom0, f"save {guest.name} {file}")
+    kill(dom0, who)
+    await_end(dom0)
+    works(dom0, guest, before)
+    assert dom0.must(f"ls -A {manager.LOG}/dump") == ""
+    assert state_of(dom0) == had  # the same device model, too: each stands there with its process
+
+
+def is_killed_while_restored(dom0: Dom0, guest: Guest, empty: Left, works: Works) -> None:
+    """The helper, then xend: nothing is left of it, and it is restored once from the same file."""
+    file, before = FILE.format(guest.name), count(guest)
+    guest.xl(f"save {guest.name} {file}", SAVE_LIMIT_S)
+    for who in ("helper", "xend"):
+        begin(dom0, f"restore {file}")
+        kill(dom0, who)
+        await_end(dom0)
+        dom0.must(f"gone() {{ ! {OURS.xl} domid {guest.name}; }}\n{UNTIL}until_done gone", 60)
+        assert state_of(dom0) == empty
+    guest.xl(f"restore {file}", SAVE_LIMIT_S)
+    found_again(dom0, guest)
+    assert dom0.must(f"{OURS.xl} list | grep -c {guest.name}") == "1"
+    works(dom0, guest, before)
+    dom0.must(f"rm {file}")
+
+
 def test_a_checkpoint_and_a_suspend(managed: Dom0, worker: Guest) -> None:
     file, before = FILE.format(worker.name), count(worker)
     worker.xl(f"save -c {worker.name} {file}", SAVE_LIMIT_S)
@@ -135,30 +167,12 @@ def test_it_is_saved_and_goes_on(managed: Dom0, worker: Guest, rounds: int) -> N
 @pvh_is_long
 @pytest.mark.parametrize("who", ["xend", "helper"])
 def test_killed_while_it_is_saved(managed: Dom0, worker: Guest, who: str) -> None:
-    file, before = FILE.format(worker.name), count(worker)
-    begin(managed, f"save {worker.name} {file}")
-    kill(managed, who)
-    await_end(managed)
-    works(managed, worker, before)
-    assert managed.must(f"ls -A {manager.LOG}/dump") == ""
+    is_killed_while_saved(managed, worker, who, works)
 
 
 @pvh_is_long
 def test_killed_while_it_is_restored(managed: Dom0, worker: Guest, empty: Left) -> None:
-    """The helper, then xend: nothing is left of it, and it is restored from the same file."""
-    file, before = FILE.format(worker.name), count(worker)
-    worker.xl(f"save {worker.name} {file}", SAVE_LIMIT_S)
-    for who in ("helper", "xend"):
-        begin(managed, f"restore {file}")
-        kill(managed, who)
-        await_end(managed)
-        managed.must(f"gone() {{ ! {OURS.xl} domid {worker.name}; }}\n{UNTIL}until_done gone", 60)
-        assert state_of(managed) == empty
-    worker.xl(f"restore {file}", SAVE_LIMIT_S)
-    found_again(managed, worker)
-    assert managed.must(f"{OURS.xl} list | grep -c {worker.name}") == "1"
-    works(managed, worker, before)
-    managed.must(f"rm {file}")
+    is_killed_while_restored(managed, worker, empty, works)
 
 
 @pv_is_long
