@@ -42,9 +42,9 @@ class Board(NamedTuple):
 
 PLAIN = Board("pc", "e1000")
 #: With an IOMMU, and a card whose interrupts are messages.  Xen does without the IOMMU's remapping of these.
-#: A domain behind it is built by hypercalls that take long in emulation, and credit2, Xen's usual scheduler
-#: (4.17.7), forgot dom0 over that now and then: its processor was in the queue, with all its credit used up,
-#: and both processors slept (Xen's debug keys r and q).
+#: With credit2, Xen's usual scheduler (4.17.7), one of eleven starts of a domain here left dom0 waiting for
+#: ever: its processor was in the queue, with all its credit used up, and both processors slept (Xen's debug
+#: keys r and q).  Of nine with the older one none did.
 SHIELDED = Board("q35", "e1000e", ("-device", "intel-iommu,intremap=off"), "sched=credit")
 #: A network card for guests, at QEMU's own network, whose router is this.
 CARD = f"0000:00:{CARD_SLOT:02x}.0"
