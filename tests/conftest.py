@@ -26,18 +26,12 @@ ROOM_BYTES = 2 << 30
 WORKERS_PER_PROCESSOR = 2
 
 
-#: Every run tries the same examples, and none is late, however busy the machine is.
-settings.register_profile(
-    "every day", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("every day")
-
-
 def _ignore(number: int, frame: object) -> None:
     """The same as SIG_IGN, but for programs that are started: those inherit that, and no function."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    choose_examples(is_long=config.getoption("long"))
     take_signals()
     use_memory()
     if not hasattr(config, "workerinput"):
@@ -45,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Times())
     if config.getoption("--quick"):
         config.pluginmanager.register(Quick())
+
+
+def choose_examples(is_long: bool) -> None:
+    """Those of hypothesis: every day the same, long runs look for others; none is late, however busy the
+    machine is.
+    """
+    settings.register_profile(
+        "ours", deadline=None, derandomize=not is_long, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("ours")
 
 
 def take_signals() -> None:

@@ -27,7 +27,7 @@ CI = settings(
     print_blob=True,
 )
 #: Hypothesis remembers every draw: thousands of such walks take its memory to gigabytes.
-LONG = settings(CI, max_examples=300, stateful_step_count=100, derandomize=False)
+LONG = settings(CI, max_examples=300, stateful_step_count=100)
 
 
 def chooser(data: st.DataObject) -> Choose:

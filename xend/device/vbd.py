@@ -15,7 +15,7 @@ from xend.device.files import check_readable
 from xend.device.kind import ATTACHABLE, DeviceKind, Script
 from xend.device.paths import script_path
 from xend.disk.backing import FORMATS, needs_more
-from xend.disk.chain import QCOW2, can_follow
+from xend.disk.chain import QCOW2, lies_on_others
 from xend.errors import XendError
 from xend.model.image import Image, file_of, set_of
 from xend.model.part import Drive, Part
@@ -139,7 +139,7 @@ def _model_part(config: DiskConfig, settings: Settings) -> Part:
 
 def _is_layered(form: str, path: str, is_direct: bool) -> bool:
     """Whether an image lies on others that can all be given."""
-    return form == QCOW2 and not is_direct and needs_more(path) and can_follow(path)
+    return form == QCOW2 and not is_direct and lies_on_others(path)
 
 
 def _shown(device: Device) -> Device:

@@ -9,18 +9,31 @@ import struct
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-__all__ = ["CHAIN_MAX", "FORMATS", "NAME_MAX_BYTES", "backing_of", "needs_more"]
+__all__ = [
+    "CAREFULLY",
+    "CHAIN_MAX",
+    "FORMATS",
+    "NAME_MAX_BYTES",
+    "QCOW",
+    "QCOW_ELSEWHERE",
+    "backing_of",
+    "is_file_name",
+    "needs_more",
+]
 
 #: Of images whose header may name a file.
 FORMATS: Final = ("qcow", "qcow2", "qed")
 #: How many images may lie on each other, and how long a name may be, as qemu has it.
 CHAIN_MAX = 32
 NAME_MAX_BYTES = 1023
+#: How what may be anything is opened.
+CAREFULLY: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+QCOW: Final = b"QFI\xfb"
 _HEADER_BYTES = 80
-_QCOW, _QED = b"QFI\xfb", b"QED\0"
+_QED = b"QED\0"
 #: Of version 3: the last byte of the features that must be known, and its bit for a file with the data.
-_QCOW3 = _QCOW + b"\0\0\0\3"
-_QCOW_FEATURES, _QCOW_ELSEWHERE = 79, 4
+_QCOW3 = QCOW + b"\0\0\0\3"
+_QCOW_FEATURES, QCOW_ELSEWHERE = 79, 4
 _QED_HAS_BACKING = 1
 #: In front of what is no path: json:..., nbd://...
 _PROTOCOL_END = ":"
@@ -44,7 +57,7 @@ def needs_more(path: str) -> bool:
     """Whether the header of an image has qemu open something besides, whatever that is."""
     with suppress(OSError, struct.error), _opened(path) as file:
         header = file.read(_HEADER_BYTES)
-        if header.startswith(_QCOW3) and header[_QCOW_FEATURES:] and header[_QCOW_FEATURES] & _QCOW_ELSEWHERE:
+        if header.startswith(_QCOW3) and header[_QCOW_FEATURES:] and header[_QCOW_FEATURES] & QCOW_ELSEWHERE:
             return True
         place = _place(header)
         return place is not None and place[0] != 0
@@ -52,7 +65,7 @@ def needs_more(path: str) -> bool:
 
 
 def _opened(path: str) -> BinaryIO:
-    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb")
+    return open(os.open(path, os.O_RDONLY | CAREFULLY), "rb")
 
 
 def _named(path: str) -> str | None:
@@ -67,12 +80,17 @@ def _named(path: str) -> str | None:
             return None
         file.seek(offset)
         name = os.fsdecode(file.read(size))
-    return None if not name or "\0" in name or _PROTOCOL_END in name.partition("/")[0] else name
+    return name if is_file_name(name) else None
+
+
+def is_file_name(name: str) -> bool:
+    """Whether what a header names can be a file."""
+    return bool(name) and "\0" not in name and _PROTOCOL_END not in name.partition("/")[0]
 
 
 def _place(header: bytes) -> tuple[int, int] | None:
     """Offset and size of the name.  Raises: struct.error: the header is not whole."""
-    if header.startswith(_QCOW):
+    if header.startswith(QCOW):
         offset, size = struct.unpack_from(">QI", header, 8)
         return offset, size
     if header.startswith(_QED):

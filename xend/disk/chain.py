@@ -16,19 +16,18 @@ from contextlib import ExitStack, suppress
 
 import attrs
 
-from xend.disk.backing import CHAIN_MAX, NAME_MAX_BYTES
+from xend.disk.backing import CAREFULLY, CHAIN_MAX, NAME_MAX_BYTES, QCOW, QCOW_ELSEWHERE, is_file_name
 
-__all__ = ["QCOW2", "RAW", "Below", "Header", "Link", "Unfit", "can_follow", "follow", "header_of"]
+__all__ = ["QCOW2", "RAW", "Below", "Header", "Link", "Unfit", "follow", "header_of", "lies_on_others"]
 
 QCOW2, RAW = "qcow2", "raw"
 #: All that is read of a file: qemu-img writes what is wanted into the first kilobyte.
 _READ_BYTES = 1 << 16
 #: Magic, version, offset and size of the name, bits of a cluster's size, size of the disk.
 _HEAD = struct.Struct(">4sIQIIQ")
-_MAGIC, _VERSIONS = b"QFI\xfb", (2, 3)
+_VERSIONS = (2, 3)
 #: Where the extensions begin: with version 2 always; with 3 that stands here, the features before it.
 _BEGIN_OF_2, _FEATURES_OF_3, _LENGTH_OF_3, _BEGIN_MIN_OF_3 = 72, 72, 100, 104
-_DATA_ELSEWHERE = 1 << 2
 _EXTENSION = struct.Struct(">II")
 _END, _FORMAT_OF_BELOW = 0, 0xE2792ACA
 _FORMAT_MAX_BYTES = 15
@@ -72,11 +71,10 @@ class Link:
     size: int
 
 
-def can_follow(path: str) -> bool:
-    """Whether an image is one of qcow2 whose files can all be opened."""
+def lies_on_others(path: str) -> bool:
+    """Whether an image is one of qcow2 that lies on others, which can all be opened."""
     with ExitStack() as held, suppress(OSError, Unfit):
-        follow(path, os.O_RDONLY, held)
-        return True
+        return len(follow(path, os.O_RDONLY, held)) > 1
     return False
 
 
@@ -93,7 +91,7 @@ def follow(path: str, flags: int, held: ExitStack) -> list[Link]:
     seen: set[tuple[int, int]] = set()
     kind = QCOW2
     while True:
-        fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        fd = os.open(path, flags | CAREFULLY)
         held.callback(os.close, fd)
         status = os.fstat(fd)
         is_device = stat.S_ISBLK(status.st_mode)
@@ -118,7 +116,7 @@ def header_of(data: bytes) -> Header:
     """
     try:
         magic, version, offset, length, bits, size = _HEAD.unpack_from(data)
-        if magic != _MAGIC or version not in _VERSIONS or size >= _SIZE_LIMIT:
+        if magic != QCOW or version not in _VERSIONS or size >= _SIZE_LIMIT:
             raise Unfit("it is no image of qcow2")
         begin = _BEGIN_OF_2 if version == _VERSIONS[0] else _begin_of_3(data)
         if not offset:
@@ -136,7 +134,7 @@ def header_of(data: bytes) -> Header:
 def _begin_of_3(data: bytes) -> int:
     (features,) = struct.unpack_from(">Q", data, _FEATURES_OF_3)
     (begin,) = struct.unpack_from(">I", data, _LENGTH_OF_3)
-    if features & _DATA_ELSEWHERE:
+    if features & QCOW_ELSEWHERE:
         raise Unfit("it has its data in another file")
     if begin < _BEGIN_MIN_OF_3:
         raise Unfit("its header is too short")
@@ -157,10 +155,8 @@ def _extensions(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _name(name: bytes) -> str:
-    if b"\0" in name:
-        raise Unfit("the name of what it lies on is none")
     text = os.fsdecode(name)
-    if ":" in text.partition("/")[0]:
+    if not is_file_name(text):
         raise Unfit(f"what it lies on, {text!r}, is no file's name")
     return text
 

@@ -333,10 +333,13 @@ class Creation:
         with self._explained("create a domain"):
             domid = await self.host.hypervisor.create(blueprint)
         self.facts.domid = domid
-        restarts = self.facts.restarts
-        domain = Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
-        self.host.domains.enter(domain)
+        self.host.domains.enter(self.record(domid))
         work.result |= {"name": self.config.name, "uuid": uuid_of(self.source.uuid)}
+
+    def record(self, domid: int) -> Domain:
+        """What xend is to know of the domain that was made."""
+        restarts = self.facts.restarts
+        return Domain(source=self.source, config=self.config, domid=domid, restarts=restarts)
 
     async def destroy(self, work: Work) -> None:
         """The domain that was made, and none of another toolstack's with its UUID.

@@ -5,7 +5,6 @@ read that.  Those of paravirtual disks are opened as the device model finds thei
 later: it looks for the name of the image's set, and then opens that.
 """
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -30,7 +29,8 @@ from xend.model.image import (
     layered_of,
 )
 from xend.model.part import Part
-from xend.model.qmp import Conversation, is_number_below
+from xend.model.qmp import SET_LIMIT, Conversation, is_number_below
+from xend.model.scratch import seal, sealable
 from xend.operation.steps import Work
 
 __all__ = [
@@ -43,9 +43,6 @@ __all__ = [
     "release",
     "settle",
 ]
-
-#: Sets have numbers below that.
-_NUMBER_LIMIT = 1 << 31
 
 
 @attrs.frozen
@@ -121,11 +118,10 @@ def _opened_layers(image: Image, numbers: Iterator[int], held: ExitStack) -> Ope
 
 def _stand_in(image: Image, link: Link, held: ExitStack) -> int:
     """An empty file of the image's size; who writes to it gets an error, so that nothing is lost there."""
-    fd = os.memfd_create(image.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = sealable(image.name)
     held.callback(os.close, fd)
     os.ftruncate(fd, link.size)
-    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    seal(fd)
     if image.is_read_only:  # qemu takes a descriptor that is open as it wants it
         fd = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
         held.callback(os.close, fd)
@@ -199,7 +195,7 @@ async def _layers(conversation: Conversation) -> list[int]:
     """The numbers of sets that it has of files of images."""
     found = await conversation.ask("query-fdsets")
     numbers = [each.get("fdset-id") if isinstance(each, dict) else None for each in found or ()]
-    return [each for each in numbers if is_number_below(each, _NUMBER_LIMIT) and each >= FIRST_LAYER]
+    return [each for each in numbers if is_number_below(each, SET_LIMIT) and each >= FIRST_LAYER]
 
 
 async def release(conversation: Conversation, number: int) -> None:

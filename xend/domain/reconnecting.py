@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from xenclient.store.aio import Client
 from xend.device.device import Device
-from xend.device.nodes import value_of
+from xend.device.nodes import value, value_of
 from xend.device.xenbus import XenbusState
 
 #: How long a guest may take to connect one again, in seconds; as long as it may take to suspend itself.
@@ -24,13 +24,15 @@ def state_path(device: Device) -> str:
 
 async def connected(store: Client, devices: Iterable[Device]) -> set[str]:
     """The keys of those that their guest has connected."""
-    return {each.key for each in devices if await _state(store, each) == XenbusState.CONNECTED}
+    found = list(devices)
+    states = await store.together(*(value(state_path(each)) for each in found))
+    return {
+        each.key
+        for each, state in zip(found, states, strict=True)
+        if XenbusState.parse(state) == XenbusState.CONNECTED
+    }
 
 
 async def is_amid(store: Client, device: Device) -> bool:
     """Whether its guest connects it just now, or is about to."""
-    return await _state(store, device) in _AMID
-
-
-async def _state(store: Client, device: Device) -> XenbusState:
-    return XenbusState.parse(await value_of(store, state_path(device)))
+    return XenbusState.parse(await value_of(store, state_path(device))) in _AMID

@@ -20,6 +20,7 @@ from xend.domain.following import Follower
 from xend.domain.host_stop import is_waiting, put_away_path
 from xend.domain.model_rights import require_shut_in
 from xend.domain.model_state import Incoming
+from xend.domain.registry import Domain
 from xend.domain.saved_file import SavedDomain, open_file, sync_directory
 from xend.errors import XendError
 from xend.host import Host
@@ -162,12 +163,8 @@ class Restoration(Creation):
     def building(self) -> list[Step]:
         return [Step("restore", "restore its memory", self.restore, nothing)]
 
-    async def create(self, work: Work) -> None:
-        await super().create(work)
-        domain = self.host.domains.by_uuid(self.source.uuid)
-        assert domain is not None
-        domain.reconnecting = list(self.facts.connected)
-        self.host.domains.save(domain)
+    def record(self, domid: int) -> Domain:
+        return attrs.evolve(super().record(domid), reconnecting=list(self.facts.connected))
 
     def check_image(self) -> str | None:
         """Of what it booted nothing is needed until its next life."""

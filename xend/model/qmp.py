@@ -14,12 +14,14 @@ import trio
 
 from xenstore.daemon.text import one_line
 
-__all__ = ["Conversation", "QmpClosed", "QmpError", "SendDescriptor", "is_number_below"]
+__all__ = ["SET_LIMIT", "Conversation", "QmpClosed", "QmpError", "SendDescriptor", "is_number_below"]
 
 #: Of one message; libxl's buffer has the same size.
 MESSAGE_MAX_BYTES = 1 << 20
 #: Of all that is read in one conversation; events come unasked, and as often as a guest likes.
 ALL_MAX_BYTES = 8 << 20
+#: Sets of descriptors have numbers below that.
+SET_LIMIT = 1 << 31
 _SHOWN_CHARS = 200
 _CHUNK_BYTES = 65536
 
@@ -83,7 +85,7 @@ class Conversation:
         """
         given = await self.ask_with(fd, "add-fd")
         number = given.get("fdset-id") if isinstance(given, dict) else None
-        if not is_number_below(number, 1 << 31):
+        if not is_number_below(number, SET_LIMIT):
             raise QmpError("add-fd: it names no set of descriptors")
         try:
             yield number

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xenstore.daemon.files import write_all
 
-__all__ = ["Scratch", "copy"]
+__all__ = ["Scratch", "copy", "seal", "sealable"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -33,7 +33,7 @@ class Scratch:
         self._is_sealed = False
         self._is_sealable = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
         if self._is_sealable:
-            self.fd = os.memfd_create("xend", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            self.fd = sealable("xend")
             os.fchmod(self.fd, 0o600)
             return
         self.fd, self._name = tempfile.mkstemp(dir=directory, prefix=".state-")
@@ -59,8 +59,7 @@ class Scratch:
         """From here on nobody writes to it, where the system can have it so."""
         self._unlink()
         if self._is_sealable and not self._is_sealed:
-            seals = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
+            seal(self.fd)
             self._is_sealed = True
 
     def take(self, source: int, begins: int, length: int) -> None:
@@ -77,6 +76,17 @@ class Scratch:
         if not self._is_sealable:
             with suppress(FileNotFoundError):
                 os.unlink(self._name)
+
+
+def sealable(name: str) -> int:
+    """A descriptor of an empty file in memory, which can be sealed; Linux."""
+    return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def seal(fd: int) -> None:
+    """From here on nobody writes to such a file, or changes its size."""
+    seals = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
 
 
 def copy(source: int, begins: int, target: int, length: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.peers.daemons import lacking
 from xend.disk.backing import CHAIN_MAX
-from xend.disk.chain import Below, Header, Unfit, can_follow, follow, header_of
+from xend.disk.chain import Below, Header, Unfit, follow, header_of, lies_on_others
 
 FORMAT_OF_BELOW = 0xE2792ACA
 FEATURES_TABLE = 0x6803F857
@@ -132,7 +132,7 @@ def test_names_are_those_of_the_directory_of_the_image_above(tmp_path: Path) -> 
 def test_what_cannot_be_opened_is_not_followed(tmp_path: Path) -> None:
     def fits(content: bytes) -> bool:
         (tmp_path / "top").write_bytes(content)
-        return can_follow(str(tmp_path / "top"))
+        return lies_on_others(str(tmp_path / "top"))
 
     (tmp_path / "base").write_bytes(qcow2())
     (tmp_path / "one").write_bytes(qcow2(b"top"))
@@ -154,8 +154,8 @@ def test_a_chain_has_an_end(tmp_path: Path) -> None:
     for number in range(CHAIN_MAX + 2):
         below = f"{number - 1}".encode() if number else b""
         (tmp_path / str(number)).write_bytes(qcow2(below))
-    assert can_follow(str(tmp_path / str(CHAIN_MAX)))
-    assert not can_follow(str(tmp_path / str(CHAIN_MAX + 1)))
+    assert lies_on_others(str(tmp_path / str(CHAIN_MAX)))
+    assert not lies_on_others(str(tmp_path / str(CHAIN_MAX + 1)))
 
 
 @pytest.mark.parametrize("version", ["0.10", "1.1"])
@@ -170,6 +170,6 @@ def test_as_qemu_img_makes_them(tmp_path: Path, version: str, form: str) -> None
     make(form, "base", "3M")
     make("qcow2", "-o", f"compat={version}", "-b", "base", "-F", form, "over")
     assert header_of((tmp_path / "over").read_bytes()) == Header(3 << 20, Below("base", form))
-    assert can_follow(str(tmp_path / "over"))
+    assert lies_on_others(str(tmp_path / "over"))
     make("qcow2", "-o", "data_file=data", "elsewhere", "1M")
-    assert not can_follow(str(tmp_path / "elsewhere"))
+    assert not lies_on_others(str(tmp_path / "elsewhere"))
