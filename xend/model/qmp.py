@@ -63,7 +63,7 @@ class Conversation:
 
     async def begin(self) -> None:
         """Take the greeting, and have it listen to commands."""
-        greeting = await self._message()
+        greeting = await self._answer()
         if not isinstance(greeting.get("QMP"), dict):
             raise QmpError(f"it does not greet: {_shown(greeting)}")
         await self.ask("qmp_capabilities")
@@ -112,8 +112,7 @@ class Conversation:
             await send(json.dumps(request).encode() + b"\n")
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as error:
             raise QmpClosed from error
-        while "event" in (answer := await self._message()):
-            pass
+        answer = await self._answer()
         if answer.get("id") != self._last_id:
             raise QmpError(f"it answers what it was not asked: {_shown(answer)}")
         if isinstance(refusal := answer.get("error"), dict):
@@ -121,6 +120,12 @@ class Conversation:
         if "return" not in answer:
             raise QmpError(f"{command}: it answers {_shown(answer)}")
         return answer["return"]
+
+    async def _answer(self) -> dict[str, Any]:
+        """The next message that is no event; some may come even before the greeting."""
+        while "event" in (message := await self._message()):
+            pass
+        return message
 
     async def _message(self) -> dict[str, Any]:
         line = await self._line()

@@ -68,6 +68,17 @@ def test_a_flood_of_events_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "it says more than 65536 bytes" in trio.run(told, GREETING, event * 100)
 
 
+def test_events_may_come_before_the_greeting() -> None:
+    """A guest that begins to run just as somebody connects: seen with QEMU 10."""
+
+    async def body() -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        await theirs.send_all(b'{"event": "RESUME"}\n' + GREETING + DONE)
+        await Conversation(ours).begin()
+
+    trio.run(body)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [({"return": {}}, "taken"), ({"error": {"desc": "locked"}}, "eject: locked")],
