@@ -29,6 +29,7 @@ from xend.bootloader.contract import Lie, Loader, argv_of
 from xend.bootloader.order import Limits, Order, Report, order_of, pack
 from xend.bootloader.outcome import Outcome, taken
 from xend.bootloader.removal import remove_tree
+from xend.model.reaper import end_all_of
 
 #: Of a process that did not become the loader.
 NOT_BEGUN = 250
@@ -250,21 +251,19 @@ def _end_all_of(uid: int) -> None:
     Raises:
         OSError: some of it runs still.
     """
+
+    def end() -> int:
+        end_all_of(uid)
+        return 0
+
     words = ("ps", "-U", str(uid), "-o", "stat=")
     for _ in range(KILLS):
-        _in_child(lambda: _kill_all_of(uid))
+        _in_child(end)
         states = subprocess.run(words, env=ENVIRONMENT, capture_output=True, check=False).stdout.split()
         if all(state.startswith(b"Z") for state in states):
             return
         time.sleep(KILL_SECONDS)
     raise OSError(errno.EBUSY, "what it started cannot be ended")
-
-
-def _kill_all_of(uid: int) -> int:
-    os.setuid(uid)
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(-1, signal.SIGKILL)
-    return 0
 
 
 def _close_all_but(kept: int | None) -> None:

@@ -8,20 +8,37 @@ import signal
 import sys
 from contextlib import suppress
 
-__all__ = ["main"]
+__all__ = ["end_all_of", "main"]
+
+#: The real user of who ends all of one, more than that one's number: nobody is that user.
+_OFFSET = 200_000
 
 
 def main() -> None:
-    """As that user, but for the saved id, so that the user's processes may not end this one before."""
+    """End them."""
     uid = int(sys.argv[1])
     if uid <= 0:
         raise SystemExit("expected the number of a user that is not root")
-    if hasattr(os, "setresuid"):
-        os.setresuid(uid, uid, 0)
-    else:
-        os.setuid(uid)
+    end_all_of(uid)
+
+
+def end_all_of(uid: int) -> None:
+    """Kill what runs as a user at this moment; this process is that user from here on."""
+    become(uid)
     with suppress(ProcessLookupError, PermissionError):
         os.kill(-1, signal.SIGKILL)
+
+
+def become(uid: int) -> None:
+    """Be somebody who may signal a user's processes, and whom these may not: they could end this one before.
+
+    Linux lets them do so by a process's real and saved user.  NetBSD has no call that sets three users apart:
+    there they may, and who has to be sure does this again.
+    """
+    if hasattr(os, "setresuid"):
+        os.setresuid(uid + _OFFSET, uid, 0)
+    else:
+        os.setuid(uid)
 
 
 if __name__ == "__main__":

@@ -258,6 +258,22 @@ def test_a_disk_that_is_full_starts_none(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "log").read_text() == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="NetBSD has nothing of the kind")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_nothing_of_a_user_may_end_who_ends_it() -> None:
+    uid = 2_030_000_000 + os.getpid()  # of no other test that runs now
+    code = f"from xend.model import reaper; reaper.become({uid}); print(flush=True); input()"
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ender:
+        assert ender.stdout
+        assert ender.stdout.readline() == b"\n"
+        code = f"import os; os.setuid({uid}); os.kill({ender.pid}, 9)"
+        tried = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, check=False)
+        assert b"PermissionError" in tried.stderr
+        ender.communicate(b"\n")
+    assert ender.returncode == 0
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_all_of_a_user_is_ended_and_nobody_else() -> None:
     uid = 2_020_000_000 + os.getpid()  # of no other test that runs now
